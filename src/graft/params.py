@@ -1,0 +1,293 @@
+"""What params.yaml may say: every key, its type, its range and its unit.
+
+No key has a default: a default that changed here would change results without a re-run, because DVC
+watches params.yaml and not this file. A missing key is an error that shows the line to paste.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Strategy = Literal["feature_extraction", "top_blocks", "full"]
+
+Rate = Annotated[float, Field(gt=0, le=10)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: frozen, no unknown key, no silent conversion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class Network(Section):
+    """The backbone and where its weights come from."""
+
+    name: str = Field(examples=["small_cnn"])
+    """the network: small_cnn, or a torchvision name such as resnet18 or mobilenet_v2"""
+    weights: str = Field(examples=["pretrain"])
+    """pretrain (on data/raw/source or the example's source), file, or a torchvision weight name such as IMAGENET1K_V1"""
+    weights_file: str | None = Field(examples=["models/weights/mine.pth"])
+    """with `weights: file`, the path of a state dict of this network; else null"""
+    weights_sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$", examples=["0" * 64])
+    """with `weights: file`, the sha256 of that file, 64 hex digits; else null"""
+
+    @model_validator(mode="after")
+    def _file_and_hash_belong_to_weights_file(self) -> "Network":
+        given = [self.weights_file, self.weights_sha256]
+        if self.weights == "file" and None in given:
+            raise ValueError(
+                f"want weights_file and weights_sha256 with `weights: file`, got {given[0]} and {given[1]}. "
+                "Give the path of the state dict and what `sha256sum` prints for it."
+            )
+        if self.weights != "file" and given != [None, None]:
+            raise ValueError(
+                f"want weights_file and weights_sha256 null with `weights: {self.weights}`, got {given[0]} and "
+                f"{given[1]}. Set them to null, or set `weights: file`."
+            )
+        return self
+
+
+class Images(Section):
+    """What every image becomes before a network sees it."""
+
+    size_px: int | None = Field(ge=16, le=1024, examples=[32])
+    """side of the square crop in pixels, 16 to 1024; null: the size the weights were made for"""
+
+
+class PrepareData(Section):
+    """Which images."""
+
+    dataset: Literal["example", "folders"] = Field(examples=["example"])
+    """example (built in, no download) or folders (your images under data/raw)"""
+
+
+class ValidateData(Section):
+    """What counts as a fault of the data."""
+
+    min_images_per_class: int = Field(ge=1, examples=[5])
+    """fewest readable images of a class in the train split, from 1"""
+    min_side_px: int = Field(ge=1, examples=[8])
+    """smallest width or height of an image in pixels, from 1"""
+
+
+class PretrainSource(Section):
+    """Training on the source images, where `network.weights` is pretrain."""
+
+    epochs: int = Field(ge=1, le=10_000, examples=[20])
+    """passes over the source images, 1 to 10,000"""
+    rate: Rate = Field(examples=[0.003])
+    """learning rate at the peak of the one-cycle schedule, above 0 to 10"""
+
+
+class MeasureShift(Section):
+    """The two-sample test between source and target features."""
+
+    n_permutations: int = Field(ge=99, le=100_000, examples=[999])
+    """permutations of the shift test, 99 to 100,000; p cannot fall below 1 / (1 + this)"""
+    near_below: float = Field(gt=0, examples=[0.25])
+    """similarity is near where MMD^2 is below this share of the MMD^2 between two source classes"""
+    far_above: float = Field(gt=0, examples=[0.75])
+    """similarity is far where MMD^2 is above this share of the MMD^2 between two source classes"""
+
+    @model_validator(mode="after")
+    def _limits_ascend(self) -> "MeasureShift":
+        if self.near_below >= self.far_above:
+            raise ValueError(
+                f"want near_below under far_above, got {self.near_below} and {self.far_above}. Change one of them."
+            )
+        return self
+
+
+class SelectStrategy(Section):
+    """How the strategy is chosen."""
+
+    overrule: Strategy | None = Field(examples=["full"])
+    """null: graft chooses; or feature_extraction, top_blocks, full: you do, and the record says so"""
+    folds: int = Field(ge=2, le=20, examples=[5])
+    """folds of the cross-validated probes on cached features, 2 to 20"""
+    headroom_small: float = Field(ge=0, le=1, examples=[0.05])
+    """error of the linear probe, a share, up to which the evidence says feature_extraction"""
+    headroom_large: float = Field(ge=0, le=1, examples=[0.2])
+    """error of the linear probe, a share, above which the evidence says full; between the two, top_blocks"""
+
+    @model_validator(mode="after")
+    def _limits_ascend(self) -> "SelectStrategy":
+        if self.headroom_small >= self.headroom_large:
+            raise ValueError(
+                f"want headroom_small under headroom_large, got {self.headroom_small} and {self.headroom_large}. "
+                "Change one of them."
+            )
+        return self
+
+
+class Training(Section):
+    """What both arms share: the comparison is fair because they cannot differ in these."""
+
+    n_seeds: int = Field(ge=2, le=50, examples=[5])
+    """paired seeds of the comparison, 2 to 50"""
+    epochs: int = Field(ge=1, le=10_000, examples=[30])
+    """passes over the target train split in a run, 1 to 10,000"""
+    batch_size: int = Field(ge=2, le=4096, examples=[32])
+    """images in an optimizer step, 2 to 4096"""
+    weight_decay: float = Field(ge=0, le=1, examples=[0.01])
+    """decoupled weight decay of AdamW on weights (not on biases and norms), 0 to 1"""
+    subsample: float = Field(gt=0, le=1, examples=[0.9])
+    """share of each class of the train split that a seed sees, above 0 to 1"""
+    shift_px: int = Field(ge=0, le=64, examples=[2])
+    """augmentation: random shift of each image in pixels, 0 to 64"""
+    flip: bool = Field(examples=[False])
+    """augmentation: mirror each image left to right with probability 1/2; not for digits or text"""
+
+
+class FinetuneTarget(Section):
+    """The transfer arm."""
+
+    rates: tuple[Rate, ...] = Field(min_length=1, strict=False, examples=[[0.001, 0.003, 0.01]])
+    """learning rates of the head that are tried on validation; as many as train_scratch.rates"""
+    depth_decay: float = Field(gt=0, le=1, examples=[0.5])
+    """factor of the learning rate from each block to the one below it, above 0 to 1"""
+    top_blocks: int = Field(ge=1, examples=[1])
+    """blocks below the head that the strategy top_blocks trains, from 1"""
+
+
+class TrainScratch(Section):
+    """The control arm."""
+
+    rates: tuple[Rate, ...] = Field(min_length=1, strict=False, examples=[[0.001, 0.003, 0.01]])
+    """learning rates that are tried on validation; as many as finetune_target.rates"""
+    long_factor: int = Field(ge=2, le=20, examples=[3])
+    """epochs of the long budget as a multiple of training.epochs, 2 to 20; the stronger budget counts"""
+
+
+class CheckTransfer(Section):
+    """The comparison of the arms on the test split."""
+
+    confidence: float = Field(gt=0.5, lt=1, examples=[0.95])
+    """confidence of the interval, above 0.5 to below 1"""
+    margin: float = Field(ge=0, lt=1, examples=[0.005])
+    """differences of accuracy up to this share count as no difference, 0 to below 1"""
+    on_negative: Literal["fail", "ship_scratch", "warn"] = Field(examples=["fail"])
+    """when transfer hurts: fail (the gate refuses), ship_scratch (export the control) or warn"""
+
+
+class GateRelease(Section):
+    """When a release is refused."""
+
+    on_inconclusive: Literal["warn", "fail"] = Field(examples=["warn"])
+    """when the seeds and images do not settle the comparison: warn or fail"""
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    seed: int = Field(ge=0, lt=2**31, examples=[0])
+    """seed of everything random, 0 to 2^31 - 1"""
+    network: Network
+    images: Images
+    prepare_data: PrepareData
+    validate_data: ValidateData
+    pretrain_source: PretrainSource
+    measure_shift: MeasureShift
+    select_strategy: SelectStrategy
+    training: Training
+    finetune_target: FinetuneTarget
+    train_scratch: TrainScratch
+    check_transfer: CheckTransfer
+    gate_release: GateRelease
+
+    @model_validator(mode="after")
+    def _arms_have_equal_trials(self) -> "Params":
+        n_transfer, n_scratch = len(self.finetune_target.rates), len(self.train_scratch.rates)
+        if n_transfer != n_scratch:
+            raise ValueError(
+                f"want as many finetune_target.rates as train_scratch.rates, got {n_transfer} and {n_scratch}. "
+                "Give both arms the same number of trials, or the comparison is unfair."
+            )
+        return self
+
+
+def read_params(path: Path) -> Params:
+    """Params of a run.
+
+    Args:
+        path: a YAML file such as params.yaml.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not YAML, or a key is missing, unknown, of the wrong type or out of range.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: want a file, got none. Run from the top of the repository.")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: want YAML, got {' '.join(str(error).split())}. Mend that line.") from None
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{path}: want keys and values, got {values!r}. Restore the file with `git checkout {path}`.")
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise ValueError("\n".join(_sentence(path, each) for each in error.errors())) from None
+
+
+def json_schema() -> str:
+    """JSON schema of params.yaml, for editors; the file params.schema.json holds it."""
+    return json.dumps(Params.model_json_schema(), indent=2) + "\n"
+
+
+def _sentence(path: Path, error: Any) -> str:
+    """One sentence of where, what was wanted, what was got and what to do."""
+    names = [name for name in error["loc"] if isinstance(name, str)]
+    where = f"{path}, {'.'.join(str(part) for part in error['loc'])}" if error["loc"] else str(path)
+    section, field = _field(names)
+    if error["type"] == "missing":
+        return f"{where}: want this key, got none. {_line_to_paste(names, field)}"
+    if error["type"] == "extra_forbidden":
+        known = sorted(section.model_fields)
+        close = difflib.get_close_matches(names[-1], known, n=1)
+        hint = f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}."
+        return f"{where}: want a known key, got {names[-1]}. {hint}"
+    if error["type"] == "value_error":
+        return f"{where}: {error['ctx']['error']}"
+    want = error["msg"].replace("Input should be ", "").replace("Value should ", "").replace("String should ", "")
+    meaning = f" It is {field.description}." if field is not None and field.description else ""
+    float_trap = isinstance(error["input"], str) and _is_number(error["input"])
+    hint = f" YAML reads {error['input']} as text: write {float(error['input']):g}." if float_trap else ""
+    return f"{where}: want {want}, got {error['input']!r}.{hint}{meaning}"
+
+
+def _field(names: list[str]) -> tuple[type[BaseModel], Any]:
+    """The section that holds the last of these names, and its field if there is one."""
+    section: type[BaseModel] = Params
+    field = None
+    for name in names:
+        field = section.model_fields.get(name)
+        if field is None:
+            break
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            section = field.annotation
+    return section, field
+
+
+def _line_to_paste(names: list[str], field: Any) -> str:
+    """The YAML that would supply a missing key."""
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        lines = [f"  {name}: {json.dumps(sub.examples[0])}" for name, sub in field.annotation.model_fields.items()
+                 if sub.examples]
+        return f"Paste this section:\n{names[-1]}:\n" + "\n".join(lines)
+    place = f" under `{names[-2]}:`" if len(names) > 1 else ""
+    indent = "  " if len(names) > 1 else ""
+    return f"Paste{place} the line `{indent}{names[-1]}: {json.dumps(field.examples[0])}`."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

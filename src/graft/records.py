@@ -1,0 +1,393 @@
+"""What stages hand on: frozen records, to and from small JSON files.
+
+A record holds findings only. Seconds, devices and versions are provenance and live elsewhere
+(graft.stage), so that the same seed on the same machine gives the same records to the last byte.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+Split = Literal["train", "val", "test"]
+Similarity = Literal["near", "mid", "far", "unknown"]
+StrategyName = Literal["feature_extraction", "top_blocks", "full", "scratch"]
+Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
+Arm = Literal["transfer", "scratch"]
+
+SIGNIFICANT_DIGITS = 6
+
+
+class Record(BaseModel):
+    """A frozen finding; unknown keys are an error, so that an old file is noticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Preprocessing(Record):
+    """How bytes become what the network sees; the one source for pipeline, export and service."""
+
+    resize_px: int
+    """the shorter side after the resize, in pixels"""
+    crop_px: int
+    """side of the square centre crop, in pixels"""
+    mean: tuple[float, float, float]
+    """subtracted from RGB values scaled to [0, 1]"""
+    std: tuple[float, float, float]
+    """divides them afterwards"""
+
+
+class Domain(Record):
+    """The images of one side, source or target."""
+
+    present: bool
+    n_images: int
+    n_undecodable: int
+    classes: tuple[str, ...]
+    counts: dict[Split, dict[str, int]]
+    """readable images by split and class"""
+    sha256: str
+    """of the catalogue's paths, labels, splits, groups and image hashes"""
+
+
+class CatalogRecord(Record):
+    """What prepare_data found and made: data/records/catalog.json."""
+
+    schema_version: Literal[1] = 1
+    dataset: Literal["example", "folders"]
+    preprocessing: Preprocessing
+    source: Domain
+    target: Domain
+
+
+class Finding(Record):
+    """One expectation of the data and what came of it."""
+
+    name: str
+    severity: Literal["critical", "warning"]
+    ok: bool
+    n_unexpected: int
+    examples: tuple[str, ...]
+    """at most 10 paths or classes that broke it"""
+    advice: str
+    """what to do, one sentence"""
+
+
+class ValidationRecord(Record):
+    """What validate_data found: data/records/validation.json."""
+
+    schema_version: Literal[1] = 1
+    ok: bool
+    """no critical finding"""
+    findings: tuple[Finding, ...]
+
+
+class BackboneCard(Record):
+    """Where the backbone comes from; lies beside its weights."""
+
+    schema_version: Literal[1] = 1
+    network: str
+    origin: str
+    """`pretrain`, `torchvision NAME` or `file NAME`"""
+    blocks: tuple[str, ...]
+    """from input to output, the head left out"""
+    n_features: int
+    preprocessing: Preprocessing
+    weights_sha256: str
+    source_val_accuracy: float | None
+    """of the pretraining on the source's validation split; null for published weights"""
+
+
+class ShiftRecord(Record):
+    """How far the target lies from the source: data/records/shift.json."""
+
+    schema_version: Literal[1] = 1
+    source: Literal["own", "none"]
+    n_source: int
+    n_target: int
+    n_features: int
+    mmd2: float | None
+    """unbiased squared MMD, no unit, may be negative; null without source images"""
+    p_value: float | None
+    n_permutations: int
+    bandwidth2: float | None
+    """pooled median of squared off-diagonal distances between features"""
+    null_mmd2: tuple[float, ...]
+    """101 quantiles, 0 to 1, of the statistic under permutation; empty without source images"""
+    class_mmd2: float | None
+    """median MMD^2 between two source classes, the same kernel; null without source images"""
+    similarity: Similarity
+    sentence: str
+
+
+class Vote(Record):
+    """What one published table says for this data."""
+
+    table: str
+    strategy: StrategyName | None
+    """null: the table abstains"""
+    reason: str
+
+
+class Score(Record):
+    """A cross-validated accuracy on cached features."""
+
+    mean: float
+    standard_error: float
+    setting: str
+    """the chosen hyper-parameter, such as `C=0.1` or `k=5`"""
+
+
+class StrategyRecord(Record):
+    """The choice and its reasons: models/records/strategy.json."""
+
+    schema_version: Literal[1] = 1
+    n_train: int
+    n_classes: int
+    n_per_class: int
+    """images of the smallest class in the train split"""
+    similarity: Similarity
+    votes: tuple[Vote, ...]
+    conflict: bool
+    """the tables that did not abstain disagree"""
+    probe: Score
+    """linear probe"""
+    probe_c: float
+    """inverse regularisation of the chosen probe; the head of a fine-tuning starts from it"""
+    knn: Score
+    """k nearest neighbours, cosine"""
+    weights: dict[str, float]
+    """sum of votes and evidence by strategy"""
+    choice: Literal["feature_extraction", "top_blocks", "full"]
+    runner_up: StrategyName | None
+    overruled: bool
+    """true where params.yaml made the choice"""
+    reasons: tuple[str, ...]
+    would_change: tuple[str, ...]
+    """what would have changed the choice"""
+
+
+class Epoch(Record):
+    """A point of a training curve."""
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_accuracy: float
+
+
+class Trial(Record):
+    """One hyper-parameter tried on validation."""
+
+    budget: Literal["matched", "long"]
+    rate: float
+    val_accuracy: float
+    val_loss: float
+
+
+class Run(Record):
+    """One seed of one arm, its best epoch on validation."""
+
+    seed: int
+    budget: Literal["matched", "long"]
+    best_epoch: int
+    """0: the start of the run, before any step"""
+    val_accuracy: float
+    val_loss: float
+    weights_sha256: str
+    curve: tuple[Epoch, ...]
+
+
+class TrainingRecord(Record):
+    """How one arm was trained: models/records/training.json and scratch.json."""
+
+    schema_version: Literal[1] = 1
+    arm: Arm
+    strategy: StrategyName
+    network: str
+    rate: float
+    """the chosen learning rate of the head; for feature_extraction the inverse regularisation C"""
+    block_rates: dict[str, float]
+    """learning rate by block, from input to output, head last; 0: frozen"""
+    frozen_sha256: str | None
+    """of the frozen blocks' parameters and buffers, equal before and after every run; null: none frozen"""
+    budget: Literal["matched", "long"]
+    """the budget that counts: the stronger on validation"""
+    trials: tuple[Trial, ...]
+    runs: tuple[Run, ...]
+    """one a seed, of the budget that counts"""
+
+
+class Interval(Record):
+    """An estimate with its interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class VerdictRecord(Record):
+    """Did transfer help: models/records/verdict.json."""
+
+    schema_version: Literal[1] = 1
+    verdict: Outcome
+    sentence: str
+    difference: Interval
+    """test accuracy of transfer minus scratch, a share"""
+    confidence: float
+    degrees_of_freedom: float
+    margin: float
+    standard_error: float
+    variance_seeds: float
+    variance_images: float
+    variance_residual: float
+    n_seeds: int
+    n_images: int
+    n_units: int
+    """groups of images, or images where none come in groups: the independent units"""
+    transfer_accuracy: Interval
+    scratch_accuracy: Interval
+    by_seed: tuple[float, ...]
+    """difference of accuracy, one a seed"""
+    sign_flip_p: float
+    """second opinion: two-sided sign-flip test over seeds"""
+    bootstrap: Interval
+    """second opinion: crossed bootstrap of seeds and units, percentile"""
+    seeds_to_settle: int | None
+    """seeds that would bring the interval off 0 or into the margin at this estimate; null: settled or over 1,000"""
+    images_to_settle: int | None
+    """test images that would, with these seeds; null: settled or over 1,000,000"""
+    strategy: StrategyName
+    ships: Arm
+    """the arm that export_onnx exports"""
+    ships_seed: int
+    """of that arm, the seed with the median validation accuracy"""
+    ships_accuracy: float
+    """test accuracy of that one model"""
+    on_negative: Literal["fail", "ship_scratch", "warn"]
+
+
+class ExportRecord(Record):
+    """Does the ONNX file say what torch says: models/records/export.json."""
+
+    schema_version: Literal[1] = 1
+    onnx_sha256: str
+    opset: int
+    n_images: int
+    batch_sizes: tuple[int, ...]
+    max_logit_difference: float
+    """largest absolute difference of a logit over all images and batch sizes"""
+    logit_tolerance: float
+    logit_std: float
+    """spread of the logits, so that a difference means something"""
+    top1_agreement: float
+    ok: bool
+
+
+class ModelCard(Record):
+    """What travels with the model: models/final/card.json."""
+
+    schema_version: Literal[1] = 1
+    graft_version: str
+    labels: tuple[str, ...]
+    preprocessing: Preprocessing
+    preprocessing_sha256: str
+    network: str
+    origin: str
+    arm: Arm
+    strategy: StrategyName
+    seed: int
+    verdict: Outcome
+    verdict_sentence: str
+    test_accuracy: float
+    n_test_images: int
+    calibrated: Literal[False] = False
+    """probabilities are a plain softmax in this version"""
+    model_sha256: str
+    """of model.onnx beside this card"""
+    weights_sha256: str
+    data_sha256: str
+
+
+class Reason(Record):
+    """One check of the gate."""
+
+    check: str
+    level: Literal["pass", "warn", "fail"]
+    sentence: str
+    """number, limit and the param to change"""
+
+
+class GateRecord(Record):
+    """Whether the model may be released: models/records/gate.json."""
+
+    schema_version: Literal[1] = 1
+    passed: bool
+    model_sha256: str
+    reasons: tuple[Reason, ...]
+
+    @classmethod
+    def of(cls, reasons: tuple[Reason, ...], model_sha256: str) -> Self:
+        """The record of these reasons: passed where none of them fails."""
+        return cls(passed=all(r.level != "fail" for r in reasons), model_sha256=model_sha256, reasons=reasons)
+
+
+R = TypeVar("R", bound=Record)
+
+
+def to_json(record: Record) -> str:
+    """Text of a record: keys in the order of the class, floats to 6 significant digits."""
+    return json.dumps(_rounded(record.model_dump(mode="json")), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record whole or not at all."""
+    write_whole(path, to_json(record).encode())
+
+
+def read_record(kind: type[R], path: Path) -> R:
+    """Read a record.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a record of this kind and version.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: want a {kind.__name__}, got no file. Run `dvc repro`.")
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ValueError(
+            f"{path}: want a {kind.__name__}, got {where}: {first['msg']}. Run `dvc repro`; it writes the file anew."
+        ) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: to a temporary neighbour, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return value

@@ -1,0 +1,89 @@
+"""What surrounds a stage's one call: arguments, one-sentence errors, provenance.
+
+No stage depends on what happens here: seconds, device and versions go to reports/provenance, which
+git ignores, and never into a record.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from graft.records import write_whole
+
+PROVENANCE = Path("reports/provenance")
+REPORTED_PACKAGES = ("numpy", "pillow", "torch", "torchvision", "onnx", "onnxruntime", "great_expectations", "sklearn")
+DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
+
+
+def arguments(doc: str | None, names: Sequence[str], argv: Sequence[str] | None) -> argparse.Namespace:
+    """The paths a stage was given; each name is one required option."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in names:
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage script: exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace)."""
+    _die_with_parent()
+    started = time.time()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (ValueError, OSError, RuntimeError) as error:
+        if os.environ.get("GRAFT_DEBUG") == "1":
+            raise
+        sys.exit(f"\n{error}\n")
+    name = Path(sys.argv[0]).stem
+    write_whole(PROVENANCE / f"{name}.json", (json.dumps(_provenance(name, started), indent=1) + "\n").encode())
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to stop this process when DVC is killed: two trainers must never run at once."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DIES_WITH_PARENT, signal.SIGTERM)
+
+
+def _provenance(name: str, started: float) -> dict[str, Any]:
+    return {
+        "stage": name,
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 1),
+        "memory_mib": _peak_memory_mib(),
+        "device": _device(),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "packages": {
+            each: metadata.version("scikit-learn" if each == "sklearn" else each)
+            for each in REPORTED_PACKAGES
+            if ("PIL" if each == "pillow" else each) in sys.modules
+        },
+    }
+
+
+def _peak_memory_mib() -> int:
+    import resource
+
+    unit = 1024 if sys.platform == "darwin" else 1
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 * unit)
+
+
+def _device() -> str:
+    """The device the stage used; without torch there is only the CPU."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return "cpu"
+    from graft.learning.device import pick_device
+
+    return str(pick_device())

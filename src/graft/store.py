@@ -1,0 +1,115 @@
+"""The image store: a catalogue of all images, and the readable ones as one uint8 array on disk."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.records import Split, write_whole
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+class CatalogRow(NamedTuple):
+    """One image file; a file that cannot be read stays in the catalogue with its reason."""
+
+    path: str
+    """relative to the folder of the domain, forward slashes"""
+    label: str
+    split: Split
+    group: str
+    """images of one group (patient, site, video) never stand in two splits; alone: the image's sha256"""
+    sha256: str
+    n_bytes: int
+    width: int
+    """pixels, 0 where the image cannot be read"""
+    height: int
+    mode: str
+    """Pillow's name of the pixel format in the file, such as RGB, CMYK or I;16"""
+    format: str
+    row: int
+    """place in the image array, -1 where the image cannot be read"""
+    error: str
+    """why the image cannot be read, empty where it can"""
+
+
+class Labelled(NamedTuple):
+    """The readable images of one split."""
+
+    rows: NDArray[np.int64]
+    """(n,) places in the image array and in every array of features"""
+    labels: NDArray[np.int64]
+    """(n,) class numbers, 0 to c - 1, in the order of the class names"""
+    groups: NDArray[np.str_]
+    """(n,) group names"""
+    sha256: NDArray[np.str_]
+    """(n,) of the image files"""
+
+
+def write_catalog(catalog: Sequence[CatalogRow], path: Path) -> None:
+    """Write a catalogue as CSV, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CatalogRow._fields)
+    writer.writerows(catalog)
+    write_whole(path, text.getvalue().encode())
+
+
+def read_catalog(path: Path) -> tuple[CatalogRow, ...]:
+    """Rows of a catalogue; none where the domain has no images.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: want a catalogue, got no file. Run `dvc repro prepare_data`.")
+    with path.open(newline="", encoding="utf-8") as file:
+        return tuple(
+            CatalogRow(**{**each, **{name: int(each[name]) for name in ("n_bytes", "width", "height", "row")}})
+            for each in csv.DictReader(file)
+        )
+
+
+def class_names(catalog: Iterable[CatalogRow]) -> tuple[str, ...]:
+    """Class names in order; a class's number is its place here."""
+    return tuple(sorted({each.label for each in catalog}))
+
+
+def labelled(catalog: Iterable[CatalogRow], classes: Sequence[str], split: Split | None = None) -> Labelled:
+    """Rows, class numbers and groups of the readable images, of one split or of all."""
+    number = {name: index for index, name in enumerate(classes)}
+    chosen = [each for each in catalog if each.row >= 0 and split in (None, each.split)]
+    return Labelled(
+        rows=np.array([each.row for each in chosen], dtype=np.int64),
+        labels=np.array([number[each.label] for each in chosen], dtype=np.int64),
+        groups=np.array([each.group for each in chosen], dtype=np.str_),
+        sha256=np.array([each.sha256 for each in chosen], dtype=np.str_),
+    )
+
+
+def create_images(path: Path, n: int, size_px: int) -> NDArray[np.uint8]:
+    """New (n, size_px, size_px, 3) uint8 array on disk, to be filled; an .npy file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (n, size_px, size_px, 3)
+    if n == 0:  # an empty file cannot be mapped
+        np.save(path, np.empty(shape, dtype=np.uint8))
+        return np.load(path)  # type: ignore[no-any-return]
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def open_images(path: Path) -> NDArray[np.uint8]:
+    """(n, s, s, 3) uint8 RGB images, read from disk when touched and not before.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: want an image store, got no file. Run `dvc repro prepare_data`.")
+    try:
+        return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+    except ValueError:
+        return np.load(path)  # type: ignore[no-any-return]  # an empty array cannot be mapped
