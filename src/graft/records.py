@@ -38,6 +38,8 @@ class Preprocessing(Record):
     """subtracted from RGB values scaled to [0, 1]"""
     std: tuple[float, float, float]
     """divides them afterwards"""
+    interpolation: Literal["bilinear", "bicubic"]
+    """of the resize"""
 
 
 class Domain(Record):

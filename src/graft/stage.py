@@ -9,10 +9,13 @@ import ctypes
 import json
 import os
 import platform
+import shutil
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -47,6 +50,19 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(f"\n{error}\n")
     name = Path(sys.argv[0]).stem
     write_whole(PROVENANCE / f"{name}.json", (json.dumps(_provenance(name, started), indent=1) + "\n").encode())
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill that appears under its name when all is written, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name, suffix=".tmp") as temporary:
+        folder = Path(temporary) / path.name
+        folder.mkdir()
+        yield folder
+        if path.exists():
+            shutil.rmtree(path)
+        folder.replace(path)
 
 
 def _die_with_parent() -> None:

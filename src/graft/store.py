@@ -101,6 +101,13 @@ def create_images(path: Path, n: int, size_px: int) -> NDArray[np.uint8]:
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-any-return, no-untyped-call]
 
 
+def save_array(array: NDArray[np.float32], path: Path) -> None:
+    """Write an array as .npy, whole or not at all."""
+    content = io.BytesIO()
+    np.save(content, array)
+    write_whole(path, content.getvalue())
+
+
 def open_images(path: Path) -> NDArray[np.uint8]:
     """(n, s, s, 3) uint8 RGB images, read from disk when touched and not before.
 

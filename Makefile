@@ -1,0 +1,46 @@
+# The doors. Each sets up what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help repro test lint serve bento setup
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# no tool phones home
+export DVC_NO_ANALYTICS := 1
+export BENTOML_DO_NOT_TRACK := True
+export GX_ANALYTICS_ENABLED := false
+
+GRAFT_PORT ?= 3000
+FORCE ?=
+
+help: ## list the doors
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+repro: .venv/ready ## run the whole pipeline; ends with the verdict and where the report lies
+	@graft check-params
+	@touch .venv/started; dvc repro; status=$$?; \
+	if [ $$status -eq 0 ] || [ models/records/gate.json -nt .venv/started ]; then graft summary; fi; \
+	exit $$status
+
+test: .venv/ready ## lint, types and all tests
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest
+
+lint: .venv/ready ## put the code in the house's form
+	ruff check --fix .
+	ruff format .
+
+serve: .venv/ready ## serve models/final on 127.0.0.1:3000 (GRAFT_PORT=..., FORCE=1 for a refused model)
+	@graft check-release $(if $(FORCE),--force)
+	bentoml serve graft.serving.service:Classifier --host 127.0.0.1 --port $(GRAFT_PORT)
+
+bento: .venv/ready ## build the Bento (FORCE=1 for a refused model)
+	@graft check-release $(if $(FORCE),--force)
+	@tag=$$(bentoml build -o tag | sed -n 's/^__tag__://p') && [ -n "$$tag" ] && \
+	graft check-bento "$$(bentoml get "$$tag" -o path)" && echo "built $$tag; serve it with: bentoml serve $$tag"
+
+setup: .venv/ready ## only make the environment
+
+.venv/ready: requirements.lock pyproject.toml scripts/setup.sh
+	@scripts/setup.sh

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Make .venv from requirements.lock. Safe to run again from any half-finished state.
+set -u
+cd "$(dirname "$0")/.."
+
+fail() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+python=${PYTHON:-python3.11}
+command -v "$python" >/dev/null || python=python3
+command -v "$python" >/dev/null || fail "want Python 3.11 or newer, got none on PATH. Install it, or set PYTHON."
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "want Python 3.11 or newer, got $("$python" -V 2>&1). Set PYTHON to a newer one."
+
+rm -f .venv/ready
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+    echo "setup: making .venv"
+    "$python" -m venv --clear .venv ||
+        fail "want a virtual environment in .venv, got an error from '$python -m venv'. On Debian, install python3-venv."
+fi
+
+uv=$(command -v uv || true)
+if [ -z "$uv" ]; then
+    echo "setup: installing uv into .venv"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' requirements.lock)" ||
+        fail "want uv installed by pip, got the error above. Check the network or your package index."
+    uv=.venv/bin/uv
+fi
+
+echo "setup: installing the packages of requirements.lock (several GB; GRAFT_TORCH=cpu takes the small torch)"
+"$uv" pip install --python .venv/bin/python ${GRAFT_TORCH:+--torch-backend "$GRAFT_TORCH"} \
+    --constraint requirements.lock --editable '.[all]' ||
+    fail "want the packages of requirements.lock installed, got the error above. Run the same command again; it carries on."
+
+.venv/bin/python -c 'import graft' || fail "want 'import graft' to work, got the error above. Delete .venv and run again."
+touch .venv/ready

@@ -1,0 +1,92 @@
+"""`graft ...`: what is no stage of the pipeline."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+VERDICT = Path("models/records/verdict.json")
+STRATEGY = Path("models/records/strategy.json")
+GATE = Path("models/records/gate.json")
+REPORT = Path("reports/report.html")
+FINAL = Path("models/final")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command; exit 1 with one sentence where it fails."""
+    parser = argparse.ArgumentParser(prog="graft", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check-params", help="say whether params.yaml may be run")
+    commands.add_parser("schema", help="print the JSON schema of params.yaml")
+    commands.add_parser("summary", help="print verdict, strategy and where the report lies")
+    release = commands.add_parser("check-release", help="say whether models/final may be served or packed")
+    release.add_argument("--force", action="store_true", help="also a model that the gate refused")
+    args = parser.parse_args(argv)
+    try:
+        _run(args)
+    except (ValueError, OSError, RuntimeError) as error:
+        sys.exit(str(error))
+
+
+def _run(args: argparse.Namespace) -> None:
+    if args.command == "check-params":
+        from graft.params import read_params
+
+        read_params(PARAMS)
+    elif args.command == "schema":
+        from graft.params import json_schema
+
+        print(json_schema(), end="")
+    elif args.command == "summary":
+        print(summary())
+    else:
+        check_release(args.force)
+
+
+def summary() -> str:
+    """Verdict in one sentence, strategy, gate and report, as `make repro` ends.
+
+    Raises:
+        FileNotFoundError: the pipeline has not run to its end.
+    """
+    from graft.records import GateRecord, StrategyRecord, VerdictRecord, read_record
+
+    verdict, strategy = read_record(VerdictRecord, VERDICT), read_record(StrategyRecord, STRATEGY)
+    gate = read_record(GateRecord, GATE)
+    by_whom = "as params.yaml says" if strategy.overruled else "chosen by graft"
+    refusals = " ".join(each.sentence for each in gate.reasons if each.level == "fail")
+    return "\n".join(
+        [
+            "",
+            f"verdict   {verdict.verdict}: {verdict.sentence}",
+            f"strategy  {strategy.choice}, {by_whom}",
+            f"gate      {'passed' if gate.passed else f'refused: {refusals}'}",
+            f"report    {REPORT.resolve()}",
+        ]
+    )
+
+
+def check_release(force: bool) -> None:
+    """Refuse where there is no model, or where the gate refused this very model.
+
+    Raises:
+        FileNotFoundError: no model, or no gate record.
+        RuntimeError: the gate refused, or it judged another model.
+    """
+    from graft.records import GateRecord, ModelCard, read_record
+
+    if not (FINAL / "model.onnx").is_file() or not GATE.is_file():
+        raise FileNotFoundError(f"{FINAL}: want a model and its gate record, got none. Run `make repro`.")
+    gate, card = read_record(GateRecord, GATE), read_record(ModelCard, FINAL / "card.json")
+    if force:
+        return
+    if gate.model_sha256 != card.model_sha256:
+        raise RuntimeError(f"{GATE}: want the gate's word on this model, got it on another. Run `make repro`.")
+    if not gate.passed:
+        refusals = " ".join(each.sentence for each in gate.reasons if each.level == "fail")
+        raise RuntimeError(f"{GATE}: want a passed gate, got a refusal: {refusals} FORCE=1 goes on all the same.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What to train, whether it helped, and whether it may be released; numpy, no torch."""

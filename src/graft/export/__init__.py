@@ -1,0 +1,1 @@
+"""From trained weights to the file that ships: ONNX graph, parity, card."""

@@ -1,0 +1,44 @@
+"""The card that travels with the model: all the service needs to know."""
+
+import hashlib
+
+from graft import __version__
+from graft.records import BackboneCard, CatalogRecord, ModelCard, Preprocessing, TrainingRecord, VerdictRecord, to_json
+
+
+def preprocessing_sha256(preprocessing: Preprocessing) -> str:
+    """Hash of the preprocessing, so that a service with another one is noticed."""
+    return hashlib.sha256(to_json(preprocessing).encode()).hexdigest()
+
+
+def model_card(
+    catalog: CatalogRecord, backbone: BackboneCard, arm: TrainingRecord, verdict: VerdictRecord, model_sha256: str
+) -> ModelCard:
+    """The card of the arm that ships.
+
+    Args:
+        catalog: labels, preprocessing and hash of the data.
+        backbone: where the pretrained weights came from.
+        arm: the training record of the arm that ships.
+        verdict: names the seed that ships.
+        model_sha256: of model.onnx.
+    """
+    run = next(each for each in arm.runs if each.seed == verdict.ships_seed)
+    return ModelCard(
+        graft_version=__version__,
+        labels=catalog.target.classes,
+        preprocessing=catalog.preprocessing,
+        preprocessing_sha256=preprocessing_sha256(catalog.preprocessing),
+        network=arm.network,
+        origin=backbone.origin if arm.arm == "transfer" else "random start",
+        arm=arm.arm,
+        strategy=arm.strategy,
+        seed=run.seed,
+        verdict=verdict.verdict,
+        verdict_sentence=verdict.sentence,
+        test_accuracy=verdict.ships_accuracy,
+        n_test_images=verdict.n_images,
+        model_sha256=model_sha256,
+        weights_sha256=run.weights_sha256,
+        data_sha256=catalog.target.sha256,
+    )

@@ -1,0 +1,66 @@
+"""The graph that ships: uint8 RGB images in; logits, probabilities and features out; normalisation inside."""
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from graft.learning.networks import Network
+from graft.records import Preprocessing
+
+OUTPUTS = ("logits", "probabilities", "features")
+OPSET = 20
+
+
+class Shipped(nn.Module):
+    """A network with its normalisation in front.
+
+    Args:
+        network: in evaluation mode.
+        preprocessing: mean and deviation of the pixel values.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: Network, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (n, c), probabilities (n, c) and features (n, d) of (n, s, s, 3) uint8 images."""
+        scaled = (image.permute(0, 3, 1, 2).to(torch.float32) / 255.0 - self.mean) / self.std
+        features = self.network.features(scaled)
+        logits = self.network.head(features)
+        return logits, logits.softmax(dim=1), features
+
+
+def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> Shipped:
+    """Write the graph with a free batch axis and its weights inside; the torch module it was made from.
+
+    Raises:
+        RuntimeError: torch cannot export the network.
+    """
+    shipped = Shipped(network.cpu().eval(), preprocessing).eval()
+    # Two images, not one: an axis of size 1 would be taken for a constant.
+    example = torch.zeros(2, preprocessing.crop_px, preprocessing.crop_px, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns of its own internals
+        program = torch.onnx.export(
+            shipped,
+            (example,),
+            dynamo=True,
+            dynamic_shapes=({0: "batch"},),
+            input_names=["image"],
+            output_names=list(OUTPUTS),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError(f"{path}: want an ONNX program, got none from torch. Report the network's name.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    program.save(path, external_data=False)
+    return shipped

@@ -1,0 +1,187 @@
+"""Bytes to pixels: THE decode and resize path of the pipeline, the export and the service."""
+
+import io
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+
+from graft.records import Preprocessing
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM")
+MAX_PIXELS = 100_000_000
+"""largest width times height; a decoded image of this size takes 400 MB"""
+LIMIT = f"the limit of {MAX_PIXELS // 1_000_000} megapixels"
+MAX_ASPECT = 16
+"""a strip longer than this many times its width loses its ends before the resize, to bound memory"""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""what sets an image upright, by its EXIF orientation"""
+RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+class Decoded(NamedTuple):
+    """An image and what its file said about it."""
+
+    pixels: NDArray[np.uint8]
+    """(h, w, 3) RGB, upright"""
+    mode: str
+    """Pillow's name of the pixel format in the file, such as RGB, CMYK or I;16"""
+    format: str
+    """Pillow's name of the file format, such as JPEG"""
+
+
+def decode(content: bytes, where: str) -> NDArray[np.uint8]:
+    """Pixels of an image file, (h, w, 3) RGB; the same as `read(content, where).pixels`."""
+    return read(content, where).pixels
+
+
+def read(content: bytes, where: str) -> Decoded:
+    """Decode an image file once, into upright 8-bit RGB.
+
+    EXIF orientation is applied, 16 bits are scaled to 8, transparency is laid on white, of an animation the
+    first frame counts. Colour profiles are not applied: published weights were trained without.
+
+    Args:
+        content: the bytes of the file.
+        where: name of the file, for the message.
+
+    Raises:
+        ValueError: not a whole image in one of FORMATS, more than MAX_PIXELS pixels, or pixel values whose
+            range the file does not tell. Nothing else is raised, and no warning shown, whatever the bytes.
+    """
+    if not content:
+        raise ValueError(f"{where}: want an image, got an empty file. Copy it again, or delete it.")
+    try:
+        with _no_pillow_warnings():
+            return _read(content)
+    except UnidentifiedImageError:
+        reason = f"none that can be read as {', '.join(FORMATS)}"
+    except Image.DecompressionBombError:
+        reason = f"more pixels than {LIMIT}"
+    except Exception as error:  # Pillow's readers let through whatever broken bytes make Python raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+    reason = reason.rstrip(".")
+    raise ValueError(f"{where}: want a whole image, got: {reason}. Convert or replace it, or delete it.")
+
+
+def fit(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """What the network sees: the shorter side resized to resize_px, then the central square of crop_px.
+
+    Sizes are rounded as torchvision rounds them, and Pillow's filters widen where they shrink (antialias), so
+    that the result equals the preprocessing that published weights were made with.
+
+    Args:
+        image: (h, w, 3) RGB.
+        preprocessing: sizes in pixels and the filter.
+
+    Returns:
+        (crop_px, crop_px, 3) RGB.
+    """
+    picture = Image.fromarray(_without_far_ends(image))
+    short = min(picture.size)
+    width, height = (preprocessing.resize_px * side // short for side in picture.size)
+    picture = picture.resize((width, height), RESAMPLING[preprocessing.interpolation])
+    crop = preprocessing.crop_px
+    left, top = round((width - crop) / 2), round((height - crop) / 2)
+    return np.array(picture.crop((left, top, left + crop, top + crop)))
+
+
+def _read(content: bytes) -> Decoded:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as file:
+        if file.width * file.height > MAX_PIXELS:
+            raise ValueError(f"{file.width} x {file.height} pixels, more than {LIMIT}")
+        mode = file.mode
+        file.load()
+        picture = _to_rgb(file)
+        turn = TURNS.get(_orientation(file))
+        upright = picture if turn is None else picture.transpose(turn)
+        return Decoded(np.array(upright), mode, file.format or "")
+
+
+def _orientation(file: Image.Image) -> Any:
+    """EXIF orientation of a loaded file; 1, upright, where there is none or it cannot be understood.
+
+    Only after the load: a PNG may hold its EXIF behind the pixels, and Pillow turns a TIFF while loading.
+    """
+    try:
+        return file.getexif().get(ExifTags.Base.Orientation, 1)
+    except (SyntaxError, ValueError, OSError, struct.error):
+        return 1
+
+
+def _to_rgb(file: Image.Image) -> Image.Image:
+    if file.mode.startswith("I;16") or (file.mode == "I" and file.format == "PPM"):
+        return Image.fromarray(_eight_bits(file)).convert("RGB")
+    if file.mode in ("I", "F"):
+        raise ValueError(f"pixels of mode {file.mode}, of unknown range, not 8 or 16 bits")
+    if not file.has_transparency_data:
+        return file.convert("RGB")
+    opaque = file.convert("RGBA")
+    white = Image.new("RGBA", opaque.size, "white")
+    return Image.alpha_composite(white, opaque).convert("RGB")
+
+
+def _eight_bits(file: Image.Image) -> NDArray[np.uint8]:
+    """(h, w) grey values; Pillow's own conversion would clip them at 255."""
+    values = np.asarray(file).astype(np.uint32)
+    bits, white_is_zero = 16, False
+    if isinstance(file, TiffImagePlugin.TiffImageFile):
+        tags: Any = file.tag_v2
+        bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
+        white_is_zero = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+    top = 2**bits - 1
+    grey = ((values * 255 + top // 2) // top).astype(np.uint8)
+    if white_is_zero:
+        grey = 255 - grey
+    transparent = file.info.get("transparency")
+    return grey if transparent is None else np.where(values == transparent, np.uint8(255), grey)
+
+
+def _without_far_ends(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    longest = MAX_ASPECT * min(height, width)
+    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
+    return np.ascontiguousarray(image[top : top + longest, left : left + longest])
+
+
+_quiet_lock = threading.Lock()
+_quiet_threads = 0
+_quiet_filters: "warnings.catch_warnings[None] | None" = None
+
+
+@contextmanager
+def _no_pillow_warnings() -> Iterator[None]:
+    """Silence Pillow while any thread decodes.
+
+    Filters of warnings belong to the whole process, so threads that each set and restored them would leave
+    them in disorder; here the first thread in sets them and the last one out restores them.
+    """
+    global _quiet_threads, _quiet_filters
+    with _quiet_lock:
+        if _quiet_threads == 0:
+            _quiet_filters = warnings.catch_warnings()
+            _quiet_filters.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\b")
+        _quiet_threads += 1
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_threads -= 1
+            if _quiet_threads == 0 and _quiet_filters is not None:
+                _quiet_filters.__exit__(None, None, None)

@@ -1,0 +1,1 @@
+"""The ground floor of all torch code: networks, features, batches, augmentation, loop, scores."""

@@ -1,0 +1,37 @@
+"""Where tensors live: CUDA where there is a device, else the CPU; GRAFT_DEVICE overrules."""
+
+import os
+
+import torch
+
+
+def pick_device() -> torch.device:
+    """The device of this process.
+
+    It is provenance and no param, so that a GPU and a laptop share one pipeline.
+
+    Raises:
+        ValueError: GRAFT_DEVICE names no device of this machine.
+    """
+    wanted = os.environ.get("GRAFT_DEVICE", "")
+    if not wanted:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"GRAFT_DEVICE: want a device of this machine such as cpu or cuda, got {wanted!r} ({reason}). "
+            "Unset it to let graft choose."
+        ) from None
+    return device
+
+
+def make_deterministic(seed: int) -> None:
+    """Same seed, same machine: same numbers, to the last bit."""
+    # cuBLAS reads this when its handle is made; without it deterministic mode refuses matrix products
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.manual_seed(seed)

@@ -1,0 +1,48 @@
+"""The figures of one run."""
+
+from markupsafe import Markup
+
+from graft.reporting.evidence import Evidence
+from graft.reporting.figures.bars import bars
+from graft.reporting.figures.curves import curves
+from graft.reporting.figures.forest import Row, forest
+from graft.reporting.figures.matrix import confusion
+from graft.reporting.figures.null import null_distribution
+from graft.reporting.predictions import accuracy_by_seed
+
+MOST_CLASSES_IN_MATRIX = 40
+
+
+def drawings(evidence: Evidence) -> dict[str, Markup | None]:
+    """Every figure by its name in the template; None where there is nothing to draw."""
+    classes, shift = evidence.classes, evidence.shift
+    arms = (evidence.transfer, evidence.scratch)
+    matrix = evidence.shipped_confusion() if len(classes) <= MOST_CLASSES_IN_MATRIX else None
+    return {
+        "difference": _difference(evidence),
+        "accuracies": _accuracies(evidence),
+        "shift": None if shift.mmd2 is None else null_distribution(shift),
+        "weights": bars("Weight of votes and evidence", evidence.strategy.weights, evidence.strategy.choice),
+        "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
+        "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
+        "confusion": None if matrix is None else confusion(matrix, classes),
+    }
+
+
+def _difference(evidence: Evidence) -> Markup:
+    verdict = evidence.verdict
+    rows = (
+        Row(f"Difference with its {100 * verdict.confidence:g}% interval", "transfer", verdict.difference),
+        Row("Each seed", "transfer", points=verdict.by_seed),
+        Row("Second opinion: bootstrap", "second", verdict.bootstrap),
+    )
+    return forest("Test accuracy, transfer minus scratch, in points", rows, verdict.margin)
+
+
+def _accuracies(evidence: Evidence) -> Markup:
+    verdict, predictions = evidence.verdict, evidence.predictions
+    rows = (
+        Row("Transfer", "transfer", verdict.transfer_accuracy, accuracy_by_seed(predictions, "transfer")),
+        Row("From scratch", "scratch", verdict.scratch_accuracy, accuracy_by_seed(predictions, "scratch")),
+    )
+    return forest("Test accuracy of each arm", rows)

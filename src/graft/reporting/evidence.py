@@ -1,0 +1,50 @@
+"""Everything a report is made from."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.records import (
+    CatalogRecord,
+    ExportRecord,
+    Reason,
+    ShiftRecord,
+    StrategyRecord,
+    TrainingRecord,
+    ValidationRecord,
+    VerdictRecord,
+)
+from graft.reporting.predictions import Predictions, confusion_matrix
+
+
+class Evidence(NamedTuple):
+    """The records of one run of the pipeline."""
+
+    catalog: CatalogRecord
+    validation: ValidationRecord
+    shift: ShiftRecord
+    strategy: StrategyRecord
+    transfer: TrainingRecord
+    scratch: TrainingRecord
+    verdict: VerdictRecord
+    export: ExportRecord
+    reasons: tuple[Reason, ...]
+    """of the gate"""
+    predictions: Predictions
+    """of both arms on the test split"""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; a class's number is its place here."""
+        return self.catalog.target.classes
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate lets the model out."""
+        return all(each.level != "fail" for each in self.reasons)
+
+    def shipped_confusion(self) -> NDArray[np.int64]:
+        """(c, c) test images of the shipped model, true class by predicted class."""
+        shipped = self.predictions.of(self.verdict.ships, self.verdict.ships_seed)
+        return confusion_matrix(self.predictions.labels, shipped, len(self.classes))

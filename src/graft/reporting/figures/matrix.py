@@ -1,0 +1,82 @@
+"""The confusion matrix."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from graft.reporting.figures.svg import WIDTH, drawing, label, tag
+from graft.reporting.wording import shortened
+
+LABELLED_CELLS = 14
+"""the most classes whose counts and names can still be read in a matrix of this width"""
+LETTER = 7.2
+"""width of a letter in units of the drawing"""
+WIDEST_CELL = 84
+
+
+def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
+    """True class by predicted class; depth of colour is the share of the true class.
+
+    Args:
+        counts: (c, c) images, true by predicted.
+        classes: c names.
+    """
+    readable = len(classes) <= LABELLED_CELLS
+    names = [shortened(each, 12) for each in classes]
+    gutter = 26 + (LETTER * max(len(each) for each in names) if readable else 0)
+    side = min((WIDTH - gutter - 2) / len(classes), WIDEST_CELL)
+    whole = side * len(classes)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    cells = [
+        _cell(
+            (gutter + j * side, gutter + i * side, side),
+            int(counts[i, j]),
+            float(shares[i, j]),
+            (classes[i], classes[j]),
+        )
+        for i, j in np.argwhere(counts > 0)
+    ]
+    frame = tag("rect", x=gutter, y=gutter, width=whole, height=whole, class_="frame")
+    heads = _matrix_names(names, gutter, side) if readable else []
+    axes = [label(gutter, 10, "predicted \u2192", "tick"), label(0, gutter - 4, "true \u2193", "tick")]
+    right = int(np.trace(counts))
+    described = f"{right} of {int(counts.sum())} test images on the diagonal, which is right"
+    marks = (frame, *cells, *heads, *axes)
+    return drawing("Confusion matrix of the shipped model", described, gutter + whole + 2, *marks)
+
+
+def _cell(place: tuple[float, float, float], count: int, share: float, names: tuple[str, str]) -> Markup:
+    x, y, side = place
+    right = names[0] == names[1]
+    strong = right and share > 0.75  # between the two depths neither ink nor its opposite can be read
+    square = tag(
+        "rect",
+        x=x + 0.5,
+        y=y + 0.5,
+        width=side - 1,
+        height=side - 1,
+        fill_opacity=f"{0.64 + 0.36 * share if strong else 0.1 + 0.5 * share:.2f}",
+        class_="right" if right else "wrong",
+    )
+    words = tag("title", f"true {names[0]}, predicted {names[1]}: {count}")
+    if side < 18:
+        return tag("g", words, square)
+    look = "count strong" if strong else "count"
+    return tag("g", words, square, label(x + side / 2, y + side / 2 + 4, str(count), look, "middle"))
+
+
+def _matrix_names(names: Sequence[str], gutter: float, side: float) -> list[Markup]:
+    """Names of rows, and of columns, upright where they would run into each other."""
+    upright = max(len(each) for each in names) * LETTER > side
+    marks = []
+    for place, name in enumerate(names):
+        middle = gutter + (place + 0.5) * side
+        marks.append(label(gutter - 6, middle + 4, name, "tick", "end"))
+        if upright:
+            turn = f"rotate(-90 {middle + 4:.1f} {gutter - 6:.1f})"
+            marks.append(tag("text", name, x=middle + 4, y=gutter - 6, class_="tick", transform=turn))
+        else:
+            marks.append(label(middle, gutter - 6, name, "tick", "middle"))
+    return marks

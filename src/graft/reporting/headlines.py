@@ -1,0 +1,42 @@
+"""The headline numbers: the few that a person compares from commit to commit."""
+
+import json
+
+from graft.records import SIGNIFICANT_DIGITS
+from graft.reporting.evidence import Evidence
+from graft.reporting.predictions import class_scores, got_worse
+
+MOST = 15
+"""numbers in metrics.json, so that `dvc metrics diff` is read and not scrolled"""
+
+
+def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
+    """At most MOST numbers in a fixed order; null where there is no such number."""
+    verdict, shift, strategy = evidence.verdict, evidence.shift, evidence.strategy
+    scores = class_scores(evidence.predictions, evidence.classes)
+    return {
+        "transfer_accuracy": verdict.transfer_accuracy.estimate,
+        "scratch_accuracy": verdict.scratch_accuracy.estimate,
+        "difference": verdict.difference.estimate,
+        "difference_low": verdict.difference.low,
+        "difference_high": verdict.difference.high,
+        "shipped_accuracy": verdict.ships_accuracy,
+        "classes_worse": len(got_worse(scores)),
+        "n_test_images": verdict.n_images,
+        "n_train_images": strategy.n_train,
+        "shift_mmd2": shift.mmd2,
+        "shift_p_value": shift.p_value,
+        "probe_accuracy": strategy.probe.mean,
+        "knn_accuracy": strategy.knn.mean,
+        "export_logit_difference": evidence.export.max_logit_difference,
+        "gate_refusals": sum(each.level == "fail" for each in evidence.reasons),
+    }
+
+
+def metrics_json(evidence: Evidence) -> str:
+    """Text of metrics.json: one number a line, floats to 6 significant digits."""
+    numbers = {
+        name: float(f"{value:.{SIGNIFICANT_DIGITS}g}") if isinstance(value, float) else value
+        for name, value in headline_numbers(evidence).items()
+    }
+    return json.dumps(numbers, indent=1) + "\n"

@@ -1,0 +1,118 @@
+"""The report as a page and as Markdown."""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from graft.reporting import wording
+from graft.reporting.drawings import drawings
+from graft.reporting.evidence import Evidence
+from graft.reporting.pictures import pictures
+from graft.reporting.predictions import (
+    class_scores,
+    frequent_confusions,
+    got_worse,
+    mistakes,
+)
+from graft.reporting.provenance import Provenance
+from graft.store import SPLITS, CatalogRow
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_PICTURES = 24
+MOST_CONFUSIONS = 8
+HEADLINES = {
+    "POSITIVE": "Transfer helped",
+    "NEGATIVE": "Transfer hurt",
+    "EQUIVALENT": "Transfer made no difference",
+    "INCONCLUSIVE": "Not settled",
+}
+
+
+class TargetImages(NamedTuple):
+    """Where pictures come from."""
+
+    catalog: Iterable[CatalogRow]
+    images: NDArray[np.uint8]
+    """(n, s, s, 3) uint8 RGB"""
+
+
+def html_report(evidence: Evidence, target: TargetImages, provenance: Provenance) -> str:
+    """One page that holds all it needs: style, script, figures and pictures.
+
+    Raises:
+        ValueError: an image of the predictions is not in the catalogue.
+    """
+    verdict = evidence.verdict
+    wrong = mistakes(evidence.predictions, verdict.ships, verdict.ships_seed, evidence.classes, MOST_PICTURES)
+    script = Markup((TEMPLATES / "sort.js").read_text(encoding="utf-8"))
+    digest = hashlib.sha256(f"\n{script}".encode()).digest()
+    return (
+        _page_templates()
+        .get_template("report.html.j2")
+        .render(
+            **_shared(evidence),
+            figures=drawings(evidence),
+            pictures=pictures(wrong, target.catalog, target.images),
+            provenance=provenance,
+            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+            script=script,
+            script_sha256=base64.b64encode(digest).decode(),
+        )
+    )
+
+
+def markdown_report(evidence: Evidence) -> str:
+    """The same findings in at most two screens, for a pull request; the same records give the same bytes."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        finalize=wording.markdown_safe,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return _with_words(environment).get_template("report.md.j2").render(**_shared(evidence))
+
+
+def _page_templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=True,
+    )
+    return _with_words(environment)
+
+
+def _with_words(environment: Environment) -> Environment:
+    words = (wording.percent, wording.points, wording.number, wording.plain, wording.prose, wording.shortened)
+    environment.filters.update({word.__name__: word for word in words})
+    return environment
+
+
+def _shared(evidence: Evidence) -> dict[str, Any]:
+    """What both templates speak of."""
+    classes, matrix, counts = evidence.classes, evidence.shipped_confusion(), evidence.catalog.target.counts
+    scores = class_scores(evidence.predictions, classes)
+    return {
+        "evidence": evidence,
+        "headline": HEADLINES[evidence.verdict.verdict],
+        "scores": scores,
+        "worse": got_worse(scores),
+        "n_seeds": len(evidence.predictions.seeds["transfer"]),
+        "confusions": frequent_confusions(matrix, classes, MOST_CONFUSIONS),
+        "n_wrong": int(matrix.sum() - np.trace(matrix)),
+        "n_test": int(matrix.sum()),
+        "counts": {name: [counts[split].get(name, 0) for split in SPLITS] for name in classes},
+        "totals": [sum(counts[split].values()) for split in SPLITS],
+    }

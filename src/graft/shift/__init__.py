@@ -1,0 +1,1 @@
+"""How far the target lies from the source."""

@@ -1,0 +1,91 @@
+"""The backbone: published weights, or training on the source images."""
+
+from pathlib import Path
+
+import torch
+from numpy import uint8
+from numpy.typing import NDArray
+
+from graft.learning.batches import Samples, samples_on
+from graft.learning.device import pick_device
+from graft.learning.augmentation import Augmentation
+from graft.learning.loop import Plan, fit
+from graft.learning.networks import Network, build_network, published_network, save_network
+from graft.params import Params
+from graft.records import BackboneCard, CatalogRecord, Preprocessing, Split
+from graft.store import CatalogRow, class_names, labelled
+from graft.transfer.strategies import equal_rates
+
+
+def make_backbone(
+    params: Params, source: tuple[CatalogRow, ...], images: NDArray[uint8], record: CatalogRecord, path: Path
+) -> BackboneCard:
+    """Write the backbone's weights; its card.
+
+    Args:
+        params: network, pretraining, and the batch settings shared by all training.
+        source: catalogue of the source; may be empty with published weights.
+        images: (n, s, s, 3) uint8 store of the source.
+        record: of prepare_data, for the preprocessing.
+        path: of the safetensors file.
+
+    Raises:
+        FileNotFoundError: the weights file is absent.
+        ValueError: `pretrain` without source images, an unknown network, or weights that do not fit.
+        RuntimeError: the weights cannot be downloaded here.
+    """
+    accuracy = None
+    if params.network.weights == "pretrain":
+        network, accuracy = _pretrained(params, source, images, record)
+    else:
+        torch.manual_seed(params.seed)
+        network = published_network(params.network, len(record.target.classes))
+    sha256 = save_network(network, params.network.name, path)
+    origin = {"pretrain": "pretrain", "file": f"file {Path(params.network.weights_file or '').name}"}
+    return BackboneCard(
+        network=params.network.name,
+        origin=origin.get(params.network.weights, f"torchvision {params.network.weights}"),
+        blocks=tuple(network.blocks),
+        n_features=network.head.in_features,
+        preprocessing=record.preprocessing,
+        weights_sha256=sha256,
+        source_val_accuracy=accuracy,
+    )
+
+
+def _pretrained(
+    params: Params, source: tuple[CatalogRow, ...], images: NDArray[uint8], record: CatalogRecord
+) -> tuple[Network, float]:
+    from tqdm import tqdm
+
+    classes = class_names(source)
+    if len(classes) < 2:
+        raise ValueError(
+            f"data/raw/source: want at least 2 classes of images with `network.weights: pretrain`, got {len(classes)}. "
+            "Add source images, or set network.weights to a torchvision weight name or to file."
+        )
+    device = pick_device()
+    torch.manual_seed(params.seed)
+    network = build_network(params.network.name, len(classes)).to(device)
+
+    def samples(split: Split) -> Samples:
+        chosen = labelled(source, classes, split)
+        return samples_on(device, images[chosen.rows], chosen.labels)
+
+    plan = _plan(network, params, record.preprocessing)
+    with tqdm(total=plan.epochs, desc="pretrain_source", disable=None) as bar:
+        fitted = fit(network, samples("train"), samples("val"), plan, params.seed, bar.update)
+    return network, fitted.best.accuracy
+
+
+def _plan(network: Network, params: Params, preprocessing: Preprocessing) -> Plan:
+    epochs = params.pretrain_source.epochs
+    return Plan(
+        rates=equal_rates(list(network.blocks), params.pretrain_source.rate),
+        epochs=epochs,
+        patience=epochs,
+        batch_size=params.training.batch_size,
+        weight_decay=params.training.weight_decay,
+        augmentation=Augmentation(params.training.shift_px, params.training.flip),
+        preprocessing=preprocessing,
+    )

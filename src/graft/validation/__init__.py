@@ -1,0 +1,1 @@
+"""Catalogue of the images and what is expected of it."""

@@ -1,0 +1,44 @@
+"""Export the arm that the verdict names, check it against torch on real images, and write its card.
+
+Reads   verdict, weights and training records of both arms, backbone card, the target's validation images
+Writes  a folder with model.onnx and card.json, and an ExportRecord
+Run     dvc repro export_onnx
+"""
+
+from collections.abc import Sequence
+
+from graft import stage
+from graft.export.card import model_card
+from graft.export.parity import N_IMAGES, check_parity
+from graft.export.to_onnx import export_onnx
+from graft.learning.device import make_deterministic
+from graft.learning.networks import load_network
+from graft.records import BackboneCard, CatalogRecord, TrainingRecord, VerdictRecord, read_record, write_record
+from graft.store import class_names, labelled, open_images, read_catalog
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write what ships."""
+    names = ("verdict", "training", "scratch", "transfer-weights", "scratch-weights", "catalog", "card")
+    args = stage.arguments(__doc__, (*names, "target-catalog", "target-images", "final", "record"), argv)
+    make_deterministic(seed=0)  # nothing here is random
+
+    verdict = read_record(VerdictRecord, args.verdict)
+    catalog = read_record(CatalogRecord, args.catalog)
+    transfers = verdict.ships == "transfer"
+    arm = read_record(TrainingRecord, args.training if transfers else args.scratch)
+    weights = args.transfer_weights if transfers else args.scratch_weights
+    rows = read_catalog(args.target_catalog)
+    images = open_images(args.target_images)[labelled(rows, class_names(rows), "val").rows[:N_IMAGES]]
+
+    with stage.whole_folder(args.final) as folder:
+        network = load_network(weights / f"seed_{verdict.ships_seed}.safetensors")
+        shipped = export_onnx(network, catalog.preprocessing, folder / "model.onnx")
+        record = check_parity(folder / "model.onnx", shipped, images)
+        card = model_card(catalog, read_record(BackboneCard, args.card), arm, verdict, record.onnx_sha256)
+        write_record(card, folder / "card.json")
+    write_record(record, args.record)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,46 @@
+"""Read every image once into a catalogue and an image store, for source and target.
+
+Reads   params.yaml; data/raw/source and data/raw/target, or nothing for the built-in example
+Writes  the example's images, two catalogues (CSV), two image stores (.npy), a CatalogRecord (JSON)
+Run     dvc repro prepare_data
+"""
+
+from collections.abc import Sequence
+
+from graft import stage
+from graft.learning.preprocessing import preprocessing_for
+from graft.params import read_params
+from graft.records import CatalogRecord, write_record
+from graft.store import write_catalog
+from graft.validation.example import write_example
+from graft.validation.prepare import prepare
+from graft.validation.scan import scan, scan_optional
+
+INPUTS = ("params", "raw")
+OUTPUTS = ("example", "source-catalog", "target-catalog", "source-images", "target-images", "record")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the stage."""
+    args = stage.arguments(__doc__, INPUTS + OUTPUTS, argv)
+    params = read_params(args.params)
+    dataset = params.prepare_data.dataset
+    preprocessing = preprocessing_for(params.network, params.images)
+
+    with stage.whole_folder(args.example) as folder:
+        if dataset == "example":
+            write_example(folder, params.seed)
+    raw = args.example if dataset == "example" else args.raw
+    target, source = raw / "target", raw / "source"
+    target_files, source_files = scan(target), scan_optional(source)
+    of_target = prepare(target, target_files, args.target_images, preprocessing, params.seed)
+    of_source = prepare(source, source_files, args.source_images, preprocessing, params.seed)
+
+    write_catalog(of_target.rows, args.target_catalog)
+    write_catalog(of_source.rows, args.source_catalog)
+    domains = {"source": of_source.domain, "target": of_target.domain}
+    write_record(CatalogRecord(dataset=dataset, preprocessing=preprocessing, **domains), args.record)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,59 @@
+"""Write the report, its Markdown for a pull request, and the headline numbers.
+
+Reads   every record, the predictions on the test split, and the target images for pictures of mistakes
+Writes  reports/report.html, reports/report.md, reports/metrics.json
+Run     dvc repro write_report
+"""
+
+from argparse import Namespace
+from collections.abc import Sequence
+
+from graft import records, stage, store
+from graft.decisions.gate import release_reasons
+from graft.params import read_params
+from graft.reporting.evidence import Evidence
+from graft.reporting.headlines import metrics_json
+from graft.reporting.predictions import read_predictions
+from graft.reporting.provenance import read_provenance
+from graft.reporting.report import TargetImages, html_report, markdown_report
+
+READ = ("params", "catalog", "validation", "shift", "strategy", "training", "scratch", "verdict", "export")
+ALSO_READ = ("predictions", "target-catalog", "target-images")
+WRITTEN = ("html", "markdown", "metrics")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read all evidence, write the three files."""
+    args = stage.arguments(__doc__, (*READ, *ALSO_READ, *WRITTEN), argv)
+    evidence = read_evidence(args)
+    target = TargetImages(store.read_catalog(args.target_catalog), store.open_images(args.target_images))
+    provenance = read_provenance(stage.PROVENANCE, without="write_report")
+    records.write_whole(args.html, html_report(evidence, target, provenance).encode())
+    records.write_whole(args.markdown, markdown_report(evidence).encode())
+    records.write_whole(args.metrics, metrics_json(evidence).encode())
+
+
+def read_evidence(args: Namespace) -> Evidence:
+    """All records of the run, with the gate's reasons."""
+    catalog = records.read_record(records.CatalogRecord, args.catalog)
+    validation = records.read_record(records.ValidationRecord, args.validation)
+    transfer = records.read_record(records.TrainingRecord, args.training)
+    verdict = records.read_record(records.VerdictRecord, args.verdict)
+    export = records.read_record(records.ExportRecord, args.export)
+    limits = read_params(args.params).gate_release
+    return Evidence(
+        catalog=catalog,
+        validation=validation,
+        shift=records.read_record(records.ShiftRecord, args.shift),
+        strategy=records.read_record(records.StrategyRecord, args.strategy),
+        transfer=transfer,
+        scratch=records.read_record(records.TrainingRecord, args.scratch),
+        verdict=verdict,
+        export=export,
+        reasons=release_reasons(validation, transfer, verdict, export, limits),
+        predictions=read_predictions(args.predictions, len(catalog.target.classes)),
+    )
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from graft.decisions.strategy import Facts, evidence, ranking, select_strategy, weigh, would_change
+from graft.decisions.tables import votes
+from graft.params import SelectStrategy
+from graft.records import Vote
+from graft.store import Labelled
+
+PARAMS = SelectStrategy(overrule=None, folds=5, headroom_small=0.05, headroom_large=0.2)
+
+
+def _facts(accuracy: float, standard_error: float = 0.0, n: int = 200) -> Facts:
+    return Facts(n, n // 10, "unknown", accuracy, standard_error)
+
+
+def _features(spread: float, n: int = 100) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], Labelled]:
+    """Two classes whose features lie `spread` standard deviations apart."""
+    labels = np.arange(n) % 2
+    features = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
+    features[:, 0] += spread * labels
+    names = np.array([str(i) for i in range(n)])
+    return features, Labelled(np.arange(n), labels, names, names)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "strategy"), [(0.96, "feature_extraction"), (0.9, "top_blocks"), (0.7, "full")]
+)
+def test_clear_evidence_decides_by_headroom(accuracy: float, strategy: str) -> None:
+    shares = evidence(_facts(accuracy), PARAMS)
+    assert shares.pop(strategy) == 2  # type: ignore[call-overload]
+    assert set(shares.values()) == {0}
+
+
+def test_evidence_that_straddles_a_limit_is_shared() -> None:
+    shares = evidence(_facts(0.8, standard_error=0.03), PARAMS)
+    assert shares == {"feature_extraction": 0, "top_blocks": 1, "full": 1}
+
+
+def test_clear_evidence_outweighs_unanimous_tables() -> None:
+    unanimous = tuple(Vote(table=str(i), strategy="feature_extraction", reason="") for i in range(5))
+    assert ranking(weigh(_facts(0.5), unanimous, PARAMS))[0] == "full"
+
+
+def test_tables_settle_unclear_evidence() -> None:
+    vote = (Vote(table="one", strategy="full", reason=""),)
+    assert ranking(weigh(_facts(0.8, 0.03), vote, PARAMS))[0] == "full"
+    assert ranking(weigh(_facts(0.8, 0.03), (), PARAMS))[0] == "top_blocks"
+
+
+def test_a_vote_for_scratch_counts_for_no_strategy() -> None:
+    with_scratch = (Vote(table="one", strategy="scratch", reason=""),)
+    assert weigh(_facts(0.5), with_scratch, PARAMS) == weigh(_facts(0.5), (), PARAMS)
+
+
+def test_equal_weights_go_to_the_cheapest() -> None:
+    assert ranking({"full": 1.0, "top_blocks": 1.0, "feature_extraction": 0.5})[0] == "top_blocks"
+
+
+def test_would_change_names_changes_that_do_change_the_choice() -> None:
+    facts = _facts(0.7)
+    sentences = would_change(facts, PARAMS)
+    assert "With frozen features at 98% accuracy the choice would be feature_extraction." in sentences
+    for accuracy, choice in ((0.975, "feature_extraction"), (0.875, "top_blocks")):
+        other = facts._replace(accuracy=accuracy)
+        assert ranking(weigh(other, votes(other.n, other.n_per_class, "unknown"), PARAMS))[0] == choice
+
+
+def test_separable_features_are_left_frozen() -> None:
+    features, train = _features(spread=12)
+    record = select_strategy(features, train, "unknown", PARAMS, 0)
+    assert record.choice == "feature_extraction"
+    assert not record.overruled
+
+
+def test_features_without_the_answer_are_tuned_in_full() -> None:
+    features, train = _features(spread=0)
+    record = select_strategy(features, train, "unknown", PARAMS, 0)
+    assert record.choice == "full"
+    assert record.probe.mean < 0.75
+
+
+def test_the_user_may_overrule_and_the_record_says_so() -> None:
+    features, train = _features(spread=12)
+    overruled = PARAMS.model_copy(update={"overrule": "full"})
+    record = select_strategy(features, train, "unknown", overruled, 0)
+    assert record.choice == "full"
+    assert record.overruled
+    assert record.runner_up == "feature_extraction"
+    assert "graft would have chosen feature_extraction" in record.reasons[-1]
+
+
+def test_conflict_of_the_tables_is_recorded() -> None:
+    features, train = _features(spread=12)
+    assert select_strategy(features, train, "far", PARAMS, 0).conflict
+    assert not select_strategy(features, train, "near", PARAMS, 0).conflict
+
+
+def test_same_seed_gives_the_same_record() -> None:
+    features, train = _features(spread=2)
+    one = select_strategy(features, train, "far", PARAMS, 0)
+    assert one == select_strategy(features, train, "far", PARAMS, 0)

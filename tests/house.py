@@ -1,0 +1,53 @@
+"""What the house tests know of the code: which file imports which, read from the source as text."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "graft"
+
+
+def imported_names(file: Path) -> set[str]:
+    """Dotted names that a file imports, inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{file}: want absolute imports"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def file_of(name: str) -> Path | None:
+    """The first-party file behind a dotted name: a module, or the package that defines the name."""
+    parts = name.split(".")
+    if parts[0] != "graft":
+        return None
+    for length in range(len(parts), 0, -1):
+        stem = ROOT / "src" / Path(*parts[:length])
+        if stem.with_suffix(".py").is_file():
+            return stem.with_suffix(".py")
+        if (stem / "__init__.py").is_file():
+            return stem / "__init__.py"
+    return None
+
+
+@cache
+def reach(file: Path) -> frozenset[Path]:
+    """All first-party files a file can come to by imports, itself included."""
+    seen: set[Path] = set()
+    todo = [file]
+    while todo:
+        each = todo.pop()
+        if each not in seen:
+            seen.add(each)
+            todo += [found for name in imported_names(each) if (found := file_of(name)) is not None]
+    return frozenset(seen)
+
+
+def room_of(file: Path) -> str:
+    """The room a file of the package stands in: its folder, or its own name on the ground."""
+    relative = file.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem

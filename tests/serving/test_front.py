@@ -1,0 +1,188 @@
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+LIMIT_BYTES = 10 * 2**20
+ADVICE = "Send the image file as the body, or as the one file in the multipart field `image`."
+FORM = {"content-type": "multipart/form-data; boundary=x"}
+_file = io.BytesIO()
+Image.new("RGB", (8, 8), (200, 10, 10)).save(_file, format="PNG")
+RED = _file.getvalue()
+
+
+def refusal(response: Any) -> tuple[int, str]:
+    """Status and sentence of an answer that is one object with one key."""
+    answer = response.json()
+    assert list(answer) == ["error"], answer
+    return response.status_code, answer["error"]
+
+
+@pytest.fixture
+def visits() -> Iterator[tuple[str, list[str]]]:
+    """The address of a server on this machine, and the paths it was asked for."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(RED)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/image.png", paths
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/x-www-form-urlencoded",  # what curl --data-binary says
+        "image/png",
+        "application/octet-stream",
+        "application/json",
+        "application/vnd.bentoml+pickle",
+        "",
+    ],
+)
+def test_raw_body_of_any_content_type_is_taken_as_the_image(client: "TestClient", kind: str) -> None:
+    response = client.post("/predict", content=RED, headers={"content-type": kind})
+
+    assert (response.status_code, response.json()["label"]) == (200, "red")
+
+
+def test_raw_and_multipart_answer_alike(client: "TestClient") -> None:
+    raw = client.post("/predict", content=RED)
+    form = client.post("/predict", files={"image": RED})
+
+    assert raw.json() == form.json()
+
+
+def test_chunked_body_is_taken(client: "TestClient") -> None:
+    response = client.post("/predict", content=iter([RED[:20], RED[20:]]))
+
+    assert (response.status_code, response.json()["label"]) == (200, "red")
+
+
+def test_wrong_field_is_named(client: "TestClient") -> None:
+    assert refusal(client.post("/predict", files={"file": RED})) == (
+        400,
+        f"body: want the one field `image`, got `file`. {ADVICE}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "got"),
+    [
+        ([("image", RED), ("image", RED)], "`image`, `image`"),
+        ([("image", RED), ("note", RED)], "`image`, `note`"),
+    ],
+)
+def test_more_than_one_field_is_refused(client: "TestClient", files: Any, got: str) -> None:
+    assert refusal(client.post("/predict", files=files)) == (
+        400,
+        f"body: want the one field `image`, got {got}. {ADVICE}",
+    )
+
+
+def test_form_without_any_field_is_refused(client: "TestClient") -> None:
+    response = client.post("/predict", content=b"--x--\r\n", headers=FORM)
+
+    assert refusal(response) == (400, f"body: want the one field `image`, got none. {ADVICE}")
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data", "multipart/form-data; boundary=y", "Multipart/Form-Data;x"]
+)
+def test_broken_form_is_refused(client: "TestClient", kind: str) -> None:
+    status, sentence = refusal(client.post("/predict", content=RED, headers={"content-type": kind}))
+
+    assert status == 400
+    assert sentence.startswith("body: want a multipart form, got: ")
+
+
+def test_text_in_place_of_the_file_is_refused_and_no_url_fetched(
+    client: "TestClient", visits: tuple[str, list[str]]
+) -> None:
+    url, paths = visits
+    response = client.post("/predict", files={"image": (None, url)})
+
+    assert refusal(response) == (400, f"image: want a file, got text. {ADVICE}")
+    assert paths == []
+
+
+@pytest.mark.parametrize("kind", ["", "application/json", "application/x-www-form-urlencoded", "text/plain"])
+def test_url_as_body_is_not_fetched(client: "TestClient", visits: tuple[str, list[str]], kind: str) -> None:
+    url, paths = visits
+    for body in (url, f"image={url}", json.dumps({"image": url})):
+        response = client.post("/predict", content=body, headers={"content-type": kind})
+
+        assert refusal(response)[0] == 400
+    assert paths == []
+
+
+def test_empty_image_is_refused(client: "TestClient") -> None:
+    want = (400, f"image: want an image file, got 0 bytes. {ADVICE}")
+
+    assert refusal(client.post("/predict")) == want
+    assert refusal(client.post("/predict", content=b"", headers=FORM)) == want
+    assert refusal(client.post("/predict", files={"image": ("red.png", b"")})) == want
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_body_over_the_limit_gets_413(client: "TestClient", chunked: bool) -> None:
+    parts = [b"x" * 2**20] * (LIMIT_BYTES // 2**20) + [b"x"]
+    response = client.post("/predict", content=iter(parts) if chunked else b"".join(parts))
+
+    assert refusal(response) == (413, "image: want at most 10,485,760 bytes, got more. Send a smaller image.")
+
+
+def test_declared_length_over_the_limit_is_refused_before_the_body_is_read(client: "TestClient") -> None:
+    response = client.post("/predict", content=RED, headers={"content-length": str(LIMIT_BYTES + 1)})
+
+    assert refusal(response)[0] == 413
+
+
+def test_body_at_the_limit_is_read(client: "TestClient") -> None:
+    response = client.post("/predict", content=RED + b"\0" * (LIMIT_BYTES - len(RED)))
+
+    assert (response.status_code, response.json()["label"]) == (200, "red")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/predict", 405), ("GET", "/nowhere", 404)])
+def test_answers_of_the_router_are_one_object_too(
+    client: "TestClient", method: str, path: str, status: int
+) -> None:
+    assert refusal(client.request(method, path))[0] == status
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/predict/", "/predict%0A"])
+def test_post_elsewhere_is_told_where(client: "TestClient", path: str) -> None:
+    status, sentence = refusal(client.post(path, content=RED))
+
+    assert status == 404
+    assert f"want POST /predict. {ADVICE}" in sentence
+
+
+def test_page_may_load_nothing_from_elsewhere(client: "TestClient") -> None:
+    response = client.get("/")
+
+    assert response.status_code == 200
+    assert response.headers["content-security-policy"].startswith("default-src 'self';")
+    assert "script-src" not in response.headers["content-security-policy"]

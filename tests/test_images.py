@@ -1,0 +1,224 @@
+import csv
+import io
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from graft import images
+from graft.records import Preprocessing
+
+DIRTY = Path(__file__).parents[2] / "shared/data/dirty"
+
+
+def preprocessing(resize_px: int = 36, crop_px: int = 32) -> Preprocessing:
+    return Preprocessing(
+        resize_px=resize_px, crop_px=crop_px, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear"
+    )
+
+
+def encode(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
+    content = io.BytesIO()
+    image.save(content, form, **options)
+    return content.getvalue()
+
+
+def noise(height: int = 20, width: int = 30) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "PPM"])
+def test_lossless_formats_give_back_their_pixels(form: str) -> None:
+    decoded = images.read(encode(Image.fromarray(noise()), form), "a")
+    np.testing.assert_array_equal(decoded.pixels, noise())
+    assert (decoded.mode, decoded.format) == ("RGB", form)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "JPEG2000", "GIF"])
+def test_other_formats_give_close_pixels(form: str) -> None:
+    plain = np.full((16, 16, 3), (200, 100, 50), np.uint8)
+    decoded = images.decode(encode(Image.fromarray(plain), form), "a")
+    assert np.abs(decoded.astype(int) - plain).max() <= 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation: int) -> None:
+    upright = noise()
+    turned = {  # by the EXIF standard, which says where the first row and column of the stored image belong
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: upright[:, ::-1].transpose(1, 0, 2),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: upright[::-1].transpose(1, 0, 2),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(turned))
+    for form in ("PNG", "TIFF"):
+        np.testing.assert_array_equal(images.decode(encode(stored, form, exif=exif), "a"), upright)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_broken_exif_leaves_a_good_image_readable(form: str, exif: bytes) -> None:
+    assert images.decode(encode(Image.fromarray(noise()), form, exif=exif), "a").shape == (20, 30, 3)
+
+
+def test_16_bits_are_scaled_to_8_and_not_clipped() -> None:
+    values = np.array([[0, 256, 257, 32768, 65535]], np.uint16)
+    for form in ("PNG", "TIFF", "PPM"):
+        decoded = images.decode(encode(Image.fromarray(values), form), "a")
+        np.testing.assert_array_equal(decoded[0, :, 0], np.round(values[0] * (255 / 65535)))
+
+
+def test_16_bit_tiff_where_0_is_white_is_inverted() -> None:
+    values = np.array([[0, 65535]], np.uint16)
+    content = encode(Image.fromarray(values), "TIFF", tiffinfo={262: 0})
+    np.testing.assert_array_equal(images.decode(content, "a")[0, :, 0], [255, 0])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_values_of_unknown_range_are_refused(kind: type) -> None:
+    content = encode(Image.fromarray(np.ones((4, 4), kind)), "TIFF")
+    with pytest.raises(
+        ValueError, match=r"a\.tif: want a whole image, got: pixels of mode [FI], of unknown range"
+    ):
+        images.decode(content, "a.tif")
+
+
+def test_cmyk_becomes_rgb() -> None:
+    inks = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    assert images.read(encode(inks, "TIFF"), "a").mode == "CMYK"
+    assert tuple(images.decode(encode(inks, "TIFF"), "a")[0, 0]) == (255, 0, 0)
+
+
+def test_1_bit_becomes_black_and_white() -> None:
+    decoded = images.decode(encode(Image.fromarray(np.eye(8) > 0)), "a")
+    np.testing.assert_array_equal(decoded, np.repeat(np.eye(8, dtype=np.uint8)[:, :, None] * 255, 3, axis=2))
+
+
+def test_palette_becomes_its_colours() -> None:
+    drawn = Image.new("RGB", (8, 8), (10, 200, 30))
+    assert tuple(images.decode(encode(drawn.quantize(4)), "a")[0, 0]) == (10, 200, 30)
+
+
+@pytest.mark.parametrize("alpha, want", [(0, 255), (255, 0), (51, 204)])
+def test_transparency_is_laid_on_white(alpha: int, want: int) -> None:
+    for image in (Image.new("RGBA", (4, 4), (0, 0, 0, alpha)), Image.new("LA", (4, 4), (0, alpha))):
+        assert images.decode(encode(image), "a")[0, 0, 0] == want
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+def test_the_transparent_value_of_a_grey_png_becomes_white(mode: str) -> None:
+    image = Image.fromarray(np.array([[0, 5]], np.uint8 if mode == "L" else np.uint16))
+    assert image.mode == mode
+    decoded = images.decode(encode(image, transparency=5), "a")
+    np.testing.assert_array_equal(decoded[0, :, 0], [0, 255])
+
+
+def test_first_frame_of_an_animation_counts() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")]
+    for form in ("GIF", "PNG", "WEBP"):
+        content = encode(frames[0], form, save_all=True, append_images=frames[1:])
+        assert np.abs(images.decode(content, "a")[0, 0].astype(int) - (255, 0, 0)).max() <= 3
+
+
+def test_an_empty_file_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^cat\.jpg: want an image, got an empty file\. Copy it again"):
+        images.decode(b"", "cat.jpg")
+
+
+def test_garbage_is_refused_with_the_same_words_each_time() -> None:
+    with pytest.raises(
+        ValueError, match=r"^a\.jpg: want a whole image, got: none that can be read as JPEG"
+    ) as caught:
+        images.decode(b"not an image", "a.jpg")
+    assert "0x" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "BMP"])
+def test_a_truncated_file_is_refused(form: str) -> None:
+    content = encode(Image.fromarray(noise(200, 200)), form)
+    with pytest.raises(ValueError, match=r"^a: want a whole image, got: .+\. Convert or replace it"):
+        images.decode(content[: len(content) // 2], "a")
+
+
+def test_a_format_outside_the_list_is_refused() -> None:
+    with pytest.raises(ValueError, match="none that can be read as"):
+        images.decode(encode(Image.fromarray(noise()), "TGA"), "a")
+
+
+@pytest.mark.parametrize("side", [10_001, 13_000, 20_000])
+def test_more_pixels_than_the_limit_are_refused_before_they_are_decoded(side: int) -> None:
+    header = b"P5 %d %d 255\n" % (side, side)  # and no pixels: decoding would say truncated
+    with pytest.raises(ValueError, match="more than the limit of 100 megapixels|more pixels than the limit"):
+        images.decode(header, "a")
+
+
+def test_no_warning_escapes_and_filters_are_as_before() -> None:
+    cut_off = b"Exif\0\0II*\0\x08\0\0\0\x05\0aaaa"  # says five entries, has half of one
+    content = encode(Image.fromarray(noise()), "JPEG", exif=cut_off)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        images.decode(content, "a")
+        assert warnings.filters == before
+    assert seen == []
+
+
+def test_threads_leave_the_filters_of_warnings_in_order() -> None:
+    before = list(warnings.filters)
+    content = encode(Image.fromarray(noise()))
+    threads = [
+        threading.Thread(target=lambda: [images.decode(content, "a") for _ in range(50)]) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
+
+
+@pytest.mark.parametrize("shape", [(100, 200), (200, 100), (7, 9), (1, 1), (36, 36), (333, 101)])
+def test_fit_equals_resize_and_crop_of_torchvision(shape: tuple[int, int]) -> None:
+    transforms = pytest.importorskip("torchvision.transforms.v2")
+    image = noise(*shape)
+    want = transforms.Compose([transforms.Resize(36), transforms.CenterCrop(32)])(Image.fromarray(image))
+    np.testing.assert_array_equal(images.fit(image, preprocessing()), np.asarray(want))
+
+
+def test_fit_takes_the_filter_of_the_preprocessing() -> None:
+    bicubic = preprocessing().model_copy(update={"interpolation": "bicubic"})
+    assert not np.array_equal(images.fit(noise(), preprocessing()), images.fit(noise(), bicubic))
+
+
+def test_fit_of_an_image_of_the_right_size_changes_nothing() -> None:
+    np.testing.assert_array_equal(images.fit(noise(32, 32), preprocessing(32, 32)), noise(32, 32))
+
+
+@pytest.mark.parametrize("shape", [(1, 1_000_000), (1_000_000, 1)])
+def test_fit_of_an_endless_strip_stays_bounded(shape: tuple[int, int]) -> None:
+    assert images.fit(np.zeros((*shape, 3), np.uint8), preprocessing()).shape == (32, 32, 3)
+
+
+@pytest.mark.real_data
+def test_every_awkward_file_is_read_or_refused_with_a_sentence() -> None:
+    if not DIRTY.is_dir():
+        pytest.skip(f"{DIRTY} is absent")
+    with (DIRTY / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    for row in rows:
+        content = (DIRTY / row["file"]).read_bytes()
+        if row["pillow"] == "ok":
+            assert images.fit(images.decode(content, row["file"]), preprocessing()).shape == (32, 32, 3)
+        else:
+            with pytest.raises(ValueError, match=rf"^{row['file']}: want .+, got.+\. (Convert|Copy) "):
+                images.decode(content, row["file"])

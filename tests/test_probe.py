@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from graft.probe import head_logits, knn_accuracy, linear_head, probe_accuracy
+
+
+def _data(n: int = 120, c: int = 3, spread: float = 3.0) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    generator = np.random.default_rng(0)
+    labels = np.arange(n) % c
+    features = generator.normal(size=(n, 5)) + spread * np.eye(5)[labels]
+    return features.astype(np.float32), labels
+
+
+@pytest.mark.parametrize("c", [2, 3])
+def test_head_minimises_regularised_cross_entropy_of_standardised_features(c: int) -> None:
+    features, labels = _data(c=c)
+    strength = 0.5
+    head = linear_head(features, labels, strength, c)
+    mean, scale = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
+    weight, bias = head.weight * scale, head.bias + head.weight @ mean
+
+    # two classes share one weight vector in scikit-learn, w = w1 - w0, penalised once
+    def objective(weight: np.ndarray, bias: np.ndarray) -> float:  # type: ignore[type-arg]
+        logits = ((features - mean) / scale) @ weight.T + bias
+        nll = np.sum(np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels])
+        penalty = np.sum((weight[1] - weight[0]) ** 2) if c == 2 else np.sum(weight**2)
+        return float(strength * nll + penalty / 2)
+
+    best = objective(weight, bias)
+    generator = np.random.default_rng(1)
+    for _ in range(50):
+        step = generator.normal(size=weight.shape) * 0.01
+        assert objective(weight + step, bias + generator.normal(size=bias.shape) * 0.01) > best - 1e-3
+
+
+def test_constant_feature_does_no_harm() -> None:
+    features, labels = _data()
+    features[:, 4] = 7
+    head = linear_head(features, labels, 1.0, 3)
+    assert np.isfinite(head.weight).all()
+    assert np.mean(head_logits(head, features).argmax(1) == labels) > 0.8
+
+
+def test_absent_class_is_never_predicted() -> None:
+    features, labels = _data()
+    head = linear_head(features[labels != 1], labels[labels != 1], 1.0, 3)
+    assert 1 not in head_logits(head, features).argmax(1)
+
+
+def test_probe_and_neighbours_find_classes_far_apart() -> None:
+    features, labels = _data(spread=10)
+    names = np.array([str(i) for i in range(len(labels))])
+    assert probe_accuracy(features, labels, names, 5, 0).mean > 0.95
+    assert knn_accuracy(features, labels, names, 5, 0).mean > 0.95
+
+
+def test_noise_is_at_chance() -> None:
+    features, labels = _data(n=300, spread=0)
+    names = np.array([str(i) for i in range(len(labels))])
+    assert 0.2 < probe_accuracy(features, labels, names, 5, 0).mean < 0.47
+
+
+def test_groups_never_stand_on_both_sides_of_a_fold() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(40) % 2, 5)
+    groups = np.repeat([str(i) for i in range(40)], 5)
+    features = np.repeat(generator.normal(size=(40, 4)), 5, axis=0).astype(np.float32)  # copies within a group
+    grouped = knn_accuracy(features, labels, groups, 5, 0).mean
+    alone = knn_accuracy(features, labels, np.array([str(i) for i in range(200)]), 5, 0).mean
+    assert alone > 0.95  # a copy in the train fold gives the answer away
+    assert grouped < 0.75
+
+
+def test_one_standard_error_rule_prefers_the_simpler_setting() -> None:
+    features, labels = _data(spread=10)
+    names = np.array([str(i) for i in range(len(labels))])
+    assert probe_accuracy(features, labels, names, 5, 0).setting == 0.001
+
+
+def test_class_with_one_image_is_one_sentence() -> None:
+    features, labels = _data(n=9)
+    labels[:] = [0, 0, 0, 0, 1, 1, 1, 1, 2]
+    with pytest.raises(ValueError, match="want at least 2 images .* of every class for cross-validation, got 1"):
+        probe_accuracy(features, labels, np.array(list("abcdefghi")), 5, 0)

@@ -1,0 +1,65 @@
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from graft.records import Epoch, GateRecord, Reason, read_record, to_json, write_record, write_whole
+
+RECORD = Epoch(epoch=1, train_loss=0.123456789, val_loss=1e-9, val_accuracy=2 / 3)
+
+
+def test_record_comes_back(tmp_path: Path) -> None:
+    write_record(RECORD, tmp_path / "deep" / "record.json")
+    assert read_record(Epoch, tmp_path / "deep" / "record.json").epoch == 1
+
+
+def test_floats_keep_six_significant_digits() -> None:
+    assert json.loads(to_json(RECORD)) == {
+        "epoch": 1,
+        "train_loss": 0.123457,
+        "val_loss": 1e-9,
+        "val_accuracy": 0.666667,
+    }
+
+
+def test_records_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        RECORD.epoch = 2  # type: ignore[misc]
+
+
+def test_unknown_key_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text('{"epoch": 1, "train_loss": 1, "val_loss": 1, "val_accuracy": 1, "new": 1}')
+    with pytest.raises(ValueError, match=r"want a Epoch, got new: .*Run `dvc repro`"):
+        read_record(Epoch, tmp_path / "r.json")
+
+
+def test_absent_record_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"want a Epoch, got no file\. Run `dvc repro`"):
+        read_record(Epoch, tmp_path / "r.json")
+
+
+def test_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+
+    def fail(self: Path, target: Path) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_written_file_has_ordinary_permissions(tmp_path: Path) -> None:
+    write_whole(tmp_path / "ours", b"")
+    (tmp_path / "plain").write_bytes(b"")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize(("levels", "passed"), [(("pass", "warn"), True), (("pass", "fail"), False), ((), True)])
+def test_gate_passes_where_no_reason_fails(levels: tuple[str, ...], passed: bool) -> None:
+    reasons = tuple(Reason.model_validate({"check": "x", "level": level, "sentence": "y"}) for level in levels)
+    assert GateRecord.of(reasons, "0").passed is passed

@@ -1,0 +1,95 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from graft import stage
+
+SCRIPT = """
+from graft import stage
+def main() -> None:
+    {body}
+if __name__ == "__main__":
+    stage.run(main)
+"""
+
+
+def _run(folder: Path, body: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "work_hard.py").write_text(SCRIPT.format(body=body))
+    return subprocess.run(
+        [sys.executable, "work_hard.py"], cwd=folder, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+
+def test_a_fault_ends_in_its_sentence_and_no_trace(tmp_path: Path) -> None:
+    done = _run(tmp_path, "raise ValueError('data: want x, got y. Do z.')")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "data: want x, got y. Do z."
+
+
+def test_debug_shows_the_trace(tmp_path: Path) -> None:
+    done = _run(tmp_path, "raise ValueError('data: want x')", GRAFT_DEBUG="1")
+    assert "Traceback" in done.stderr
+
+
+def test_provenance_says_how_long_and_on_what(tmp_path: Path) -> None:
+    assert _run(tmp_path, "import numpy").returncode == 0
+    written = json.loads((tmp_path / "reports" / "provenance" / "work_hard.json").read_text())
+    assert written["stage"] == "work_hard"
+    assert written["device"] == "cpu"
+    assert "numpy" in written["packages"]
+    assert "torch" not in written["packages"]
+    assert written["memory_mib"] > 5
+
+
+def test_a_failed_stage_leaves_no_provenance(tmp_path: Path) -> None:
+    _run(tmp_path, "raise ValueError('x')")
+    assert not (tmp_path / "reports").exists()
+
+
+def test_arguments_are_paths_and_required(capsys: pytest.CaptureFixture[str]) -> None:
+    args = stage.arguments("doc", ("one", "two-words"), ["--one", "a", "--two-words", "b/c"])
+    assert (args.one, args.two_words) == (Path("a"), Path("b/c"))
+    with pytest.raises(SystemExit):
+        stage.arguments("doc", ("one",), [])
+    assert "--one" in capsys.readouterr().err
+
+
+def test_whole_folder_replaces_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").touch()
+    with stage.whole_folder(tmp_path / "out") as folder:
+        (folder / "new").touch()
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_whole_folder_leaves_nothing_half_written(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="half way"), stage.whole_folder(tmp_path / "out") as folder:
+        (folder / "new").touch()
+        raise RuntimeError("half way")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel call is Linux's")
+def test_a_stage_dies_with_its_parent(tmp_path: Path) -> None:
+    body = "import pathlib, time, os; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(60)"
+    (tmp_path / "work_hard.py").write_text(SCRIPT.format(body=body))
+    starter = f"import subprocess, time; subprocess.Popen([{sys.executable!r}, 'work_hard.py']); time.sleep(60)"
+    parent = subprocess.Popen([sys.executable, "-c", starter], cwd=tmp_path)
+    pid_file = tmp_path / "pid"
+    while not (pid_file.exists() and pid_file.read_text()):
+        assert parent.poll() is None
+        time.sleep(0.05)
+    child = int(pid_file.read_text())
+    parent.kill()
+    parent.wait()
+    for _ in range(200):
+        if not Path(f"/proc/{child}").exists() or "\nState:\tZ" in Path(f"/proc/{child}/status").read_text():
+            return
+        time.sleep(0.05)
+    pytest.fail("the stage outlived its parent")

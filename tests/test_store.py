@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graft import store
+from graft.records import Split
+
+
+def row(path: str, label: str, split: Split, number: int) -> store.CatalogRow:
+    error = "" if number >= 0 else 'want a whole image, got: "x", y\nz.'
+    return store.CatalogRow(
+        path, label, split, f"g{path}", f"s{path}", 10, 4, 3, "I;16", "PNG", number, error
+    )
+
+
+ROWS = (
+    row("a", "cat", "train", 0),
+    row("b", "dog", "train", 1),
+    row("c", "cat", "test", -1),
+    row("d", "cat", "test", 2),
+)
+
+
+def test_a_catalogue_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    store.write_catalog(ROWS, tmp_path / "deep" / "catalog.csv")
+    assert store.read_catalog(tmp_path / "deep" / "catalog.csv") == ROWS
+
+
+def test_a_catalogue_without_rows_comes_back_empty(tmp_path: Path) -> None:
+    store.write_catalog((), tmp_path / "catalog.csv")
+    assert store.read_catalog(tmp_path / "catalog.csv") == ()
+
+
+def test_an_absent_catalogue_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.csv: want a catalogue, got no file\. Run"):
+        store.read_catalog(tmp_path / "none.csv")
+
+
+def test_class_names_are_sorted_and_single() -> None:
+    assert store.class_names(ROWS) == ("cat", "dog")
+
+
+def test_labelled_keeps_the_readable_rows_of_a_split() -> None:
+    train, test = (store.labelled(ROWS, ("cat", "dog"), split) for split in ("train", "test"))
+    assert (train.rows.tolist(), train.labels.tolist()) == ([0, 1], [0, 1])
+    assert (test.rows.tolist(), test.groups.tolist(), test.sha256.tolist()) == ([2], ["gd"], ["sd"])
+    assert store.labelled(ROWS, ("cat", "dog")).rows.tolist() == [0, 1, 2]
+
+
+def test_labelled_of_nothing_has_no_rows_of_the_right_type() -> None:
+    nothing = store.labelled((), (), "val")
+    assert nothing.rows.shape == nothing.labels.shape == (0,)
+    assert nothing.rows.dtype == nothing.labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_images_come_back_as_they_were_filled_in(tmp_path: Path, n: int) -> None:
+    images = store.create_images(tmp_path / "deep" / "images.npy", n, 4)
+    filled = np.arange(n * 48, dtype=np.uint8).reshape(n, 4, 4, 3)
+    if n:
+        images[:] = filled
+    del images
+    opened = store.open_images(tmp_path / "deep" / "images.npy")
+    np.testing.assert_array_equal(opened, filled)
+    assert opened.dtype == np.uint8
+
+
+def test_opened_images_cannot_be_changed(tmp_path: Path) -> None:
+    store.create_images(tmp_path / "images.npy", 1, 4)
+    with pytest.raises(ValueError, match="read-only"):
+        store.open_images(tmp_path / "images.npy")[0] = 1
+
+
+def test_an_absent_image_store_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.npy: want an image store, got no file\. Run"):
+        store.open_images(tmp_path / "none.npy")
+
+
+def test_an_array_is_saved_whole(tmp_path: Path) -> None:
+    store.save_array(np.ones((2, 3), np.float32), tmp_path / "array.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "array.npy"), np.ones((2, 3)))
+    assert [each.name for each in tmp_path.iterdir()] == ["array.npy"]

@@ -1,0 +1,147 @@
+"""The walls of the house: who may import whom."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house import PACKAGE, ROOT, imported_names, reach, room_of
+
+GROUND = {"__init__", "params", "records", "stage", "store", "images", "statistics", "probe"}
+TORCH = {"torch", "torchvision", "safetensors"}
+
+# room: (rooms of ours it may import, packages it may import beyond numpy, pydantic and the standard library)
+WALLS: dict[str, tuple[set[str], set[str]]] = {
+    "__init__": (set(), set()),
+    "params": (set(), {"yaml"}),
+    "records": (set(), set()),
+    "store": ({"records"}, set()),
+    "stage": ({"records", "learning"}, set()),
+    "images": ({"records"}, {"PIL"}),
+    "statistics": (set(), {"scipy"}),
+    "probe": (set(), {"sklearn"}),
+    "cli": (GROUND, set()),
+    "learning": (GROUND, TORCH | {"tqdm"}),
+    "validation": (GROUND, {"great_expectations", "pandas", "sklearn", "PIL", "tqdm"}),
+    "shift": (GROUND, set()),
+    "decisions": (GROUND, set()),
+    "transfer": (GROUND | {"learning"}, TORCH | {"tqdm"}),
+    "export": (GROUND | {"learning"}, TORCH | {"onnx", "onnxruntime"}),
+    "reporting": (GROUND, {"jinja2", "markupsafe", "PIL", "matplotlib"}),
+    "serving": ({"__init__", "images", "records", "statistics"}, {"onnxruntime", "PIL", "bentoml", "starlette"}),
+}
+
+# stage: the chapters (and learning, the ground floor of torch) it may import
+STAGES: dict[str, set[str]] = {
+    "prepare_data": {"validation", "learning"},
+    "validate_data": {"validation"},
+    "pretrain_source": {"transfer", "learning"},
+    "extract_features": {"learning"},
+    "measure_shift": {"shift"},
+    "select_strategy": {"decisions"},
+    "finetune_target": {"transfer", "learning"},
+    "train_scratch": {"transfer", "learning"},
+    "check_transfer": {"decisions", "learning"},
+    "export_onnx": {"export", "learning"},
+    "write_report": {"reporting", "decisions"},
+    "gate_release": {"decisions"},
+}
+
+EVERYWHERE = set(sys.stdlib_module_names) | {"numpy", "pydantic"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS = sorted((ROOT / "stages").glob("*.py"))
+
+
+def _first_party(file: Path) -> set[str]:
+    return {name for name in imported_names(file) if name.split(".")[0] == "graft"}
+
+
+def _rooms_imported(file: Path) -> set[str]:
+    parts = [name.split(".") for name in _first_party(file)]
+    return {each[1] if len(each) > 1 and each[1] in WALLS else "__init__" for each in parts}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_room_imports_only_the_rooms_below_it(file: Path) -> None:
+    room = room_of(file)
+    assert _rooms_imported(file) - {room} <= WALLS[room][0]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_room_imports_only_its_packages(file: Path) -> None:
+    foreign = {name.split(".")[0] for name in imported_names(file)} - EVERYWHERE - {"graft"}
+    assert foreign <= WALLS[room_of(file)][1]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda file: file.stem)
+def test_stage_imports_only_its_chapters(script: Path) -> None:
+    assert _rooms_imported(script) - GROUND <= STAGES[script.stem]
+
+
+def test_every_stage_stands_in_the_table() -> None:
+    assert {script.stem for script in SCRIPTS} == set(STAGES)
+
+
+def test_nobody_imports_dvc_or_a_stage() -> None:
+    for file in [*FILES, *SCRIPTS]:
+        names = {name.split(".")[0] for name in imported_names(file)}
+        assert not names & {"dvc", "stages"}, file
+
+
+def test_only_one_file_imports_bentoml() -> None:
+    importers = {file.name for file in FILES if any(n.split(".")[0] == "bentoml" for n in imported_names(file))}
+    assert importers == {"service.py"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda file: file.stem)
+def test_stage_script_is_thin(script: Path) -> None:
+    assert len(script.read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_file_stays_under_300_lines(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 300
+
+
+def _imports_without(forbidden: set[str], module: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys\nfor name in {sorted(forbidden)!r}: sys.modules[name] = None\nimport {module}\n"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("graft.serving.predictor", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy", "bentoml"}),
+        ("graft.serving.service", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy"}),
+        ("graft.decisions.verdict", {"torch", "great_expectations", "bentoml"}),
+        ("graft.decisions.strategy", {"torch", "great_expectations", "bentoml"}),
+        ("graft.shift", {"torch", "great_expectations", "sklearn", "bentoml"}),
+        ("graft.cli", {"torch", "numpy", "great_expectations", "bentoml", "sklearn"}),
+    ],
+)
+def test_room_works_on_a_machine_without(module: str, forbidden: set[str]) -> None:
+    done = _imports_without(forbidden, module)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_graft_loads_nothing_heavy() -> None:
+    code = "import sys, graft; print(sorted(set(sys.modules) & {'numpy', 'torch', 'pydantic', 'PIL', 'yaml'}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "stage", ["prepare_data", "validate_data", "measure_shift", "select_strategy", "write_report", "gate_release"]
+)
+def test_stage_without_torch_does_not_import_it(stage: str) -> None:
+    code = (
+        "import sys, runpy\nsys.modules['torch'] = None\n"
+        f"runpy.run_path('stages/{stage}.py', run_name='looked_at')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_reach_follows_imports_inside_functions() -> None:
+    assert PACKAGE / "learning" / "weights.py" in reach(PACKAGE / "learning" / "preprocessing.py")

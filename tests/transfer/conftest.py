@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from graft.learning.networks import build_network
+from graft.learning.preprocessing import SMALL_CNN
+from graft.learning.scores import outputs_of
+from graft.params import Params
+from graft.records import Score, StrategyRecord
+from graft.store import CatalogRow
+from graft.transfer.arms import TargetData, target_data
+from graft.transfer.finetune import Backbone
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def tiny_params(**sections: dict[str, object]) -> Params:
+    """params.yaml with runs of two epochs and two seeds; sections given are merged in."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    small: dict[str, dict[str, object]] = {
+        "training": {"n_seeds": 2, "epochs": 2, "batch_size": 8, "shift_px": 1},
+        "finetune_target": {"rates": [0.001, 0.01]},
+        "train_scratch": {"rates": [0.001, 0.01], "long_factor": 2},
+        "pretrain_source": {"epochs": 2},
+    }
+    for name, section in (*small.items(), *sections.items()):
+        values[name].update(section)
+    return Params.model_validate(values)
+
+
+def tiny_catalog() -> tuple[CatalogRow, ...]:
+    rows = []
+    for index in range(40):
+        split = "train" if index < 24 else "val" if index < 32 else "test"
+        sha256 = f"{index:064x}"
+        rows.append(
+            CatalogRow(
+                f"{index}.png", "ab"[index % 2], split, sha256, sha256, 9, 32, 32, "RGB", "PNG", index, ""
+            )
+        )
+    return tuple(rows)
+
+
+def tiny_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    noise = np.random.default_rng(0).integers(0, 100, (40, 32, 32, 3))
+    return (noise + 100 * (np.arange(40) % 2).reshape(-1, 1, 1, 1)).astype(np.uint8)
+
+
+@pytest.fixture
+def data() -> TargetData:
+    return target_data(tiny_catalog(), tiny_images(), SMALL_CNN, torch.device("cpu"))
+
+
+@pytest.fixture
+def backbone() -> Backbone:
+    torch.manual_seed(0)
+    network = build_network("small_cnn", 2).eval()
+    return Backbone(network, "small_cnn", outputs_of(network, tiny_images(), SMALL_CNN).features)
+
+
+def strategy(choice: str) -> StrategyRecord:
+    return StrategyRecord.model_validate(
+        {
+            "n_train": 24,
+            "n_classes": 2,
+            "n_per_class": 12,
+            "similarity": "unknown",
+            "votes": (),
+            "conflict": False,
+            "probe": Score(mean=0.9, standard_error=0.01, setting="C=0.1"),
+            "probe_c": 0.1,
+            "knn": Score(mean=0.9, standard_error=0.01, setting="k=5"),
+            "weights": {},
+            "choice": choice,
+            "runner_up": None,
+            "overruled": False,
+            "reasons": (),
+            "would_change": (),
+        }
+    )

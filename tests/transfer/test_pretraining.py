@@ -1,0 +1,52 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+from graft.learning.networks import load_network
+from graft.learning.preprocessing import SMALL_CNN
+from graft.records import CatalogRecord, Domain
+from graft.transfer.pretraining import make_backbone
+from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
+
+DOMAIN = Domain(present=True, n_images=40, n_undecodable=0, classes=("a", "b"), counts={}, sha256="0" * 64)
+RECORD = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=DOMAIN, target=DOMAIN)
+
+
+def test_pretraining_learns_the_source(tmp_path: Path) -> None:
+    params = tiny_params(pretrain_source={"epochs": 6})
+    card = make_backbone(params, tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors")
+    assert card.origin == "pretrain"
+    assert card.source_val_accuracy is not None
+    assert card.source_val_accuracy >= 0.9
+
+
+def test_card_tells_the_weights(tmp_path: Path) -> None:
+    card = make_backbone(tiny_params(), tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors")
+    assert card.weights_sha256 == hashlib.sha256((tmp_path / "net.safetensors").read_bytes()).hexdigest()
+    assert card.blocks == tuple(load_network(tmp_path / "net.safetensors").blocks)
+    assert card.n_features == 128
+
+
+def test_pretraining_without_source_images_is_one_sentence(tmp_path: Path) -> None:
+    empty = np.empty((0, 32, 32, 3), dtype=np.uint8)
+    with pytest.raises(ValueError, match="data/raw/source: want at least 2 classes of images with .*, got 0"):
+        make_backbone(tiny_params(), (), empty, RECORD, tmp_path / "net.safetensors")
+
+
+def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), tmp_path / "w.pth")
+    sha256 = hashlib.sha256((tmp_path / "w.pth").read_bytes()).hexdigest()
+    network = {
+        "name": "squeezenet1_1",
+        "weights": "file",
+        "weights_file": str(tmp_path / "w.pth"),
+        "weights_sha256": sha256,
+    }
+    empty = np.empty((0, 32, 32, 3), dtype=np.uint8)
+    card = make_backbone(tiny_params(network=network), (), empty, RECORD, tmp_path / "net.safetensors")
+    assert card.origin == "file w.pth"
+    assert card.source_val_accuracy is None

@@ -1,0 +1,155 @@
+import hashlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from graft import images, store
+from graft.records import Preprocessing
+from graft.validation import prepare as room
+from graft.validation.prepare import Prepared, prepare
+from graft.validation.scan import scan
+
+SMALL = Preprocessing(resize_px=18, crop_px=16, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear")
+
+
+def draw(path: Path, seed: int, side: int = 20) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side + 4, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, "PNG")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    for number in range(6):
+        draw(tmp_path / "target" / "cat" / f"{number}.png", number)
+        draw(tmp_path / "target" / "dog" / f"{number}.png", 100 + number)
+    return tmp_path / "target"
+
+
+def run(folder: Path, seed: int = 0) -> Prepared:
+    return prepare(folder, scan(folder), folder.parent / "store" / "images.npy", SMALL, seed)
+
+
+def test_every_image_is_catalogued_and_its_pixels_stand_in_its_row(target: Path) -> None:
+    rows, domain = run(target)
+    stored = store.open_images(target.parent / "store/images.npy")
+    assert [row.path for row in rows] == sorted(
+        f"{label}/{n}.png" for label in ("cat", "dog") for n in range(6)
+    )
+    assert stored.shape == (12, 16, 16, 3)
+    for row in rows:
+        content = (target / row.path).read_bytes()
+        np.testing.assert_array_equal(stored[row.row], images.fit(images.decode(content, "a"), SMALL))
+        assert row.sha256 == row.group == hashlib.sha256(content).hexdigest()
+        assert (row.width, row.height, row.mode, row.format, row.error) == (24, 20, "RGB", "PNG", "")
+        assert row.n_bytes == len(content)
+    assert domain.present
+    assert (domain.n_images, domain.n_undecodable, domain.classes) == (12, 0, ("cat", "dog"))
+    assert {split: sum(each.values()) for split, each in domain.counts.items()} == {
+        "train": 8,
+        "val": 2,
+        "test": 2,
+    }
+
+
+def test_an_image_that_cannot_be_decoded_is_a_row_with_its_reason(target: Path) -> None:
+    (target / "cat" / "00.png").write_bytes((target / "cat" / "0.png").read_bytes()[:200])
+    rows, domain = run(target)
+    broken = next(row for row in rows if row.path == "cat/00.png")
+    assert (broken.row, broken.width, broken.format) == (-1, 0, "")
+    assert broken.error.startswith("want a whole image, got: ")
+    assert len(broken.sha256) == 64
+    assert sorted(row.row for row in rows) == [-1, *range(12)]
+    assert len(store.open_images(target.parent / "store/images.npy")) == 12
+    assert (domain.n_images, domain.n_undecodable) == (12, 1)
+
+
+def test_a_file_whose_bytes_cannot_be_read_is_a_row_with_its_reason(target: Path) -> None:
+    (target / "cat" / "gone.png").symlink_to(target / "nowhere")
+    broken = next(row for row in run(target).rows if row.path == "cat/gone.png")
+    assert (broken.row, broken.sha256, broken.n_bytes) == (-1, "", 0)
+    assert broken.error.startswith("want a readable file, got: No such file")
+
+
+def test_equal_images_never_stand_in_two_splits(target: Path) -> None:
+    for number in range(6):
+        (target / "cat" / f"copy{number}.png").write_bytes((target / "cat" / f"{number}.png").read_bytes())
+    rows = run(target).rows
+    for number in range(6):
+        splits = {row.split for row in rows if row.path in (f"cat/{number}.png", f"cat/copy{number}.png")}
+        assert len(splits) == 1
+
+
+def test_no_files_give_an_empty_store_and_an_absent_domain(tmp_path: Path) -> None:
+    rows, domain = prepare(tmp_path / "source", (), tmp_path / "source.npy", SMALL, 0)
+    assert rows == ()
+    assert (domain.present, domain.n_images, domain.classes) == (False, 0, ())
+    assert store.open_images(tmp_path / "source.npy").shape == (0, 16, 16, 3)
+
+
+def test_too_few_readable_images_are_a_sentence_that_names_class_and_file_and_leave_nothing(
+    target: Path,
+) -> None:
+    for number in range(4):
+        (target / "dog" / f"{number}.png").write_bytes(b"broken")
+    with pytest.raises(
+        ValueError,
+        match=r"class dog: want at least 3 .+ got 2 \(4 cannot be read, such as dog/0\.png\)\. Add",
+    ):
+        run(target)
+    assert list((target.parent / "store").iterdir()) == []
+
+
+def test_an_interrupt_leaves_nothing(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(room, "_with_splits", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(target)
+    assert list((target.parent / "store").iterdir()) == []
+
+
+def test_twice_the_same_gives_the_same_bytes(target: Path) -> None:
+    first = run(target), (target.parent / "store/images.npy").read_bytes()
+    assert (run(target), (target.parent / "store/images.npy").read_bytes()) == first
+
+
+def test_the_hash_of_a_domain_tells_content_from_content(target: Path) -> None:
+    before = run(target).domain.sha256
+    assert before == run(target).domain.sha256
+    draw(target / "cat" / "0.png", 999)
+    assert before != run(target).domain.sha256
+
+
+def test_a_log_stays_quiet(target: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run(target)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_images_are_read_in_order_and_few_ahead() -> None:
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    lock = threading.Lock()
+    started = taken = most_ahead = 0
+
+    def work(item: int) -> int:
+        nonlocal started, most_ahead
+        with lock:
+            started += 1
+            most_ahead = max(most_ahead, started - taken)
+        time.sleep(0.001 * (item % 3))
+        return item
+
+    results = []
+    for result in room._in_order(work, range(100)):
+        results.append(result)
+        with lock:
+            taken += 1
+    assert results == list(range(100))
+    assert most_ahead <= room.IN_FLIGHT * n_cores + 1

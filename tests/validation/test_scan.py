@@ -1,0 +1,135 @@
+from pathlib import Path
+
+import pytest
+
+from graft.validation.scan import Found, scan, scan_optional
+
+
+def lay(folder: Path, *paths: str) -> Path:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(b"x")
+    return folder
+
+
+def test_class_folders_give_files_without_a_split_sorted_by_path(tmp_path: Path) -> None:
+    lay(tmp_path, "dog/b.png", "cat/z.png", "cat/deep/a.png")
+    assert scan(tmp_path) == (
+        Found("cat/deep/a.png", "cat", None),
+        Found("cat/z.png", "cat", None),
+        Found("dog/b.png", "dog", None),
+    )
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_split_folders_give_their_split(tmp_path: Path, name: str) -> None:
+    lay(
+        tmp_path, *(f"{split}/{label}/a.png" for split in ("train", name, "test") for label in ("cat", "dog"))
+    )
+    assert [(each.path, each.split) for each in scan(tmp_path) if each.label == "cat"] == [
+        ("test/cat/a.png", "test"),
+        ("train/cat/a.png", "train"),
+        (f"{name}/cat/a.png", "val"),
+    ]
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    lay(tmp_path, "train/a.png", "bus/a.png")
+    assert {(each.label, each.split) for each in scan(tmp_path)} == {("train", None), ("bus", None)}
+
+
+def test_hidden_files_are_skipped_and_all_others_are_found(tmp_path: Path) -> None:
+    lay(
+        tmp_path,
+        "cat/a.png",
+        "cat/.DS_Store",
+        "cat/.thumbs/a.png",
+        ".git/x/a.png",
+        "cat/notes.txt",
+        "dog/b.png",
+    )
+    assert [each.path for each in scan(tmp_path)] == ["cat/a.png", "cat/notes.txt", "dog/b.png"]
+
+
+def test_a_dangling_link_is_found_so_that_it_is_reported(tmp_path: Path) -> None:
+    lay(tmp_path, "cat/a.png", "dog/b.png")
+    (tmp_path / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert "cat/gone.png" in [each.path for each in scan(tmp_path)]
+
+
+def test_loose_files_that_are_no_images_do_no_harm(tmp_path: Path) -> None:
+    lay(tmp_path, "README.md", "labels.csv", "cat/a.png", "dog/b.png")
+    assert len(scan(tmp_path)) == 2
+
+
+def test_an_absent_target_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"target: want a folder of images for each class, got no such folder\. Put"
+    ):
+        scan(tmp_path / "target")
+
+
+@pytest.mark.parametrize("paths", [(), (".gitignore",), ("README.md",)])
+def test_an_empty_target_is_a_sentence(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    lay(tmp_path, *paths)
+    (tmp_path / "cat").mkdir()
+    with pytest.raises(
+        ValueError, match=r"want a folder of images for each class, got no images\. Put images under"
+    ):
+        scan(tmp_path)
+
+
+def test_one_class_only_is_a_sentence_that_names_it(tmp_path: Path) -> None:
+    lay(tmp_path, "train/cat/a.png", "test/cat/b.png")
+    with pytest.raises(ValueError, match=r"want at least two classes, got only cat\. Add"):
+        scan(tmp_path)
+
+
+def test_differing_class_folders_are_a_sentence_that_names_class_and_split(tmp_path: Path) -> None:
+    lay(tmp_path, "train/cat/a.png", "train/dog/a.png", "train/elk/a.png", "val/cat/b.png")
+    with pytest.raises(
+        ValueError, match=r"want the same class folders, .+ got none of dog, elk in val\. Add them"
+    ):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize("loose", ["a.JPG", "train/b.png"])
+def test_images_outside_of_class_folders_are_a_sentence_that_names_one(tmp_path: Path, loose: str) -> None:
+    below = "train/" if "/" in loose else ""
+    lay(tmp_path, loose, f"{below}cat/a.png", f"{below}dog/b.png")
+    name = loose.rsplit("/")[-1]
+    with pytest.raises(
+        ValueError, match=rf"want images in class folders, got 1 outside, such as {name}\. Move"
+    ):
+        scan(tmp_path)
+
+
+def test_flat_split_folders_are_not_taken_for_classes(tmp_path: Path) -> None:
+    lay(tmp_path, "train/a.png", "test/b.png")
+    with pytest.raises(ValueError, match="want images in class folders"):
+        scan(tmp_path)
+
+
+def test_class_folders_beside_split_folders_are_a_sentence_that_names_them(tmp_path: Path) -> None:
+    lay(tmp_path, "train/cat/a.png", "train/dog/a.png", "elk/a.png")
+    with pytest.raises(ValueError, match=r"got train beside elk\. Move"):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("val", "test"), ("train", "val", "valid")])
+def test_split_folders_that_make_no_sense_are_a_sentence(tmp_path: Path, names: tuple[str, ...]) -> None:
+    lay(tmp_path, *(f"{name}/{label}/a.png" for name in names for label in ("cat", "dog")))
+    with pytest.raises(ValueError, match="want train, and at most one val and one test folder, got"):
+        scan(tmp_path)
+
+
+def test_the_source_may_be_absent_or_empty(tmp_path: Path) -> None:
+    assert scan_optional(tmp_path / "source") == ()
+    assert scan_optional(lay(tmp_path, ".gitignore", "README.md")) == ()
+
+
+def test_a_source_that_is_there_must_be_sound(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="want images in class folders"):
+        scan_optional(lay(tmp_path, "a.png"))
+    lay(tmp_path / "other", "cat/a.png", "dog/a.png")
+    assert len(scan_optional(tmp_path / "other")) == 2

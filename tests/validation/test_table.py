@@ -1,0 +1,65 @@
+import math
+
+import pytest
+
+from graft.store import CatalogRow
+from graft.validation.table import class_table, image_table
+
+
+def row(path: str, sha256: str, group: str = "", error: str = "") -> CatalogRow:
+    split, label, _ = path.split("/")
+    place = -1 if error else 0
+    size = (0, 0) if error else (40, 30)
+    return CatalogRow(path, label, split, group or sha256, sha256, 9, *size, "RGB", "PNG", place, error)  # type: ignore[arg-type]
+
+
+def column(name: str, source: list[CatalogRow], target: list[CatalogRow]) -> list[float]:
+    return [float(each) for each in image_table(source, target)[name]]
+
+
+def same(got: list[float], want: list[float]) -> bool:
+    return got == pytest.approx(want, nan_ok=True)
+
+
+BROKEN = row("train/cat/x", "a", error="truncated")
+
+
+def test_what_depends_on_pixels_and_content_is_empty_where_they_cannot_be_read() -> None:
+    rows = [row("train/cat/a", "a"), BROKEN]
+    assert column("readable", [], rows) == [1, 0]
+    assert same(column("min_side", [], rows), [30, math.nan])
+    assert same(column("splits_of_image", [], rows), [1, math.nan])
+    assert list(image_table([], rows)["name"]) == ["target/train/cat/a", "target/train/cat/x (truncated)"]
+
+
+def test_splits_labels_and_copies_are_counted_within_a_domain() -> None:
+    target = [row("train/cat/a", "a"), row("test/cat/a", "a"), row("test/dog/b", "a"), row("val/cat/c", "c")]
+    source = [row("val/cat/a", "a")]
+    assert column("splits_of_image", source, target) == [1, 2, 2, 2, 1]
+    assert column("labels_of_image", source, target) == [1, 2, 2, 2, 1]
+    assert column("copies_in_split", source, target) == [1, 1, 2, 2, 1]
+
+
+def test_groups_are_looked_at_only_where_images_do_not_stand_alone() -> None:
+    target = [row("train/cat/a", "a", "g"), row("test/cat/b", "b", "g"), row("test/cat/c", "c")]
+    assert same(column("splits_of_group", [], target), [2, 2, math.nan])
+
+
+def test_only_test_images_of_the_target_are_looked_up_in_the_source() -> None:
+    source = [row("train/cat/a", "a"), row("train/cat/b", "b")]
+    target = [row("test/cat/a", "a"), row("train/cat/b", "b"), row("test/cat/c", "c")]
+    assert same(column("in_source", source, target), [math.nan, math.nan, 1, math.nan, 0])
+
+
+def test_classes_count_readable_images() -> None:
+    target = [row(f"train/cat/{n}", f"c{n}") for n in range(6)] + [
+        row("train/dog/a", "a"),
+        row("val/dog/b", "b"),
+    ]
+    table = class_table(image_table([], [*target, row("test/dog/x", "x", error="truncated")]))
+    assert table.to_dict("list") == {
+        "name": ["target/cat", "target/dog"],
+        "fewest": [0, 0],
+        "train": [6, 1],
+        "times_smaller": [1.0, 6.0],
+    }
