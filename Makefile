@@ -37,8 +37,10 @@ serve: .venv/ready ## serve models/final on 127.0.0.1:3000 (GRAFT_PORT=..., FORC
 
 bento: .venv/ready ## build the Bento (FORCE=1 for a refused model)
 	@graft check-release $(if $(FORCE),--force)
-	@tag=$$(bentoml build -o tag | sed -n 's/^__tag__://p') && [ -n "$$tag" ] && \
-	graft check-bento "$$(bentoml get "$$tag" -o path)" && echo "built $$tag; serve it with: bentoml serve $$tag"
+	@tag=$$(bentoml build -o tag) && tag=$${tag##*__tag__:} && path=$$(bentoml get "$$tag" -o path) && \
+	{ test -s "$$path/src/models/final/model.onnx" || \
+	  { echo "$$path: want models/final/model.onnx inside the Bento, got none. Run make repro, then make bento." >&2; exit 1; }; } && \
+	echo "built $$tag; serve it with: bentoml serve $$tag"
 
 setup: .venv/ready ## only make the environment
 

@@ -109,7 +109,7 @@ def test_palette_becomes_its_colours() -> None:
     assert tuple(images.decode(encode(drawn.quantize(4)), "a")[0, 0]) == (10, 200, 30)
 
 
-@pytest.mark.parametrize("alpha, want", [(0, 255), (255, 0), (51, 204)])
+@pytest.mark.parametrize(("alpha", "want"), [(0, 255), (255, 0), (51, 204)])
 def test_transparency_is_laid_on_white(alpha: int, want: int) -> None:
     for image in (Image.new("RGBA", (4, 4), (0, 0, 0, alpha)), Image.new("LA", (4, 4), (0, alpha))):
         assert images.decode(encode(image), "a")[0, 0, 0] == want
@@ -158,7 +158,7 @@ def test_a_format_outside_the_list_is_refused() -> None:
 @pytest.mark.parametrize("side", [10_001, 13_000, 20_000])
 def test_more_pixels_than_the_limit_are_refused_before_they_are_decoded(side: int) -> None:
     header = b"P5 %d %d 255\n" % (side, side)  # and no pixels: decoding would say truncated
-    with pytest.raises(ValueError, match="more than the limit of 100 megapixels|more pixels than the limit"):
+    with pytest.raises(ValueError, match=r"more (pixels )?than the limit of 100 megapixels"):
         images.decode(header, "a")
 
 
@@ -186,7 +186,7 @@ def test_threads_leave_the_filters_of_warnings_in_order() -> None:
     assert warnings.filters == before
 
 
-@pytest.mark.parametrize("shape", [(100, 200), (200, 100), (7, 9), (1, 1), (36, 36), (333, 101)])
+@pytest.mark.parametrize("shape", [(100, 200), (200, 100), (7, 9), (1, 1), (36, 36), (333, 101), (100, 209)])
 def test_fit_equals_resize_and_crop_of_torchvision(shape: tuple[int, int]) -> None:
     transforms = pytest.importorskip("torchvision.transforms.v2")
     image = noise(*shape)
@@ -203,9 +203,14 @@ def test_fit_of_an_image_of_the_right_size_changes_nothing() -> None:
     np.testing.assert_array_equal(images.fit(noise(32, 32), preprocessing(32, 32)), noise(32, 32))
 
 
-@pytest.mark.parametrize("shape", [(1, 1_000_000), (1_000_000, 1)])
-def test_fit_of_an_endless_strip_stays_bounded(shape: tuple[int, int]) -> None:
-    assert images.fit(np.zeros((*shape, 3), np.uint8), preprocessing()).shape == (32, 32, 3)
+def test_only_the_middle_of_a_long_strip_is_resized() -> None:
+    strip = np.zeros((2, 1001, 3), np.uint8)
+    strip[:, 484:516] = noise(2, 32)
+    np.testing.assert_array_equal(images._without_far_ends(strip), noise(2, 32))
+    np.testing.assert_array_equal(
+        images._without_far_ends(strip.transpose(1, 0, 2)), noise(2, 32).transpose(1, 0, 2)
+    )
+    assert images.fit(strip, preprocessing()).shape == (32, 32, 3)
 
 
 @pytest.mark.real_data

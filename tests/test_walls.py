@@ -29,7 +29,7 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     "transfer": (GROUND | {"learning"}, TORCH | {"tqdm"}),
     "export": (GROUND | {"learning"}, TORCH | {"onnx", "onnxruntime"}),
     "reporting": (GROUND, {"jinja2", "markupsafe", "PIL", "matplotlib"}),
-    "serving": ({"__init__", "images", "records", "statistics"}, {"onnxruntime", "PIL", "bentoml", "starlette"}),
+    "serving": ({"__init__", "images", "records", "statistics"}, {"onnxruntime", "bentoml", "starlette"}),
 }
 
 # stage: the chapters (and learning, the ground floor of torch) it may import

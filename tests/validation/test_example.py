@@ -76,5 +76,5 @@ def test_source_is_grey_on_black_and_target_is_in_colour(example: Path) -> None:
     target = np.stack([np.asarray(Image.open(path)) for path in (example / "target/val").rglob("*.png")])
     assert source.shape[1:] == target.shape[1:] == (32, 32, 3)
     assert np.ptp(source, axis=-1).max() == 0
-    assert np.median(source[:, 0]) == 0
+    assert source[:, :, 0].max(axis=(1, 2)).mean() < 30  # the left margin is black
     assert np.ptp(target, axis=-1).mean() > 10

@@ -65,6 +65,12 @@ def test_groups_stay_whole_and_shares_are_close() -> None:
     assert abs(Counter(placed)["test"] - 30) <= 4
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_large_group_does_not_spoil_the_shares(seed: int) -> None:
+    placed = assign([Unit("cat", "large", None)] * 20 + units(20, "cat"), seed)
+    assert Counter(placed) == {"train": 28, "val": 6, "test": 6}
+
+
 def test_a_group_of_two_classes_stays_whole() -> None:
     shared = [Unit("cat", "both", None), Unit("dog", "both", None)]
     placed = assign(units(9, "cat") + units(9, "dog") + shared)

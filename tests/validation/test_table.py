@@ -45,10 +45,10 @@ def test_groups_are_looked_at_only_where_images_do_not_stand_alone() -> None:
     assert same(column("splits_of_group", [], target), [2, 2, math.nan])
 
 
-def test_only_test_images_of_the_target_are_looked_up_in_the_source() -> None:
+def test_images_of_the_source_and_of_the_targets_test_split_are_looked_up_in_one_another() -> None:
     source = [row("train/cat/a", "a"), row("train/cat/b", "b")]
     target = [row("test/cat/a", "a"), row("train/cat/b", "b"), row("test/cat/c", "c")]
-    assert same(column("in_source", source, target), [math.nan, math.nan, 1, math.nan, 0])
+    assert same(column("in_source_and_test", source, target), [1, 0, 1, math.nan, 0])
 
 
 def test_classes_count_readable_images() -> None:

@@ -42,7 +42,7 @@ def outputs_of(network: Network, images: NDArray[np.uint8], preprocessing: Prepr
     features, logits = [], []
     with torch.inference_mode():
         for start in tqdm(range(0, len(images), BATCH), desc="images", unit_scale=BATCH, disable=None, leave=False):
-            block = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).permute(0, 3, 1, 2)
+            block = torch.from_numpy(np.array(images[start : start + BATCH])).permute(0, 3, 1, 2)
             features.append(network.features(normalised(block.to(device), preprocessing)))
             logits.append(network.head(features[-1]))
     if not features:

@@ -8,7 +8,7 @@ from graft.reporting.figures.curves import curves
 from graft.reporting.figures.forest import Row, forest
 from graft.reporting.figures.matrix import confusion
 from graft.reporting.figures.null import null_distribution
-from graft.reporting.predictions import accuracy_by_seed
+from graft.reporting.tallies import accuracy_by_seed
 
 MOST_CLASSES_IN_MATRIX = 40
 

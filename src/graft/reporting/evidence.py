@@ -15,7 +15,8 @@ from graft.records import (
     ValidationRecord,
     VerdictRecord,
 )
-from graft.reporting.predictions import Predictions, confusion_matrix
+from graft.reporting.predictions import Predictions
+from graft.reporting.tallies import confusion_matrix
 
 
 class Evidence(NamedTuple):

@@ -4,7 +4,7 @@ import json
 
 from graft.records import SIGNIFICANT_DIGITS
 from graft.reporting.evidence import Evidence
-from graft.reporting.predictions import class_scores, got_worse
+from graft.reporting.tallies import class_scores, got_worse
 
 MOST = 15
 """numbers in metrics.json, so that `dvc metrics diff` is read and not scrolled"""

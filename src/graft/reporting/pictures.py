@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from graft.reporting.predictions import Mistake
+from graft.reporting.tallies import Mistake
 from graft.store import CatalogRow
 
 SIDE_PX = 96

@@ -1,4 +1,4 @@
-"""What the predictions on the test split say class by class."""
+"""Predictions of both arms on the test split."""
 
 import csv
 from collections.abc import Sequence
@@ -28,39 +28,6 @@ class Predictions(NamedTuple):
         place = self.seeds[arm].index(seed)
         runs = self.by_arm[arm]
         return runs[place, :]
-
-
-class ClassScore(NamedTuple):
-    """One class: how much of it each arm finds."""
-
-    name: str
-    n_images: int
-    """of the test split"""
-    transfer: float
-    """recall, mean over seeds"""
-    scratch: float
-    difference: float
-    """transfer minus scratch"""
-    n_seeds_worse: int
-    """seeds in which transfer finds fewer than scratch"""
-
-
-class Confusion(NamedTuple):
-    """One kind of mistake."""
-
-    true: str
-    predicted: str
-    n_images: int
-
-
-class Mistake(NamedTuple):
-    """A test image that the shipped model gets wrong."""
-
-    image: str
-    true: str
-    predicted: str
-    n_seeds_wrong: int
-    """seeds of the shipped arm that get it wrong"""
 
 
 def read_predictions(path: Path, n_classes: int) -> Predictions:
@@ -111,69 +78,3 @@ def _class_numbers(where: str, cells: Sequence[str], n_classes: int) -> NDArray[
             "Run `dvc repro check_transfer`; it writes the file anew."
         )
     return np.array(cells, dtype=np.int64)
-
-
-def confusion_matrix(
-    labels: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int
-) -> NDArray[np.int64]:
-    """(c, c) counts, true class by predicted class."""
-    cells = np.bincount(labels * n_classes + predicted, minlength=n_classes**2)
-    return cells.reshape(n_classes, n_classes)
-
-
-def accuracy_by_seed(predictions: Predictions, arm: Arm) -> tuple[float, ...]:
-    """Test accuracy of each run of an arm."""
-    return tuple(float(each) for each in (predictions.by_arm[arm] == predictions.labels).mean(axis=1))
-
-
-def class_scores(predictions: Predictions, classes: Sequence[str]) -> tuple[ClassScore, ...]:
-    """Recall of every class that the test split holds, by arm, mean over seeds."""
-    scores = []
-    for number, name in enumerate(classes):
-        chosen = predictions.labels == number
-        if not chosen.any():
-            continue
-        found = {arm: (runs[:, chosen] == number).mean(axis=1) for arm, runs in predictions.by_arm.items()}
-        transfer, scratch = found["transfer"], found["scratch"]
-        difference = float(transfer.mean() - scratch.mean())
-        worse = int((transfer < scratch).sum()) if len(transfer) == len(scratch) else 0
-        n_images = int(chosen.sum())
-        scores.append(
-            ClassScore(name, n_images, float(transfer.mean()), float(scratch.mean()), difference, worse)
-        )
-    return tuple(scores)
-
-
-def got_worse(scores: Sequence[ClassScore]) -> tuple[ClassScore, ...]:
-    """Classes of which transfer finds less than scratch, the greatest loss first."""
-    return tuple(sorted((each for each in scores if each.difference < 0), key=lambda each: each.difference))
-
-
-def frequent_confusions(
-    matrix: NDArray[np.int64], classes: Sequence[str], limit: int
-) -> tuple[Confusion, ...]:
-    """The most frequent kinds of mistake, at most `limit`; ties in the order of the classes."""
-    wrong = matrix - np.diag(np.diag(matrix))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
-    places = [divmod(int(each), len(classes)) for each in order]
-    return tuple(Confusion(classes[i], classes[j], int(wrong[i, j])) for i, j in places if wrong[i, j] > 0)
-
-
-def mistakes(
-    predictions: Predictions, arm: Arm, seed: int, classes: Sequence[str], limit: int
-) -> tuple[Mistake, ...]:
-    """Images that one run gets wrong, at most `limit`: class by class, those wrong in most seeds first."""
-    predicted = predictions.of(arm, seed)
-    n_wrong = (predictions.by_arm[arm] != predictions.labels).sum(axis=0)
-    places = [int(i) for i in np.flatnonzero(predicted != predictions.labels)]
-    hardest = sorted(places, key=lambda i: (-n_wrong[i], predictions.images[i]))
-    rank: dict[int, int] = {}
-    seen = [0] * len(classes)
-    for i in hardest:
-        rank[i] = seen[predictions.labels[i]]
-        seen[predictions.labels[i]] += 1
-    chosen = sorted(hardest, key=lambda i: (rank[i], predictions.labels[i]))[:limit]
-    return tuple(
-        Mistake(predictions.images[i], classes[predictions.labels[i]], classes[predicted[i]], int(n_wrong[i]))
-        for i in chosen
-    )

@@ -15,13 +15,13 @@ from graft.reporting import wording
 from graft.reporting.drawings import drawings
 from graft.reporting.evidence import Evidence
 from graft.reporting.pictures import pictures
-from graft.reporting.predictions import (
+from graft.reporting.provenance import Provenance
+from graft.reporting.tallies import (
     class_scores,
     frequent_confusions,
     got_worse,
     mistakes,
 )
-from graft.reporting.provenance import Provenance
 from graft.store import SPLITS, CatalogRow
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -25,7 +25,7 @@ class TwoSample(NamedTuple):
     """How far two samples lie apart, and whether chance explains it."""
 
     mmd2: float
-    """unbiased squared MMD, no unit, at most 2; negative where the samples are closer than chance makes them"""
+    """unbiased squared MMD, no unit, at most 2; negative where the samples are closer than chance would"""
     p_value: float
     """share of labellings with a statistic at least as large, the observed one included; never 0"""
     bandwidth2: float
@@ -39,12 +39,12 @@ def two_sample_test(source: Array, target: Array, *, n_permutations: int = 999, 
 
     The kernel is k(x, y) = exp(-|x - y|^2 / bandwidth2), with bandwidth2 the median of the squared distances
     between all different rows of the pooled sample (in other notations gamma = 1 / bandwidth2, or
-    2 sigma^2 = bandwidth2). Above 2,000 pooled rows the median is taken over 2,000 of them, drawn with the seed
-    and without a look at the labels, so that the level stays exact. Where more than half of the distances are
-    zero, it is the median of the others.
+    2 sigma^2 = bandwidth2). Above 2,000 pooled rows the median is taken over 2,000 of them, drawn with the
+    seed and without a look at the labels, so that the level stays exact. Where half of the distances or more
+    are zero, it is the median of the others.
 
-    The statistic is unbiased (zero diagonal) and is not clipped at zero. All labellings are permuted exactly at
-    any n; the kernel is streamed in tiles, so memory grows with n and not with n^2. Ties count against
+    The statistic is unbiased (zero diagonal) and is not clipped at zero. Labels are permuted exactly at any
+    n; the kernel is streamed in tiles, so memory grows with n and not with n^2. Ties count against
     significance, up to rounding: at tiny n a permutation may repeat the observed labelling.
 
     Args:
@@ -57,13 +57,17 @@ def two_sample_test(source: Array, target: Array, *, n_permutations: int = 999, 
         ValueError: fewer than two rows a side, a value that is not finite, different d, all rows equal, or no
             permutations.
 
-    Source: Gretton et al., A kernel two-sample test, JMLR 13 (2012); the p-value is that of Phipson and Smyth,
-    Permutation p-values should never be zero (2010).
+    Source: Gretton et al., A kernel two-sample test, JMLR 13 (2012); the p-value is that of Phipson and
+    Smyth, Permutation p-values should never be zero (2010).
     """
     if n_permutations < 1:
-        raise ValueError(f"n_permutations: want at least 1, got {n_permutations}. Give 999 for p-values down to 0.001.")
+        raise ValueError(
+            f"n_permutations: want at least 1, got {n_permutations}. Give 999 for p-values down to 0.001."
+        )
     _check(source, target)
-    small, large = sorted((source, target), key=len)  # only the marked side is summed directly: accurate if small
+    small, large = sorted(
+        (source, target), key=len
+    )  # only the marked side is summed directly: accurate if small
     pooled = _centred((small, large))
     rng = np.random.default_rng(seed)
     bandwidth2 = _median_distance2(pooled, rng)
@@ -85,7 +89,7 @@ def mmd2_unbiased(source: Array, target: Array, bandwidth2: float) -> float:
 
 
 def pairwise_mmd2(samples: Sequence[Array], bandwidth2: float) -> Floats:
-    """Unbiased squared MMD of every pair of samples at a fixed bandwidth, all pairs in one pass of the kernel.
+    """Unbiased squared MMD of every pair of samples at a fixed bandwidth, in one pass of the kernel.
 
     Args:
         samples: c arrays (n_i, d) of finite features, every n_i >= 2.
@@ -98,7 +102,9 @@ def pairwise_mmd2(samples: Sequence[Array], bandwidth2: float) -> Floats:
         ValueError: a bandwidth that is not above 0.
     """
     if not bandwidth2 > 0:
-        raise ValueError(f"bandwidth2: want a number above 0, got {bandwidth2}. Take it from two_sample_test.")
+        raise ValueError(
+            f"bandwidth2: want a number above 0, got {bandwidth2}. Take it from two_sample_test."
+        )
     sizes = np.array([len(each) for each in samples])
     starts, owner = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
     sums = np.zeros((len(sizes), len(sizes)))
@@ -107,27 +113,32 @@ def pairwise_mmd2(samples: Sequence[Array], bandwidth2: float) -> Floats:
     within = np.diag(sums) / (sizes * (sizes - 1))
     between = sums / np.outer(sizes, sizes)
     first, second = np.triu_indices(len(sizes), k=1)
-    return within[first] + within[second] - between[first, second] - between[second, first]
+    distances: Floats = within[first] + within[second] - between[first, second] - between[second, first]
+    return distances
 
 
 def _check(source: Array, target: Array) -> None:
     for name, rows in (("source", source), ("target", target)):
         if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
-            raise ValueError(f"{name}: want at least 2 rows of features, (n, d), got {rows.shape}. Add images.")
+            raise ValueError(
+                f"{name}: want at least 2 rows of features, (n, d), got {rows.shape}. Add images."
+            )
         finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
             row = int(finite.argmin())
             value = rows[row][~np.isfinite(rows[row])][0]
-            raise ValueError(f"{name}, row {row}: want finite features, got {value}. Mend or remove that row.")
+            raise ValueError(
+                f"{name}, row {row}: want finite features, got {value}. Mend or remove that row."
+            )
     if source.shape[1] != target.shape[1]:
         raise ValueError(
-            f"source and target: want features of one network, got {source.shape[1]} and {target.shape[1]} a row. "
+            f"source and target: want as many features a row, got {source.shape[1]} and {target.shape[1]}. "
             "Extract both with the same backbone."
         )
 
 
 def _centred(samples: Sequence[Array]) -> Floats:
-    """(N, d) pooled rows less their mean: distances stay, and lose no digits where features lie far from 0."""
+    """(N, d) pooled rows less their mean: distances keep their digits where features lie far from 0."""
     pooled = np.concatenate(samples).astype(np.float64)
     pooled -= pooled.mean(axis=0)
     return pooled
@@ -148,8 +159,10 @@ def _median_distance2(pooled: Floats, rng: np.random.Generator) -> float:
     return median if median > floor else float(np.median(distances[distances > floor]))
 
 
-def _labellings(n_marked: int, n_rows: int, n_permutations: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """(<= BLOCK, N) rows of 0 and 1, n_marked ones in each; the observed labelling first, then permutations."""
+def _labellings(
+    n_marked: int, n_rows: int, n_permutations: int, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """(<= BLOCK, N) rows of 0 and 1, n_marked ones in each; the observed labelling first."""
     observed = np.zeros(n_rows, dtype=np.uint8)
     observed[:n_marked] = 1
     for start in range(0, n_permutations + 1, BLOCK):
@@ -160,7 +173,7 @@ def _labellings(n_marked: int, n_rows: int, n_permutations: int, rng: np.random.
 
 
 def _mmd2_of_labellings(pooled: Floats, bandwidth2: float, labellings: Floats) -> Floats:
-    """(B,) statistics: with z a labelling, K the kernel and 1 all ones, they need z'Kz, z'K1 and 1'K1 alone."""
+    """(B,) statistics: with z a labelling, K the kernel and 1 all ones, from z'Kz, z'K1 and 1'K1."""
     marked = np.zeros(len(labellings))
     reach = np.zeros(len(labellings))
     total = 0.0

@@ -38,7 +38,7 @@ def image_rules(params: ValidateData) -> tuple[Rule, ...]:
     """What is expected of every image."""
     return (
         Rule(
-            "every image can be read", "critical", "readable", 1, 1,
+            "every image readable", "critical", "readable", 1, 1,
             "Replace or delete these files.",
         ),
         Rule(
@@ -67,7 +67,7 @@ def image_rules(params: ValidateData) -> tuple[Rule, ...]:
             "image", "file",
         ),
         Rule(
-            "no test image of the target in the source", "critical", "in_source", None, 0,
+            "no test image of the target in the source", "critical", "in_source_and_test", None, 0,
             "These files are equal: delete the one in the source, or results on test are too good.",
             "sha256", "domain",
         ),
@@ -173,7 +173,7 @@ def _run(suites: dict[str, tuple[pd.DataFrame, tuple[Rule, ...]]], docs: Path) -
     for name, (table, rules) in suites.items():
         batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
         broken |= _check(context, batch, table, rules)
-    context.build_data_docs()
+    context.build_data_docs(site_names=["docs"])
     return broken
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -125,15 +125,15 @@ def _with_splits(
 
 
 def _check_enough(folder: Path, rows: Sequence[CatalogRow]) -> None:
+    n_readable = Counter(row.label for row in rows if row.row >= 0)
     for label in class_names(rows):
-        members = [row for row in rows if row.label == label]
-        broken = [row.path for row in members if row.row < 0]
-        n_readable = len(members) - len(broken)
-        if n_readable < len(SPLITS):
+        if n_readable[label] < len(SPLITS):
+            broken = [row.path for row in rows if row.label == label and row.row < 0]
             unreadable = f" ({len(broken)} cannot be read, such as {broken[0]})" if broken else ""
             raise ValueError(
                 f"{folder}, class {label}: want at least {len(SPLITS)} readable images, one for each of "
-                f"{', '.join(SPLITS)}, got {n_readable}{unreadable}. Add images to this class, or remove it."
+                f"{', '.join(SPLITS)}, got {n_readable[label]}{unreadable}. "
+                "Add images to its folder, or remove it."
             )
 
 
@@ -141,18 +141,14 @@ def _describe(rows: Sequence[CatalogRow]) -> Domain:
     """The record of a domain: n_images are the readable ones."""
     classes = class_names(rows)
     readable = [row for row in rows if row.row >= 0]
+    counts = Counter((row.split, row.label) for row in readable)
     identity = [(row.path, row.label, row.split, row.group, row.sha256) for row in rows]
     return Domain(
         present=bool(rows),
         n_images=len(readable),
         n_undecodable=len(rows) - len(readable),
         classes=classes,
-        counts={
-            split: {
-                name: sum((row.split, row.label) == (split, name) for row in readable) for name in classes
-            }
-            for split in SPLITS
-        },
+        counts={split: {name: counts[split, name] for name in classes} for split in SPLITS},
         sha256=hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
     )
 

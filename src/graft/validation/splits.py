@@ -1,7 +1,7 @@
 """Cut train, val and test where the folders do not name them."""
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -54,10 +54,12 @@ def assign_splits(units: Sequence[Unit], where: str, seed: int) -> tuple[Split, 
 def _cut(pool: Sequence[Unit], cut: Sequence[Split], where: str, seed: int) -> dict[str, Split]:
     """The split of each group of the pool, class by class."""
     sizes = Counter(each.group for each in pool)
-    label_of = {each.group: each.label for each in reversed(pool)}
+    members_of: defaultdict[str, list[str]] = defaultdict(list)
+    for group, label in {each.group: each.label for each in reversed(pool)}.items():
+        members_of[label].append(group)
     placed: dict[str, Split] = {}
     for label in sorted({each.label for each in pool}):
-        members = [group for group in sizes if label_of[group] == label]
+        members = members_of[label]
         if len(members) < len(cut):
             raise ValueError(
                 f"{where}, class {label}: want at least {len(cut)} different readable images, to cut "
@@ -74,11 +76,13 @@ def _place(sizes: Mapping[str, int], cut: Sequence[Split], seed: int) -> dict[st
     lacking["train"] = n_images - sum(n for split, n in lacking.items() if split != "train")
     order = sorted(sizes, key=lambda group: (-sizes[group], _hash(seed, group)))
     placed: dict[str, Split] = {}
+    empty = set(cut)
     for index, group in enumerate(order):
-        empty = [split for split in cut if split not in placed.values()]
-        choice = empty if len(order) - index <= len(empty) else cut
-        placed[group] = max(choice, key=lambda split: lacking[split])
-        lacking[placed[group]] -= sizes[group]
+        open_splits = [split for split in cut if split in empty] if len(order) - index <= len(empty) else cut
+        chosen = max(open_splits, key=lambda split: lacking[split])
+        placed[group] = chosen
+        lacking[chosen] -= sizes[group]
+        empty.discard(chosen)
     return placed
 
 

@@ -12,9 +12,9 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
 
     Beside the columns of the catalogue: domain, file (domain and path), name (file, and why it cannot be
     read), readable (0 or 1), min_side (pixels), image (domain and content), splits_of_image,
-    labels_of_image, copies_in_split, splits_of_group, and in_source (1 where a target test image also stands
-    in the source). What does not apply to a row is empty: everything about pixels and content where the image
-    cannot be read, everything about its group where an image stands alone.
+    labels_of_image, copies_in_split, splits_of_group, and in_source_and_test (1 where an image stands in the
+    source and in the target's test split). What does not apply to a row is empty: everything about pixels and
+    content where the image cannot be read, everything about its group where an image stands alone.
     """
     frames = [_frame(rows, domain) for domain, rows in (("source", source), ("target", target)) if rows]
     table = pd.concat(frames, ignore_index=True)
@@ -26,9 +26,10 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
     table["splits_of_group"] = (
         table.groupby(["domain", "group"])["split"].transform("nunique").where(in_group)
     )
-    of_source = set(table.loc[readable & (table["domain"] == "source"), "sha256"])
-    is_target_test = readable & (table["domain"] == "target") & (table["split"] == "test")
-    table["in_source"] = table["sha256"].isin(of_source).astype(float).where(is_target_test)
+    of_source = readable & (table["domain"] == "source")
+    of_test = readable & (table["domain"] == "target") & (table["split"] == "test")
+    shared = set(table.loc[of_source, "sha256"]) & set(table.loc[of_test, "sha256"])
+    table["in_source_and_test"] = table["sha256"].isin(shared).astype(float).where(of_source | of_test)
     return table
 
 

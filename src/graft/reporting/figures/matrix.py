@@ -25,26 +25,33 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
     """
     readable = len(classes) <= LABELLED_CELLS
     names = [shortened(each, 12) for each in classes]
-    gutter = 26 + (LETTER * max(len(each) for each in names) if readable else 0)
-    side = min((WIDTH - gutter - 2) / len(classes), WIDEST_CELL)
+    longest = LETTER * max(len(each) for each in names) if readable else 0
+    left = 26 + longest
+    side = min((WIDTH - left - 2) / len(classes), WIDEST_CELL)
+    upright = longest > side
+    top = left if upright else 34.0
     whole = side * len(classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     cells = [
         _cell(
-            (gutter + j * side, gutter + i * side, side),
+            (left + j * side, top + i * side, side),
             int(counts[i, j]),
             float(shares[i, j]),
             (classes[i], classes[j]),
         )
         for i, j in np.argwhere(counts > 0)
     ]
-    frame = tag("rect", x=gutter, y=gutter, width=whole, height=whole, class_="frame")
-    heads = _matrix_names(names, gutter, side) if readable else []
-    axes = [label(gutter, 10, "predicted \u2192", "tick"), label(0, gutter - 4, "true \u2193", "tick")]
+    frame = tag("rect", x=left, y=top, width=whole, height=whole, class_="frame")
+    heads = (
+        _row_names(names, (left, top), side) + _column_names(names, (left, top), side, upright)
+        if readable
+        else []
+    )
+    axes = [label(left, 10, "predicted \u2192", "tick"), label(0, top - 4, "true \u2193", "tick")]
     right = int(np.trace(counts))
     described = f"{right} of {int(counts.sum())} test images on the diagonal, which is right"
     marks = (frame, *cells, *heads, *axes)
-    return drawing("Confusion matrix of the shipped model", described, gutter + whole + 2, *marks)
+    return drawing("Confusion matrix of the shipped model", described, top + whole + 2, *marks)
 
 
 def _cell(place: tuple[float, float, float], count: int, share: float, names: tuple[str, str]) -> Markup:
@@ -67,16 +74,25 @@ def _cell(place: tuple[float, float, float], count: int, share: float, names: tu
     return tag("g", words, square, label(x + side / 2, y + side / 2 + 4, str(count), look, "middle"))
 
 
-def _matrix_names(names: Sequence[str], gutter: float, side: float) -> list[Markup]:
-    """Names of rows, and of columns, upright where they would run into each other."""
-    upright = max(len(each) for each in names) * LETTER > side
+def _row_names(names: Sequence[str], corner: tuple[float, float], side: float) -> list[Markup]:
+    left, top = corner
+    return [
+        label(left - 6, top + (place + 0.5) * side + 4, name, "tick", "end")
+        for place, name in enumerate(names)
+    ]
+
+
+def _column_names(
+    names: Sequence[str], corner: tuple[float, float], side: float, upright: bool
+) -> list[Markup]:
+    """Names above the columns, upright where they would run into each other."""
+    left, top = corner
     marks = []
     for place, name in enumerate(names):
-        middle = gutter + (place + 0.5) * side
-        marks.append(label(gutter - 6, middle + 4, name, "tick", "end"))
+        middle = left + (place + 0.5) * side
         if upright:
-            turn = f"rotate(-90 {middle + 4:.1f} {gutter - 6:.1f})"
-            marks.append(tag("text", name, x=middle + 4, y=gutter - 6, class_="tick", transform=turn))
+            turn = f"rotate(-90 {middle + 4:.1f} {top - 6:.1f})"
+            marks.append(tag("text", name, x=middle + 4, y=top - 6, class_="tick", transform=turn))
         else:
-            marks.append(label(middle, gutter - 6, name, "tick", "middle"))
+            marks.append(label(middle, top - 6, name, "tick", "middle"))
     return marks

@@ -24,7 +24,7 @@ def null_distribution(shift: ShiftRecord) -> Markup:
     low, high = svg.padded(min(quantiles[0], *marked, 0.0), max(quantiles[-1], *marked))
     x, bottom = Scale(low, high, EDGE, WIDTH - EDGE), 150.0
     edges = np.linspace(low, high, 85)
-    mass = np.diff(np.interp(edges, quantiles, np.linspace(0, 1, len(quantiles)), left=0, right=1))
+    mass = np.diff(np.interp(edges, quantiles, np.linspace(0, 1, len(quantiles))))
     y = Scale(0, float(mass.max()), bottom, 62)
     bars = [
         tag("rect", x=x.at(a), y=y.at(m), width=x.at(b) - x.at(a), height=bottom - y.at(m), class_="null")
@@ -36,8 +36,6 @@ def null_distribution(shift: ShiftRecord) -> Markup:
         flags += _flag(
             x, shift.class_mmd2, 14, bottom, f"two source classes {number(shift.class_mmd2)}", "reference"
         )
-    peak = x.at(float(quantiles[len(quantiles) // 2]))
-    chance = label(min(max(peak, EDGE + 30), WIDTH - EDGE - 30), 56, "by chance", "tick", "middle")
     described = (
         f"Observed squared MMD {number(shift.mmd2)}; under permutation {number(quantiles[0])} to "
         f"{number(quantiles[-1])}; between two source classes {number(shift.class_mmd2)}; "
@@ -46,7 +44,7 @@ def null_distribution(shift: ShiftRecord) -> Markup:
     axis = svg.bottom_axis(x, bottom, lambda value: f"{value:g}".replace("-", MINUS))
     name = label(WIDTH / 2, bottom + 34, "squared MMD between source and target", "tick", "middle")
     return drawing(
-        "Distance of the target from the source", described, bottom + 42, *bars, *axis, *flags, chance, name
+        "Distance of the target from the source", described, bottom + 42, *bars, *axis, *flags, name
     )
 
 

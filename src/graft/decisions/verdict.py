@@ -1,0 +1,169 @@
+"""Did transfer help: one pure function from the predictions of both arms to the verdict."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.params import CheckTransfer
+from graft.records import Arm, Interval, Outcome, Run, TrainingRecord, VerdictRecord
+from graft.statistics.comparison import Comparison, Estimate, Question, compare_arms, mean_accuracy
+from graft.store import Labelled
+
+
+class JudgedArm(NamedTuple):
+    """One arm and what it predicted."""
+
+    training: TrainingRecord
+    predicted: NDArray[np.int64]
+    """(k, n) class numbers, one row a run of the training record, in its order"""
+
+
+def judge_transfer(
+    transfer: JudgedArm, scratch: JudgedArm, test: Labelled, params: CheckTransfer, seed: int
+) -> VerdictRecord:
+    """Compare the arms on the test split, give the verdict and name the model that ships.
+
+    Args:
+        transfer: the arm that starts from the backbone.
+        scratch: the control, with the same seeds.
+        test: labels and groups of the n test images.
+        params: confidence, margin, and what happens when transfer hurts.
+        seed: of the bootstrap, a second opinion.
+
+    Raises:
+        ValueError: the arms have other seeds, or predictions do not fit the runs and images.
+    """
+    _check(transfer, scratch, test)
+    right_transfer, right_scratch = (each.predicted == test.labels for each in (transfer, scratch))
+    question = Question(params.confidence, params.margin, seed)
+    comparison = compare_arms(right_transfer, right_scratch, test.groups, question)
+    accuracies = [
+        mean_accuracy(right, test.groups, params.confidence) for right in (right_transfer, right_scratch)
+    ]
+    outcome = outcome_of(comparison.difference, params.margin)
+    ships = shipped_arm(outcome, params)
+    arm, right = (scratch, right_scratch) if ships == "scratch" else (transfer, right_transfer)
+    place = median_run(arm.training.runs)
+    return VerdictRecord(
+        verdict=outcome,
+        sentence=sentence_of(outcome, comparison, accuracies, params),
+        difference=_interval(comparison.difference),
+        confidence=params.confidence,
+        degrees_of_freedom=comparison.degrees_of_freedom,
+        margin=params.margin,
+        standard_error=comparison.standard_error,
+        variance_seeds=comparison.variances.seeds,
+        variance_images=comparison.variances.units,
+        variance_residual=comparison.variances.residual,
+        n_seeds=comparison.n_seeds,
+        n_images=comparison.n_images,
+        n_units=comparison.n_units,
+        transfer_accuracy=_interval(accuracies[0]),
+        scratch_accuracy=_interval(accuracies[1]),
+        by_seed=comparison.by_seed,
+        sign_flip_p=comparison.sign_flip_p,
+        bootstrap=_interval(comparison.bootstrap),
+        seeds_to_settle=comparison.seeds_to_settle,
+        images_to_settle=comparison.images_to_settle,
+        strategy=transfer.training.strategy,
+        ships=ships,
+        ships_seed=arm.training.runs[place].seed,
+        ships_accuracy=float(right[place].mean()),
+        on_negative=params.on_negative,
+    )
+
+
+def outcome_of(difference: Estimate, margin: float) -> Outcome:
+    """One of four: never by the estimate alone.
+
+    An interval inside the margin is EQUIVALENT even where it lies off 0: a difference too small to count.
+    """
+    if -margin <= difference.low and difference.high <= margin:
+        return "EQUIVALENT"
+    if difference.low > 0:
+        return "POSITIVE"
+    return "NEGATIVE" if difference.high < 0 else "INCONCLUSIVE"
+
+
+def shipped_arm(outcome: Outcome, params: CheckTransfer) -> Arm:
+    """Transfer, unless it hurts and the params say that the control then ships."""
+    return "scratch" if outcome == "NEGATIVE" and params.on_negative == "ship_scratch" else "transfer"
+
+
+def median_run(runs: tuple[Run, ...]) -> int:
+    """Place of the run with the median validation accuracy: typical, not the luckiest.
+
+    With an even number it is the lower of the two in the middle; equals go by the lowest loss, then seed.
+    """
+    median = sorted(run.val_accuracy for run in runs)[(len(runs) - 1) // 2]
+    equals = [place for place, run in enumerate(runs) if run.val_accuracy == median]
+    return min(equals, key=lambda place: (runs[place].val_loss, runs[place].seed))
+
+
+def sentence_of(
+    outcome: Outcome, comparison: Comparison, accuracies: list[Estimate], params: CheckTransfer
+) -> str:
+    """The verdict as a person would say it, with its numbers."""
+    transfer, scratch = (100 * each.estimate for each in accuracies)
+    difference = comparison.difference
+    sign, word = (-1, "loss") if difference.estimate < 0 else (1, "gain")
+    low, high = sorted((100 * sign * difference.low, 100 * sign * difference.high))
+    opening = {
+        "POSITIVE": "Transfer helped",
+        "NEGATIVE": "Transfer hurt",
+        "EQUIVALENT": "Transfer made no difference that counts",
+        "INCONCLUSIVE": "It is open whether transfer helped",
+    }[outcome]
+    inside = f", inside the margin of {100 * params.margin:g}" if outcome == "EQUIVALENT" else ""
+    interval = f"{100 * params.confidence:g} % interval {_plain(low)} to {_plain(high)}{inside}"
+    return (
+        f"{opening}: test accuracy {transfer:.1f} % against {scratch:.1f} % from scratch, "
+        f"a {word} of {abs(100 * difference.estimate):.1f} points "
+        f"({interval}; {_sample(comparison)})."
+        + (f" {_what_settles(comparison)}" if outcome == "INCONCLUSIVE" else "")
+    )
+
+
+def _what_settles(comparison: Comparison) -> str:
+    ways = [
+        f"{count:,} {name}"
+        for count, name in (
+            (comparison.seeds_to_settle, "seeds"),
+            (comparison.images_to_settle, "test images"),
+        )
+        if count is not None
+    ]
+    if not ways:
+        return "At this difference neither 1,000 seeds nor 1,000,000 test images would settle it."
+    return f"If the difference stays as it is, {' or '.join(ways)} would settle it."
+
+
+def _sample(comparison: Comparison) -> str:
+    groups = f" in {comparison.n_units:,} groups" if comparison.n_units < comparison.n_images else ""
+    return f"{comparison.n_seeds} seeds, {comparison.n_images:,} images{groups}"
+
+
+def _plain(points: float) -> str:
+    """One decimal, and no minus before 0.0."""
+    return f"{round(points, 1) + 0.0:.1f}"
+
+
+def _interval(estimate: Estimate) -> Interval:
+    return Interval(estimate=estimate.estimate, low=estimate.low, high=estimate.high)
+
+
+def _check(transfer: JudgedArm, scratch: JudgedArm, test: Labelled) -> None:
+    seeds, others = ([run.seed for run in each.training.runs] for each in (transfer, scratch))
+    if seeds != others:
+        raise ValueError(
+            f"check_transfer: want the same seeds in both arms, got {seeds} and {others}. "
+            "Run `dvc repro finetune_target train_scratch`."
+        )
+    for arm in (transfer, scratch):
+        want = (len(seeds), len(test.labels))
+        if arm.predicted.shape != want:
+            raise ValueError(
+                f"check_transfer, {arm.training.arm}: want predictions as (seeds, images) {want}, "
+                f"got {arm.predicted.shape}. Run `dvc repro check_transfer`; it predicts anew."
+            )

@@ -1,0 +1,50 @@
+"""Open the test split, once, and say whether transfer helped.
+
+Reads   weights and training records of both arms, catalogue record, the target's catalogue and image store
+Writes  per-image predictions (CSV) and a VerdictRecord
+Run     dvc repro check_transfer
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from graft import stage
+from graft.decisions.predictions import write_predictions
+from graft.decisions.verdict import JudgedArm, judge_transfer
+from graft.learning.device import make_deterministic, pick_device
+from graft.learning.networks import load_network
+from graft.learning.scores import outputs_of
+from graft.params import read_params
+from graft.records import CatalogRecord, TrainingRecord, read_record, write_record
+from graft.store import labelled, open_images, read_catalog
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write predictions and verdict."""
+    names = ("params", "training", "scratch", "transfer-weights", "scratch-weights", "catalog")
+    args = stage.arguments(__doc__, (*names, "target-catalog", "target-images", "predictions", "record"), argv)
+    params = read_params(args.params)
+    make_deterministic(params.seed)
+
+    catalog = read_record(CatalogRecord, args.catalog)
+    test = labelled(read_catalog(args.target_catalog), catalog.target.classes, "test")
+    images = open_images(args.target_images)[test.rows]
+    device = pick_device()
+
+    def judged(record: Path, weights: Path) -> JudgedArm:
+        training = read_record(TrainingRecord, record)
+        networks = (load_network(weights / f"seed_{run.seed}.safetensors").to(device) for run in training.runs)
+        logits = [outputs_of(network, images, catalog.preprocessing).logits for network in networks]
+        return JudgedArm(training, np.argmax(logits, axis=2))
+
+    transfer = judged(args.training, args.transfer_weights)
+    scratch = judged(args.scratch, args.scratch_weights)
+    verdict = judge_transfer(transfer, scratch, test, params.check_transfer, params.seed)
+    write_predictions((transfer, scratch), test, args.predictions)
+    write_record(verdict, args.record)
+
+
+if __name__ == "__main__":
+    stage.run(main)

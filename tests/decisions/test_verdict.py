@@ -1,0 +1,269 @@
+"""The verdict: four outcomes, which model ships, the sentence, and checks of the checker itself."""
+
+import re
+from typing import Literal
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from graft.decisions.verdict import JudgedArm, judge_transfer, median_run, outcome_of, shipped_arm
+from graft.params import CheckTransfer
+from graft.records import Run, TrainingRecord, VerdictRecord
+from graft.statistics.comparison import Estimate
+from graft.store import Labelled
+
+Labels = NDArray[np.int64]
+
+N_CLASSES = 4
+
+
+def params(
+    on_negative: Literal["fail", "ship_scratch", "warn"] = "fail", margin: float = 0.005
+) -> CheckTransfer:
+    return CheckTransfer(confidence=0.95, margin=margin, on_negative=on_negative)
+
+
+def run_of(seed: int, val_accuracy: float, val_loss: float = 1.0) -> Run:
+    return Run(
+        seed=seed,
+        budget="matched",
+        best_epoch=1,
+        val_accuracy=val_accuracy,
+        val_loss=val_loss,
+        weights_sha256="0" * 64,
+        curve=(),
+    )
+
+
+def trained(arm: Literal["transfer", "scratch"], seeds: tuple[int, ...] = (0, 1, 2, 3, 4)) -> TrainingRecord:
+    return TrainingRecord(
+        arm=arm,
+        strategy="full" if arm == "transfer" else "scratch",
+        network="small_cnn",
+        rate=0.01,
+        block_rates={},
+        frozen_sha256=None,
+        budget="matched",
+        trials=(),
+        runs=tuple(run_of(seed, [0.5, 0.9, 0.7, 0.8, 0.6][place % 5]) for place, seed in enumerate(seeds)),
+    )
+
+
+def split_of(n: int = 400, seed: int = 0) -> Labelled:
+    names = np.array([f"{each:04}" for each in range(n)])
+    labels = np.random.default_rng(seed).integers(0, N_CLASSES, n)
+    return Labelled(np.arange(n), labels, names, names)
+
+
+def predicted(labels: Labels, accuracy: float, k: int, rng: np.random.Generator) -> Labels:
+    """Predictions right with this probability, independently by seed and image."""
+    wrong = rng.random((k, len(labels))) >= accuracy
+    return np.where(wrong, (labels + rng.integers(1, N_CLASSES, wrong.shape)) % N_CLASSES, labels)
+
+
+def judged(
+    transfer: float, scratch: float, settings: CheckTransfer | None = None, n: int = 400, seed: int = 0
+) -> VerdictRecord:
+    rng = np.random.default_rng(seed)
+    test = split_of(n)
+    arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (transfer, scratch)]
+    return judge_transfer(
+        JudgedArm(trained("transfer"), arms[0]),
+        JudgedArm(trained("scratch"), arms[1]),
+        test,
+        settings or params(),
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome"),
+    [
+        (0.01, 0.03, "POSITIVE"),
+        (0.001, 0.004, "EQUIVALENT"),
+        (-0.005, 0.005, "EQUIVALENT"),
+        (-0.004, -0.001, "EQUIVALENT"),
+        (-0.006, 0.005, "INCONCLUSIVE"),
+        (-0.005, 0.006, "INCONCLUSIVE"),
+        (0.0, 0.03, "INCONCLUSIVE"),
+        (-0.03, 0.0, "INCONCLUSIVE"),
+        (-0.03, -0.01, "NEGATIVE"),
+    ],
+)
+def test_outcome_comes_from_the_interval(low: float, high: float, outcome: str) -> None:
+    assert outcome_of(Estimate((low + high) / 2, low, high), 0.005) == outcome
+
+
+def test_helpful_transfer_is_positive_and_says_by_how_much() -> None:
+    verdict = judged(0.9, 0.6)
+    assert verdict.verdict == "POSITIVE"
+    assert verdict.ships == "transfer"
+    assert (verdict.seeds_to_settle, verdict.images_to_settle) == (None, None)
+    assert re.fullmatch(
+        r"Transfer helped: test accuracy \d\d\.\d % against \d\d\.\d % from scratch, "
+        r"a gain of \d\d\.\d points "
+        r"\(95 % interval \d\d\.\d to \d\d\.\d; 5 seeds, 400 images\)\.",
+        verdict.sentence,
+    )
+    assert f"{100 * verdict.difference.estimate:.1f} points" in verdict.sentence
+    assert f"{100 * verdict.transfer_accuracy.estimate:.1f} % against" in verdict.sentence
+
+
+def test_harmful_transfer_is_negative_and_told_as_a_loss() -> None:
+    verdict = judged(0.6, 0.9)
+    assert verdict.verdict == "NEGATIVE"
+    low, high = -100 * verdict.difference.high, -100 * verdict.difference.low
+    assert f"a loss of {-100 * verdict.difference.estimate:.1f} points" in verdict.sentence
+    assert f"(95 % interval {low:.1f} to {high:.1f};" in verdict.sentence
+
+
+def test_an_open_comparison_says_what_would_settle_it() -> None:
+    verdict = judged(0.80, 0.785, seed=4)
+    assert verdict.verdict == "INCONCLUSIVE"
+    assert verdict.seeds_to_settle is not None
+    assert f"{verdict.seeds_to_settle:,} seeds" in verdict.sentence
+    assert verdict.sentence.endswith(" would settle it.")
+
+
+def test_an_open_comparison_that_nothing_settles_says_so() -> None:
+    test = split_of(40)
+    arms = [predicted(test.labels, 0.5, 5, np.random.default_rng(0)) for _ in range(2)]
+    arms[1][0] = np.roll(arms[1][0], 1)  # one seed apart by chance
+    right = arms[1][0] == test.labels
+    surplus = int(right.sum() - (arms[0][0] == test.labels).sum())
+    spoiled = np.flatnonzero(right)[:surplus] if surplus > 0 else np.flatnonzero(~right)[:-surplus]
+    arms[1][0, spoiled] = (test.labels[spoiled] + (surplus > 0)) % N_CLASSES
+    verdict = judge_transfer(
+        JudgedArm(trained("transfer"), arms[0]),
+        JudgedArm(trained("scratch"), arms[1]),
+        test,
+        params(margin=0.0),
+        0,
+    )
+    assert verdict.difference.estimate == 0
+    assert verdict.verdict == "INCONCLUSIVE"
+    assert verdict.sentence.endswith("neither 1,000 seeds nor 1,000,000 test images would settle it.")
+
+
+def test_a_wide_margin_makes_arms_equivalent() -> None:
+    verdict = judged(0.8, 0.8, params(margin=0.1))
+    assert verdict.verdict == "EQUIVALENT"
+    assert "inside the margin of 10;" in verdict.sentence
+
+
+def test_groups_are_named_in_the_sentence() -> None:
+    test = split_of(400)._replace(groups=np.repeat(np.arange(80), 5).astype(str))
+    arms = [predicted(test.labels, accuracy, 5, np.random.default_rng(0)) for accuracy in (0.9, 0.6)]
+    verdict = judge_transfer(
+        JudgedArm(trained("transfer"), arms[0]), JudgedArm(trained("scratch"), arms[1]), test, params(), 0
+    )
+    assert verdict.n_units == 80
+    assert "400 images in 80 groups" in verdict.sentence
+
+
+def test_only_a_negative_verdict_ships_scratch_and_only_when_asked() -> None:
+    assert shipped_arm("NEGATIVE", params("ship_scratch")) == "scratch"
+    assert shipped_arm("NEGATIVE", params("warn")) == "transfer"
+    assert shipped_arm("NEGATIVE", params("fail")) == "transfer"
+    assert shipped_arm("INCONCLUSIVE", params("ship_scratch")) == "transfer"
+
+
+def test_the_shipped_model_is_of_the_shipped_arm() -> None:
+    rng = np.random.default_rng(0)
+    test = split_of()
+    scratch = trained("scratch").model_copy(
+        update={"runs": tuple(run_of(seed, [0.7, 0.1, 0.2, 0.8, 0.9][seed]) for seed in range(5))}
+    )
+    arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.5, 0.9)]
+    verdict = judge_transfer(
+        JudgedArm(trained("transfer"), arms[0]), JudgedArm(scratch, arms[1]), test, params("ship_scratch"), 0
+    )
+    assert (verdict.ships, verdict.ships_seed) == ("scratch", 0)
+    assert verdict.ships_accuracy == (arms[1][0] == test.labels).mean()
+    kept = judge_transfer(
+        JudgedArm(trained("transfer"), arms[0]), JudgedArm(scratch, arms[1]), test, params(), 0
+    )
+    assert (kept.ships, kept.ships_seed) == ("transfer", 2)
+    assert kept.ships_accuracy == (arms[0][2] == test.labels).mean()
+
+
+@pytest.mark.parametrize(
+    ("runs", "seed"),
+    [
+        ([(0, 0.5, 1.0), (1, 0.9, 1.0), (2, 0.7, 1.0)], 2),
+        ([(0, 0.5, 1.0), (1, 0.9, 1.0), (2, 0.7, 1.0), (3, 0.6, 1.0)], 3),  # the lower of the middle two
+        ([(0, 0.7, 0.9), (1, 0.7, 0.4), (2, 0.7, 0.4)], 1),  # equals: lowest loss, then lowest seed
+        ([(9, 0.7, 0.4), (3, 0.7, 0.4), (5, 0.9, 0.1)], 3),
+    ],
+)
+def test_the_median_run_ships(runs: list[tuple[int, float, float]], seed: int) -> None:
+    records = tuple(run_of(*each) for each in runs)
+    assert records[median_run(records)].seed == seed
+
+
+def test_identical_arms_are_not_positive() -> None:
+    test = split_of()
+    same = predicted(test.labels, 0.8, 5, np.random.default_rng(0))
+    verdict = judge_transfer(
+        JudgedArm(trained("transfer"), same), JudgedArm(trained("scratch"), same), test, params(), 0
+    )
+    assert verdict.verdict == "EQUIVALENT"
+    assert verdict.difference.low == verdict.difference.high == 0
+    assert "95 % interval 0.0 to 0.0" in verdict.sentence
+
+
+def test_destroyed_transfer_is_negative() -> None:
+    test = split_of(200)
+    one_class = np.zeros((5, 200), dtype=np.int64)  # a network with destroyed weights says the same of all
+    scratch = predicted(test.labels, 0.5, 5, np.random.default_rng(0))
+    verdict = judge_transfer(
+        JudgedArm(trained("transfer"), one_class), JudgedArm(trained("scratch"), scratch), test, params(), 0
+    )
+    assert verdict.verdict == "NEGATIVE"
+
+
+@pytest.mark.simulation
+def test_arms_that_do_not_differ_come_out_positive_no_oftener_than_the_level() -> None:
+    n_draws, k, n = 300, 5, 100
+    rng = np.random.default_rng(0)
+    outcomes = []
+    for draw in range(n_draws):
+        test = split_of(n, draw)
+        hardness = rng.normal(size=n)
+        arms = []
+        for _ in range(2):
+            score = hardness + rng.normal(size=(k, 1)) * 0.3 + rng.normal(size=n) * 0.5
+            right = rng.random((k, n)) < 1 / (1 + np.exp(-(1 + score)))
+            arms.append(np.where(right, test.labels, (test.labels + 1) % N_CLASSES))
+        verdict = judge_transfer(
+            JudgedArm(trained("transfer"), arms[0]),
+            JudgedArm(trained("scratch"), arms[1]),
+            test,
+            params(),
+            draw,
+        )
+        outcomes.append(verdict.verdict)
+    print(f"POSITIVE {outcomes.count('POSITIVE')}, NEGATIVE {outcomes.count('NEGATIVE')} of {n_draws}")
+    assert outcomes.count("POSITIVE") <= binom.ppf(0.999, n_draws, 0.05)
+    assert outcomes.count("NEGATIVE") <= binom.ppf(0.999, n_draws, 0.05)
+
+
+def test_arms_with_other_seeds_are_an_error() -> None:
+    test = split_of(50)
+    rows = predicted(test.labels, 0.5, 5, np.random.default_rng(0))
+    other = JudgedArm(trained("scratch", (0, 1, 2, 3, 5)), rows)
+    with pytest.raises(ValueError, match="want the same seeds in both arms"):
+        judge_transfer(JudgedArm(trained("transfer"), rows), other, test, params(), 0)
+
+
+def test_predictions_that_do_not_fit_are_an_error() -> None:
+    test = split_of(50)
+    rows = predicted(test.labels, 0.5, 5, np.random.default_rng(0))
+    with pytest.raises(
+        ValueError, match=r"check_transfer, scratch: want predictions as .* \(5, 50\), got \(4, 50\)"
+    ):
+        judge_transfer(
+            JudgedArm(trained("transfer"), rows), JudgedArm(trained("scratch"), rows[:4]), test, params(), 0
+        )

@@ -1,0 +1,137 @@
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from markupsafe import Markup
+
+from graft.records import Interval
+from graft.reporting.evidence import Evidence
+from graft.reporting.figures.bars import bars
+from graft.reporting.figures.curves import curves
+from graft.reporting.figures.forest import Row, forest
+from graft.reporting.figures.matrix import confusion
+from graft.reporting.figures.null import null_distribution
+
+
+def _all(figure: Markup, name: str, class_: str) -> list[ElementTree.Element]:
+    return [each for each in ElementTree.fromstring(figure).iter(name) if each.get("class") == class_]
+
+
+def _xs(figure: Markup, name: str, class_: str, key: str) -> list[float]:
+    return [float(each.attrib[key]) for each in _all(figure, name, class_)]
+
+
+def test_a_forest_plot_places_interval_estimate_zero_and_margin_on_one_scale() -> None:
+    row = Row("difference", "transfer", Interval(estimate=0.06, low=0.02, high=0.1))
+    figure = forest("t", [row], margin=0.01)
+    (zero,), (estimate,) = _xs(figure, "line", "zero", "x1"), _xs(figure, "circle", "estimate", "cx")
+    (low,), (high,) = _xs(figure, "line", "interval", "x1"), _xs(figure, "line", "interval", "x2")
+    (left,), (width,) = _xs(figure, "rect", "band", "x"), _xs(figure, "rect", "band", "width")
+    unit = (estimate - zero) / 6
+    assert (low - zero, high - zero) == pytest.approx((2 * unit, 10 * unit), abs=0.3)
+    assert (left, width) == pytest.approx((zero - unit, 2 * unit), abs=0.3)
+
+
+def test_a_forest_plot_of_accuracies_marks_no_zero() -> None:
+    figure = forest("t", [Row("arm", "scratch", points=(0.7, 0.8))])
+    assert _all(figure, "line", "zero") == []
+    assert len(_all(figure, "circle", "seed")) == 2
+
+
+def test_the_null_distribution_shows_its_whole_mass_and_the_observed_value(evidence: Evidence) -> None:
+    figure = null_distribution(evidence.shift)
+    assert len(_all(figure, "line", "observed")) == 1
+    (observed,) = _xs(figure, "line", "observed", "x1")
+    assert max(_xs(figure, "rect", "null", "x")) < observed < _xs(figure, "line", "reference", "x1")[0]
+
+
+def test_the_heights_of_the_null_are_in_proportion_to_its_mass(evidence: Evidence) -> None:
+    flat = tuple(np.linspace(-0.5, 0.5, 101).tolist())
+    shift = evidence.shift.model_copy(update={"null_mmd2": flat, "mmd2": 0.0, "class_mmd2": None})
+    figure = null_distribution(shift)
+    inner = _xs(figure, "rect", "null", "height")[1:-1]
+    assert max(inner) - min(inner) < 1
+    covered = sum(_xs(figure, "rect", "null", "width"))
+    assert covered == pytest.approx(336 / 1.12, abs=9)  # 6 % of room at both ends, two bins cut
+
+
+def test_there_is_no_null_distribution_without_source_images(evidence: Evidence) -> None:
+    shift = evidence.shift.model_copy(update={"mmd2": None, "null_mmd2": ()})
+    with pytest.raises(ValueError, match="want a shift record with a statistic"):
+        null_distribution(shift)
+
+
+def test_curves_draw_every_seed_and_a_mean_an_arm(evidence: Evidence) -> None:
+    figure = curves("t", (evidence.transfer, evidence.scratch), "val_accuracy")
+    assert len(_all(figure, "polyline", "run")) == 10
+    assert len(_all(figure, "polyline", "mean")) == 2
+    assert len(_all(figure, "circle", "best")) == 10
+
+
+def test_the_mean_lies_at_the_mean_of_the_seeds(evidence: Evidence) -> None:
+    figure = curves("t", (evidence.transfer,), "val_loss")
+    heights = [
+        [float(point.split(",")[1]) for point in each.attrib["points"].split()]
+        for look in ("run", "mean")
+        for each in _all(figure, "polyline", look)
+    ]
+    np.testing.assert_allclose(np.mean(heights[:-1], axis=0), heights[-1], atol=0.11)
+
+
+def test_the_mean_of_unequal_curves_ends_with_the_shortest(evidence: Evidence) -> None:
+    first, *others = evidence.transfer.runs
+    short = first.model_copy(update={"curve": first.curve[:5], "best_epoch": 4})
+    arm = evidence.transfer.model_copy(update={"runs": (short, *others)})
+    (mean,) = _all(curves("t", (arm,), "val_loss"), "polyline", "mean")
+    assert len(mean.attrib["points"].split()) == 5
+
+
+@pytest.mark.parametrize("n_points", [0, 1])
+def test_a_head_fitted_in_one_go_is_a_level_line(evidence: Evidence, n_points: int) -> None:
+    runs = tuple(
+        each.model_copy(update={"curve": each.curve[:n_points], "best_epoch": 0})
+        for each in evidence.transfer.runs
+    )
+    arm = evidence.transfer.model_copy(update={"runs": runs})
+    (mean,) = _all(curves("t", (arm,), "val_accuracy"), "polyline", "mean")
+    start, end = (point.split(",") for point in mean.attrib["points"].split())
+    assert start[1] == end[1]
+    assert float(start[0]) < float(end[0])
+
+
+def test_the_confusion_matrix_writes_every_count_that_is_not_zero() -> None:
+    figure = confusion(np.array([[8, 1], [0, 5]]), ("ants", "bees"))
+    words = [each.text for each in ElementTree.fromstring(figure).iter("title")]
+    assert words[1:] == [
+        "true ants, predicted ants: 8",
+        "true ants, predicted bees: 1",
+        "true bees, predicted bees: 5",
+    ]
+    assert len(_all(figure, "rect", "wrong")) == 1
+
+
+@pytest.mark.parametrize(("n_classes", "name"), [(2, "x"), (10, "a long class name"), (14, "ab"), (40, "n")])
+def test_no_cell_of_the_matrix_leaves_the_drawing(n_classes: int, name: str) -> None:
+    figure = confusion(
+        np.ones((n_classes, n_classes), dtype=np.int64), [f"{name}{i}" for i in range(n_classes)]
+    )
+    width, height = (float(each) for each in ElementTree.fromstring(figure).attrib["viewBox"].split()[2:])
+    for each in ElementTree.fromstring(figure).iter("rect"):
+        x, y, w, h = (float(each.attrib[key]) for key in ("x", "y", "width", "height"))
+        assert 0 <= x <= x + w <= width
+        assert 0 <= y <= y + h <= height
+
+
+def test_bars_are_ordered_and_the_choice_stands_out() -> None:
+    figure = bars("t", {"full": 1.0, "top_blocks": 2.0, "scratch": 0.0}, "full")
+    widths = [float(each.attrib["width"]) for each in ElementTree.fromstring(figure).iter("rect")]
+    assert widths == sorted(widths, reverse=True)
+    assert len(_all(figure, "rect", "bar transfer")) == 1
+
+
+def test_figures_name_no_colour(evidence: Evidence) -> None:
+    figure = curves("t", (evidence.transfer, evidence.scratch), "val_loss") + null_distribution(
+        evidence.shift
+    )
+    assert re.search(r'(fill|stroke|color)="', figure) is None

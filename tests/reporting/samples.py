@@ -1,0 +1,285 @@
+"""Records of a run as the pipeline would write them, in every variant that the report must show."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.records import (
+    Arm,
+    CatalogRecord,
+    Domain,
+    Epoch,
+    ExportRecord,
+    Finding,
+    Interval,
+    Outcome,
+    Preprocessing,
+    Reason,
+    Run,
+    Score,
+    ShiftRecord,
+    Split,
+    StrategyRecord,
+    TrainingRecord,
+    Trial,
+    ValidationRecord,
+    VerdictRecord,
+    Vote,
+)
+from graft.reporting.evidence import Evidence
+from graft.reporting.predictions import Predictions
+from graft.store import SPLITS
+
+DIGITS = tuple("0123456789")
+N_TEST = 300
+N_SEEDS = 5
+
+
+def sample_evidence(
+    classes: Sequence[str] = DIGITS, outcome: Outcome = "POSITIVE", source: bool = True, curve: bool = True
+) -> Evidence:
+    """A run in which transfer gains, or not, as the outcome says; no curve: a feature extraction."""
+    gain = {"POSITIVE": 0.09, "NEGATIVE": -0.06, "EQUIVALENT": 0.0, "INCONCLUSIVE": 0.015}[outcome]
+    predictions = sample_predictions(len(classes), gain)
+    verdict = sample_verdict(predictions, outcome, curve)
+    level = "fail" if outcome == "NEGATIVE" else "warn" if outcome == "INCONCLUSIVE" else "pass"
+    return Evidence(
+        catalog=sample_catalog(classes, source),
+        validation=sample_validation(),
+        shift=sample_shift(source),
+        strategy=sample_strategy(len(classes), source, curve),
+        transfer=sample_training("transfer", curve),
+        scratch=sample_training("scratch", True),
+        verdict=verdict,
+        export=sample_export(),
+        reasons=(
+            Reason(check="data", level="warn", sentence="1 warnings on the data: images_are_large_enough."),
+            Reason(check="seeds", level="pass", sentence="5 seeds were trained and 5 compared."),
+            Reason.model_validate({"check": "verdict", "level": level, "sentence": verdict.sentence}),
+            Reason(check="export", level="pass", sentence="ONNX says what torch says (limit `1e-4`)."),
+        ),
+        predictions=predictions,
+    )
+
+
+def sample_predictions(n_classes: int, gain: float) -> Predictions:
+    """Runs that are right about three times in four, the transfer arm more often by the gain."""
+    random = np.random.default_rng(0)
+    labels = np.arange(N_TEST) % n_classes
+    hardness = random.random(N_TEST)
+
+    def runs(accuracy: float) -> NDArray[np.int64]:
+        wrong = hardness + 0.1 * random.standard_normal((N_SEEDS, N_TEST)) > accuracy
+        other = (labels + 1 + random.integers(0, max(n_classes // 3, 1), (N_SEEDS, N_TEST))) % n_classes
+        return np.where(wrong, other, labels)
+
+    images = tuple(f"2{place:011x}" for place in range(N_TEST))
+    arms = {"transfer": runs(0.8 + gain), "scratch": runs(0.8)}
+    return Predictions(images, labels, arms, {arm: tuple(range(N_SEEDS)) for arm in arms})
+
+
+def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool) -> VerdictRecord:
+    right = {arm: (runs == predictions.labels).mean(axis=1) for arm, runs in predictions.by_arm.items()}
+    by_seed = right["transfer"] - right["scratch"]
+    mean, half = float(by_seed.mean()), 0.04 if outcome == "INCONCLUSIVE" else 0.021
+    sentences: dict[Outcome, str] = {
+        "POSITIVE": "Transfer helped: test accuracy rose by {:+.1f} points, 95% interval {:+.1f} to {:+.1f}.",
+        "NEGATIVE": "Transfer hurt: test accuracy fell by {:+.1f} points, 95% interval {:+.1f} to {:+.1f}.",
+        "EQUIVALENT": "Transfer made no difference: {:+.1f} points, 95% interval {:+.1f} to {:+.1f}.",
+        "INCONCLUSIVE": "Not settled: {:+.1f} points, 95% interval {:+.1f} to {:+.1f}.",
+    }
+    ends = (100 * mean, 100 * (mean - half), 100 * (mean + half))
+    return VerdictRecord(
+        verdict=outcome,
+        sentence=sentences[outcome].format(*ends),
+        difference=around(mean, half),
+        confidence=0.95,
+        degrees_of_freedom=11.4,
+        margin=0.005,
+        standard_error=half / 2.2,
+        variance_seeds=1e-5,
+        variance_images=1e-4,
+        variance_residual=2e-5,
+        n_seeds=N_SEEDS,
+        n_images=N_TEST,
+        n_units=N_TEST,
+        transfer_accuracy=around(float(right["transfer"].mean()), 0.02),
+        scratch_accuracy=around(float(right["scratch"].mean()), 0.024),
+        by_seed=tuple(float(each) for each in by_seed),
+        sign_flip_p=0.0625,
+        bootstrap=around(mean, 0.9 * half),
+        seeds_to_settle=None,
+        images_to_settle=1800 if outcome == "INCONCLUSIVE" else None,
+        strategy="full" if curve else "feature_extraction",
+        ships="transfer",
+        ships_seed=2,
+        ships_accuracy=float(right["transfer"][2]),
+        on_negative="fail",
+    )
+
+
+def around(estimate: float, half: float) -> Interval:
+    return Interval(estimate=estimate, low=estimate - half, high=estimate + half)
+
+
+def sample_domain(classes: Sequence[str], per_split: tuple[int, int, int]) -> Domain:
+    counts: dict[Split, dict[str, int]] = {
+        split: dict.fromkeys(classes, n) for split, n in zip(SPLITS, per_split, strict=True)
+    }
+    total = sum(per_split) * len(classes)
+    return Domain(
+        present=total > 0,
+        n_images=total,
+        n_undecodable=1 if total else 0,
+        classes=tuple(classes),
+        counts=counts,
+        sha256="ab" * 32,
+    )
+
+
+def sample_catalog(classes: Sequence[str], source: bool) -> CatalogRecord:
+    return CatalogRecord(
+        dataset="example",
+        preprocessing=Preprocessing(
+            resize_px=32, crop_px=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), interpolation="bilinear"
+        ),
+        source=sample_domain(classes, (80, 20, 0)) if source else sample_domain((), (0, 0, 0)),
+        target=sample_domain(classes, (20, 10, 30)),
+    )
+
+
+def sample_validation() -> ValidationRecord:
+    return ValidationRecord(
+        ok=True,
+        findings=(
+            Finding(
+                name="no_image_in_two_splits",
+                severity="critical",
+                ok=True,
+                n_unexpected=0,
+                examples=(),
+                advice="None.",
+            ),
+            Finding(
+                name="images_are_large_enough",
+                severity="warning",
+                ok=False,
+                n_unexpected=2,
+                examples=("3/a.png", "7/b.png"),
+                advice="Look at these images, or lower `validate_data.min_side_px`.",
+            ),
+        ),
+    )
+
+
+def sample_shift(source: bool) -> ShiftRecord:
+    quantiles = np.linspace(-1, 1, 101)
+    return ShiftRecord(
+        source="own" if source else "none",
+        n_source=800 if source else 0,
+        n_target=600,
+        n_features=128,
+        mmd2=0.0612 if source else None,
+        p_value=0.001 if source else None,
+        n_permutations=999,
+        bandwidth2=12.5 if source else None,
+        null_mmd2=tuple(float(each) for each in 0.0025 * quantiles**3) if source else (),
+        class_mmd2=0.112 if source else None,
+        similarity="mid" if source else "unknown",
+        sentence="The target differs from the source (p = 0.001) by half of what separates two classes."
+        if source
+        else "There are no source images, so the distance is unknown.",
+    )
+
+
+def sample_strategy(n_classes: int, source: bool, curve: bool) -> StrategyRecord:
+    tables = ("size and similarity quadrants", "images per class", "size alone")
+    return StrategyRecord(
+        n_train=20 * n_classes,
+        n_classes=n_classes,
+        n_per_class=20,
+        similarity="mid" if source else "unknown",
+        votes=(
+            Vote(
+                table=tables[0],
+                strategy="full" if source else None,
+                reason="few images, similarity mid"
+                if source
+                else "it needs a similarity, and that is unknown",
+            ),
+            Vote(table=tables[1], strategy="top_blocks", reason="20 images a class"),
+            Vote(table=tables[2], strategy="feature_extraction", reason="under 1,000 images"),
+        ),
+        conflict=True,
+        probe=Score(mean=0.62, standard_error=0.021, setting="C=0.1"),
+        probe_c=0.1,
+        knn=Score(mean=0.55, standard_error=0.03, setting="k=5"),
+        weights={"feature_extraction": 1.0, "top_blocks": 1.0, "full": 2.5, "scratch": 0.0},
+        choice="full" if curve else "feature_extraction",
+        runner_up="top_blocks",
+        overruled=not curve,
+        reasons=(
+            "Frozen features reach 62.0% by cross-validation: the evidence says full.",
+            "Tables: 1 for full.",
+        ),
+        would_change=("With 10 times the images the choice would be top_blocks.",),
+    )
+
+
+def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
+    random = np.random.default_rng(1 if arm == "transfer" else 2)
+    n_epochs = 0 if not curve else 30 if arm == "transfer" else 60
+    rates = (0.001, 0.003, 0.01) if curve else (0.1,)
+    budgets = ("matched",) if arm == "transfer" else ("matched", "long")
+    return TrainingRecord.model_validate(
+        {
+            "arm": arm,
+            "strategy": "scratch" if arm == "scratch" else "full" if curve else "feature_extraction",
+            "network": "small_cnn",
+            "rate": rates[-1],
+            "block_rates": {f"block{i}": 0.01 * 0.5 ** (4 - i) * curve for i in range(1, 5)} | {"head": 0.01},
+            "frozen_sha256": None if curve else "cd" * 32,
+            "budget": budgets[-1],
+            "trials": [
+                Trial(budget=budget, rate=rate, val_accuracy=0.7 + 0.03 * place, val_loss=0.9 - 0.1 * place)
+                for budget in budgets
+                for place, rate in enumerate(rates)
+            ],
+            "runs": [sample_run(seed, n_epochs, arm, random) for seed in range(N_SEEDS)],
+        }
+    )
+
+
+def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) -> Run:
+    start, end, pace = (0.55, 0.9, 5) if arm == "transfer" else (0.1, 0.82, 14)
+    grown = [end - (end - start) * np.exp(-epoch / pace) for epoch in range(n_epochs + 1)]
+    accuracy = [float(each + 0.012 * random.standard_normal()) for each in grown]
+    curve = tuple(
+        Epoch(epoch=epoch, train_loss=2 * (1 - each), val_loss=2.4 * (1 - each), val_accuracy=each)
+        for epoch, each in enumerate(accuracy)
+    )
+    best = max(curve, key=lambda each: each.val_accuracy)
+    return Run(
+        seed=seed,
+        budget="matched" if arm == "transfer" else "long",
+        best_epoch=best.epoch,
+        val_accuracy=best.val_accuracy,
+        val_loss=best.val_loss,
+        weights_sha256="ef" * 32,
+        curve=curve if n_epochs else (),
+    )
+
+
+def sample_export() -> ExportRecord:
+    return ExportRecord(
+        onnx_sha256="12" * 32,
+        opset=18,
+        n_images=300,
+        batch_sizes=(1, 7, 32),
+        max_logit_difference=3.1e-6,
+        logit_tolerance=1e-4,
+        logit_std=4.2,
+        top1_agreement=1.0,
+        ok=True,
+    )

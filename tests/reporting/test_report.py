@@ -1,0 +1,178 @@
+import re
+from html.parser import HTMLParser
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from graft.reporting.evidence import Evidence
+from graft.reporting.headlines import metrics_json
+from graft.reporting.provenance import Provenance
+from graft.reporting.report import MOST_PICTURES, TargetImages, html_report, markdown_report
+
+SECTIONS = ("verdict", "release", "shift", "decision", "training", "mistakes", "classes", "data", "run")
+HOSTILE = (
+    '<script>alert("x")</script>',
+    "a|b`c",
+    "<img src=https://example.org/x.png onerror=y>",
+    "[x](http://z)",
+)
+NOTHING = Provenance((), (), ())
+
+
+class Page(HTMLParser):
+    """What a browser would see."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {key: value or "" for key, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def named(self, name: str) -> list[dict[str, str]]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+@pytest.fixture(
+    params=["positive", "negative", "inconclusive", "equivalent", "no_source", "no_curve", "perfect"]
+)
+def variant(request: pytest.FixtureRequest, samples: ModuleType) -> Evidence:
+    name = str(request.param)
+    if name == "no_source":
+        return samples.sample_evidence(source=False)  # type: ignore[no-any-return]
+    if name == "no_curve":
+        return samples.sample_evidence(curve=False)  # type: ignore[no-any-return]
+    if name == "perfect":
+        return _perfect(samples.sample_evidence())
+    return samples.sample_evidence(outcome=name.upper())  # type: ignore[no-any-return]
+
+
+def _perfect(evidence: Evidence) -> Evidence:
+    right = np.stack([evidence.predictions.labels] * 5)
+    predictions = evidence.predictions._replace(by_arm={"transfer": right, "scratch": right})
+    return evidence._replace(predictions=predictions)
+
+
+def test_every_section_is_there(variant: Evidence, target: TargetImages, provenance: Provenance) -> None:
+    page = Page(html_report(variant, target, provenance))
+    assert tuple(each["id"] for each in page.named("section")) == SECTIONS
+    assert variant.verdict.sentence in page.words
+    assert variant.verdict.verdict in page.words
+    assert variant.shift.sentence in page.words
+    for words in (*(vote.reason for vote in variant.strategy.votes), *variant.strategy.would_change):
+        assert words in page.words
+    for reason in variant.reasons:
+        assert reason.sentence.replace("`", "") in page.words
+
+
+def test_figures_are_there_where_there_is_something_to_draw(variant: Evidence, target: TargetImages) -> None:
+    page = Page(html_report(variant, target, NOTHING))
+    drawn = [each["aria-label"].split(".")[0] for each in page.named("svg")]
+    assert ("Distance of the target from the source" in drawn) == (variant.shift.mmd2 is not None)
+    assert len(drawn) == (7 if variant.shift.mmd2 is not None else 6)
+
+
+def test_nothing_is_loaded_from_elsewhere(
+    variant: Evidence, target: TargetImages, provenance: Provenance
+) -> None:
+    text = html_report(variant, target, provenance)
+    page = Page(text)
+    loading = [
+        each.get(key, "") for _, each in page.tags for key in ("src", "href", "srcset", "poster", "data")
+    ]
+    assert {re.sub(r"[:#].*", "", each) for each in loading} <= {"", "data"}
+    assert page.named("link") == []
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_the_page_forbids_itself_to_load_anything(evidence: Evidence, target: TargetImages) -> None:
+    policy = next(
+        each["content"]
+        for each in Page(html_report(evidence, target, NOTHING)).named("meta")
+        if "http-equiv" in each
+    )
+    assert policy.startswith("default-src 'none'; img-src data:;")
+
+
+def test_hostile_class_names_are_harmless_in_the_page(samples: ModuleType) -> None:
+    evidence, target = samples.sample_evidence(classes=HOSTILE), samples.sample_target(HOSTILE)
+    page = Page(html_report(evidence, target, NOTHING))
+    assert len(page.named("script")) == 1
+    assert all("onerror" not in each for each in page.named("img"))
+    assert HOSTILE[0] in page.words
+
+
+def test_hostile_class_names_are_harmless_in_markdown(samples: ModuleType) -> None:
+    text = markdown_report(samples.sample_evidence(classes=HOSTILE))
+    assert "<" not in text.replace("&lt;", "")
+    assert "](" not in text.replace(r"\](", "")
+    assert r"a\|b\`c" in text
+
+
+def test_markdown_is_two_screens_with_the_verdict_first(variant: Evidence) -> None:
+    lines = markdown_report(variant).splitlines()
+    assert len(lines) < 120
+    assert lines[0].startswith("# ")
+    assert lines[2] == variant.verdict.sentence
+
+
+def test_markdown_stays_short_with_many_classes(samples: ModuleType) -> None:
+    names = tuple(f"class {i}" for i in range(150))
+    assert len(markdown_report(samples.sample_evidence(classes=names)).splitlines()) < 120
+
+
+def test_many_classes_get_tables_and_no_matrix(samples: ModuleType) -> None:
+    names = tuple(f"class {i:03d}" for i in range(150))
+    text = html_report(samples.sample_evidence(classes=names), samples.sample_target(names), NOTHING)
+    assert "Confusion matrix" not in text
+    assert len(text) < 3_000_000
+
+
+def test_mistakes_are_shown_as_pictures(evidence: Evidence, target: TargetImages) -> None:
+    images = Page(html_report(evidence, target, NOTHING)).named("img")
+    assert len(images) == MOST_PICTURES
+    assert all(each["src"].startswith("data:image/png;base64,") and each["alt"] for each in images)
+
+
+def test_a_model_without_mistakes_says_so(evidence: Evidence, target: TargetImages) -> None:
+    page = Page(html_report(_perfect(evidence), target, NOTHING))
+    assert page.named("img") == []
+    assert "It gets every test image right." in page.words
+
+
+def test_every_heading_of_a_table_says_what_it_heads(
+    evidence: Evidence, target: TargetImages, provenance: Provenance
+) -> None:
+    heads = Page(html_report(evidence, target, provenance)).named("th")
+    assert {each.get("scope") for each in heads} == {"row", "col"}
+
+
+def test_the_same_records_give_the_same_bytes(
+    evidence: Evidence, target: TargetImages, samples: ModuleType
+) -> None:
+    again = samples.sample_evidence()
+    assert markdown_report(evidence) == markdown_report(again)
+    assert metrics_json(evidence) == metrics_json(again)
+    assert html_report(evidence, target, NOTHING) == html_report(again, samples.sample_target(), NOTHING)
+
+
+def test_what_was_run_is_shown_where_it_is_known(
+    evidence: Evidence, target: TargetImages, provenance: Provenance
+) -> None:
+    known = Page(html_report(evidence, target, provenance)).words
+    unknown = Page(html_report(evidence, target, NOTHING)).words
+    assert "torch 2.10.0" in known
+    assert "pretrain_source" in known
+    assert "Nothing is known here" in unknown
+
+
+def test_the_page_is_small(samples: ModuleType) -> None:
+    text = html_report(samples.sample_evidence(), samples.sample_target(side_px=224), NOTHING)
+    assert len(text.encode()) < 3_000_000

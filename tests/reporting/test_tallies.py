@@ -1,0 +1,72 @@
+import numpy as np
+
+from graft.reporting.evidence import Evidence
+from graft.reporting.predictions import Predictions
+from graft.reporting.tallies import (
+    accuracy_by_seed,
+    class_scores,
+    confusion_matrix,
+    frequent_confusions,
+    got_worse,
+    mistakes,
+)
+
+CLASSES = ("ant", "bee", "cat")
+TINY = Predictions(
+    images=("a", "b", "c", "d"),
+    labels=np.array([0, 0, 1, 1]),
+    by_arm={
+        "transfer": np.array([[0, 1, 2, 2], [0, 0, 2, 1]]),
+        "scratch": np.array([[0, 0, 1, 2], [1, 0, 1, 1]]),
+    },
+    seeds={"transfer": (0, 1), "scratch": (0, 1)},
+)
+
+
+def test_the_confusion_matrix_equals_a_count_image_by_image(evidence: Evidence) -> None:
+    shipped = evidence.predictions.of("transfer", 2)
+    counted = np.zeros((10, 10), dtype=int)
+    for true, predicted in zip(evidence.predictions.labels, shipped, strict=True):
+        counted[true, predicted] += 1
+    assert evidence.shipped_confusion().tolist() == counted.tolist()
+    assert counted.sum() == len(evidence.predictions.images)
+
+
+def test_recall_by_class_equals_the_diagonal_of_the_matrix(evidence: Evidence) -> None:
+    runs = evidence.predictions.by_arm["transfer"]
+    matrices = [confusion_matrix(evidence.predictions.labels, run, 10) for run in runs]
+    expected = np.mean([np.diag(each) / each.sum(axis=1) for each in matrices], axis=0)
+    found = [each.transfer for each in class_scores(evidence.predictions, evidence.classes)]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_classes_without_test_images_have_no_score() -> None:
+    assert [each.name for each in class_scores(TINY, CLASSES)] == ["ant", "bee"]
+
+
+def test_classes_that_got_worse_come_with_the_seeds_that_agree() -> None:
+    (bee,) = got_worse(class_scores(TINY, CLASSES))
+    assert (bee.name, bee.n_images, bee.n_seeds_worse) == ("bee", 2, 2)
+    assert (bee.transfer, bee.scratch, bee.difference) == (0.25, 0.75, -0.5)
+
+
+def test_accuracy_by_seed_counts_the_right_ones() -> None:
+    assert accuracy_by_seed(TINY, "transfer") == (0.25, 0.75)
+    assert accuracy_by_seed(TINY, "scratch") == (0.75, 0.75)
+
+
+def test_the_most_frequent_confusion_comes_first_and_right_answers_never() -> None:
+    matrix = np.array([[9, 1, 0], [3, 5, 0], [0, 2, 7]])
+    found = [(each.true, each.predicted, each.n_images) for each in frequent_confusions(matrix, CLASSES, 2)]
+    assert found == [("bee", "ant", 3), ("cat", "bee", 2)]
+    assert frequent_confusions(np.diag([4, 4, 4]), CLASSES, 5) == ()
+
+
+def test_mistakes_take_each_class_in_turn_and_the_hardest_first() -> None:
+    found = mistakes(TINY, "transfer", 0, CLASSES, 10)
+    assert [(each.image, each.true, each.predicted, each.n_seeds_wrong) for each in found] == [
+        ("b", "ant", "bee", 1),
+        ("c", "bee", "cat", 2),
+        ("d", "bee", "cat", 1),
+    ]
+    assert [each.image for each in mistakes(TINY, "transfer", 0, CLASSES, 2)] == ["b", "c"]

@@ -1,0 +1,86 @@
+import importlib.util
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from graft import stage
+from graft.records import write_record
+from graft.store import write_catalog
+
+ROOT = Path(__file__).parents[2]
+RECORDS = ("catalog", "validation", "shift", "strategy", "transfer", "scratch", "verdict", "export")
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_of_test_write_report", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All inputs as the stages before would leave them, and the options that name them."""
+    monkeypatch.setattr(stage, "PROVENANCE", tmp_path / "provenance")
+    samples = _module(ROOT / "tests/reporting/conftest.py")
+    evidence, target = samples.sample_evidence(), samples.sample_target()
+    for name in RECORDS:
+        write_record(getattr(evidence, name), tmp_path / f"{name}.json")
+    samples.write_predictions(evidence.predictions, tmp_path / "predictions.csv")
+    write_catalog(target.catalog, tmp_path / "target.csv")
+    np.save(tmp_path / "target.npy", target.images)
+    files = {name: tmp_path / f"{name}.json" for name in RECORDS if name != "transfer"}
+    files |= {"params": ROOT / "params.yaml", "training": tmp_path / "transfer.json"}
+    files |= {"predictions": tmp_path / "predictions.csv", "target-catalog": tmp_path / "target.csv"}
+    files |= {"target-images": tmp_path / "target.npy", "html": tmp_path / "out/report.html"}
+    files |= {"markdown": tmp_path / "out/report.md", "metrics": tmp_path / "out/metrics.json"}
+    return [part for name, path in files.items() for part in (f"--{name}", str(path))]
+
+
+def _run(options: Sequence[str]) -> None:
+    _module(ROOT / "stages/write_report.py").main(options)
+
+
+def test_page_markdown_and_metrics_are_written(options: list[str], tmp_path: Path) -> None:
+    _run(options)
+    assert (tmp_path / "out/report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "out/report.md").read_text(encoding="utf-8").startswith("# Transfer helped")
+    assert json.loads((tmp_path / "out/metrics.json").read_text())["n_test_images"] == 300
+
+
+def test_the_reasons_are_those_of_the_gate(options: list[str], tmp_path: Path) -> None:
+    _run(options)
+    assert "**pass**, seeds: 5 seeds were trained" in (tmp_path / "out/report.md").read_text(encoding="utf-8")
+
+
+def test_provenance_shows_in_the_page_and_changes_nothing_else(options: list[str], tmp_path: Path) -> None:
+    _run(options)
+    before = {each: (tmp_path / "out" / each).read_bytes() for each in ("report.md", "metrics.json")}
+    note = {
+        "stage": "train_scratch",
+        "started": "2026-01-01",
+        "seconds": 1.5,
+        "memory_mib": 9,
+        "device": "cpu",
+    }
+    (tmp_path / "provenance").mkdir()
+    text = json.dumps(note | {"machine": "a box", "python": "3.11.9", "packages": {}})
+    (tmp_path / "provenance/train_scratch.json").write_text(text)
+    _run(options)
+    assert "a box" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert before == {each: (tmp_path / "out" / each).read_bytes() for each in before}
+
+
+def test_nothing_is_written_where_an_input_is_missing(options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "verdict.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"verdict\.json: want a VerdictRecord"):
+        _run(options)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import pytest
+
+from graft import cli
+from graft.params import json_schema
+from graft.records import GateRecord, ModelCard, Reason, write_record
+
+
+def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:
+    (folder / "models" / "final").mkdir(parents=True)
+    (folder / "models" / "final" / "model.onnx").write_bytes(b"x")
+    card = {
+        "graft_version": "0",
+        "labels": ["a", "b"],
+        "preprocessing": {
+            "resize_px": 32,
+            "crop_px": 32,
+            "mean": [0, 0, 0],
+            "std": [1, 1, 1],
+            "interpolation": "bilinear",
+        },
+        "preprocessing_sha256": "p",
+        "network": "small_cnn",
+        "origin": "pretrain",
+        "arm": "transfer",
+        "strategy": "full",
+        "seed": 0,
+        "verdict": "NEGATIVE",
+        "verdict_sentence": "It hurt.",
+        "test_accuracy": 0.5,
+        "n_test_images": 10,
+        "model_sha256": "m" * 64,
+        "weights_sha256": "w",
+        "data_sha256": "d",
+    }
+    write_record(ModelCard.model_validate(card), folder / "models" / "final" / "card.json")
+    reason = Reason.model_validate({"check": "verdict", "level": level, "sentence": "It hurt."})
+    write_record(GateRecord.of((reason,), judged), folder / "models" / "records" / "gate.json")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_no_model_says_make_repro(folder: Path) -> None:
+    with pytest.raises(SystemExit, match=r"want a model and its gate record, got none\. Run `make repro`"):
+        cli.main(["check-release"])
+
+
+def test_a_passed_model_may_be_served(folder: Path) -> None:
+    _model(folder)
+    cli.main(["check-release"])
+
+
+def test_a_refused_model_gives_the_reason(folder: Path) -> None:
+    _model(folder, level="fail")
+    with pytest.raises(SystemExit, match=r"got a refusal: It hurt\. FORCE=1 goes on"):
+        cli.main(["check-release"])
+
+
+def test_force_serves_a_refused_model(folder: Path) -> None:
+    _model(folder, level="fail")
+    cli.main(["check-release", "--force"])
+
+
+def test_force_does_not_replace_a_model(folder: Path) -> None:
+    with pytest.raises(SystemExit, match="Run `make repro`"):
+        cli.main(["check-release", "--force"])
+
+
+def test_a_gate_that_judged_another_model_does_not_count(folder: Path) -> None:
+    _model(folder, judged="o" * 64)
+    with pytest.raises(SystemExit, match="want the gate's word on this model, got it on another"):
+        cli.main(["check-release"])
+
+
+def test_check_params_ends_in_one_sentence(folder: Path) -> None:
+    (folder / "params.yaml").write_text("seed: 0\nseeds: 1\n")
+    with pytest.raises(SystemExit, match=r"params\.yaml, seeds: want a known key, got seeds\. Did you mean seed\?"):
+        cli.main(["check-params"])
+
+
+def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["schema"])
+    assert capsys.readouterr().out == json_schema()
+
+
+def test_summary_before_the_first_run_says_what_to_do(folder: Path) -> None:
+    with pytest.raises(SystemExit, match=r"verdict\.json: want a VerdictRecord, got no file\. Run `dvc repro`"):
+        cli.main(["summary"])

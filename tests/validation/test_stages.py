@@ -1,0 +1,111 @@
+"""The stages prepare_data and validate_data, run as they are."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from graft.records import CatalogRecord, ValidationRecord, read_record
+from graft.store import open_images, read_catalog
+
+ROOT = Path(__file__).parents[2]
+NAMES = {
+    "example": "example", "source-catalog": "s.csv", "target-catalog": "t.csv", "source-images": "s.npy",
+    "target-images": "t.npy", "record": "catalog.json", "docs": "docs",
+}  # fmt: skip
+
+
+def run(stage: str, folder: Path, *options: str, code: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a stage script in a folder, with its outputs there."""
+    script = ROOT / "stages" / f"{stage}.py"
+    argv = [each for name in options for each in (f"--{name}", NAMES[name])]
+    command = [str(script), "--params", "params.yaml", *argv]
+    if stage == "prepare_data":
+        command += ["--raw", "raw"]
+    if code:
+        as_main = f"runpy.run_path({str(script)!r}, run_name='__main__')"
+        command = ["-c", f"import runpy, sys; sys.argv = {command!r}; {as_main}; {code}"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONWARNINGS": "error"}
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+PREPARE = ("example", "source-catalog", "target-catalog", "source-images", "target-images", "record")
+
+
+def params(folder: Path, dataset: str) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert "dataset: example" in text
+    (folder / "params.yaml").write_text(
+        text.replace("dataset: example", f"dataset: {dataset}"), encoding="utf-8"
+    )
+
+
+def draw(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def test_the_example_is_written_and_catalogued_quietly_and_without_torch(tmp_path: Path) -> None:
+    params(tmp_path, "example")
+    code = "sys.exit(any(name in sys.modules for name in ('torch', 'great_expectations')))"
+    done = run("prepare_data", tmp_path, *PREPARE, code=code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    record = read_record(CatalogRecord, tmp_path / "catalog.json")
+    assert record.dataset == "example"
+    for domain, name in ((record.source, "s"), (record.target, "t")):
+        assert len(read_catalog(tmp_path / f"{name}.csv")) == domain.n_images
+        assert open_images(tmp_path / f"{name}.npy").shape == (domain.n_images, 32, 32, 3)
+    assert record.target.counts["train"] == {str(digit): 20 for digit in range(10)}
+
+
+def test_folders_are_catalogued_with_no_source_and_an_empty_example(tmp_path: Path) -> None:
+    params(tmp_path, "folders")
+    for number in range(30):
+        draw(tmp_path / "raw" / "target" / ("cat" if number % 2 else "dog") / f"{number}.png", number)
+    done = run("prepare_data", tmp_path, *PREPARE)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    record = read_record(CatalogRecord, tmp_path / "catalog.json")
+    assert (record.source.present, record.target.n_images) == (False, 30)
+    assert read_catalog(tmp_path / "s.csv") == ()
+    assert len(open_images(tmp_path / "s.npy")) == 0
+    assert list((tmp_path / "example").iterdir()) == []
+
+
+def test_folders_without_a_target_fail_with_a_sentence_and_write_nothing(tmp_path: Path) -> None:
+    params(tmp_path, "folders")
+    done = run("prepare_data", tmp_path, *PREPARE)
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith(
+        "raw/target: want a folder of images for each class, got no such folder."
+    )
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["example", "params.yaml"]
+
+
+def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Path) -> None:
+    params(tmp_path, "folders")
+    for number in range(60):
+        draw(tmp_path / "raw" / "target" / ("cat" if number % 2 else "dog") / f"{number}.png", number)
+    (tmp_path / "raw/target/cat/broken.jpg").write_bytes(b"broken")
+    run("prepare_data", tmp_path, *PREPARE)
+    (tmp_path / "catalog.json").unlink()
+    done = run("validate_data", tmp_path, "source-catalog", "target-catalog", "record", "docs")
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("images: want every image readable, got 1 against it: ")
+    assert "target/cat/broken.jpg (want a whole image, got: none that can be read as JPEG" in done.stderr
+    assert not read_record(ValidationRecord, tmp_path / "catalog.json").ok
+    assert (tmp_path / "docs/index.html").is_file()
+
+
+def test_sound_data_pass_quietly(tmp_path: Path) -> None:
+    params(tmp_path, "folders")
+    for number in range(60):
+        draw(tmp_path / "raw" / "target" / ("cat" if number % 2 else "dog") / f"{number}.png", number)
+    run("prepare_data", tmp_path, *PREPARE)
+    done = run("validate_data", tmp_path, "source-catalog", "target-catalog", "record", "docs")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
