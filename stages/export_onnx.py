@@ -8,12 +8,14 @@ Run     dvc repro export_onnx
 from collections.abc import Sequence
 
 from graft import stage
+from graft.cards import BackboneCard
 from graft.export.card import model_card
 from graft.export.parity import N_IMAGES, check_parity
 from graft.export.to_onnx import export_onnx
+from graft.files import read_record, write_record
 from graft.learning.device import make_deterministic
 from graft.learning.networks import load_network
-from graft.records import BackboneCard, CatalogRecord, TrainingRecord, VerdictRecord, read_record, write_record
+from graft.records import CatalogRecord, TrainingRecord, VerdictRecord
 from graft.store import class_names, labelled, open_images, read_catalog
 
 

@@ -8,10 +8,11 @@ Run     dvc repro extract_features
 from collections.abc import Sequence
 
 from graft import stage
+from graft.cards import BackboneCard
+from graft.files import read_record
 from graft.learning.device import make_deterministic, pick_device
 from graft.learning.networks import load_network
 from graft.learning.scores import outputs_of
-from graft.records import BackboneCard, read_record
 from graft.store import open_images, save_array
 
 

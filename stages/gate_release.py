@@ -9,16 +9,9 @@ from collections.abc import Sequence
 
 from graft import stage
 from graft.decisions.gate import release_reasons
+from graft.files import read_record, write_record
 from graft.params import read_params
-from graft.records import (
-    ExportRecord,
-    GateRecord,
-    TrainingRecord,
-    ValidationRecord,
-    VerdictRecord,
-    read_record,
-    write_record,
-)
+from graft.records import ExportRecord, GateRecord, TrainingRecord, ValidationRecord, VerdictRecord
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft import stage
+from graft.files import write_record
 from graft.params import read_params
-from graft.records import write_record
 from graft.shift.measurement import measure
 from graft.store import class_names, labelled, read_catalog
 

@@ -8,9 +8,10 @@ Run     dvc repro prepare_data
 from collections.abc import Sequence
 
 from graft import stage
+from graft.files import write_record
 from graft.learning.preprocessing import preprocessing_for
 from graft.params import read_params
-from graft.records import CatalogRecord, write_record
+from graft.records import CatalogRecord
 from graft.store import write_catalog
 from graft.validation.example import write_example
 from graft.validation.prepare import prepare

@@ -8,9 +8,10 @@ Run     dvc repro pretrain_source
 from collections.abc import Sequence
 
 from graft import stage
+from graft.files import read_record, write_record
 from graft.learning.device import make_deterministic
 from graft.params import read_params
-from graft.records import CatalogRecord, read_record, write_record
+from graft.records import CatalogRecord
 from graft.store import open_images, read_catalog
 from graft.transfer.pretraining import make_backbone
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from graft import stage
 from graft.decisions.strategy import select_strategy
+from graft.files import read_record, write_record
 from graft.params import read_params
-from graft.records import ShiftRecord, read_record, write_record
+from graft.records import ShiftRecord
 from graft.store import class_names, labelled, read_catalog
 
 

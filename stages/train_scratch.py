@@ -8,9 +8,10 @@ Run     dvc repro train_scratch
 from collections.abc import Sequence
 
 from graft import stage
+from graft.files import read_record, write_record
 from graft.learning.device import make_deterministic, pick_device
 from graft.params import read_params
-from graft.records import CatalogRecord, read_record, write_record
+from graft.records import CatalogRecord
 from graft.store import open_images, read_catalog
 from graft.transfer.arms import target_data
 from graft.transfer.baseline import train_scratch
@@ -18,16 +19,12 @@ from graft.transfer.baseline import train_scratch
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the control arm."""
-    args = stage.arguments(
-        __doc__, ("params", "catalog", "target-catalog", "target-images", "weights", "record"), argv
-    )
+    args = stage.arguments(__doc__, ("params", "catalog", "target-catalog", "target-images", "weights", "record"), argv)
     params = read_params(args.params)
     make_deterministic(params.seed)
 
     preprocessing = read_record(CatalogRecord, args.catalog).preprocessing
-    data = target_data(
-        read_catalog(args.target_catalog), open_images(args.target_images), preprocessing, pick_device()
-    )
+    data = target_data(read_catalog(args.target_catalog), open_images(args.target_images), preprocessing, pick_device())
     with stage.whole_folder(args.weights) as folder:
         record = train_scratch(data, params, folder)
     write_record(record, args.record)

@@ -8,8 +8,8 @@ Run     dvc repro validate_data
 from collections.abc import Sequence
 
 from graft import stage
+from graft.files import write_record
 from graft.params import read_params
-from graft.records import write_record
 from graft.store import read_catalog
 from graft.validation.expectations import critical_sentences, validate
 

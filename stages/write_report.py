@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from graft import records, stage, store
 from graft.decisions.gate import release_reasons
+from graft.files import read_record, write_whole
 from graft.params import read_params
 from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import metrics_json
@@ -28,26 +29,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     evidence = read_evidence(args)
     target = TargetImages(store.read_catalog(args.target_catalog), store.open_images(args.target_images))
     provenance = read_provenance(stage.PROVENANCE, without="write_report")
-    records.write_whole(args.html, html_report(evidence, target, provenance).encode())
-    records.write_whole(args.markdown, markdown_report(evidence).encode())
-    records.write_whole(args.metrics, metrics_json(evidence).encode())
+    write_whole(args.html, html_report(evidence, target, provenance).encode())
+    write_whole(args.markdown, markdown_report(evidence).encode())
+    write_whole(args.metrics, metrics_json(evidence).encode())
 
 
 def read_evidence(args: Namespace) -> Evidence:
     """All records of the run, with the gate's reasons."""
-    catalog = records.read_record(records.CatalogRecord, args.catalog)
-    validation = records.read_record(records.ValidationRecord, args.validation)
-    transfer = records.read_record(records.TrainingRecord, args.training)
-    verdict = records.read_record(records.VerdictRecord, args.verdict)
-    export = records.read_record(records.ExportRecord, args.export)
+    catalog = read_record(records.CatalogRecord, args.catalog)
+    validation = read_record(records.ValidationRecord, args.validation)
+    transfer = read_record(records.TrainingRecord, args.training)
+    verdict = read_record(records.VerdictRecord, args.verdict)
+    export = read_record(records.ExportRecord, args.export)
     limits = read_params(args.params).gate_release
     return Evidence(
         catalog=catalog,
         validation=validation,
-        shift=records.read_record(records.ShiftRecord, args.shift),
-        strategy=records.read_record(records.StrategyRecord, args.strategy),
+        shift=read_record(records.ShiftRecord, args.shift),
+        strategy=read_record(records.StrategyRecord, args.strategy),
         transfer=transfer,
-        scratch=records.read_record(records.TrainingRecord, args.scratch),
+        scratch=read_record(records.TrainingRecord, args.scratch),
         verdict=verdict,
         export=export,
         reasons=release_reasons(validation, transfer, verdict, export, limits),

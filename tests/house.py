@@ -35,13 +35,13 @@ def file_of(name: str) -> Path | None:
 
 
 @cache
-def reach(file: Path) -> frozenset[Path]:
-    """All first-party files a file can come to by imports, itself included."""
+def reach(file: Path, without: frozenset[Path] = frozenset()) -> frozenset[Path]:
+    """All first-party files a file can come to by imports, itself included; those in `without` are not entered."""
     seen: set[Path] = set()
     todo = [file]
     while todo:
         each = todo.pop()
-        if each not in seen:
+        if each not in seen and each not in without:
             seen.add(each)
             todo += [found for name in imported_names(each) if (found := file_of(name)) is not None]
     return frozenset(seen)

@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 
 from graft import cli
+from graft.cards import ModelCard
+from graft.files import write_record
 from graft.params import json_schema
-from graft.records import GateRecord, ModelCard, Reason, write_record
+from graft.records import GateRecord, Reason
 
 
 def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:

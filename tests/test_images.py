@@ -16,9 +16,7 @@ DIRTY = Path(__file__).parents[2] / "shared/data/dirty"
 
 
 def preprocessing(resize_px: int = 36, crop_px: int = 32) -> Preprocessing:
-    return Preprocessing(
-        resize_px=resize_px, crop_px=crop_px, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear"
-    )
+    return Preprocessing(resize_px=resize_px, crop_px=crop_px, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear")
 
 
 def encode(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
@@ -87,9 +85,7 @@ def test_16_bit_tiff_where_0_is_white_is_inverted() -> None:
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
 def test_values_of_unknown_range_are_refused(kind: type) -> None:
     content = encode(Image.fromarray(np.ones((4, 4), kind)), "TIFF")
-    with pytest.raises(
-        ValueError, match=r"a\.tif: want a whole image, got: pixels of mode [FI], of unknown range"
-    ):
+    with pytest.raises(ValueError, match=r"a\.tif: want a whole image, got: pixels of mode [FI], of unknown range"):
         images.decode(content, "a.tif")
 
 
@@ -136,9 +132,7 @@ def test_an_empty_file_is_refused() -> None:
 
 
 def test_garbage_is_refused_with_the_same_words_each_time() -> None:
-    with pytest.raises(
-        ValueError, match=r"^a\.jpg: want a whole image, got: none that can be read as JPEG"
-    ) as caught:
+    with pytest.raises(ValueError, match=r"^a\.jpg: want a whole image, got: none that can be read as JPEG") as caught:
         images.decode(b"not an image", "a.jpg")
     assert "0x" not in str(caught.value)
 
@@ -176,9 +170,7 @@ def test_no_warning_escapes_and_filters_are_as_before() -> None:
 def test_threads_leave_the_filters_of_warnings_in_order() -> None:
     before = list(warnings.filters)
     content = encode(Image.fromarray(noise()))
-    threads = [
-        threading.Thread(target=lambda: [images.decode(content, "a") for _ in range(50)]) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=lambda: [images.decode(content, "a") for _ in range(50)]) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -207,9 +199,7 @@ def test_only_the_middle_of_a_long_strip_is_resized() -> None:
     strip = np.zeros((2, 1001, 3), np.uint8)
     strip[:, 484:516] = noise(2, 32)
     np.testing.assert_array_equal(images._without_far_ends(strip), noise(2, 32))
-    np.testing.assert_array_equal(
-        images._without_far_ends(strip.transpose(1, 0, 2)), noise(2, 32).transpose(1, 0, 2)
-    )
+    np.testing.assert_array_equal(images._without_far_ends(strip.transpose(1, 0, 2)), noise(2, 32).transpose(1, 0, 2))
     assert images.fit(strip, preprocessing()).shape == (32, 32, 3)
 
 

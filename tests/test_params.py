@@ -41,6 +41,7 @@ def test_missing_section_shows_the_section_to_paste(tmp_path: Path, values: Any)
 
 
 def test_every_example_of_a_key_is_valid(values: Any) -> None:
+    section: Any
     for name, section in Params.model_fields.items():
         if name != "network" and hasattr(section.annotation, "model_fields"):
             examples = {key: field.examples[0] for key, field in section.annotation.model_fields.items()}
@@ -96,10 +97,13 @@ def test_path_without_weights_file_is_refused(tmp_path: Path, values: Any) -> No
     assert "want weights_file and weights_sha256 null with `weights: pretrain`" in _error(tmp_path, values)
 
 
-@pytest.mark.parametrize(("section", "low", "high"), [
-    ("measure_shift", "near_below", "far_above"),
-    ("select_strategy", "headroom_small", "headroom_large"),
-])
+@pytest.mark.parametrize(
+    ("section", "low", "high"),
+    [
+        ("measure_shift", "near_below", "far_above"),
+        ("select_strategy", "headroom_small", "headroom_large"),
+    ],
+)
 def test_limits_must_ascend(tmp_path: Path, values: Any, section: str, low: str, high: str) -> None:
     values[section][low], values[section][high] = 0.5, 0.4
     assert f"want {low} under {high}, got 0.5 and 0.4" in _error(tmp_path, values)
@@ -113,14 +117,14 @@ def test_every_fault_is_listed(tmp_path: Path, values: Any) -> None:
 
 def test_broken_yaml_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("seed: [1\nnetwork: {")
-    with pytest.raises(ValueError, match="want YAML, got .*Mend that line"):
+    with pytest.raises(ValueError, match=r"want YAML, got .*Mend that line"):
         read_params(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize("text", ["", "- 1", "seed"])
 def test_yaml_that_holds_no_keys_is_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
-    with pytest.raises(ValueError, match="want keys and values"):
+    with pytest.raises(ValueError, match=r"want keys and values"):
         read_params(tmp_path / "params.yaml")
 
 

@@ -1,10 +1,12 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
 from graft.probe import head_logits, knn_accuracy, linear_head, probe_accuracy
 
 
-def _data(n: int = 120, c: int = 3, spread: float = 3.0) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _data(n: int = 120, c: int = 3, spread: float = 3.0) -> tuple[Any, Any]:
     generator = np.random.default_rng(0)
     labels = np.arange(n) % c
     features = generator.normal(size=(n, 5)) + spread * np.eye(5)[labels]
@@ -20,7 +22,7 @@ def test_head_minimises_regularised_cross_entropy_of_standardised_features(c: in
     weight, bias = head.weight * scale, head.bias + head.weight @ mean
 
     # two classes share one weight vector in scikit-learn, w = w1 - w0, penalised once
-    def objective(weight: np.ndarray, bias: np.ndarray) -> float:  # type: ignore[type-arg]
+    def objective(weight: Any, bias: Any) -> float:
         logits = ((features - mean) / scale) @ weight.T + bias
         nll = np.sum(np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels])
         penalty = np.sum((weight[1] - weight[0]) ** 2) if c == 2 else np.sum(weight**2)
@@ -80,5 +82,5 @@ def test_one_standard_error_rule_prefers_the_simpler_setting() -> None:
 def test_class_with_one_image_is_one_sentence() -> None:
     features, labels = _data(n=9)
     labels[:] = [0, 0, 0, 0, 1, 1, 1, 1, 2]
-    with pytest.raises(ValueError, match="want at least 2 images .* of every class for cross-validation, got 1"):
+    with pytest.raises(ValueError, match=r"want at least 2 images .* of every class for cross-validation, got 1"):
         probe_accuracy(features, labels, np.array(list("abcdefghi")), 5, 0)

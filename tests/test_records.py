@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from graft.records import Epoch, GateRecord, Reason, read_record, to_json, write_record, write_whole
+from graft.files import read_record, to_json, write_record, write_whole
+from graft.records import Epoch, GateRecord, Reason
 
 RECORD = Epoch(epoch=1, train_loss=0.123456789, val_loss=1e-9, val_accuracy=2 / 3)
 

@@ -69,9 +69,13 @@ def test_whole_folder_replaces_the_old_one(tmp_path: Path) -> None:
 
 
 def test_whole_folder_leaves_nothing_half_written(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="half way"), stage.whole_folder(tmp_path / "out") as folder:
-        (folder / "new").touch()
-        raise RuntimeError("half way")
+    def fill_half() -> None:
+        with stage.whole_folder(tmp_path / "out") as folder:
+            (folder / "new").touch()
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fill_half()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -50,7 +50,8 @@ def summary() -> str:
     Raises:
         FileNotFoundError: the pipeline has not run to its end.
     """
-    from graft.records import GateRecord, StrategyRecord, VerdictRecord, read_record
+    from graft.files import read_record
+    from graft.records import GateRecord, StrategyRecord, VerdictRecord
 
     verdict, strategy = read_record(VerdictRecord, VERDICT), read_record(StrategyRecord, STRATEGY)
     gate = read_record(GateRecord, GATE)
@@ -74,7 +75,9 @@ def check_release(force: bool) -> None:
         FileNotFoundError: no model, or no gate record.
         RuntimeError: the gate refused, or it judged another model.
     """
-    from graft.records import GateRecord, ModelCard, read_record
+    from graft.cards import ModelCard
+    from graft.files import read_record
+    from graft.records import GateRecord
 
     if not (FINAL / "model.onnx").is_file() or not GATE.is_file():
         raise FileNotFoundError(f"{FINAL}: want a model and its gate record, got none. Run `make repro`.")

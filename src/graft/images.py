@@ -17,7 +17,6 @@ from graft.records import Preprocessing
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM")
 MAX_PIXELS = 100_000_000
 """largest width times height; a decoded image of this size takes 400 MB"""
-LIMIT = f"the limit of {MAX_PIXELS // 1_000_000} megapixels"
 MAX_ASPECT = 16
 """a strip longer than this many times its width loses its ends before the resize, to bound memory"""
 
@@ -45,12 +44,12 @@ class Decoded(NamedTuple):
     """Pillow's name of the file format, such as JPEG"""
 
 
-def decode(content: bytes, where: str) -> NDArray[np.uint8]:
-    """Pixels of an image file, (h, w, 3) RGB; the same as `read(content, where).pixels`."""
-    return read(content, where).pixels
+def decode(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Pixels of an image file, (h, w, 3) RGB; the same as `read(...).pixels`."""
+    return read(content, where, max_pixels).pixels
 
 
-def read(content: bytes, where: str) -> Decoded:
+def read(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Decode an image file once, into upright 8-bit RGB.
 
     EXIF orientation is applied, 16 bits are scaled to 8, transparency is laid on white, of an animation the
@@ -59,20 +58,21 @@ def read(content: bytes, where: str) -> Decoded:
     Args:
         content: the bytes of the file.
         where: name of the file, for the message.
+        max_pixels: largest width times height; more is refused before it is decoded.
 
     Raises:
-        ValueError: not a whole image in one of FORMATS, more than MAX_PIXELS pixels, or pixel values whose
+        ValueError: not a whole image in one of FORMATS, more than max_pixels pixels, or pixel values whose
             range the file does not tell. Nothing else is raised, and no warning shown, whatever the bytes.
     """
     if not content:
         raise ValueError(f"{where}: want an image, got an empty file. Copy it again, or delete it.")
     try:
         with _no_pillow_warnings():
-            return _read(content)
+            return _read(content, max_pixels)
     except UnidentifiedImageError:
         reason = f"none that can be read as {', '.join(FORMATS)}"
     except Image.DecompressionBombError:
-        reason = f"more pixels than {LIMIT}"
+        reason = f"more pixels than {_limit(max_pixels)}"
     except Exception as error:  # Pillow's readers let through whatever broken bytes make Python raise
         reason = " ".join(str(error).split()) or type(error).__name__
     reason = reason.rstrip(".")
@@ -101,16 +101,20 @@ def fit(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.ui
     return np.array(picture.crop((left, top, left + crop, top + crop)))
 
 
-def _read(content: bytes) -> Decoded:
+def _read(content: bytes, max_pixels: int) -> Decoded:
     with Image.open(io.BytesIO(content), formats=FORMATS) as file:
-        if file.width * file.height > MAX_PIXELS:
-            raise ValueError(f"{file.width} x {file.height} pixels, more than {LIMIT}")
+        if file.width * file.height > max_pixels:
+            raise ValueError(f"{file.width} x {file.height} pixels, more than {_limit(max_pixels)}")
         mode = file.mode
         file.load()
         picture = _to_rgb(file)
         turn = TURNS.get(_orientation(file))
         upright = picture if turn is None else picture.transpose(turn)
         return Decoded(np.array(upright), mode, file.format or "")
+
+
+def _limit(max_pixels: int) -> str:
+    return f"the limit of {max_pixels // 1_000_000} megapixels"
 
 
 def _orientation(file: Image.Image) -> Any:

@@ -30,7 +30,7 @@ class Network(Section):
     name: str = Field(examples=["small_cnn"])
     """the network: small_cnn, or a torchvision name such as resnet18 or mobilenet_v2"""
     weights: str = Field(examples=["pretrain"])
-    """pretrain (on data/raw/source or the example's source), file, or a torchvision weight name such as IMAGENET1K_V1"""
+    """pretrain (on the source images), file, or a torchvision weight name such as IMAGENET1K_V1"""
     weights_file: str | None = Field(examples=["models/weights/mine.pth"])
     """with `weights: file`, the path of a state dict of this network; else null"""
     weights_sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$", examples=["0" * 64])
@@ -277,8 +277,11 @@ def _field(names: list[str]) -> tuple[type[BaseModel], Any]:
 def _line_to_paste(names: list[str], field: Any) -> str:
     """The YAML that would supply a missing key."""
     if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-        lines = [f"  {name}: {json.dumps(sub.examples[0])}" for name, sub in field.annotation.model_fields.items()
-                 if sub.examples]
+        lines = [
+            f"  {name}: {json.dumps(sub.examples[0])}"
+            for name, sub in field.annotation.model_fields.items()
+            if sub.examples
+        ]
         return f"Paste this section:\n{names[-1]}:\n" + "\n".join(lines)
     place = f" under `{names[-2]}:`" if len(names) > 1 else ""
     indent = "  " if len(names) > 1 else ""

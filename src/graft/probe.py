@@ -65,7 +65,8 @@ def probe_accuracy(features: Array, labels: Labels, groups: NDArray[np.str_], fo
 
     def predict(c: float, train: Labels, held: Labels) -> Labels:
         head = linear_head(features[train], labels[train], c, n_classes=int(labels.max()) + 1)
-        return head_logits(head, features[held]).argmax(axis=1)
+        predicted: Labels = head_logits(head, features[held]).argmax(axis=1)
+        return predicted
 
     return _cross_validated(C_GRID, predict, labels, _folds(labels, groups, folds, seed))
 

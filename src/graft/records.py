@@ -1,24 +1,18 @@
-"""What stages hand on: frozen records, to and from small JSON files.
+"""What stages hand on: frozen records, kept as small JSON files (graft.files).
 
 A record holds findings only. Seconds, devices and versions are provenance and live elsewhere
 (graft.stage), so that the same seed on the same machine gives the same records to the last byte.
 """
 
-import json
-import os
-import tempfile
-from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 Split = Literal["train", "val", "test"]
 Similarity = Literal["near", "mid", "far", "unknown"]
 StrategyName = Literal["feature_extraction", "top_blocks", "full", "scratch"]
 Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
 Arm = Literal["transfer", "scratch"]
-
-SIGNIFICANT_DIGITS = 6
 
 
 class Record(BaseModel):
@@ -85,22 +79,6 @@ class ValidationRecord(Record):
     ok: bool
     """no critical finding"""
     findings: tuple[Finding, ...]
-
-
-class BackboneCard(Record):
-    """Where the backbone comes from; lies beside its weights."""
-
-    schema_version: Literal[1] = 1
-    network: str
-    origin: str
-    """`pretrain`, `torchvision NAME` or `file NAME`"""
-    blocks: tuple[str, ...]
-    """from input to output, the head left out"""
-    n_features: int
-    preprocessing: Preprocessing
-    weights_sha256: str
-    source_val_accuracy: float | None
-    """of the pretraining on the source's validation split; null for published weights"""
 
 
 class ShiftRecord(Record):
@@ -289,31 +267,6 @@ class ExportRecord(Record):
     ok: bool
 
 
-class ModelCard(Record):
-    """What travels with the model: models/final/card.json."""
-
-    schema_version: Literal[1] = 1
-    graft_version: str
-    labels: tuple[str, ...]
-    preprocessing: Preprocessing
-    preprocessing_sha256: str
-    network: str
-    origin: str
-    arm: Arm
-    strategy: StrategyName
-    seed: int
-    verdict: Outcome
-    verdict_sentence: str
-    test_accuracy: float
-    n_test_images: int
-    calibrated: Literal[False] = False
-    """probabilities are a plain softmax in this version"""
-    model_sha256: str
-    """of model.onnx beside this card"""
-    weights_sha256: str
-    data_sha256: str
-
-
 class Reason(Record):
     """One check of the gate."""
 
@@ -335,61 +288,3 @@ class GateRecord(Record):
     def of(cls, reasons: tuple[Reason, ...], model_sha256: str) -> Self:
         """The record of these reasons: passed where none of them fails."""
         return cls(passed=all(r.level != "fail" for r in reasons), model_sha256=model_sha256, reasons=reasons)
-
-
-R = TypeVar("R", bound=Record)
-
-
-def to_json(record: Record) -> str:
-    """Text of a record: keys in the order of the class, floats to 6 significant digits."""
-    return json.dumps(_rounded(record.model_dump(mode="json")), indent=1, ensure_ascii=False) + "\n"
-
-
-def write_record(record: Record, path: Path) -> None:
-    """Write a record whole or not at all."""
-    write_whole(path, to_json(record).encode())
-
-
-def read_record(kind: type[R], path: Path) -> R:
-    """Read a record.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a record of this kind and version.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: want a {kind.__name__}, got no file. Run `dvc repro`.")
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ValueError(
-            f"{path}: want a {kind.__name__}, got {where}: {first['msg']}. Run `dvc repro`; it writes the file anew."
-        ) from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: to a temporary neighbour, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_rounded(each) for each in value]
-    return value

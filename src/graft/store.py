@@ -4,12 +4,13 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.records import Split, write_whole
+from graft.files import write_whole
+from graft.records import Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -68,10 +69,12 @@ def read_catalog(path: Path) -> tuple[CatalogRow, ...]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want a catalogue, got no file. Run `dvc repro prepare_data`.")
     with path.open(newline="", encoding="utf-8") as file:
-        return tuple(
-            CatalogRow(**{**each, **{name: int(each[name]) for name in ("n_bytes", "width", "height", "row")}})
-            for each in csv.DictReader(file)
-        )
+        return tuple(_row(each) for each in csv.DictReader(file))
+
+
+def _row(values: dict[str, Any]) -> CatalogRow:
+    numbers = {name: int(values[name]) for name in ("n_bytes", "width", "height", "row")}
+    return CatalogRow(**{**values, **numbers})
 
 
 def class_names(catalog: Iterable[CatalogRow]) -> tuple[str, ...]:
@@ -89,16 +92,6 @@ def labelled(catalog: Iterable[CatalogRow], classes: Sequence[str], split: Split
         groups=np.array([each.group for each in chosen], dtype=np.str_),
         sha256=np.array([each.sha256 for each in chosen], dtype=np.str_),
     )
-
-
-def create_images(path: Path, n: int, size_px: int) -> NDArray[np.uint8]:
-    """New (n, size_px, size_px, 3) uint8 array on disk, to be filled; an .npy file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shape = (n, size_px, size_px, 3)
-    if n == 0:  # an empty file cannot be mapped
-        np.save(path, np.empty(shape, dtype=np.uint8))
-        return np.load(path)  # type: ignore[no-any-return]
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def save_array(array: NDArray[np.float32], path: Path) -> None:

@@ -23,9 +23,7 @@ def _features(spread: float, n: int = 100) -> tuple[np.ndarray[tuple[int, ...], 
     return features, Labelled(np.arange(n), labels, names, names)
 
 
-@pytest.mark.parametrize(
-    ("accuracy", "strategy"), [(0.96, "feature_extraction"), (0.9, "top_blocks"), (0.7, "full")]
-)
+@pytest.mark.parametrize(("accuracy", "strategy"), [(0.96, "feature_extraction"), (0.9, "top_blocks"), (0.7, "full")])
 def test_clear_evidence_decides_by_headroom(accuracy: float, strategy: str) -> None:
     shares = evidence(_facts(accuracy), PARAMS)
     assert shares.pop(strategy) == 2  # type: ignore[call-overload]

@@ -19,9 +19,7 @@ Labels = NDArray[np.int64]
 N_CLASSES = 4
 
 
-def params(
-    on_negative: Literal["fail", "ship_scratch", "warn"] = "fail", margin: float = 0.005
-) -> CheckTransfer:
+def params(on_negative: Literal["fail", "ship_scratch", "warn"] = "fail", margin: float = 0.005) -> CheckTransfer:
     return CheckTransfer(confidence=0.95, margin=margin, on_negative=on_negative)
 
 
@@ -182,9 +180,7 @@ def test_the_shipped_model_is_of_the_shipped_arm() -> None:
     )
     assert (verdict.ships, verdict.ships_seed) == ("scratch", 0)
     assert verdict.ships_accuracy == (arms[1][0] == test.labels).mean()
-    kept = judge_transfer(
-        JudgedArm(trained("transfer"), arms[0]), JudgedArm(scratch, arms[1]), test, params(), 0
-    )
+    kept = judge_transfer(JudgedArm(trained("transfer"), arms[0]), JudgedArm(scratch, arms[1]), test, params(), 0)
     assert (kept.ships, kept.ships_seed) == ("transfer", 2)
     assert kept.ships_accuracy == (arms[0][2] == test.labels).mean()
 
@@ -261,9 +257,5 @@ def test_arms_with_other_seeds_are_an_error() -> None:
 def test_predictions_that_do_not_fit_are_an_error() -> None:
     test = split_of(50)
     rows = predicted(test.labels, 0.5, 5, np.random.default_rng(0))
-    with pytest.raises(
-        ValueError, match=r"check_transfer, scratch: want predictions as .* \(5, 50\), got \(4, 50\)"
-    ):
-        judge_transfer(
-            JudgedArm(trained("transfer"), rows), JudgedArm(trained("scratch"), rows[:4]), test, params(), 0
-        )
+    with pytest.raises(ValueError, match=r"check_transfer, scratch: want predictions as .* \(5, 50\), got \(4, 50\)"):
+        judge_transfer(JudgedArm(trained("transfer"), rows), JudgedArm(trained("scratch"), rows[:4]), test, params(), 0)

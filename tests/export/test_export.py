@@ -6,7 +6,9 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from tests.examples import training_record, verdict_record
 
+from graft.cards import BackboneCard
 from graft.export import parity
 from graft.export.card import model_card, preprocessing_sha256
 from graft.export.parity import check_parity
@@ -14,6 +16,7 @@ from graft.export.to_onnx import Shipped, export_onnx
 from graft.learning.networks import Network, build_network
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import outputs_of
+from graft.records import CatalogRecord, Domain
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
 
@@ -99,8 +102,6 @@ def test_hash_of_preprocessing_sees_every_field() -> None:
 
 
 def test_card_is_that_of_the_seed_that_ships() -> None:
-    from graft.records import BackboneCard, CatalogRecord, Domain
-    from tests.decisions.test_gate import _training, _verdict
 
     domain = Domain(present=True, n_images=1, n_undecodable=0, classes=("a", "b"), counts={}, sha256="d" * 64)
     catalog = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain)
@@ -113,10 +114,10 @@ def test_card_is_that_of_the_seed_that_ships() -> None:
         weights_sha256="b" * 64,
         source_val_accuracy=None,
     )
-    training = _training()
+    training = training_record()
     other = training.runs[0].model_copy(update={"seed": 1, "weights_sha256": "w" * 64})
     training = training.model_copy(update={"runs": (training.runs[0], other)})
-    verdict = _verdict("POSITIVE").model_copy(update={"ships_seed": 1})
+    verdict = verdict_record("POSITIVE").model_copy(update={"ships_seed": 1})
     card = model_card(catalog, backbone, training, verdict, "m" * 64)
     assert (card.seed, card.weights_sha256, card.model_sha256) == (1, "w" * 64, "m" * 64)
     assert card.labels == ("a", "b")

@@ -19,5 +19,7 @@ def test_cuda_where_there_is_one_else_cpu(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_unknown_device_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAFT_DEVICE", "toaster")
-    with pytest.raises(ValueError, match="GRAFT_DEVICE: want a device of this machine such as cpu or cuda, got 'toaster'"):
+    with pytest.raises(
+        ValueError, match=r"GRAFT_DEVICE: want a device of this machine such as cpu or cuda, got 'toaster'"
+    ):
         pick_device()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from graft.learning.augmentation import Augmentation
+from graft.learning.augmentation import Augmentation, augmented
 from graft.learning.batches import Samples
 from graft.learning.loop import Plan, fit, parts_of
 from graft.learning.networks import Network, build_network, state_sha256
@@ -106,7 +106,7 @@ def test_two_arms_with_one_seed_see_the_same_images(monkeypatch: pytest.MonkeyPa
     from graft.learning import loop
 
     seen: list[list[torch.Tensor]] = []
-    original = loop.augmented
+    original = augmented
 
     def remember(images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:
         made = original(images, augmentation, generator)
@@ -130,5 +130,7 @@ def test_weight_decay_leaves_biases_and_norms_alone() -> None:
         if isinstance(part, torch.nn.BatchNorm2d):
             assert not {id(part.weight), id(part.bias)} & decayed
     assert id(network.head.weight) in decayed
-    assert np.isclose(sum(p.numel() for g in optimizer.param_groups for p in g["params"]),
-                      sum(p.numel() for p in network.parameters()))
+    assert np.isclose(
+        sum(p.numel() for g in optimizer.param_groups for p in g["params"]),
+        sum(p.numel() for p in network.parameters()),
+    )

@@ -64,7 +64,7 @@ def test_unknown_network_is_refused_with_the_choices() -> None:
 
 
 def test_unsupported_family_is_refused_with_the_families() -> None:
-    with pytest.raises(ValueError, match="want small_cnn or a network of the families ResNet.*AlexNet"):
+    with pytest.raises(ValueError, match=r"want small_cnn or a network of the families ResNet.*AlexNet"):
         build_network("alexnet", 5)
 
 

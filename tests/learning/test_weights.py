@@ -53,32 +53,34 @@ def test_weights_of_another_network_are_refused(state_file: Path) -> None:
 
 def test_absent_file_is_refused(tmp_path: Path) -> None:
     network = Network(name="resnet18", weights="file", weights_file=str(tmp_path / "no"), weights_sha256="0" * 64)
-    with pytest.raises(FileNotFoundError, match="weights_file: want a file, got none"):
+    with pytest.raises(FileNotFoundError, match=r"weights_file: want a file, got none"):
         load_published(network)
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 broken archive"])
 def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "net.pth").write_bytes(content)
-    with pytest.raises(ValueError, match="want a state dict of tensors, got"):
+    with pytest.raises(ValueError, match=r"want a state dict of tensors, got"):
         load_published(_file(tmp_path / "net.pth"))
 
 
 def test_a_whole_pickled_model_is_not_unpickled(tmp_path: Path) -> None:
     torch.save(torchvision.models.squeezenet1_1(weights=None), tmp_path / "net.pth")
-    with pytest.raises(ValueError, match="want a state dict of tensors, got UnpicklingError"):
+    with pytest.raises(ValueError, match=r"want a state dict of tensors, got UnpicklingError"):
         load_published(_file(tmp_path / "net.pth"))
 
 
 def test_tensor_in_place_of_a_state_dict_is_refused(tmp_path: Path) -> None:
     torch.save(torch.zeros(3), tmp_path / "net.pth")
-    with pytest.raises(ValueError, match="want a state dict of tensors, got a Tensor"):
+    with pytest.raises(ValueError, match=r"want a state dict of tensors, got a Tensor"):
         load_published(_file(tmp_path / "net.pth"))
 
 
 def test_unknown_weight_name_is_refused_with_the_choices() -> None:
     network = Network(name="resnet18", weights="IMAGENET2K", weights_file=None, weights_sha256=None)
-    with pytest.raises(ValueError, match="want pretrain, file or weights of resnet18, got 'IMAGENET2K'.*IMAGENET1K_V1"):
+    with pytest.raises(
+        ValueError, match=r"want pretrain, file or weights of resnet18, got 'IMAGENET2K'.*IMAGENET1K_V1"
+    ):
         published_weights(network)
 
 
@@ -90,7 +92,7 @@ def test_unknown_network_is_refused_before_the_file_is_read() -> None:
 
 def test_small_cnn_has_no_published_weights() -> None:
     network = Network(name="small_cnn", weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None)
-    with pytest.raises(ValueError, match="want pretrain with small_cnn, got 'IMAGENET1K_V1'"):
+    with pytest.raises(ValueError, match=r"want pretrain with small_cnn, got 'IMAGENET1K_V1'"):
         published_network(network, 3)
 
 
@@ -101,7 +103,9 @@ def test_name_that_cannot_be_downloaded_shows_the_way_by_file(monkeypatch: pytes
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
     monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", refuse)
     network = Network(name="resnet18", weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None)
-    with pytest.raises(RuntimeError, match=r"got no route to host\. Fetch .*resnet18.*weights_sha256 to what `sha256sum`"):
+    with pytest.raises(
+        RuntimeError, match=r"got no route to host\. Fetch .*resnet18.*weights_sha256 to what `sha256sum`"
+    ):
         load_published(network)
 
 

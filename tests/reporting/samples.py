@@ -204,9 +204,7 @@ def sample_strategy(n_classes: int, source: bool, curve: bool) -> StrategyRecord
             Vote(
                 table=tables[0],
                 strategy="full" if source else None,
-                reason="few images, similarity mid"
-                if source
-                else "it needs a similarity, and that is unknown",
+                reason="few images, similarity mid" if source else "it needs a similarity, and that is unknown",
             ),
             Vote(table=tables[1], strategy="top_blocks", reason="20 images a class"),
             Vote(table=tables[2], strategy="feature_extraction", reason="under 1,000 images"),

@@ -39,9 +39,7 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
-@pytest.fixture(
-    params=["positive", "negative", "inconclusive", "equivalent", "no_source", "no_curve", "perfect"]
-)
+@pytest.fixture(params=["positive", "negative", "inconclusive", "equivalent", "no_source", "no_curve", "perfect"])
 def variant(request: pytest.FixtureRequest, samples: ModuleType) -> Evidence:
     name = str(request.param)
     if name == "no_source":
@@ -78,14 +76,10 @@ def test_figures_are_there_where_there_is_something_to_draw(variant: Evidence, t
     assert len(drawn) == (7 if variant.shift.mmd2 is not None else 6)
 
 
-def test_nothing_is_loaded_from_elsewhere(
-    variant: Evidence, target: TargetImages, provenance: Provenance
-) -> None:
+def test_nothing_is_loaded_from_elsewhere(variant: Evidence, target: TargetImages, provenance: Provenance) -> None:
     text = html_report(variant, target, provenance)
     page = Page(text)
-    loading = [
-        each.get(key, "") for _, each in page.tags for key in ("src", "href", "srcset", "poster", "data")
-    ]
+    loading = [each.get(key, "") for _, each in page.tags for key in ("src", "href", "srcset", "poster", "data")]
     assert {re.sub(r"[:#].*", "", each) for each in loading} <= {"", "data"}
     assert page.named("link") == []
     assert "url(" not in text
@@ -94,9 +88,7 @@ def test_nothing_is_loaded_from_elsewhere(
 
 def test_the_page_forbids_itself_to_load_anything(evidence: Evidence, target: TargetImages) -> None:
     policy = next(
-        each["content"]
-        for each in Page(html_report(evidence, target, NOTHING)).named("meta")
-        if "http-equiv" in each
+        each["content"] for each in Page(html_report(evidence, target, NOTHING)).named("meta") if "http-equiv" in each
     )
     assert policy.startswith("default-src 'none'; img-src data:;")
 
@@ -154,9 +146,7 @@ def test_every_heading_of_a_table_says_what_it_heads(
     assert {each.get("scope") for each in heads} == {"row", "col"}
 
 
-def test_the_same_records_give_the_same_bytes(
-    evidence: Evidence, target: TargetImages, samples: ModuleType
-) -> None:
+def test_the_same_records_give_the_same_bytes(evidence: Evidence, target: TargetImages, samples: ModuleType) -> None:
     again = samples.sample_evidence()
     assert markdown_report(evidence) == markdown_report(again)
     assert metrics_json(evidence) == metrics_json(again)

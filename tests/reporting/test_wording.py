@@ -12,9 +12,7 @@ def test_numbers_that_are_not_there_are_a_dash() -> None:
     assert wording.number(-0.01234) == "−0.0123"
 
 
-@pytest.mark.parametrize(
-    ("written", "short"), [("5.0%", "5%"), ("+10.0", "+10"), ("0.05", "0.05"), ("0.0", "0")]
-)
+@pytest.mark.parametrize(("written", "short"), [("5.0%", "5%"), ("+10.0", "+10"), ("0.05", "0.05"), ("0.0", "0")])
 def test_ticks_drop_an_idle_zero_only(written: str, short: str) -> None:
     assert wording.brief(written) == short
 

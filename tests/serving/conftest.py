@@ -13,7 +13,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from graft.records import ModelCard, Preprocessing, write_record
+from graft.cards import ModelCard
+from graft.files import write_record
+from graft.records import Preprocessing
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

@@ -107,9 +107,7 @@ def test_form_without_any_field_is_refused(client: "TestClient") -> None:
     assert refusal(response) == (400, f"body: want the one field `image`, got none. {ADVICE}")
 
 
-@pytest.mark.parametrize(
-    "kind", ["multipart/form-data", "multipart/form-data; boundary=y", "Multipart/Form-Data;x"]
-)
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=y", "Multipart/Form-Data;x"])
 def test_broken_form_is_refused(client: "TestClient", kind: str) -> None:
     status, sentence = refusal(client.post("/predict", content=RED, headers={"content-type": kind}))
 
@@ -166,9 +164,7 @@ def test_body_at_the_limit_is_read(client: "TestClient") -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/predict", 405), ("GET", "/nowhere", 404)])
-def test_answers_of_the_router_are_one_object_too(
-    client: "TestClient", method: str, path: str, status: int
-) -> None:
+def test_answers_of_the_router_are_one_object_too(client: "TestClient", method: str, path: str, status: int) -> None:
     assert refusal(client.request(method, path))[0] == status
 
 

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from graft.records import ModelCard, read_record, write_record
+from graft.cards import ModelCard
+from graft.files import read_record, write_record
 from graft.serving.predictor import Prediction, load_predictor, predict
 
 SCALE = 0.02
@@ -44,9 +45,7 @@ def test_label_is_the_most_probable_one_and_probability_its_own(model_folder: Pa
     prediction = predict(load_predictor(model_folder), plain(10, 20, 250))
 
     assert prediction.label == "blue"
-    assert (
-        prediction.probability == prediction.probabilities["blue"] == max(prediction.probabilities.values())
-    )
+    assert prediction.probability == prediction.probabilities["blue"] == max(prediction.probabilities.values())
 
 
 def test_probabilities_stand_in_the_order_of_the_cards_labels(model_folder: Path) -> None:
@@ -91,9 +90,7 @@ def test_model_with_one_changed_bit_is_refused(tmp_path: Path, make_model: Calla
     content[content.index(np.float32(SCALE).tobytes())] ^= 1  # a weight: the file stays a sound model
     model.write_bytes(content)
 
-    with pytest.raises(
-        ValueError, match=r"model.onnx: want the model of the card, sha256 \w{12}, got \w{12}\. Bring"
-    ):
+    with pytest.raises(ValueError, match=r"model.onnx: want the model of the card, sha256 \w{12}, got \w{12}\. Bring"):
         load_predictor(tmp_path)
 
 
@@ -114,9 +111,7 @@ def test_model_with_another_number_of_classes_than_the_card_is_refused(
 ) -> None:
     changed_card(make_model(tmp_path), labels=("red", "green"))
 
-    with pytest.raises(
-        ValueError, match=r"want 2 probabilities that sum to 1, .* got 3 that sum to 1\. Export"
-    ):
+    with pytest.raises(ValueError, match=r"want 2 probabilities that sum to 1, .* got 3 that sum to 1\. Export"):
         load_predictor(tmp_path)
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from graft.records import ModelCard, read_record
+from graft.cards import ModelCard
+from graft.files import read_record
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from graft.records import ShiftRecord, Split, read_record
+from graft.files import read_record
+from graft.records import ShiftRecord, Split
 from graft.store import CatalogRow, save_array, write_catalog
 
 TOP = Path(__file__).parents[2]

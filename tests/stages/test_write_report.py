@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graft import stage
-from graft.records import write_record
+from graft.files import write_record
 from graft.store import write_catalog
 
 ROOT = Path(__file__).parents[2]

@@ -13,9 +13,7 @@ Floats = NDArray[np.float64]
 def table(k: int, u: int, deviations: tuple[float, float, float], rng: np.random.Generator) -> Floats:
     of_seeds, of_units, rest = deviations
     values: Floats = (
-        rng.normal(size=(k, 1)) * of_seeds
-        + rng.normal(size=(1, u)) * of_units
-        + rng.normal(size=(k, u)) * rest
+        rng.normal(size=(k, 1)) * of_seeds + rng.normal(size=(1, u)) * of_units + rng.normal(size=(k, u)) * rest
     )
     return values
 
@@ -27,9 +25,9 @@ def analysis_of_variance(values: Floats) -> tuple[float, float, float]:
     unit_means = [sum(values[:, i]) / k for i in range(u)]
     a = u * sum((each - total) ** 2 for each in seed_means) / (k - 1)
     b = k * sum((each - total) ** 2 for each in unit_means) / (u - 1)
-    e = sum(
-        (values[s, i] - seed_means[s] - unit_means[i] + total) ** 2 for s in range(k) for i in range(u)
-    ) / ((k - 1) * (u - 1))
+    e = sum((values[s, i] - seed_means[s] - unit_means[i] + total) ** 2 for s in range(k) for i in range(u)) / (
+        (k - 1) * (u - 1)
+    )
     return float(a), float(b), float(e)
 
 
@@ -50,9 +48,7 @@ def test_agrees_with_an_explicit_analysis_of_variance() -> None:
 
 
 def test_components_below_zero_are_cut() -> None:
-    values = np.array(
-        [[1.0, -1.0], [-1.0, 1.0]]
-    )  # all interaction: the means of seeds and units do not differ
+    values = np.array([[1.0, -1.0], [-1.0, 1.0]])  # all interaction: the means of seeds and units do not differ
     mean = crossed_mean(values, 0.95)
     assert mean.variances == (0.0, 0.0, 4.0)
     assert mean.standard_error == pytest.approx(np.sqrt(4.0 / 4))

@@ -56,12 +56,11 @@ def test_null_values_are_statistics_of_relabelled_rows() -> None:
     assert len(np.unique(test.null.round(9))) == 3
 
 
-def test_permutations_that_repeat_the_observed_labelling_count_as_ties() -> None:
-    source, target = samples(
-        2, 2, 2, 50.0
-    )  # of 6 labellings the observed one and its mirror are the farthest
+@pytest.mark.parametrize("seed", range(8))
+def test_permutations_that_repeat_the_observed_labelling_count_as_ties(seed: int) -> None:
+    source, target = samples(3, 3, 2, 30.0, seed)  # of 20 labellings the observed one and its mirror are farthest
     test = two_sample_test(source, target, n_permutations=3000, seed=0)
-    assert test.p_value == pytest.approx(1 / 3, abs=0.03)
+    assert test.p_value == pytest.approx(2 / 20, abs=0.02)  # rounding alone tells the mirror from the observed
 
 
 def test_duplicate_rows_give_p_one() -> None:
@@ -93,10 +92,20 @@ def test_tiles_and_blocks_agree_with_one_block(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_more_permutations_than_a_block_are_all_made() -> None:
-    test = two_sample_test(*samples(6, 6, 2, 0.0), n_permutations=2500, seed=0)
+    test = two_sample_test(*samples(12, 12, 2, 0.3), n_permutations=2500, seed=0)
     assert test.null.shape == (2500,)
     assert len(np.unique(test.null[:1000].round(12))) > 100
     assert not np.array_equal(test.null[:1000], test.null[1000:2000])
+    assert np.abs(test.null - test.mmd2).min() > 1e-9  # the observed labelling stands in the first block alone
+
+
+@pytest.mark.parametrize("few", ["source", "target"])
+def test_a_few_rows_against_many_lose_no_digits(few: str) -> None:
+    source, target = samples(2000, 2, 3, 0.4)
+    if few == "source":
+        source, target = target, source
+    test = two_sample_test(source, target, n_permutations=1, seed=0)
+    assert test.mmd2 == pytest.approx(mmd2_unbiased(source, target, test.bandwidth2), abs=2e-12)
 
 
 def test_large_samples_take_the_median_over_a_subsample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,9 +148,7 @@ def test_float32_features_give_the_same_as_float64() -> None:
 
 
 def test_negative_values_are_not_clipped() -> None:
-    values = [
-        two_sample_test(*samples(20, 20, 3, 0.0, seed), n_permutations=1, seed=0).mmd2 for seed in range(40)
-    ]
+    values = [two_sample_test(*samples(20, 20, 3, 0.0, seed), n_permutations=1, seed=0).mmd2 for seed in range(40)]
     assert 10 <= sum(value < 0 for value in values) <= 35
 
 
@@ -156,9 +163,7 @@ def test_a_shift_that_a_fixed_bandwidth_cannot_see_is_seen() -> None:
     for shift in (0.0, 0.5):
         source, target = samples(n, n, 2048, shift)
         pooled = np.concatenate([source, target])
-        distances2 = (
-            np.square(pooled).sum(axis=1)[:, None] + np.square(pooled).sum(axis=1) - 2 * pooled @ pooled.T
-        )
+        distances2 = np.square(pooled).sum(axis=1)[:, None] + np.square(pooled).sum(axis=1) - 2 * pooled @ pooled.T
         kernel = np.exp(-np.maximum(distances2, 0) * (1 - np.eye(2 * n)))  # gamma = 1, diagonal kept: biased
         mmd2 = kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
         fixed.append(np.sqrt(mmd2))
@@ -172,8 +177,7 @@ def test_a_shift_that_a_fixed_bandwidth_cannot_see_is_seen() -> None:
 
 def test_a_shift_of_half_a_deviation_is_seen() -> None:
     found = [
-        two_sample_test(*samples(50, 50, 16, 0.5, seed), n_permutations=199, seed=seed).p_value
-        for seed in range(20)
+        two_sample_test(*samples(50, 50, 16, 0.5, seed), n_permutations=199, seed=seed).p_value for seed in range(20)
     ]
     assert found == [1 / 200] * 20
 
@@ -190,9 +194,7 @@ def test_level_is_kept(rows: str) -> None:
             label.sort()
         return rng.normal(size=(n, 3)) + 4.0 * label[:, None]
 
-    p_values = [
-        two_sample_test(draw(20), draw(14), n_permutations=199, seed=seed).p_value for seed in range(n_draws)
-    ]
+    p_values = [two_sample_test(draw(20), draw(14), n_permutations=199, seed=seed).p_value for seed in range(n_draws)]
     low, high = binom.ppf([0.0005, 0.9995], n_draws, 0.05)
     assert low <= sum(p <= 0.05 for p in p_values) <= high
     assert min(p_values) >= 1 / 200

@@ -9,7 +9,7 @@ from graft.learning.networks import build_network
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import outputs_of
 from graft.params import Params
-from graft.records import Score, StrategyRecord
+from graft.records import Score, Split, StrategyRecord
 from graft.store import CatalogRow
 from graft.transfer.arms import TargetData, target_data
 from graft.transfer.finetune import Backbone
@@ -34,12 +34,10 @@ def tiny_params(**sections: dict[str, object]) -> Params:
 def tiny_catalog() -> tuple[CatalogRow, ...]:
     rows = []
     for index in range(40):
-        split = "train" if index < 24 else "val" if index < 32 else "test"
+        split: Split = "train" if index < 24 else "val" if index < 32 else "test"
         sha256 = f"{index:064x}"
         rows.append(
-            CatalogRow(
-                f"{index}.png", "ab"[index % 2], split, sha256, sha256, 9, 32, 32, "RGB", "PNG", index, ""
-            )
+            CatalogRow(f"{index}.png", "ab"[index % 2], split, sha256, sha256, 9, 32, 32, "RGB", "PNG", index, "")
         )
     return tuple(rows)
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graft.files import to_json
 from graft.learning.networks import load_network, state_sha256
-from graft.records import to_json
 from graft.transfer import baseline
 from graft.transfer.arms import TargetData
 from graft.transfer.baseline import train_scratch

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from graft import probe
+from graft.files import to_json
 from graft.learning.networks import load_network, state_sha256
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import outputs_of
-from graft.records import to_json
 from graft.transfer import finetune
 from graft.transfer.arms import TargetData, seen_by
 from graft.transfer.finetune import Backbone, Task, finetune_target

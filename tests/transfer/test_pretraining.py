@@ -33,14 +33,14 @@ def test_card_tells_the_weights(tmp_path: Path) -> None:
 
 def test_pretraining_without_source_images_is_one_sentence(tmp_path: Path) -> None:
     empty = np.empty((0, 32, 32, 3), dtype=np.uint8)
-    with pytest.raises(ValueError, match="data/raw/source: want at least 2 classes of images with .*, got 0"):
+    with pytest.raises(ValueError, match=r"data/raw/source: want at least 2 classes of images with .*, got 0"):
         make_backbone(tiny_params(), (), empty, RECORD, tmp_path / "net.safetensors")
 
 
 def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:
     torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), tmp_path / "w.pth")
     sha256 = hashlib.sha256((tmp_path / "w.pth").read_bytes()).hexdigest()
-    network = {
+    network: dict[str, object] = {
         "name": "squeezenet1_1",
         "weights": "file",
         "weights_file": str(tmp_path / "w.pth"),

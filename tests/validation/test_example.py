@@ -43,9 +43,7 @@ def test_no_digit_of_the_target_stands_in_the_source(example: Path) -> None:
     size = (32, 32)
     drawn = {
         np.asarray(
-            Image.fromarray((digit * 255 / 16).round().astype(np.uint8)).resize(
-                size, Image.Resampling.BILINEAR
-            )
+            Image.fromarray((digit * 255 / 16).round().astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
         ).tobytes(): int(label)
         for digit, label in zip(bundled.images, bundled.target, strict=True)
     }

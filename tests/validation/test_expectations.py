@@ -19,10 +19,7 @@ def row(path: str, sha256: str = "", group: str = "", error: str = "", side: int
 
 
 SOUND = [
-    row(f"{split}/{label}/{n}")
-    for split in ("train", "val", "test")
-    for label in ("cat", "dog")
-    for n in range(2)
+    row(f"{split}/{label}/{n}") for split in ("train", "val", "test") for label in ("cat", "dog") for n in range(2)
 ]
 
 
@@ -81,9 +78,7 @@ def test_equal_images_under_two_classes_are_critical(tmp_path: Path) -> None:
 
 
 def test_a_group_in_two_splits_is_critical(tmp_path: Path) -> None:
-    record = check(
-        [*SOUND, row("train/cat/x", group="patient 7"), row("val/dog/y", group="patient 7")], tmp_path
-    )
+    record = check([*SOUND, row("train/cat/x", group="patient 7"), row("val/dog/y", group="patient 7")], tmp_path)
     assert (failed(record).name, failed(record).severity) == ("no group in two splits", "critical")
     assert failed(record).examples == ("target/train/cat/x = target/val/dog/y",)
 

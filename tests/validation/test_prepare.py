@@ -39,9 +39,7 @@ def run(folder: Path, seed: int = 0) -> Prepared:
 def test_every_image_is_catalogued_and_its_pixels_stand_in_its_row(target: Path) -> None:
     rows, domain = run(target)
     stored = store.open_images(target.parent / "store/images.npy")
-    assert [row.path for row in rows] == sorted(
-        f"{label}/{n}.png" for label in ("cat", "dog") for n in range(6)
-    )
+    assert [row.path for row in rows] == sorted(f"{label}/{n}.png" for label in ("cat", "dog") for n in range(6))
     assert stored.shape == (12, 16, 16, 3)
     for row in rows:
         content = (target / row.path).read_bytes()

@@ -23,9 +23,7 @@ def test_class_folders_give_files_without_a_split_sorted_by_path(tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation"])
 def test_split_folders_give_their_split(tmp_path: Path, name: str) -> None:
-    lay(
-        tmp_path, *(f"{split}/{label}/a.png" for split in ("train", name, "test") for label in ("cat", "dog"))
-    )
+    lay(tmp_path, *(f"{split}/{label}/a.png" for split in ("train", name, "test") for label in ("cat", "dog")))
     assert [(each.path, each.split) for each in scan(tmp_path) if each.label == "cat"] == [
         ("test/cat/a.png", "test"),
         ("train/cat/a.png", "train"),
@@ -73,9 +71,7 @@ def test_an_absent_target_is_a_sentence(tmp_path: Path) -> None:
 def test_an_empty_target_is_a_sentence(tmp_path: Path, paths: tuple[str, ...]) -> None:
     lay(tmp_path, *paths)
     (tmp_path / "cat").mkdir()
-    with pytest.raises(
-        ValueError, match=r"want a folder of images for each class, got no images\. Put images under"
-    ):
+    with pytest.raises(ValueError, match=r"want a folder of images for each class, got no images\. Put images under"):
         scan(tmp_path)
 
 
@@ -87,9 +83,7 @@ def test_one_class_only_is_a_sentence_that_names_it(tmp_path: Path) -> None:
 
 def test_differing_class_folders_are_a_sentence_that_names_class_and_split(tmp_path: Path) -> None:
     lay(tmp_path, "train/cat/a.png", "train/dog/a.png", "train/elk/a.png", "val/cat/b.png")
-    with pytest.raises(
-        ValueError, match=r"want the same class folders, .+ got none of dog, elk in val\. Add them"
-    ):
+    with pytest.raises(ValueError, match=r"want the same class folders, .+ got none of dog, elk in val\. Add them"):
         scan(tmp_path)
 
 
@@ -98,9 +92,7 @@ def test_images_outside_of_class_folders_are_a_sentence_that_names_one(tmp_path:
     below = "train/" if "/" in loose else ""
     lay(tmp_path, loose, f"{below}cat/a.png", f"{below}dog/b.png")
     name = loose.rsplit("/")[-1]
-    with pytest.raises(
-        ValueError, match=rf"want images in class folders, got 1 outside, such as {name}\. Move"
-    ):
+    with pytest.raises(ValueError, match=rf"want images in class folders, got 1 outside, such as {name}\. Move"):
         scan(tmp_path)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from graft.records import CatalogRecord, ValidationRecord, read_record
+from graft.files import read_record
+from graft.records import CatalogRecord, ValidationRecord
 from graft.store import open_images, read_catalog
 
 ROOT = Path(__file__).parents[2]
@@ -40,9 +41,7 @@ PREPARE = ("example", "source-catalog", "target-catalog", "source-images", "targ
 def params(folder: Path, dataset: str) -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     assert "dataset: example" in text
-    (folder / "params.yaml").write_text(
-        text.replace("dataset: example", f"dataset: {dataset}"), encoding="utf-8"
-    )
+    (folder / "params.yaml").write_text(text.replace("dataset: example", f"dataset: {dataset}"), encoding="utf-8")
 
 
 def draw(path: Path, seed: int) -> None:
@@ -81,9 +80,7 @@ def test_folders_without_a_target_fail_with_a_sentence_and_write_nothing(tmp_pat
     params(tmp_path, "folders")
     done = run("prepare_data", tmp_path, *PREPARE)
     assert done.returncode == 1
-    assert done.stderr.strip().startswith(
-        "raw/target: want a folder of images for each class, got no such folder."
-    )
+    assert done.stderr.strip().startswith("raw/target: want a folder of images for each class, got no such folder.")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["example", "params.yaml"]
 
 

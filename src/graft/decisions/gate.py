@@ -19,10 +19,14 @@ def _data(validation: ValidationRecord) -> Reason:
     critical = [each for each in validation.findings if each.severity == "critical" and not each.ok]
     warned = [each for each in validation.findings if each.severity == "warning" and not each.ok]
     if critical:
-        return Reason(check="data", level="fail", sentence=f"{len(critical)} critical findings: {critical[0].advice}")
+        return Reason(
+            check="data",
+            level="fail",
+            sentence=f"Critical findings on the data: {' '.join(each.advice for each in critical)}",
+        )
     if warned:
         names = ", ".join(each.name for each in warned)
-        return Reason(check="data", level="warn", sentence=f"{len(warned)} warnings on the data: {names}.")
+        return Reason(check="data", level="warn", sentence=f"Warnings on the data: {names}.")
     return Reason(check="data", level="pass", sentence=f"All {len(validation.findings)} expectations of the data hold.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from graft.decisions.verdict import JudgedArm
-from graft.records import write_whole
+from graft.files import write_whole
 from graft.store import Labelled
 
 SHA256_PREFIX = 12

@@ -1,6 +1,6 @@
 """The choice of a strategy: evidence from cached features first, published tables where it is unclear."""
 
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ def evidence(facts: Facts, params: SelectStrategy) -> dict[Choice, float]:
     """
     error = 1 - facts.accuracy
     low, high = (_band(error + sign * facts.standard_error, params) for sign in (-1, 1))
-    shares = {each: 0.0 for each in CHEAPEST_FIRST}
+    shares = dict.fromkeys(CHEAPEST_FIRST, 0.0)
     shares[low] += EVIDENCE_WEIGHT / 2
     shares[high] += EVIDENCE_WEIGHT / 2
     return shares
@@ -108,7 +108,7 @@ def ranking(weights: dict[Choice, float]) -> list[Choice]:
 def would_change(facts: Facts, params: SelectStrategy) -> tuple[str, ...]:
     """Single changes of the facts under which the choice would be another."""
     changed = [
-        (f"similarity {each}", facts._replace(similarity=cast(Similarity, each)))
+        (f"similarity {each}", facts._replace(similarity=each))
         for each in ("near", "mid", "far")
         if each != facts.similarity
     ]

@@ -38,7 +38,10 @@ def _lesson(n: int, n_per_class: int, similarity: Similarity) -> Answer:
     if n > MANY_IMAGES:
         return "full", f"{n} images are more than {MANY_IMAGES:,}"
     if similarity in ("unknown", "mid"):
-        return None, f"between {FEW_IMAGES:,} and {MANY_IMAGES:,} images it asks for similar or different, known: {similarity}"
+        return (
+            None,
+            f"for {FEW_IMAGES:,} to {MANY_IMAGES:,} images it asks for similar or different, known: {similarity}",
+        )
     if similarity == "near":
         return "top_blocks", "a medium set of similar images: the top layers"
     return "full", "a medium set of different images: unfreeze progressively"

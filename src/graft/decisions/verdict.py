@@ -29,22 +29,19 @@ def judge_transfer(
         scratch: the control, with the same seeds.
         test: labels and groups of the n test images.
         params: confidence, margin, and what happens when transfer hurts.
-        seed: of the bootstrap, a second opinion.
+        seed: of the bootstrap.
 
     Raises:
-        ValueError: the arms have other seeds, or predictions do not fit the runs and images.
+        ValueError: arms of other seeds, or predictions that do not fit the runs and images.
     """
     _check(transfer, scratch, test)
-    right_transfer, right_scratch = (each.predicted == test.labels for each in (transfer, scratch))
-    question = Question(params.confidence, params.margin, seed)
-    comparison = compare_arms(right_transfer, right_scratch, test.groups, question)
-    accuracies = [
-        mean_accuracy(right, test.groups, params.confidence) for right in (right_transfer, right_scratch)
-    ]
+    rights = [each.predicted == test.labels for each in (transfer, scratch)]
+    comparison = compare_arms(rights[0], rights[1], test.groups, Question(params.confidence, params.margin, seed))
+    accuracies = [mean_accuracy(each, test.groups, params.confidence) for each in rights]
     outcome = outcome_of(comparison.difference, params.margin)
     ships = shipped_arm(outcome, params)
-    arm, right = (scratch, right_scratch) if ships == "scratch" else (transfer, right_transfer)
-    place = median_run(arm.training.runs)
+    shipped, right = (scratch, rights[1]) if ships == "scratch" else (transfer, rights[0])
+    run = median_run(shipped.training.runs)
     return VerdictRecord(
         verdict=outcome,
         sentence=sentence_of(outcome, comparison, accuracies, params),
@@ -68,8 +65,8 @@ def judge_transfer(
         images_to_settle=comparison.images_to_settle,
         strategy=transfer.training.strategy,
         ships=ships,
-        ships_seed=arm.training.runs[place].seed,
-        ships_accuracy=float(right[place].mean()),
+        ships_seed=shipped.training.runs[run].seed,
+        ships_accuracy=float(right[run].mean()),
         on_negative=params.on_negative,
     )
 
@@ -101,9 +98,7 @@ def median_run(runs: tuple[Run, ...]) -> int:
     return min(equals, key=lambda place: (runs[place].val_loss, runs[place].seed))
 
 
-def sentence_of(
-    outcome: Outcome, comparison: Comparison, accuracies: list[Estimate], params: CheckTransfer
-) -> str:
+def sentence_of(outcome: Outcome, comparison: Comparison, accuracies: list[Estimate], params: CheckTransfer) -> str:
     """The verdict as a person would say it, with its numbers."""
     transfer, scratch = (100 * each.estimate for each in accuracies)
     difference = comparison.difference
@@ -120,8 +115,7 @@ def sentence_of(
     return (
         f"{opening}: test accuracy {transfer:.1f} % against {scratch:.1f} % from scratch, "
         f"a {word} of {abs(100 * difference.estimate):.1f} points "
-        f"({interval}; {_sample(comparison)})."
-        + (f" {_what_settles(comparison)}" if outcome == "INCONCLUSIVE" else "")
+        f"({interval}; {_sample(comparison)})." + (f" {_what_settles(comparison)}" if outcome == "INCONCLUSIVE" else "")
     )
 
 

@@ -3,7 +3,9 @@
 import hashlib
 
 from graft import __version__
-from graft.records import BackboneCard, CatalogRecord, ModelCard, Preprocessing, TrainingRecord, VerdictRecord, to_json
+from graft.cards import BackboneCard, ModelCard
+from graft.files import to_json
+from graft.records import CatalogRecord, Preprocessing, TrainingRecord, VerdictRecord
 
 
 def preprocessing_sha256(preprocessing: Preprocessing) -> str:

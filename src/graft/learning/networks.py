@@ -6,6 +6,7 @@ A torchvision family is supported by one entry in FAMILIES: a function that cuts
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -13,8 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from graft.files import write_whole
 from graft.params import Network as NetworkParams
-from graft.records import write_whole
 
 Blocks = dict[str, nn.Module]
 
@@ -110,7 +111,7 @@ def _small_cnn() -> Blocks:
     """Four convolution blocks for images of about 32 px: 0.15 million parameters, made for a CPU."""
     widths = (3, *SMALL_CNN_WIDTHS)
     blocks: Blocks = {}
-    for index, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+    for index, (n_in, n_out) in enumerate(pairwise(widths), start=1):
         last = index == len(SMALL_CNN_WIDTHS)
         pool = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1)] if last else [nn.MaxPool2d(2)]
         blocks[f"block{index}"] = nn.Sequential(
@@ -133,12 +134,12 @@ def _resnet(net: nn.Module) -> Blocks:
 
 
 def _cut_features(starts: Iterable[int], tail: Callable[[nn.Module], list[nn.Module]]) -> Callable[[nn.Module], Blocks]:
-    """Cutter for families that keep their backbone in `features`: blocks begin at these indices, `tail` ends the last."""
+    """Cutter for families with their backbone in `features`: blocks begin at these indices, `tail` ends the last."""
 
     def cut(net: nn.Module) -> Blocks:
         layers = list(net.get_submodule("features").children())
         bounds = [*(start for start in starts if start < len(layers)), len(layers)]
-        parts = [layers[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+        parts = [layers[a:b] for a, b in pairwise(bounds)]
         parts[-1] = [*parts[-1], *tail(net)]
         names = ["stem", *(f"block{index}" for index in range(1, len(parts)))]
         return {name: nn.Sequential(*part) for name, part in zip(names, parts, strict=True)}

@@ -25,7 +25,9 @@ def preprocessing_for(network: Network, images: Images) -> Preprocessing:
 
 
 def _torchvision_preset(network: Network) -> Preprocessing:
-    from graft.learning.weights import published_weights  # torchvision costs seconds; small_cnn needs none of it
+    from graft.learning.weights import (
+        published_weights,  # torchvision costs seconds; small_cnn needs none of it
+    )
 
     preset = published_weights(network).transforms()
     return Preprocessing(

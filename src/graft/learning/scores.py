@@ -54,9 +54,7 @@ def evaluate(network: Network, samples: Samples, preprocessing: Preprocessing) -
     """Loss and accuracy of a network on labelled images."""
     network.eval()
     with torch.inference_mode():
-        logits = torch.cat(
-            [network(normalised(block, preprocessing)) for block in samples.images.split(BATCH)]
-        )
+        logits = torch.cat([network(normalised(block, preprocessing)) for block in torch.split(samples.images, BATCH)])
     return score_of(logits, samples.labels)
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from graft.records import SIGNIFICANT_DIGITS
+from graft.files import SIGNIFICANT_DIGITS
 from graft.reporting.evidence import Evidence
 from graft.reporting.tallies import class_scores, got_worse
 

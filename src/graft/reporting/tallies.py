@@ -43,9 +43,7 @@ class Mistake(NamedTuple):
     """seeds of the shipped arm that get it wrong"""
 
 
-def confusion_matrix(
-    labels: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int
-) -> NDArray[np.int64]:
+def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
     """(c, c) counts, true class by predicted class."""
     cells = np.bincount(labels * n_classes + predicted, minlength=n_classes**2)
     return cells.reshape(n_classes, n_classes)
@@ -68,9 +66,7 @@ def class_scores(predictions: Predictions, classes: Sequence[str]) -> tuple[Clas
         difference = float(transfer.mean() - scratch.mean())
         worse = int((transfer < scratch).sum()) if len(transfer) == len(scratch) else 0
         n_images = int(chosen.sum())
-        scores.append(
-            ClassScore(name, n_images, float(transfer.mean()), float(scratch.mean()), difference, worse)
-        )
+        scores.append(ClassScore(name, n_images, float(transfer.mean()), float(scratch.mean()), difference, worse))
     return tuple(scores)
 
 
@@ -79,9 +75,7 @@ def got_worse(scores: Sequence[ClassScore]) -> tuple[ClassScore, ...]:
     return tuple(sorted((each for each in scores if each.difference < 0), key=lambda each: each.difference))
 
 
-def frequent_confusions(
-    matrix: NDArray[np.int64], classes: Sequence[str], limit: int
-) -> tuple[Confusion, ...]:
+def frequent_confusions(matrix: NDArray[np.int64], classes: Sequence[str], limit: int) -> tuple[Confusion, ...]:
     """The most frequent kinds of mistake, at most `limit`; ties in the order of the classes."""
     wrong = matrix - np.diag(np.diag(matrix))
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
@@ -89,9 +83,7 @@ def frequent_confusions(
     return tuple(Confusion(classes[i], classes[j], int(wrong[i, j])) for i, j in places if wrong[i, j] > 0)
 
 
-def mistakes(
-    predictions: Predictions, arm: Arm, seed: int, classes: Sequence[str], limit: int
-) -> tuple[Mistake, ...]:
+def mistakes(predictions: Predictions, arm: Arm, seed: int, classes: Sequence[str], limit: int) -> tuple[Mistake, ...]:
     """Images that one run gets wrong, at most `limit`: class by class, those wrong in most seeds first."""
     predicted = predictions.of(arm, seed)
     n_wrong = (predictions.by_arm[arm] != predictions.labels).sum(axis=0)

@@ -56,8 +56,7 @@ def markdown_safe(value: object) -> str:
     text = re.sub(r"\s+", " ", str(value))
     pieces = CODE.split(text)
     return "".join(
-        f"`{piece.replace('|', chr(92) + '|')}`" if place % 2 else _escaped(piece)
-        for place, piece in enumerate(pieces)
+        f"`{piece.replace('|', chr(92) + '|')}`" if place % 2 else _escaped(piece) for place, piece in enumerate(pieces)
     )
 
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from graft import images
-from graft.records import ModelCard, read_record
+from graft.cards import ModelCard
+from graft.files import read_record
 
+MAX_PIXELS = 25_000_000  # two such uploads at once stay under 1 GB
 THREADS = 1  # cores a prediction; the service predicts several images at a time
 TOTAL_TOLERANCE = 1e-3  # of the sum of a softmax in float32
 
@@ -66,7 +68,7 @@ def predict(predictor: Predictor, content: bytes) -> Prediction:
     Raises:
         ValueError: the bytes are no image that can be read.
     """
-    image = images.fit(images.decode(content, "image"), predictor.card.preprocessing)
+    image = images.fit(images.decode(content, "image", MAX_PIXELS), predictor.card.preprocessing)
     probabilities = _probabilities(predictor, image[None])[0]
     best = int(probabilities.argmax())
     labels = predictor.card.labels

@@ -40,9 +40,7 @@ class Answer(Prediction):
     model: Model
 
 
-@bentoml.service(
-    workers=1, threads=THREADS, traffic={"timeout": TIMEOUT_S, "max_concurrency": MAX_CONCURRENCY}
-)
+@bentoml.service(workers=1, threads=THREADS, traffic={"timeout": TIMEOUT_S, "max_concurrency": MAX_CONCURRENCY})
 class Classifier:
     """Image classifier; its model is loaded and has answered once before the first request is taken."""
 

@@ -91,13 +91,9 @@ def _without_source(target: Features) -> ShiftRecord:
     )
 
 
-def _sentence(
-    test: TwoSample, yardstick: float | None, similarity: Similarity, sizes: tuple[int, int]
-) -> str:
+def _sentence(test: TwoSample, yardstick: float | None, similarity: Similarity, sizes: tuple[int, int]) -> str:
     if yardstick is None:
-        place = (
-            "lies at an unknown distance: fewer than two source classes have two images to compare it with"
-        )
+        place = "lies at an unknown distance: fewer than two source classes have two images to compare it with"
     elif similarity == "unknown":
         place = "lies at an unknown distance: the source classes themselves do not lie apart"
     elif test.mmd2 <= 0:
@@ -106,7 +102,5 @@ def _sentence(
         place = f"lies at {test.mmd2 / yardstick:.2f} of the squared distance between two source classes"
     numbers = f"MMD^2 {test.mmd2:.2g}, p = {test.p_value:.2g}, {sizes[0]} source and {sizes[1]} target images"
     close = "." if similarity == "unknown" else f": {similarity}."
-    warning = (
-        f" With fewer than {UNDERPOWERED} images a side the test misses small shifts more often than not."
-    )
+    warning = f" With fewer than {UNDERPOWERED} images a side the test misses small shifts more often than not."
     return f"The target {place} ({numbers}){close}{warning if min(sizes) < UNDERPOWERED else ''}"

@@ -58,9 +58,7 @@ class Comparison(NamedTuple):
     """None: settled, or more than 1,000,000"""
 
 
-def compare_arms(
-    correct_a: Correct, correct_b: Correct, groups: Groups | None, question: Question
-) -> Comparison:
+def compare_arms(correct_a: Correct, correct_b: Correct, groups: Groups | None, question: Question) -> Comparison:
     """Compare the accuracy of two arms that share their seeds and their test images.
 
     The difference on image i in seed s is mu + seed_s + unit_i + residual, with seeds and units both random

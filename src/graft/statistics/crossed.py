@@ -78,9 +78,7 @@ def standard_error(variances: Variances, n_seeds: Counts, n_units: Counts) -> tu
     residual = variances.residual
     seeds, units = residual + n_units * variances.seeds, residual + n_seeds * variances.units
     whole = seeds + units - residual
-    parts = (
-        seeds**2 / (n_seeds - 1) + units**2 / (n_units - 1) + residual**2 / ((n_seeds - 1) * (n_units - 1))
-    )
+    parts = seeds**2 / (n_seeds - 1) + units**2 / (n_units - 1) + residual**2 / ((n_seeds - 1) * (n_units - 1))
     freedom = np.where(parts > 0, whole**2 / np.where(parts > 0, parts, 1.0), n_seeds - 1.0)
     return np.sqrt(whole / (n_seeds * n_units)), freedom
 

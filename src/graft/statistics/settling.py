@@ -42,9 +42,7 @@ def units_to_settle(mean: CrossedMean, confidence: float, margin: float, most: i
     return _first(fine, _settled_at(mean, fine, confidence, margin))
 
 
-def _settled_at(
-    mean: CrossedMean, units: NDArray[np.int64], confidence: float, margin: float
-) -> NDArray[np.bool_]:
+def _settled_at(mean: CrossedMean, units: NDArray[np.int64], confidence: float, margin: float) -> NDArray[np.bool_]:
     half = half_width(mean.variances, np.array(mean.n_seeds), units, confidence)
     return is_settled(mean.estimate, half, margin)
 

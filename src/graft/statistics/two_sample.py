@@ -61,13 +61,9 @@ def two_sample_test(source: Array, target: Array, *, n_permutations: int = 999, 
     Smyth, Permutation p-values should never be zero (2010).
     """
     if n_permutations < 1:
-        raise ValueError(
-            f"n_permutations: want at least 1, got {n_permutations}. Give 999 for p-values down to 0.001."
-        )
+        raise ValueError(f"n_permutations: want at least 1, got {n_permutations}. Give 999 for p-values down to 0.001.")
     _check(source, target)
-    small, large = sorted(
-        (source, target), key=len
-    )  # only the marked side is summed directly: accurate if small
+    small, large = sorted((source, target), key=len)  # only the marked side is summed directly: accurate if small
     pooled = _centred((small, large))
     rng = np.random.default_rng(seed)
     bandwidth2 = _median_distance2(pooled, rng)
@@ -102,9 +98,7 @@ def pairwise_mmd2(samples: Sequence[Array], bandwidth2: float) -> Floats:
         ValueError: a bandwidth that is not above 0.
     """
     if not bandwidth2 > 0:
-        raise ValueError(
-            f"bandwidth2: want a number above 0, got {bandwidth2}. Take it from two_sample_test."
-        )
+        raise ValueError(f"bandwidth2: want a number above 0, got {bandwidth2}. Take it from two_sample_test.")
     sizes = np.array([len(each) for each in samples])
     starts, owner = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
     sums = np.zeros((len(sizes), len(sizes)))
@@ -120,16 +114,12 @@ def pairwise_mmd2(samples: Sequence[Array], bandwidth2: float) -> Floats:
 def _check(source: Array, target: Array) -> None:
     for name, rows in (("source", source), ("target", target)):
         if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
-            raise ValueError(
-                f"{name}: want at least 2 rows of features, (n, d), got {rows.shape}. Add images."
-            )
+            raise ValueError(f"{name}: want at least 2 rows of features, (n, d), got {rows.shape}. Add images.")
         finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
             row = int(finite.argmin())
             value = rows[row][~np.isfinite(rows[row])][0]
-            raise ValueError(
-                f"{name}, row {row}: want finite features, got {value}. Mend or remove that row."
-            )
+            raise ValueError(f"{name}, row {row}: want finite features, got {value}. Mend or remove that row.")
     if source.shape[1] != target.shape[1]:
         raise ValueError(
             f"source and target: want as many features a row, got {source.shape[1]} and {target.shape[1]}. "
@@ -159,9 +149,7 @@ def _median_distance2(pooled: Floats, rng: np.random.Generator) -> float:
     return median if median > floor else float(np.median(distances[distances > floor]))
 
 
-def _labellings(
-    n_marked: int, n_rows: int, n_permutations: int, rng: np.random.Generator
-) -> Iterator[Floats]:
+def _labellings(n_marked: int, n_rows: int, n_permutations: int, rng: np.random.Generator) -> Iterator[Floats]:
     """(<= BLOCK, N) rows of 0 and 1, n_marked ones in each; the observed labelling first."""
     observed = np.zeros(n_rows, dtype=np.uint8)
     observed[:n_marked] = 1

@@ -124,9 +124,9 @@ def save_runs(runs: dict[int, Trained], budget: str, name: str, folder: Path) ->
     return tuple(records)
 
 
-def run_seeds(run: Callable[[int, float], Trained], seeds: list[int], rates: Iterable[float]) -> tuple[
-    dict[int, Trained], list[Trained]
-]:
+def run_seeds(
+    run: Callable[[int, float], Trained], seeds: list[int], rates: Iterable[float]
+) -> tuple[dict[int, Trained], list[Trained]]:
     """Try every rate with the first seed, then run the other seeds at the best.
 
     Args:

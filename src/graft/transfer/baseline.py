@@ -10,8 +10,18 @@ import torch
 from graft.learning.loop import fit
 from graft.learning.networks import build_network
 from graft.params import Params
-from graft.records import Trial, TrainingRecord
-from graft.transfer.arms import TargetData, Trained, part_of, plan_of, run_seeds, save_runs, seeds_of, seen_by, trial_records
+from graft.records import TrainingRecord, Trial
+from graft.transfer.arms import (
+    TargetData,
+    Trained,
+    part_of,
+    plan_of,
+    run_seeds,
+    save_runs,
+    seeds_of,
+    seen_by,
+    trial_records,
+)
 from graft.transfer.strategies import equal_rates
 
 Budget = Literal["matched", "long"]

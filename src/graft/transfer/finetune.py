@@ -15,7 +15,17 @@ from graft.learning.networks import Network, state_sha256, with_new_head
 from graft.learning.scores import score_of
 from graft.params import Params
 from graft.records import StrategyRecord, TrainingRecord
-from graft.transfer.arms import TargetData, Trained, part_of, plan_of, run_seeds, save_runs, seeds_of, seen_by, trial_records
+from graft.transfer.arms import (
+    TargetData,
+    Trained,
+    part_of,
+    plan_of,
+    run_seeds,
+    save_runs,
+    seeds_of,
+    seen_by,
+    trial_records,
+)
 from graft.transfer.strategies import block_rates
 
 

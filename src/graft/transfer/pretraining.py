@@ -6,13 +6,14 @@ import torch
 from numpy import uint8
 from numpy.typing import NDArray
 
+from graft.cards import BackboneCard
+from graft.learning.augmentation import Augmentation
 from graft.learning.batches import Samples, samples_on
 from graft.learning.device import pick_device
-from graft.learning.augmentation import Augmentation
 from graft.learning.loop import Plan, fit
 from graft.learning.networks import Network, build_network, published_network, save_network
 from graft.params import Params
-from graft.records import BackboneCard, CatalogRecord, Preprocessing, Split
+from graft.records import CatalogRecord, Preprocessing, Split
 from graft.store import CatalogRow, class_names, labelled
 from graft.transfer.strategies import equal_rates
 

@@ -17,7 +17,7 @@ from graft.store import SPLITS
 SIDE_PX = 32
 WHITE_OF_DIGITS = 16
 """scikit-learn's digits are grey values 0 to 16, 8 pixels a side"""
-TARGET_TRAIN = 20
+TARGET_TRAIN = 10
 """target images of a class in train: few labels, as where transfer is wanted"""
 TARGET_VAL = 15
 """target images of a class in val; the rest of the target's half, about 55, is test"""

@@ -107,13 +107,9 @@ def validate(
     images = image_table(source, target)
     suites = {"images": (images, image_rules(params)), "classes": (class_table(images), class_rules(params))}
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of great_expectations and what it imports: nothing a user could act on
+        warnings.simplefilter("ignore")  # of great_expectations and what it imports: nothing a user could act on
         broken = _run(suites, docs)
-    findings = tuple(
-        _finding(rule, table.loc[broken[rule.name]]) for table, rules in suites.values() for rule in rules
-    )
+    findings = tuple(_finding(rule, table.loc[broken[rule.name]]) for table, rules in suites.values() for rule in rules)
     return ValidationRecord(ok=not any(_is_critical(each) for each in findings), findings=findings)
 
 
@@ -183,9 +179,7 @@ def _check(context: Any, batch: Any, table: pd.DataFrame, rules: Sequence[Rule])
 
     name = batch.data_asset.name
     suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=[_expectation(r) for r in rules]))
-    definition = context.validation_definitions.add(
-        gx.ValidationDefinition(name=name, data=batch, suite=suite)
-    )
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
     checkpoint = context.checkpoints.add(
         gx.Checkpoint(
             name=name,

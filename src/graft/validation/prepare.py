@@ -33,9 +33,7 @@ class Prepared(NamedTuple):
     domain: Domain
 
 
-def prepare(
-    folder: Path, found: Sequence[Found], store: Path, preprocessing: Preprocessing, seed: int
-) -> Prepared:
+def prepare(folder: Path, found: Sequence[Found], store: Path, preprocessing: Preprocessing, seed: int) -> Prepared:
     """Decode every image, write the readable ones into an image store, and catalogue all of them.
 
     Args:
@@ -59,9 +57,7 @@ def prepare(
     return Prepared(rows, _describe(rows))
 
 
-def _read_all(
-    folder: Path, found: Sequence[Found], store: Path, preprocessing: Preprocessing
-) -> list[CatalogRow]:
+def _read_all(folder: Path, found: Sequence[Found], store: Path, preprocessing: Preprocessing) -> list[CatalogRow]:
     """Rows of all files, their splits still open; fills the store."""
     rows: list[CatalogRow] = []
 
@@ -78,9 +74,7 @@ def _read_all(
     return rows
 
 
-def _read(
-    folder: Path, each: Found, preprocessing: Preprocessing
-) -> tuple[CatalogRow, NDArray[np.uint8] | None]:
+def _read(folder: Path, each: Found, preprocessing: Preprocessing) -> tuple[CatalogRow, NDArray[np.uint8] | None]:
     """The row of one file and its pixels, or the row with the reason why there are none."""
     row = CatalogRow(each.path, each.label, each.split or "train", each.path, "", 0, 0, 0, "", "", -1, "")
     try:
@@ -89,9 +83,7 @@ def _read(
         row = row._replace(group=sha256, sha256=sha256, n_bytes=len(content))
         pixels, mode, form = images.read(content, each.path)
     except OSError as error:
-        return row._replace(
-            error=f"want a readable file, got: {error.strerror}. Look at its permissions."
-        ), None
+        return row._replace(error=f"want a readable file, got: {error.strerror}. Look at its permissions."), None
     except ValueError as error:
         return row._replace(error=str(error).removeprefix(f"{each.path}: ")), None
     height, width = pixels.shape[:2]
@@ -111,9 +103,7 @@ def _write_images(path: Path, pixels: Iterable[NDArray[np.uint8]], size_px: int)
         np.lib.format.write_array_header_1_0(file, {**header, "shape": (n, size_px, size_px, 3)})
 
 
-def _with_splits(
-    folder: Path, found: Sequence[Found], rows: Sequence[CatalogRow], seed: int
-) -> tuple[CatalogRow, ...]:
+def _with_splits(folder: Path, found: Sequence[Found], rows: Sequence[CatalogRow], seed: int) -> tuple[CatalogRow, ...]:
     """Rows with their splits; what cannot be read keeps that of its folder, or train."""
     _check_enough(folder, rows)
     named = {each.path: each.split for each in found}

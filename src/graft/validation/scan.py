@@ -41,9 +41,7 @@ def scan(folder: Path) -> tuple[Found, ...]:
             do not match.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder}: want {_WANTED}, got no such folder. {_CURE.format(folder=folder)}"
-        )
+        raise FileNotFoundError(f"{folder}: want {_WANTED}, got no such folder. {_CURE.format(folder=folder)}")
     splits = _split_folders(folder)
     if splits:
         found = [each for part in splits for each in _class_folders(part, folder, SPLIT_NAMES[part.name])]
@@ -108,9 +106,7 @@ def _class_folders(parent: Path, domain: Path, split: Split | None) -> list[Foun
 def _check_classes(folder: Path, found: Sequence[Found]) -> None:
     classes = sorted({each.label for each in found})
     if len(classes) == 1:
-        raise ValueError(
-            f"{folder}: want at least two classes, got only {classes[0]}. Add a folder of another class."
-        )
+        raise ValueError(f"{folder}: want at least two classes, got only {classes[0]}. Add a folder of another class.")
     for split in sorted({each.split for each in found if each.split is not None}):
         present = {each.label for each in found if each.split == split}
         missing = [name for name in classes if name not in present]

@@ -46,9 +46,7 @@ def assign_splits(units: Sequence[Unit], where: str, seed: int) -> tuple[Split, 
     cut: tuple[Split, ...] = ("train", "val") if "test" in kept else SPLITS
     pool = [each for each, split in zip(units, kept, strict=True) if split == "train"]
     placed = _cut(pool, cut, where, seed)
-    return tuple(
-        placed[unit.group] if split == "train" else split for unit, split in zip(units, kept, strict=True)
-    )
+    return tuple(placed[unit.group] if split == "train" else split for unit, split in zip(units, kept, strict=True))
 
 
 def _cut(pool: Sequence[Unit], cut: Sequence[Split], where: str, seed: int) -> dict[str, Split]:

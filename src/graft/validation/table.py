@@ -23,9 +23,7 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
     table["labels_of_image"] = table.groupby("image")["label"].transform("nunique").where(readable)
     table["copies_in_split"] = table.groupby(["image", "split"])["file"].transform("size").where(readable)
     in_group = readable & (table["group"] != table["sha256"])
-    table["splits_of_group"] = (
-        table.groupby(["domain", "group"])["split"].transform("nunique").where(in_group)
-    )
+    table["splits_of_group"] = table.groupby(["domain", "group"])["split"].transform("nunique").where(in_group)
     of_source = readable & (table["domain"] == "source")
     of_test = readable & (table["domain"] == "target") & (table["split"] == "test")
     shared = set(table.loc[of_source, "sha256"]) & set(table.loc[of_test, "sha256"])

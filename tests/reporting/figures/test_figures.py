@@ -90,8 +90,7 @@ def test_the_mean_of_unequal_curves_ends_with_the_shortest(evidence: Evidence) -
 @pytest.mark.parametrize("n_points", [0, 1])
 def test_a_head_fitted_in_one_go_is_a_level_line(evidence: Evidence, n_points: int) -> None:
     runs = tuple(
-        each.model_copy(update={"curve": each.curve[:n_points], "best_epoch": 0})
-        for each in evidence.transfer.runs
+        each.model_copy(update={"curve": each.curve[:n_points], "best_epoch": 0}) for each in evidence.transfer.runs
     )
     arm = evidence.transfer.model_copy(update={"runs": runs})
     (mean,) = _all(curves("t", (arm,), "val_accuracy"), "polyline", "mean")
@@ -113,9 +112,7 @@ def test_the_confusion_matrix_writes_every_count_that_is_not_zero() -> None:
 
 @pytest.mark.parametrize(("n_classes", "name"), [(2, "x"), (10, "a long class name"), (14, "ab"), (40, "n")])
 def test_no_cell_of_the_matrix_leaves_the_drawing(n_classes: int, name: str) -> None:
-    figure = confusion(
-        np.ones((n_classes, n_classes), dtype=np.int64), [f"{name}{i}" for i in range(n_classes)]
-    )
+    figure = confusion(np.ones((n_classes, n_classes), dtype=np.int64), [f"{name}{i}" for i in range(n_classes)])
     width, height = (float(each) for each in ElementTree.fromstring(figure).attrib["viewBox"].split()[2:])
     for each in ElementTree.fromstring(figure).iter("rect"):
         x, y, w, h = (float(each.attrib[key]) for key in ("x", "y", "width", "height"))
@@ -131,7 +128,5 @@ def test_bars_are_ordered_and_the_choice_stands_out() -> None:
 
 
 def test_figures_name_no_colour(evidence: Evidence) -> None:
-    figure = curves("t", (evidence.transfer, evidence.scratch), "val_loss") + null_distribution(
-        evidence.shift
-    )
+    figure = curves("t", (evidence.transfer, evidence.scratch), "val_loss") + null_distribution(evidence.shift)
     assert re.search(r'(fill|stroke|color)="', figure) is None

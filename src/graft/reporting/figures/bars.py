@@ -14,9 +14,7 @@ def bars(title: str, values: dict[str, float], chosen: str) -> Markup:
         y = 26 * place + 6
         look = "transfer" if name == chosen else "scratch"
         marks.append(label(116, y + 13, plain(name), "label", "end"))
-        marks.append(
-            tag("rect", x=x.start, y=y, width=max(x.at(value) - x.start, 1), height=18, class_=f"bar {look}")
-        )
+        marks.append(tag("rect", x=x.start, y=y, width=max(x.at(value) - x.start, 1), height=18, class_=f"bar {look}"))
         marks.append(label(max(x.at(value), x.start) + 6, y + 13, number(value), "tick"))
     described = "; ".join(f"{plain(name)} {number(value)}" for name, value in values.items())
     return drawing(title, described, 26 * len(values) + 6, *marks)

@@ -21,8 +21,7 @@ def curves(title: str, arms: Sequence[TrainingRecord], field: str) -> Markup:
         field: `val_accuracy` or `val_loss`.
     """
     points_by_arm = {
-        each.arm: [_curve(run.curve, run.best_epoch, getattr(run, field), field) for run in each.runs]
-        for each in arms
+        each.arm: [_curve(run.curve, run.best_epoch, getattr(run, field), field) for run in each.runs] for each in arms
     }
     every = np.concatenate([run for runs in points_by_arm.values() for run in runs])
     top, bottom, left = 12.0, 172.0, 44.0
@@ -40,9 +39,7 @@ def curves(title: str, arms: Sequence[TrainingRecord], field: str) -> Markup:
 
 def _curve(curve: Sequence[Epoch], best_epoch: int, best: float, field: str) -> NDArray[np.float64]:
     """(k, 2) epochs and scores; a run without a curve has its best epoch alone."""
-    return np.array(
-        [(each.epoch, getattr(each, field)) for each in curve] or [(best_epoch, best)], dtype=np.float64
-    )
+    return np.array([(each.epoch, getattr(each, field)) for each in curve] or [(best_epoch, best)], dtype=np.float64)
 
 
 def _arm_lines(

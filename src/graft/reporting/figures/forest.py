@@ -30,9 +30,7 @@ def forest(title: str, rows: Sequence[Row], margin: float | None = None) -> Mark
         margin: given for differences: 0 is marked, and the band within the margin around it.
     """
     values = [
-        each
-        for row in rows
-        for each in (*row.points, *(row.interval.model_dump().values() if row.interval else ()))
+        each for row in rows for each in (*row.points, *(row.interval.model_dump().values() if row.interval else ()))
     ]
     zero = [] if margin is None else [-margin, 0.0, margin]
     low, high = svg.padded(min([*values, *zero]), max([*values, *zero]))
@@ -53,10 +51,7 @@ def _forest_row(row: Row, top: float, x: Scale) -> list[Markup]:
     marks += [tag("circle", cx=x.at(each), cy=y + below, r=4, class_="seed") for each in row.points]
     if row.interval is not None:
         marks.append(segment(x.at(row.interval.low), y, x.at(row.interval.high), y, "interval"))
-        marks += [
-            segment(x.at(end), y - 5, x.at(end), y + 5, "cap")
-            for end in (row.interval.low, row.interval.high)
-        ]
+        marks += [segment(x.at(end), y - 5, x.at(end), y + 5, "cap") for end in (row.interval.low, row.interval.high)]
         marks.append(tag("circle", cx=x.at(row.interval.estimate), cy=y, r=6, class_="estimate"))
     return marks
 

@@ -42,11 +42,7 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
         for i, j in np.argwhere(counts > 0)
     ]
     frame = tag("rect", x=left, y=top, width=whole, height=whole, class_="frame")
-    heads = (
-        _row_names(names, (left, top), side) + _column_names(names, (left, top), side, upright)
-        if readable
-        else []
-    )
+    heads = _row_names(names, (left, top), side) + _column_names(names, (left, top), side, upright) if readable else []
     axes = [label(left, 10, "predicted \u2192", "tick"), label(0, top - 4, "true \u2193", "tick")]
     right = int(np.trace(counts))
     described = f"{right} of {int(counts.sum())} test images on the diagonal, which is right"
@@ -76,15 +72,10 @@ def _cell(place: tuple[float, float, float], count: int, share: float, names: tu
 
 def _row_names(names: Sequence[str], corner: tuple[float, float], side: float) -> list[Markup]:
     left, top = corner
-    return [
-        label(left - 6, top + (place + 0.5) * side + 4, name, "tick", "end")
-        for place, name in enumerate(names)
-    ]
+    return [label(left - 6, top + (place + 0.5) * side + 4, name, "tick", "end") for place, name in enumerate(names)]
 
 
-def _column_names(
-    names: Sequence[str], corner: tuple[float, float], side: float, upright: bool
-) -> list[Markup]:
+def _column_names(names: Sequence[str], corner: tuple[float, float], side: float, upright: bool) -> list[Markup]:
     """Names above the columns, upright where they would run into each other."""
     left, top = corner
     marks = []

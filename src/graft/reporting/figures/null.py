@@ -16,9 +16,7 @@ def null_distribution(shift: ShiftRecord) -> Markup:
         ValueError: the record holds no statistic.
     """
     if shift.mmd2 is None or not shift.null_mmd2:
-        raise ValueError(
-            "null_distribution: want a shift record with a statistic, got none. Draw no figure for it."
-        )
+        raise ValueError("null_distribution: want a shift record with a statistic, got none. Draw no figure for it.")
     quantiles = np.array(shift.null_mmd2)
     marked = [shift.mmd2, *([] if shift.class_mmd2 is None else [shift.class_mmd2])]
     low, high = svg.padded(min(quantiles[0], *marked, 0.0), max(quantiles[-1], *marked))
@@ -33,9 +31,7 @@ def null_distribution(shift: ShiftRecord) -> Markup:
     ]
     flags = [*_flag(x, shift.mmd2, 34, bottom, f"observed {number(shift.mmd2)}", "observed")]
     if shift.class_mmd2 is not None:
-        flags += _flag(
-            x, shift.class_mmd2, 14, bottom, f"two source classes {number(shift.class_mmd2)}", "reference"
-        )
+        flags += _flag(x, shift.class_mmd2, 14, bottom, f"two source classes {number(shift.class_mmd2)}", "reference")
     described = (
         f"Observed squared MMD {number(shift.mmd2)}; under permutation {number(quantiles[0])} to "
         f"{number(quantiles[-1])}; between two source classes {number(shift.class_mmd2)}; "
@@ -43,9 +39,7 @@ def null_distribution(shift: ShiftRecord) -> Markup:
     )
     axis = svg.bottom_axis(x, bottom, lambda value: f"{value:g}".replace("-", MINUS))
     name = label(WIDTH / 2, bottom + 34, "squared MMD between source and target", "tick", "middle")
-    return drawing(
-        "Distance of the target from the source", described, bottom + 42, *bars, *axis, *flags, name
-    )
+    return drawing("Distance of the target from the source", described, bottom + 42, *bars, *axis, *flags, name)
 
 
 def _flag(x: Scale, value: float, y: float, bottom: float, words: str, class_: str) -> list[Markup]:

@@ -31,8 +31,7 @@ class Scale(NamedTuple):
 def tag(name: str, *content: str, **attributes: str | float) -> Markup:
     """An element; its text and attributes are escaped, `class_` is written class and `a_b` is written a-b."""
     pairs = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _short(value))
-        for key, value in attributes.items()
+        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _short(value)) for key, value in attributes.items()
     )
     return Markup("<{}{}>{}</{}>").format(name, pairs, Markup("").join(content), name)
 
@@ -60,9 +59,7 @@ def segment(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 
 def path(xs: list[float], ys: list[float], class_: str) -> Markup:
     """A line through points."""
-    return tag(
-        "polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)), class_=class_
-    )
+    return tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)), class_=class_)
 
 
 def ticks(low: float, high: float, at_most: int) -> list[float]:

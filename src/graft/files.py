@@ -1,0 +1,70 @@
+"""Records to and from JSON files; every file is written whole or not at all."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from graft.records import Record
+
+SIGNIFICANT_DIGITS = 6
+
+R = TypeVar("R", bound=Record)
+
+
+def to_json(record: Record) -> str:
+    """Text of a record: keys in the order of the class, floats to 6 significant digits."""
+    return json.dumps(_rounded(record.model_dump(mode="json")), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record whole or not at all."""
+    write_whole(path, to_json(record).encode())
+
+
+def read_record(kind: type[R], path: Path) -> R:
+    """Read a record.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a record of this kind and version.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: want a {kind.__name__}, got no file. Run `dvc repro`.")
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ValueError(
+            f"{path}: want a {kind.__name__}, got {where}: {first['msg']}. Run `dvc repro`; it writes the file anew."
+        ) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: to a temporary neighbour, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return value

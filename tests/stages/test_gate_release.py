@@ -1,0 +1,33 @@
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+from tests.examples import CLEAN, EXPORT, training_record, verdict_record
+from tests.house import ROOT
+
+from graft.files import write_record
+
+
+def _gate(folder: Path, outcome: str) -> None:
+    write_record(CLEAN, folder / "validation.json")
+    write_record(training_record(), folder / "training.json")
+    write_record(verdict_record(outcome), folder / "verdict.json")
+    write_record(EXPORT, folder / "export.json")
+    names = ("validation", "training", "verdict", "export", "record")
+    argv = [part for name in names for part in (f"--{name}", str(folder / f"{name}.json"))]
+    main = runpy.run_path(str(ROOT / "stages" / "gate_release.py"))["main"]
+    main([*argv, "--params", str(ROOT / "params.yaml"), "--report", "reports/report.md"])
+
+
+def test_a_good_model_passes(tmp_path: Path) -> None:
+    _gate(tmp_path, "POSITIVE")
+    assert json.loads((tmp_path / "record.json").read_text())["passed"] is True
+
+
+def test_a_refusal_is_written_before_it_is_raised(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"got a refusal\. The sentence\..*See reports/report\.md"):
+        _gate(tmp_path, "NEGATIVE")
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["passed"] is False
+    assert record["model_sha256"] == EXPORT.onnx_sha256

@@ -1,0 +1,145 @@
+"""The DVC pipeline, run in a copy of the repository on the built-in example with very short training."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.house import ROOT
+
+pytestmark = pytest.mark.pipeline
+
+RECORDS = (
+    "data/records/catalog.json",
+    "data/records/validation.json",
+    "data/records/shift.json",
+    "models/records/strategy.json",
+    "models/records/training.json",
+    "models/records/scratch.json",
+    "models/records/verdict.json",
+    "models/records/export.json",
+    "models/records/gate.json",
+    "models/records/predictions.csv",
+    "reports/metrics.json",
+    "reports/report.md",
+)
+
+SHORT = {
+    "pretrain_source": {"epochs": 2},
+    "measure_shift": {"n_permutations": 99},
+    "select_strategy": {"folds": 2},
+    "training": {"n_seeds": 2, "epochs": 2},
+    "finetune_target": {"rates": [0.01]},
+    "train_scratch": {"rates": [0.01], "long_factor": 2},
+    "check_transfer": {"on_negative": "warn"},
+}
+
+
+def _dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "src"),  # the copy's code, not that of the editable install
+    }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # __pycache__ must not count, so it must be there
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+
+
+def _rerun(done: subprocess.CompletedProcess[str]) -> list[str]:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return re.findall(r"Running stage '(\w+)'", done.stdout)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository as git would clone it, its pipeline run once."""
+    folder = tmp_path_factory.mktemp("clone") / "graft"
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    outputs = {*RECORDS, "dvc.lock"}
+    for name in filter(None, tracked):
+        if (ROOT / name).is_file() and name not in outputs:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    for name, section in SHORT.items():
+        params[name].update(section)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    assert len(_rerun(_dvc(folder, "repro"))) == 12
+    return folder
+
+
+def test_every_record_lies_in_its_place(copy: Path) -> None:
+    for name in RECORDS:
+        assert (copy / name).stat().st_size > 0, name
+    assert (copy / "reports" / "report.html").is_file()
+    assert json.loads((copy / "models/records/verdict.json").read_text())["verdict"] in (
+        "POSITIVE",
+        "NEGATIVE",
+        "EQUIVALENT",
+        "INCONCLUSIVE",
+    )
+
+
+def test_a_second_run_recomputes_nothing(copy: Path) -> None:
+    assert _rerun(_dvc(copy, "repro")) == []
+
+
+@pytest.mark.parametrize("stage", ["measure_shift", "gate_release", "extract_features"])
+def test_a_comment_in_a_stage_script_runs_that_stage_alone(copy: Path, stage: str) -> None:
+    with (copy / "stages" / f"{stage}.py").open("a") as script:
+        script.write("# a comment\n")
+    assert _rerun(_dvc(copy, "repro")) == [stage]
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("shift/measurement.py", ["measure_shift"]),
+        ("decisions/tables.py", ["select_strategy"]),
+        ("reporting/report.py", ["write_report"]),
+        ("validation/expectations.py", ["validate_data"]),
+    ],
+)
+def test_a_change_in_a_room_runs_only_the_stages_that_reach_it(copy: Path, file: str, stages: list[str]) -> None:
+    with (copy / "src" / "graft" / file).open("a") as module:
+        module.write("# a comment\n")
+    assert _rerun(_dvc(copy, "repro")) == stages
+
+
+def test_two_forced_runs_give_the_same_records_to_the_last_byte(copy: Path) -> None:
+    before = {name: (copy / name).read_bytes() for name in RECORDS}
+    assert len(_rerun(_dvc(copy, "repro", "--force"))) == 12
+    assert [name for name in RECORDS if (copy / name).read_bytes() != before[name]] == []
+
+
+def test_predictions_stay_small(copy: Path) -> None:
+    content = (copy / "models/records/predictions.csv").read_bytes()
+    n_images = content.count(b"\n") - 1
+    assert len(content) / n_images * 10_000 < 2**20
+
+
+def test_a_wrong_param_stops_the_run_in_one_sentence(copy: Path) -> None:
+    path = copy / "params.yaml"
+    text = path.read_text()
+    try:
+        path.write_text(text.replace("n_permutations: 99", "n_permutations: 5"))
+        done = _dvc(copy, "repro", "measure_shift")
+    finally:
+        path.write_text(text)
+    assert done.returncode != 0
+    assert "params.yaml, measure_shift.n_permutations: want greater than or equal to 99, got 5." in done.stderr
+    assert "Traceback" not in done.stderr
