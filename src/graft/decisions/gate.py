@@ -19,6 +19,7 @@ def _data(validation: ValidationRecord) -> Reason:
     critical = [each for each in validation.findings if each.severity == "critical" and not each.ok]
     warned = [each for each in validation.findings if each.severity == "warning" and not each.ok]
     if critical:
+        advice = " ".join(each.advice for each in critical)
         return Reason(
             check="data",
             level="fail",
