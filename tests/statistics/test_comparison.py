@@ -36,14 +36,26 @@ def test_swapped_arms_give_the_mirrored_interval() -> None:
     assert one.sign_flip_p == other.sign_flip_p
 
 
-def test_identical_arms_have_the_interval_from_0_to_0() -> None:
+def test_arms_that_never_differ_may_still_differ_on_images_not_seen() -> None:
     a, _ = arms(0.8, 0.5)
     comparison = compare_arms(a, a, None, QUESTION)
-    assert comparison.difference == (0.0, 0.0, 0.0)
+    share = comparison.difference.high
+    assert (1 - share) ** 300 == pytest.approx(0.05)  # a share this large would have shown itself in 95 % of cases
+    assert comparison.difference == (0.0, -share, share)
     assert comparison.bootstrap == (0.0, 0.0, 0.0)
     assert comparison.sign_flip_p == 1.0
     assert np.isfinite(comparison.degrees_of_freedom)
-    assert (comparison.seeds_to_settle, comparison.images_to_settle) == (None, None)
+
+
+def test_enough_images_without_a_difference_settle_it() -> None:
+    a, _ = arms(0.8, 0.5)
+    few = compare_arms(a, a, None, QUESTION)
+    assert few.images_to_settle is not None
+    assert few.seeds_to_settle is None
+    for n, settled in ((few.images_to_settle, True), (few.images_to_settle - 1, False)):
+        a, _ = arms(0.8, 0.5, n=n)
+        assert (compare_arms(a, a, None, QUESTION).difference.high <= QUESTION.margin) is settled
+        assert (compare_arms(a, a, None, QUESTION).images_to_settle is None) is settled
 
 
 def test_groups_of_alike_images_widen_the_interval() -> None:

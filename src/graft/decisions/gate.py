@@ -20,11 +20,7 @@ def _data(validation: ValidationRecord) -> Reason:
     warned = [each for each in validation.findings if each.severity == "warning" and not each.ok]
     if critical:
         advice = " ".join(each.advice for each in critical)
-        return Reason(
-            check="data",
-            level="fail",
-            sentence=f"Critical findings on the data: {' '.join(each.advice for each in critical)}",
-        )
+        return Reason(check="data", level="fail", sentence=f"Critical findings on the data: {advice}")
     if warned:
         names = ", ".join(each.name for each in warned)
         return Reason(check="data", level="warn", sentence=f"Warnings on the data: {names}.")
