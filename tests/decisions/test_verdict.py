@@ -100,13 +100,13 @@ def test_helpful_transfer_is_positive_and_says_by_how_much() -> None:
     assert verdict.ships == "transfer"
     assert (verdict.seeds_to_settle, verdict.images_to_settle) == (None, None)
     assert re.fullmatch(
-        r"Transfer helped: test accuracy \d\d\.\d % against \d\d\.\d % from scratch, "
+        r"Transfer helped: test accuracy \d\d\.\d% against \d\d\.\d% from scratch, "
         r"a gain of \d\d\.\d points "
-        r"\(95 % interval \d\d\.\d to \d\d\.\d; 5 seeds, 400 images\)\.",
+        r"\(95% interval \d\d\.\d to \d\d\.\d; 5 seeds, 400 images\)\.",
         verdict.sentence,
     )
     assert f"{100 * verdict.difference.estimate:.1f} points" in verdict.sentence
-    assert f"{100 * verdict.transfer_accuracy.estimate:.1f} % against" in verdict.sentence
+    assert f"{100 * verdict.transfer_accuracy.estimate:.1f}% against" in verdict.sentence
 
 
 def test_harmful_transfer_is_negative_and_told_as_a_loss() -> None:
@@ -114,7 +114,7 @@ def test_harmful_transfer_is_negative_and_told_as_a_loss() -> None:
     assert verdict.verdict == "NEGATIVE"
     low, high = -100 * verdict.difference.high, -100 * verdict.difference.low
     assert f"a loss of {-100 * verdict.difference.estimate:.1f} points" in verdict.sentence
-    assert f"(95 % interval {low:.1f} to {high:.1f};" in verdict.sentence
+    assert f"(95% interval {low:.1f} to {high:.1f};" in verdict.sentence
 
 
 def test_an_open_comparison_says_what_would_settle_it() -> None:
@@ -207,7 +207,7 @@ def test_identical_arms_are_not_positive() -> None:
     )
     assert verdict.verdict == "EQUIVALENT"
     assert -verdict.difference.low == verdict.difference.high < 0.005
-    assert "95 % interval -0.3 to 0.3" in verdict.sentence
+    assert "95% interval -0.3 to 0.3" in verdict.sentence
 
 
 def test_destroyed_transfer_is_negative() -> None:

@@ -111,9 +111,9 @@ def sentence_of(outcome: Outcome, comparison: Comparison, accuracies: list[Estim
         "INCONCLUSIVE": "It is open whether transfer helped",
     }[outcome]
     inside = f", inside the margin of {100 * params.margin:g}" if outcome == "EQUIVALENT" else ""
-    interval = f"{100 * params.confidence:g} % interval {_plain(low)} to {_plain(high)}{inside}"
+    interval = f"{100 * params.confidence:g}% interval {_plain(low)} to {_plain(high)}{inside}"
     return (
-        f"{opening}: test accuracy {transfer:.1f} % against {scratch:.1f} % from scratch, "
+        f"{opening}: test accuracy {transfer:.1f}% against {scratch:.1f}% from scratch, "
         f"a {word} of {abs(100 * difference.estimate):.1f} points "
         f"({interval}; {_sample(comparison)})." + (f" {_what_settles(comparison)}" if outcome == "INCONCLUSIVE" else "")
     )
