@@ -35,4 +35,6 @@ echo "setup: installing the packages of requirements.lock (several GB; GRAFT_TOR
     fail "want the packages of requirements.lock installed, got the error above. Run the same command again; it carries on."
 
 .venv/bin/python -c 'import graft' || fail "want 'import graft' to work, got the error above. Delete .venv and run again."
+quiet='export BENTOML_DO_NOT_TRACK=True DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false'
+grep -qxF "$quiet" .venv/bin/activate || echo "$quiet" >>.venv/bin/activate
 touch .venv/ready

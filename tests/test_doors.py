@@ -1,0 +1,130 @@
+"""The doors of the Makefile and the set-up behind them, with stand-ins for what would take minutes."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.house import ROOT
+
+GOOD_PYTHON = """#!/bin/sh
+case "$*" in
+    "-m venv --clear .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python && touch .venv/bin/activate ;;
+    "-m pip "*) echo "$@" >> pip.log ;;
+esac
+"""
+GOOD_UV = '#!/bin/sh\necho "$@" >> uv.log\n'
+
+
+def _script(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "setup.sh", tmp_path / "scripts")
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    _script(tmp_path / "tools" / "python3.11", GOOD_PYTHON)
+    _script(tmp_path / "tools" / "uv", GOOD_UV)
+    return tmp_path
+
+
+def _setup(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = f"{folder / 'tools'}{os.pathsep}/usr/bin{os.pathsep}/bin"
+    return subprocess.run(
+        ["bash", "scripts/setup.sh"], cwd=folder, capture_output=True, text=True, env={"PATH": path, **environment}
+    )
+
+
+def test_setup_installs_the_lock_and_graft_editable(folder: Path) -> None:
+    assert _setup(folder).returncode == 0
+    assert (folder / "uv.log").read_text().strip() == (
+        "pip install --python .venv/bin/python --constraint requirements.lock --editable .[all]"
+    )
+    assert (folder / ".venv" / "ready").exists()
+
+
+def test_small_torch_goes_through_uvs_backend(folder: Path) -> None:
+    assert _setup(folder, GRAFT_TORCH="cpu").returncode == 0
+    assert "--torch-backend cpu" in (folder / "uv.log").read_text()
+
+
+def test_uv_is_bootstrapped_at_its_locked_version_where_there_is_none(folder: Path) -> None:
+    (folder / "tools" / "uv").unlink()
+    _setup(folder)
+    pins = re.findall(r"^uv==\S+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert pins[0] in (folder / "pip.log").read_text()
+
+
+def test_half_an_environment_is_made_anew(folder: Path) -> None:
+    _script(folder / ".venv" / "bin" / "python", "#!/bin/sh\nexit 1\n")
+    (folder / ".venv" / "ready").touch()
+    assert _setup(folder).returncode == 0
+    assert (folder / ".venv" / "bin" / "python").read_text() == GOOD_PYTHON
+
+
+def test_a_whole_environment_is_kept(folder: Path) -> None:
+    _setup(folder)
+    (folder / ".venv" / "kept").touch()
+    assert _setup(folder).returncode == 0
+    assert (folder / ".venv" / "kept").exists()
+
+
+@pytest.mark.parametrize(
+    ("tool", "text", "sentence"),
+    [
+        ("python3.11", "#!/bin/sh\nexit 1\n", "want Python 3.11 or newer"),
+        (
+            "python3.11",
+            '#!/bin/sh\n[ "$2" != venv ]\n',
+            "want a virtual environment in .venv, got an error from 'python3.11 -m venv'. On Debian, install",
+        ),
+        ("uv", "#!/bin/sh\nexit 2\n", "want the packages of requirements.lock installed, got the error above."),
+    ],
+)
+def test_setup_says_what_failed_in_one_sentence(folder: Path, tool: str, text: str, sentence: str) -> None:
+    _script(folder / "tools" / tool, text)
+    done = _setup(folder)
+    assert done.returncode == 1
+    (said,) = done.stderr.strip().splitlines()
+    assert said.startswith("setup: ")
+    assert sentence in said
+    assert not (folder / ".venv" / "ready").exists()
+
+
+def test_activation_turns_telemetry_off(folder: Path) -> None:
+    _setup(folder)
+    _setup(folder)
+    lines = (folder / ".venv" / "bin" / "activate").read_text().splitlines()
+    assert lines.count("export BENTOML_DO_NOT_TRACK=True DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false") == 1
+
+
+def test_help_lists_every_door_on_a_line() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    doors = re.findall(r"^make (\w+)", done.stdout, re.MULTILINE)
+    targets = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
+    assert sorted(doors) == sorted(targets)
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    commands = re.findall(r"^make \w+$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert "make test" in commands
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_lock_names_no_address() -> None:
+    for lock in ("requirements.lock", "requirements-serve.lock"):
+        assert "://" not in (ROOT / lock).read_text()
+
+
+def test_the_lock_holds_every_package_of_the_serving_lock_at_its_version() -> None:
+    pins = set(re.findall(r"^(\S+==\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    serving = set(re.findall(r"^(\S+==\S+)", (ROOT / "requirements-serve.lock").read_text(), re.MULTILINE))
+    assert serving
+    assert serving <= pins
