@@ -79,6 +79,22 @@ def test_whole_folder_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_terminated_stage_leaves_nothing_half_written(tmp_path: Path) -> None:
+    body = (
+        "import pathlib, time\n"
+        "    with stage.whole_folder(pathlib.Path('out')) as folder:\n"
+        "        (folder / 'half').touch(); time.sleep(60)"
+    )
+    (tmp_path / "work_hard.py").write_text(SCRIPT.format(body=body))
+    process = subprocess.Popen([sys.executable, "work_hard.py"], cwd=tmp_path)
+    while not list(tmp_path.glob("out*.tmp/out/half")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait() == 143
+    assert [each.name for each in tmp_path.iterdir()] == ["work_hard.py"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel call is Linux's")
 def test_a_stage_dies_with_its_parent(tmp_path: Path) -> None:
     body = "import pathlib, time, os; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(60)"

@@ -38,6 +38,7 @@ def arguments(doc: str | None, names: Sequence[str], argv: Sequence[str] | None)
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage script: exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace)."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that half-written files go
     _die_with_parent()
     started = time.time()
     try:
