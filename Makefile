@@ -32,11 +32,11 @@ lint: .venv/ready ## put the code in the house's form
 	ruff format .
 
 serve: .venv/ready ## serve models/final on 127.0.0.1:3000 (GRAFT_PORT=..., FORCE=1 for a refused model)
-	@graft check-release $(if $(FORCE),--force)
+	@graft check-release $(if $(filter 1,$(FORCE)),--force)
 	bentoml serve graft.serving.service:Classifier --host 127.0.0.1 --port $(GRAFT_PORT)
 
 bento: .venv/ready ## build the Bento (FORCE=1 for a refused model)
-	@graft check-release $(if $(FORCE),--force)
+	@graft check-release $(if $(filter 1,$(FORCE)),--force)
 	@tag=$$(bentoml build -o tag) && tag=$${tag##*__tag__:} && path=$$(bentoml get "$$tag" -o path) && \
 	{ test -s "$$path/src/models/final/model.onnx" || \
 	  { echo "$$path: want models/final/model.onnx inside the Bento, got none. Run make repro, then make bento." >&2; exit 1; }; } && \

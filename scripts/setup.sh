@@ -9,8 +9,8 @@ fail() {
 }
 
 python=${PYTHON:-python3.11}
-command -v "$python" >/dev/null || python=python3
-command -v "$python" >/dev/null || fail "want Python 3.11 or newer, got none on PATH. Install it, or set PYTHON."
+[ -n "${PYTHON:-}" ] || command -v "$python" >/dev/null || python=python3
+command -v "$python" >/dev/null || fail "want Python 3.11 or newer, got no '$python'. Install it, or set PYTHON."
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "want Python 3.11 or newer, got $("$python" -V 2>&1). Set PYTHON to a newer one."
 
@@ -31,7 +31,7 @@ fi
 
 echo "setup: installing the packages of requirements.lock (several GB; GRAFT_TORCH=cpu takes the small torch)"
 "$uv" pip install --python .venv/bin/python ${GRAFT_TORCH:+--torch-backend "$GRAFT_TORCH"} \
-    --constraint requirements.lock --editable '.[all]' ||
+    --constraint requirements.lock --build-constraint requirements.lock --editable '.[all]' ||
     fail "want the packages of requirements.lock installed, got the error above. Run the same command again; it carries on."
 
 .venv/bin/python -c 'import graft' || fail "want 'import graft' to work, got the error above. Delete .venv and run again."

@@ -7,16 +7,20 @@ Run     dvc repro export_onnx
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from graft import stage
 from graft.cards import BackboneCard
 from graft.export.card import model_card
-from graft.export.parity import N_IMAGES, check_parity
+from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.files import read_record, write_record
 from graft.learning.device import make_deterministic
 from graft.learning.networks import load_network
 from graft.records import CatalogRecord, TrainingRecord, VerdictRecord
 from graft.store import class_names, labelled, open_images, read_catalog
+
+N_IMAGES = 256
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,12 +35,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     arm = read_record(TrainingRecord, args.training if transfers else args.scratch)
     weights = args.transfer_weights if transfers else args.scratch_weights
     rows = read_catalog(args.target_catalog)
-    images = open_images(args.target_images)[labelled(rows, class_names(rows), "val").rows[:N_IMAGES]]
+    val = labelled(rows, class_names(rows), "val").rows
+    spread = np.linspace(0, len(val) - 1, min(len(val), N_IMAGES)).astype(int)  # rows are sorted by class
 
     with stage.whole_folder(args.final) as folder:
         network = load_network(weights / f"seed_{verdict.ships_seed}.safetensors")
-        shipped = export_onnx(network, catalog.preprocessing, folder / "model.onnx")
-        record = check_parity(folder / "model.onnx", shipped, images)
+        export_onnx(network, catalog.preprocessing, folder / "model.onnx")
+        images = open_images(args.target_images)[val[spread]]
+        record = check_parity(folder / "model.onnx", network, catalog.preprocessing, images)
         card = model_card(catalog, read_record(BackboneCard, args.card), arm, verdict, record.onnx_sha256)
         write_record(card, folder / "card.json")
     write_record(record, args.record)

@@ -1,33 +1,33 @@
 """Say whether the model may be released; refuse with exit code 1 where it may not.
 
-Reads   validation, training, verdict and export records
-Writes  a GateRecord, also when it refuses
+Reads   validation, both training records, verdict and export records
+Writes  a also when it refuses
 Run     dvc repro gate_release
 """
 
 from collections.abc import Sequence
 
 from graft import stage
-from graft.decisions.gate import release_reasons
+from graft.decisions.gate import gate_record, release_reasons
 from graft.files import read_record, write_record
 from graft.params import read_params
-from graft.records import ExportRecord, GateRecord, TrainingRecord, ValidationRecord, VerdictRecord
+from graft.records import ExportRecord, TrainingRecord, ValidationRecord, VerdictRecord
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the gate record, then refuse if a reason fails."""
-    names = ("params", "validation", "training", "verdict", "export", "report", "record")
+    names = ("params", "validation", "training", "scratch", "verdict", "export", "report", "record")
     args = stage.arguments(__doc__, names, argv)
 
     export = read_record(ExportRecord, args.export)
     reasons = release_reasons(
         read_record(ValidationRecord, args.validation),
-        read_record(TrainingRecord, args.training),
+        (read_record(TrainingRecord, args.training), read_record(TrainingRecord, args.scratch)),
         read_record(VerdictRecord, args.verdict),
         export,
         read_params(args.params).gate_release,
     )
-    record = GateRecord.of(reasons, export.onnx_sha256)
+    record = gate_record(reasons, export.onnx_sha256)
     write_record(record, args.record)
     if not record.passed:
         refused = " ".join(each.sentence for each in reasons if each.level == "fail")

@@ -18,14 +18,13 @@ from graft.reporting.predictions import read_predictions
 from graft.reporting.provenance import read_provenance
 from graft.reporting.report import TargetImages, html_report, markdown_report
 
-READ = ("params", "catalog", "validation", "shift", "strategy", "training", "scratch", "verdict", "export")
-ALSO_READ = ("predictions", "target-catalog", "target-images")
-WRITTEN = ("html", "markdown", "metrics")
+RECORDS = ("catalog", "validation", "shift", "strategy", "training", "scratch", "verdict", "export")
+OTHERS = ("params", "predictions", "target-catalog", "target-images", "html", "markdown", "metrics")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read all evidence, write the three files."""
-    args = stage.arguments(__doc__, (*READ, *ALSO_READ, *WRITTEN), argv)
+    args = stage.arguments(__doc__, (*RECORDS, *OTHERS), argv)
     evidence = read_evidence(args)
     target = TargetImages(store.read_catalog(args.target_catalog), store.open_images(args.target_images))
     provenance = read_provenance(stage.PROVENANCE, without="write_report")
@@ -38,7 +37,7 @@ def read_evidence(args: Namespace) -> Evidence:
     """All records of the run, with the gate's reasons."""
     catalog = read_record(records.CatalogRecord, args.catalog)
     validation = read_record(records.ValidationRecord, args.validation)
-    transfer = read_record(records.TrainingRecord, args.training)
+    transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
     verdict = read_record(records.VerdictRecord, args.verdict)
     export = read_record(records.ExportRecord, args.export)
     limits = read_params(args.params).gate_release
@@ -48,10 +47,10 @@ def read_evidence(args: Namespace) -> Evidence:
         shift=read_record(records.ShiftRecord, args.shift),
         strategy=read_record(records.StrategyRecord, args.strategy),
         transfer=transfer,
-        scratch=read_record(records.TrainingRecord, args.scratch),
+        scratch=scratch,
         verdict=verdict,
         export=export,
-        reasons=release_reasons(validation, transfer, verdict, export, limits),
+        reasons=release_reasons(validation, (transfer, scratch), verdict, export, limits),
         predictions=read_predictions(args.predictions, len(catalog.target.classes)),
     )
 

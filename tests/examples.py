@@ -13,7 +13,6 @@ EXPORT = ExportRecord(
     logit_tolerance=1e-4,
     logit_std=1.0,
     top1_agreement=1.0,
-    ok=True,
 )
 CLEAN = ValidationRecord(ok=True, findings=())
 

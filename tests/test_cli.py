@@ -38,7 +38,10 @@ def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:
     }
     write_record(ModelCard.model_validate(card), folder / "models" / "final" / "card.json")
     reason = Reason.model_validate({"check": "verdict", "level": level, "sentence": "It hurt."})
-    write_record(GateRecord.of((reason,), judged), folder / "models" / "records" / "gate.json")
+    write_record(
+        GateRecord(passed=level != "fail", model_sha256=judged, reasons=(reason,)),
+        folder / "models" / "records" / "gate.json",
+    )
 
 
 @pytest.fixture

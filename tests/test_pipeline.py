@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from graft.store import CatalogRow, read_catalog
 from tests.house import ROOT
 
 pytestmark = pytest.mark.pipeline
@@ -78,8 +79,31 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         params[name].update(section)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    assert len(_rerun(_dvc(folder, "repro"))) == 12
+    order = _rerun(_dvc(folder, "repro"))
+    assert len(order) == 12
+    assert order.index("validate_data") < order.index("pretrain_source")  # no training on data that has faults
     return folder
+
+
+def _rows(copy: Path, split: str) -> list[CatalogRow]:
+    return [row for row in read_catalog(copy / "data/catalogs/target.csv") if row.split == split]
+
+
+def test_the_verdict_is_on_the_test_split_and_nothing_else(copy: Path) -> None:
+    images = [line.split(",")[0] for line in (copy / "models/records/predictions.csv").read_text().splitlines()[1:]]
+    assert images == sorted(row.sha256[:12] for row in _rows(copy, "test"))
+
+
+def test_shift_and_strategy_look_at_the_train_split(copy: Path) -> None:
+    n_train = len(_rows(copy, "train"))
+    assert n_train not in (len(_rows(copy, "val")), len(_rows(copy, "test")))
+    assert json.loads((copy / "models/records/strategy.json").read_text())["n_train"] == n_train
+    assert json.loads((copy / "data/records/shift.json").read_text())["n_target"] == n_train
+
+
+def test_the_export_is_checked_on_the_validation_split(copy: Path) -> None:
+    n_images = json.loads((copy / "models/records/export.json").read_text())["n_images"]
+    assert n_images == len(_rows(copy, "val")) < 256 < len(_rows(copy, "test"))
 
 
 def test_every_record_lies_in_its_place(copy: Path) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graft.probe import head_logits, knn_accuracy, linear_head, probe_accuracy
+from graft.probe import CrossValidated, _cross_validated, head_logits, knn_accuracy, linear_head, probe_accuracy
 
 
 def _data(n: int = 120, c: int = 3, spread: float = 3.0) -> tuple[Any, Any]:
@@ -73,10 +73,28 @@ def test_groups_never_stand_on_both_sides_of_a_fold() -> None:
     assert grouped < 0.75
 
 
-def test_one_standard_error_rule_prefers_the_simpler_setting() -> None:
+def _chosen(scores: dict[float, list[float]]) -> CrossValidated:
+    """Cross-validation over ten images a fold, so many of them right as the scores say."""
+    labels = np.zeros(20, dtype=np.int64)
+    folds = [(np.arange(10), np.arange(10, 20)), (np.arange(10, 20), np.arange(10))]
+
+    def predict(setting: float, train: Any, held: Any) -> Any:
+        right = round(10 * scores[setting][int(held[0] == 10)])
+        return np.where(np.arange(10) < right, 0, 1)
+
+    return _cross_validated(tuple(scores), predict, labels, folds)
+
+
+def test_the_first_setting_within_one_standard_error_of_the_best_is_chosen() -> None:
+    best = [0.9, 0.7]  # mean 0.8, standard error of the mean 0.1
+    assert tuple(_chosen({1.0: [0.6, 0.6], 2.0: [0.8, 0.7], 3.0: best})) == pytest.approx((2.0, 0.75, 0.05))
+    assert tuple(_chosen({1.0: [0.6, 0.6], 3.0: best})) == pytest.approx((3.0, 0.8, 0.1))
+
+
+def test_neighbours_go_from_many_to_one() -> None:
     features, labels = _data(spread=10)
     names = np.array([str(i) for i in range(len(labels))])
-    assert probe_accuracy(features, labels, names, 5, 0).setting == 0.001
+    assert knn_accuracy(features, labels, names, 5, 0).setting == 20
 
 
 def test_class_with_one_image_is_one_sentence() -> None:

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from graft.files import read_record, to_json, write_record, write_whole
-from graft.records import Epoch, GateRecord, Reason
+from graft.records import Epoch
 
 RECORD = Epoch(epoch=1, train_loss=0.123456789, val_loss=1e-9, val_accuracy=2 / 3)
 
@@ -58,9 +58,3 @@ def test_written_file_has_ordinary_permissions(tmp_path: Path) -> None:
     write_whole(tmp_path / "ours", b"")
     (tmp_path / "plain").write_bytes(b"")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-@pytest.mark.parametrize(("levels", "passed"), [(("pass", "warn"), True), (("pass", "fail"), False), ((), True)])
-def test_gate_passes_where_no_reason_fails(levels: tuple[str, ...], passed: bool) -> None:
-    reasons = tuple(Reason.model_validate({"check": "x", "level": level, "sentence": "y"}) for level in levels)
-    assert GateRecord.of(reasons, "0").passed is passed

@@ -31,9 +31,9 @@ class Network(Section):
     """the network: small_cnn, or a torchvision name such as resnet18 or mobilenet_v2"""
     weights: str = Field(examples=["pretrain"])
     """pretrain (on the source images), file, or a torchvision weight name such as IMAGENET1K_V1"""
-    weights_file: str | None = Field(examples=["models/weights/mine.pth"])
+    weights_file: str | None = Field(examples=[None])
     """with `weights: file`, the path of a state dict of this network; else null"""
-    weights_sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$", examples=["0" * 64])
+    weights_sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$", examples=[None])
     """with `weights: file`, the sha256 of that file, 64 hex digits; else null"""
 
     @model_validator(mode="after")
@@ -106,7 +106,7 @@ class MeasureShift(Section):
 class SelectStrategy(Section):
     """How the strategy is chosen."""
 
-    overrule: Strategy | None = Field(examples=["full"])
+    overrule: Strategy | None = Field(examples=[None])
     """null: graft chooses; or feature_extraction, top_blocks, full: you do, and the record says so"""
     folds: int = Field(ge=2, le=20, examples=[5])
     """folds of the cross-validated probes on cached features, 2 to 20"""

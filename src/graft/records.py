@@ -4,7 +4,7 @@ A record holds findings only. Seconds, devices and versions are provenance and l
 (graft.stage), so that the same seed on the same machine gives the same records to the last byte.
 """
 
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +13,7 @@ Similarity = Literal["near", "mid", "far", "unknown"]
 StrategyName = Literal["feature_extraction", "top_blocks", "full", "scratch"]
 Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
 Arm = Literal["transfer", "scratch"]
+Budget = Literal["matched", "long"]
 
 
 class Record(BaseModel):
@@ -162,7 +163,7 @@ class Epoch(Record):
 class Trial(Record):
     """One hyper-parameter tried on validation."""
 
-    budget: Literal["matched", "long"]
+    budget: Budget
     rate: float
     val_accuracy: float
     val_loss: float
@@ -172,7 +173,7 @@ class Run(Record):
     """One seed of one arm, its best epoch on validation."""
 
     seed: int
-    budget: Literal["matched", "long"]
+    budget: Budget
     best_epoch: int
     """0: the start of the run, before any step"""
     val_accuracy: float
@@ -194,7 +195,7 @@ class TrainingRecord(Record):
     """learning rate by block, from input to output, head last; 0: frozen"""
     frozen_sha256: str | None
     """of the frozen blocks' parameters and buffers, equal before and after every run; null: none frozen"""
-    budget: Literal["matched", "long"]
+    budget: Budget
     """the budget that counts: the stronger on validation"""
     trials: tuple[Trial, ...]
     runs: tuple[Run, ...]
@@ -264,7 +265,7 @@ class ExportRecord(Record):
     logit_std: float
     """spread of the logits, so that a difference means something"""
     top1_agreement: float
-    ok: bool
+    """share of images with the same top class, at the worst batch size; ties within the tolerance may differ"""
 
 
 class Reason(Record):
@@ -283,8 +284,3 @@ class GateRecord(Record):
     passed: bool
     model_sha256: str
     reasons: tuple[Reason, ...]
-
-    @classmethod
-    def of(cls, reasons: tuple[Reason, ...], model_sha256: str) -> Self:
-        """The record of these reasons: passed where none of them fails."""
-        return cls(passed=all(r.level != "fail" for r in reasons), model_sha256=model_sha256, reasons=reasons)

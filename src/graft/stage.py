@@ -79,6 +79,7 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
         "seconds": round(time.time() - started, 1),
         "memory_mib": _peak_memory_mib(),
         "device": _device(),
+        "threads": _threads(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "packages": {
@@ -97,10 +98,11 @@ def _peak_memory_mib() -> int:
 
 
 def _device() -> str:
-    """The device the stage used; without torch there is only the CPU."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return "cpu"
-    from graft.learning.device import pick_device
+    """The device the stage picked; a stage that picked none used the CPU."""
+    return str(getattr(sys.modules.get("graft.learning.device"), "picked", "cpu"))
 
-    return str(pick_device())
+
+def _threads() -> int:
+    """Threads of the arithmetic: another number adds in another order and changes the last digits."""
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else 1

@@ -1,9 +1,9 @@
 import pytest
 from tests.examples import CLEAN, EXPORT, training_record, verdict_record
 
-from graft.decisions.gate import release_reasons
+from graft.decisions.gate import gate_record, release_reasons
 from graft.params import GateRelease
-from graft.records import ExportRecord, Finding, ValidationRecord, VerdictRecord
+from graft.records import ExportRecord, Finding, Reason, TrainingRecord, Trial, ValidationRecord, VerdictRecord
 
 
 def _levels(
@@ -11,10 +11,10 @@ def _levels(
     validation: ValidationRecord = CLEAN,
     export: ExportRecord = EXPORT,
     on_inconclusive: str = "warn",
-    n_runs: int = 1,
+    scratch: TrainingRecord | None = None,
 ) -> dict[str, str]:
     params = GateRelease.model_validate({"on_inconclusive": on_inconclusive})
-    reasons = release_reasons(validation, training_record(n_runs), verdict, export, params)
+    reasons = release_reasons(validation, (training_record(), scratch or training_record()), verdict, export, params)
     return {reason.check: reason.level for reason in reasons}
 
 
@@ -45,19 +45,46 @@ def test_findings_on_the_data_count_by_severity(severity: str, level: str) -> No
     assert _levels(verdict_record("POSITIVE"), validation=_finding(severity))["data"] == level
 
 
-def test_missing_seeds_fail() -> None:
-    assert _levels(verdict_record("POSITIVE"), n_runs=2)["seeds"] == "fail"
+def _tried(rates: tuple[float, ...], chosen: float, strategy: str = "full") -> TrainingRecord:
+    trials = tuple(Trial(budget="matched", rate=rate, val_accuracy=0.5, val_loss=1.0) for rate in rates)
+    long = Trial(budget="long", rate=1.0, val_accuracy=0.5, val_loss=1.0)
+    return training_record().model_copy(update={"trials": (*trials, long), "rate": chosen, "strategy": strategy})
 
 
-def test_a_breach_of_parity_fails() -> None:
-    broken = EXPORT.model_copy(update={"ok": False})
+@pytest.mark.parametrize(
+    ("rates", "chosen", "level"),
+    [
+        ((0.1, 0.2, 0.3), 0.2, "pass"),
+        ((0.1, 0.2, 0.3), 0.1, "warn"),
+        ((0.1, 0.2, 0.3), 0.3, "warn"),
+        ((0.1,), 0.1, "pass"),
+    ],
+)
+def test_a_rate_at_the_end_of_its_grid_warns(rates: tuple[float, ...], chosen: float, level: str) -> None:
+    assert _levels(verdict_record("POSITIVE"), scratch=_tried(rates, chosen))["rates"] == level
+
+
+def test_regularisation_of_feature_extraction_is_no_rate() -> None:
+    extraction = _tried((0.1, 0.2), 0.2, "feature_extraction")
+    assert _levels(verdict_record("POSITIVE"), scratch=extraction)["rates"] == "pass"
+
+
+@pytest.mark.parametrize("difference", [2e-4, float("nan")])
+def test_a_breach_of_parity_fails(difference: float) -> None:
+    broken = EXPORT.model_copy(update={"max_logit_difference": difference})
     assert _levels(verdict_record("POSITIVE"), export=broken)["export"] == "fail"
+
+
+@pytest.mark.parametrize(("levels", "passed"), [(("pass", "warn"), True), (("pass", "fail"), False), ((), True)])
+def test_gate_passes_where_no_reason_fails(levels: tuple[str, ...], passed: bool) -> None:
+    reasons = tuple(Reason.model_validate({"check": "x", "level": level, "sentence": "y"}) for level in levels)
+    assert gate_record(reasons, "0").passed is passed
 
 
 def test_a_refusal_names_the_param_to_change() -> None:
     reasons = release_reasons(
         CLEAN,
-        training_record(),
+        (training_record(), training_record()),
         verdict_record("NEGATIVE"),
         EXPORT,
         GateRelease.model_validate({"on_inconclusive": "warn"}),

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from graft import probe
 from graft.decisions.strategy import Facts, evidence, ranking, select_strategy, weigh, would_change
 from graft.decisions.tables import votes
 from graft.params import SelectStrategy
+from graft.probe import CrossValidated
 from graft.records import Vote
 from graft.store import Labelled
 
@@ -35,6 +37,22 @@ def test_evidence_that_straddles_a_limit_is_shared() -> None:
     assert shares == {"feature_extraction": 0, "top_blocks": 1, "full": 1}
 
 
+def test_evidence_that_straddles_both_limits_is_shared_by_all() -> None:
+    shares = evidence(_facts(0.88, standard_error=0.09), PARAMS)
+    assert set(shares.values()) == {2 / 3}
+
+
+def test_the_better_classifier_and_the_smallest_class_are_the_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, train = _features(spread=12)
+    few = np.flatnonzero((train.labels == 0) | (np.arange(100) < 40))
+    train = Labelled(train.rows[few], train.labels[few], train.groups[few], train.sha256[few])
+    for name, mean in (("probe_accuracy", 0.7), ("knn_accuracy", 0.97)):
+        monkeypatch.setattr(probe, name, lambda *args, mean=mean: CrossValidated(1.0, mean, 0.001))
+    record = select_strategy(features[few], train, "unknown", PARAMS, 0)
+    assert record.choice == "feature_extraction"
+    assert (record.n_train, record.n_per_class) == (70, 20)
+
+
 def test_clear_evidence_outweighs_unanimous_tables() -> None:
     unanimous = tuple(Vote(table=str(i), strategy="feature_extraction", reason="") for i in range(5))
     assert ranking(weigh(_facts(0.5), unanimous, PARAMS))[0] == "full"
@@ -59,6 +77,7 @@ def test_would_change_names_changes_that_do_change_the_choice() -> None:
     facts = _facts(0.7)
     sentences = would_change(facts, PARAMS)
     assert "With frozen features at 98% accuracy the choice would be feature_extraction." in sentences
+    assert not [each for each in sentences if each.endswith("would be full.")]
     for accuracy, choice in ((0.975, "feature_extraction"), (0.875, "top_blocks")):
         other = facts._replace(accuracy=accuracy)
         assert ranking(weigh(other, votes(other.n, other.n_per_class, "unknown"), PARAMS))[0] == choice

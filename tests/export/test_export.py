@@ -1,23 +1,28 @@
+import copy
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from numpy.typing import NDArray
 from tests.examples import training_record, verdict_record
 
 from graft.cards import BackboneCard
 from graft.export import parity
 from graft.export.card import model_card, preprocessing_sha256
 from graft.export.parity import check_parity
-from graft.export.to_onnx import Shipped, export_onnx
+from graft.export.to_onnx import export_onnx
 from graft.learning.networks import Network, build_network
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import outputs_of
 from graft.records import CatalogRecord, Domain
 
+Array = NDArray[np.float32]
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
 
 
@@ -31,68 +36,111 @@ def network() -> Network:
 
 
 @pytest.fixture(scope="module")
-def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Shipped]:
+def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("final") / "model.onnx"
-    return path, export_onnx(network, SMALL_CNN, path)
+    export_onnx(network, SMALL_CNN, path)
+    return path
+
+
+def _with_initializer(path: Path, to: Path, change: Callable[[Array], Array], size: int | None = None) -> Path:
+    """A copy of the model with one tensor changed: the largest, or the one of so many values."""
+    model = onnx.load(path)
+    tensors = [each for each in model.graph.initializer if each.data_type == onnx.TensorProto.FLOAT]
+    fitting = [each for each in tensors if size is None or np.prod(each.dims) == size]
+    tensor = max(fitting, key=lambda each: len(each.raw_data))
+    values = np.frombuffer(tensor.raw_data, dtype=np.float32).copy()
+    tensor.raw_data = change(values).astype(np.float32).tobytes()
+    onnx.save(model, to / "model.onnx")
+    return to / "model.onnx"
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-def test_input_is_uint8_with_a_free_batch_axis(exported: tuple[Path, Shipped]) -> None:
-    (image,) = _session(exported[0]).get_inputs()
+def test_input_is_uint8_with_a_free_batch_axis(exported: Path) -> None:
+    (image,) = _session(exported).get_inputs()
     assert (image.name, image.type, image.shape) == ("image", "tensor(uint8)", ["batch", 32, 32, 3])
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
-def test_every_batch_size_gives_the_pipelines_logits(exported: tuple[Path, Shipped], network: Network, n: int) -> None:
-    logits, _, features = _session(exported[0]).run(["logits", "probabilities", "features"], {"image": IMAGES[:n]})
+def test_every_batch_size_gives_the_pipelines_logits(exported: Path, network: Network, n: int) -> None:
+    logits, _, features = _session(exported).run(["logits", "probabilities", "features"], {"image": IMAGES[:n]})
     expected = outputs_of(network, IMAGES[:n], SMALL_CNN)
     np.testing.assert_allclose(logits, expected.logits, atol=1e-4)
     np.testing.assert_allclose(features, expected.features, atol=1e-4)
 
 
-def test_probabilities_are_the_softmax_of_the_logits(exported: tuple[Path, Shipped]) -> None:
-    logits, probabilities = _session(exported[0]).run(["logits", "probabilities"], {"image": IMAGES})
+def test_probabilities_are_the_softmax_of_the_logits(exported: Path) -> None:
+    logits, probabilities = _session(exported).run(["logits", "probabilities"], {"image": IMAGES})
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities, expected, rtol=1e-4)
 
 
-def test_parity_holds_for_the_exported_file(exported: tuple[Path, Shipped]) -> None:
-    record = check_parity(*exported, IMAGES)
-    assert record.ok
+def test_parity_holds_for_the_exported_file(exported: Path, network: Network) -> None:
+    record = check_parity(exported, network, SMALL_CNN, IMAGES)
     assert record.max_logit_difference <= 1e-4
     assert record.top1_agreement == 1
-    assert record.onnx_sha256 == hashlib.sha256(exported[0].read_bytes()).hexdigest()
+    assert record.n_images == len(IMAGES)
+    assert record.onnx_sha256 == hashlib.sha256(exported.read_bytes()).hexdigest()
 
 
-def test_a_changed_weight_breaks_parity(exported: tuple[Path, Shipped], tmp_path: Path) -> None:
-    model = onnx.load(exported[0])
-    tensor = max(model.graph.initializer, key=lambda each: len(each.raw_data))
-    values = np.frombuffer(tensor.raw_data, dtype=np.float32).copy()
-    tensor.raw_data = (values + 0.01).tobytes()
+def test_a_changed_weight_breaks_parity(exported: Path, network: Network, tmp_path: Path) -> None:
+    broken = _with_initializer(exported, tmp_path, lambda values: values + 0.01)
+    with pytest.raises(RuntimeError, match=r"want logits and probabilities within 1e-04 of torch .*, got"):
+        check_parity(broken, network, SMALL_CNN, IMAGES)
+
+
+def test_an_answer_that_is_no_number_breaks_parity(exported: Path, network: Network, tmp_path: Path) -> None:
+    broken = _with_initializer(exported, tmp_path, lambda values: values * np.nan, size=3)  # the bias of the head
+    with pytest.raises(RuntimeError, match="want logits and probabilities within 1e-04 of torch"):
+        check_parity(broken, network, SMALL_CNN, IMAGES)
+
+
+def test_another_normalisation_than_the_pipelines_breaks_parity(network: Network, tmp_path: Path) -> None:
+    other = SMALL_CNN.model_copy(update={"mean": (0.0, 0.0, 0.0)})
+    export_onnx(network, other, tmp_path / "model.onnx")
+    with pytest.raises(RuntimeError, match="want logits and probabilities within 1e-04 of torch"):
+        check_parity(tmp_path / "model.onnx", network, SMALL_CNN, IMAGES)
+
+
+@pytest.mark.parametrize("wrong", parity.BATCH_SIZES)
+def test_every_batch_size_counts(exported: Path, network: Network, monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
+    original = parity._run
+
+    def run(path: Path, images: Any, batch_size: int) -> Any:
+        logits, probabilities = original(path, images, batch_size)
+        return logits + (0.01 if batch_size == wrong else 0), probabilities
+
+    monkeypatch.setattr(parity, "_run", run)
+    with pytest.raises(RuntimeError, match=r"got 1\.0e-02"):
+        check_parity(exported, network, SMALL_CNN, IMAGES)
+
+
+def test_probabilities_that_are_no_softmax_break_parity(
+    exported: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = parity._run
+    monkeypatch.setattr(parity, "_run", lambda *args: (original(*args)[0], original(*args)[1] * 0.9))
+    with pytest.raises(RuntimeError, match="want logits and probabilities within"):
+        check_parity(exported, network, SMALL_CNN, IMAGES)
+
+
+def test_a_file_that_is_no_onnx_is_refused(network: Network, tmp_path: Path) -> None:
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([onnx.helper.make_node("Nonsense", ["a"], ["b"])], "g", [], [])
+    )
     onnx.save(model, tmp_path / "model.onnx")
-    with pytest.raises(RuntimeError, match=r"want logits within 1e-04 of torch, got"):
-        check_parity(tmp_path / "model.onnx", exported[1], IMAGES)
+    with pytest.raises(onnx.checker.ValidationError):
+        check_parity(tmp_path / "model.onnx", network, SMALL_CNN, IMAGES)
 
 
-def test_logits_that_are_all_alike_prove_nothing(network: Network, tmp_path: Path) -> None:
+def test_logits_that_are_all_alike_prove_nothing(exported: Path, network: Network) -> None:
+    flat = copy.deepcopy(network)
     with torch.no_grad():
-        network.head.weight.mul_(1e-6)
-        network.head.bias.zero_()
-    try:
-        shipped = export_onnx(network, SMALL_CNN, tmp_path / "model.onnx")
-        with pytest.raises(RuntimeError, match="want logits that differ between images"):
-            check_parity(tmp_path / "model.onnx", shipped, IMAGES)
-    finally:
-        with torch.no_grad():
-            network.head.weight.mul_(1e6)
-
-
-def test_several_batch_sizes_are_compared() -> None:
-    assert len(set(parity.BATCH_SIZES)) >= 3
-    assert 1 in parity.BATCH_SIZES
+        flat.head.weight.zero_()
+    with pytest.raises(RuntimeError, match="want logits that differ between images"):
+        check_parity(exported, flat, SMALL_CNN, IMAGES)
 
 
 def test_hash_of_preprocessing_sees_every_field() -> None:
@@ -117,9 +165,12 @@ def test_card_is_that_of_the_seed_that_ships() -> None:
     training = training_record()
     other = training.runs[0].model_copy(update={"seed": 1, "weights_sha256": "w" * 64})
     training = training.model_copy(update={"runs": (training.runs[0], other)})
-    verdict = verdict_record("POSITIVE").model_copy(update={"ships_seed": 1})
+    verdict = verdict_record("POSITIVE").model_copy(update={"ships_seed": 1, "ships_accuracy": 0.75})
     card = model_card(catalog, backbone, training, verdict, "m" * 64)
     assert (card.seed, card.weights_sha256, card.model_sha256) == (1, "w" * 64, "m" * 64)
     assert card.labels == ("a", "b")
     assert card.origin == "file w.pth"
+    assert card.test_accuracy == 0.75
+    scratch = training.model_copy(update={"arm": "scratch"})
+    assert model_card(catalog, backbone, scratch, verdict, "m" * 64).origin == "random start"
     assert card.data_sha256 == "d" * 64

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from graft.learning.augmentation import Augmentation, augmented
@@ -27,6 +28,11 @@ def test_each_image_gets_its_own_draw() -> None:
     augmentation = Augmentation(shift_px=2, flip=True)
     got = augmented(_images(), augmentation, torch.Generator().manual_seed(5))
     assert torch.equal(got, _by_loop(_images(), augmentation, 5))
+
+
+def test_a_shift_beyond_the_image_is_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"training\.shift_px: want less than the side of the images, 6 pixels, got 6"):
+        augmented(_images(), Augmentation(shift_px=6, flip=False), torch.Generator())
 
 
 def test_nothing_happens_without_shift_and_flip() -> None:

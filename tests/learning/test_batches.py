@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from graft.learning.batches import batch_rows, normalised, samples_on, subsample
@@ -17,6 +18,11 @@ def test_an_epoch_holds_every_row_once() -> None:
 def test_no_batch_is_a_lonely_image() -> None:
     sizes = [len(rows) for rows in batch_rows(65, 32, torch.Generator().manual_seed(0))]
     assert sizes == [22, 22, 21]
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(5, 2), (3, 2), (9, 4), (2, 2)])
+def test_even_small_batches_hold_two_images(n: int, batch_size: int) -> None:
+    assert min(len(rows) for rows in batch_rows(n, batch_size, torch.Generator())) >= 2
 
 
 def test_normalised_is_value_over_255_less_mean_over_deviation() -> None:

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from graft.learning.device import pick_device
+from graft import stage
+from graft.learning.device import make_deterministic, pick_device
 
 
 def test_environment_overrules(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,6 +16,23 @@ def test_cuda_where_there_is_one_else_cpu(monkeypatch: pytest.MonkeyPatch) -> No
     assert pick_device().type == "cuda"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert pick_device().type == "cpu"
+
+
+def test_the_device_picked_is_remembered_for_provenance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAFT_DEVICE", "meta")
+    pick_device()
+    assert stage._device() == "meta"
+    monkeypatch.setenv("GRAFT_DEVICE", "cpu")
+    pick_device()
+    assert stage._device() == "cpu"
+
+
+def test_deterministic_means_deterministic() -> None:
+    make_deterministic(3)
+    assert torch.are_deterministic_algorithms_enabled()
+    first = torch.rand(3)
+    make_deterministic(3)
+    assert torch.equal(first, torch.rand(3))
 
 
 def test_unknown_device_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,11 @@ import copy
 import numpy as np
 import pytest
 import torch
+from torch.optim.lr_scheduler import OneCycleLR
 
 from graft.learning.augmentation import Augmentation, augmented
-from graft.learning.batches import Samples
-from graft.learning.loop import Plan, fit, parts_of
+from graft.learning.batches import Samples, batch_rows, normalised
+from graft.learning.loop import Plan, _optimizer, fit, parts_of
 from graft.learning.networks import Network, build_network, state_sha256
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import evaluate
@@ -22,7 +23,7 @@ def _samples(n: int, seed: int) -> Samples:
 
 def _plan(network: Network, rate: float = 0.01, frozen: tuple[str, ...] = (), epochs: int = 3) -> Plan:
     rates = {name: 0.0 if name in frozen else rate for name in parts_of(network)}
-    return Plan(rates, epochs, epochs, 8, 0.01, Augmentation(1, False), SMALL_CNN)
+    return Plan(rates, epochs, 8, 0.01, Augmentation(1, False), SMALL_CNN)
 
 
 def _network(seed: int = 0) -> Network:
@@ -88,12 +89,65 @@ def test_a_run_that_only_ends_worse_is_rolled_back_to_its_start() -> None:
     assert state_sha256([network]) == good
 
 
-def test_patience_ends_a_run_that_brings_nothing_better() -> None:
+def test_a_run_whose_loss_is_not_finite_ends_with_its_best_epoch() -> None:
     network = _network()
-    plan = _plan(network, rate=1e-12, epochs=20)._replace(patience=3)
-    fitted = fit(network, _samples(32, 1), _samples(16, 2), plan, 0, lambda: None)
-    assert len(fitted.curve) < 20
-    assert len(fitted.curve) == fitted.best_epoch + 3
+    with torch.no_grad():
+        next(network.blocks["block1"].parameters()).fill_(float("inf"))
+    fitted = fit(network, _samples(32, 1), _samples(16, 2), _plan(network), 0, lambda: None)
+    assert (fitted.best_epoch, fitted.curve) == (0, ())
+
+
+def test_equal_accuracy_goes_to_the_lower_loss() -> None:
+    network = _network()
+    fitted = fit(network, _samples(64, 1), _samples(32, 2), _plan(network, epochs=6), 0, lambda: None)
+    best = max(point.val_accuracy for point in fitted.curve)
+    ties = [point for point in fitted.curve if point.val_accuracy == best]
+    assert len(ties) > 1
+    assert fitted.best.loss == min(point.val_loss for point in ties)
+
+
+def test_each_block_peaks_at_its_own_rate_and_ends_near_zero() -> None:
+    network = _network()
+    rates = {name: 0.001 * 2**index for index, name in enumerate(parts_of(network))}
+    optimizer, schedule = _optimizer(network, _plan(network)._replace(rates=rates), 40)
+    owner = {id(each): name for name, part in parts_of(network).items() for each in part.parameters()}
+    seen: dict[str, list[float]] = {name: [] for name in rates}
+    for _ in range(40):
+        for group in optimizer.param_groups:
+            seen[owner[id(group["params"][0])]].append(group["lr"])
+        optimizer.step()
+        schedule.step()
+    for name, rate in rates.items():
+        assert max(seen[name]) == pytest.approx(rate, rel=0.02)
+        assert seen[name][-1] < rate / 100
+
+
+def test_the_schedule_advances_with_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, steps = _network(), []
+    original = OneCycleLR.step
+
+    def step(self: OneCycleLR) -> None:
+        steps.append(1)
+        original(self)
+
+    monkeypatch.setattr(OneCycleLR, "step", step)
+    _fit(network, _plan(network))
+    assert len(steps) == 3 * 4 + 1  # three epochs of four batches, and the one that sets the start
+
+
+def test_training_loss_is_the_mean_over_images() -> None:
+    network = _network()
+    train = _samples(20, 1)  # three batches of 7, 7 and 6
+    plan = _plan(network, rate=1e-12, epochs=1)._replace(augmentation=Augmentation(0, False))
+    network_in_training = copy.deepcopy(network).train()
+    generator = torch.Generator().manual_seed(0)
+    losses = []
+    for rows in batch_rows(20, 8, generator):
+        logits = network_in_training(normalised(train.images[rows], SMALL_CNN))
+        losses += torch.nn.functional.cross_entropy(logits, train.labels[rows], reduction="none").tolist()
+        augmented(train.images[rows], plan.augmentation, generator)
+    fitted = fit(network, train, _samples(16, 2), plan, 0, lambda: None)
+    assert fitted.curve[0].train_loss == pytest.approx(np.mean(losses), rel=1e-4)
 
 
 def test_every_epoch_ticks_once() -> None:
@@ -117,12 +171,11 @@ def test_two_arms_with_one_seed_see_the_same_images(monkeypatch: pytest.MonkeyPa
     for network, rate in ((_network(0), 0.01), (_network(1), 0.001)):
         seen.append([])
         _fit(network, _plan(network, rate=rate))
+    assert len(seen[0]) == 3 * 4
     assert all(torch.equal(a, b) for a, b in zip(*seen, strict=True))
 
 
 def test_weight_decay_leaves_biases_and_norms_alone() -> None:
-    from graft.learning.loop import _optimizer
-
     network = _network()
     optimizer, _ = _optimizer(network, _plan(network), 10)
     decayed = {id(each) for group in optimizer.param_groups if group["weight_decay"] for each in group["params"]}

@@ -279,5 +279,4 @@ def sample_export() -> ExportRecord:
         logit_tolerance=1e-4,
         logit_std=4.2,
         top1_agreement=1.0,
-        ok=True,
     )

@@ -12,9 +12,10 @@ from graft.files import write_record
 def _gate(folder: Path, outcome: str) -> None:
     write_record(CLEAN, folder / "validation.json")
     write_record(training_record(), folder / "training.json")
+    write_record(training_record(), folder / "scratch.json")
     write_record(verdict_record(outcome), folder / "verdict.json")
     write_record(EXPORT, folder / "export.json")
-    names = ("validation", "training", "verdict", "export", "record")
+    names = ("validation", "training", "scratch", "verdict", "export", "record")
     argv = [part for name in names for part in (f"--{name}", str(folder / f"{name}.json"))]
     main = runpy.run_path(str(ROOT / "stages" / "gate_release.py"))["main"]
     main([*argv, "--params", str(ROOT / "params.yaml"), "--report", "reports/report.md"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graft.statistics.comparison import Question, compare_arms, mean_accuracy, unit_values
+from graft.statistics.comparison import Comparison, Question, compare_arms, mean_accuracy, unit_values
 from graft.statistics.crossed import crossed_mean, half_width
 from graft.statistics.settling import is_settled
 
@@ -47,15 +47,32 @@ def test_arms_that_never_differ_may_still_differ_on_images_not_seen() -> None:
     assert np.isfinite(comparison.degrees_of_freedom)
 
 
-def test_enough_images_without_a_difference_settle_it() -> None:
-    a, _ = arms(0.8, 0.5)
-    few = compare_arms(a, a, None, QUESTION)
+@pytest.mark.parametrize("group_size", [1, 10])
+def test_enough_images_without_a_difference_settle_it(group_size: int) -> None:
+    def never_apart(n: int) -> Comparison:
+        a, _ = arms(0.8, 0.5, n=n)
+        return compare_arms(a, a, np.arange(n) // group_size, QUESTION)
+
+    few = never_apart(300)
     assert few.images_to_settle is not None
     assert few.seeds_to_settle is None
-    for n, settled in ((few.images_to_settle, True), (few.images_to_settle - 1, False)):
-        a, _ = arms(0.8, 0.5, n=n)
-        assert (compare_arms(a, a, None, QUESTION).difference.high <= QUESTION.margin) is settled
-        assert (compare_arms(a, a, None, QUESTION).images_to_settle is None) is settled
+    assert never_apart(few.images_to_settle).difference.high <= QUESTION.margin
+    assert never_apart(few.images_to_settle - group_size).difference.high > QUESTION.margin
+
+
+def test_one_differing_prediction_is_no_surer_than_none() -> None:
+    a, _ = arms(0.8, 0.5, n=100)
+    b = a.copy()
+    b[0, 0] = not b[0, 0]
+    one, none = compare_arms(a, b, None, QUESTION), compare_arms(a, a, None, QUESTION)
+    assert one.difference.high - one.difference.low >= none.difference.high - none.difference.low
+
+
+def test_an_arm_that_is_always_right_may_be_wrong_on_images_not_seen() -> None:
+    right = np.ones((5, 100), dtype=np.bool_)
+    accuracy = mean_accuracy(right, None, 0.95)
+    assert accuracy.low**100 == pytest.approx(0.05)
+    assert accuracy.high == 1
 
 
 def test_groups_of_alike_images_widen_the_interval() -> None:
@@ -87,7 +104,7 @@ def test_group_sizes_alone_add_no_spread() -> None:
     accuracy = mean_accuracy(right, groups, 0.95)
     assert accuracy.high - accuracy.low < 0.2
     always = mean_accuracy(np.ones((3, 55), dtype=np.bool_), groups, 0.95)
-    assert always == pytest.approx((1.0, 1.0, 1.0))
+    assert always == pytest.approx((1.0, 0.05 ** (1 / 10), 1.0))  # ten groups, not 55 images
 
 
 def test_one_image_a_group_is_the_same_as_no_groups() -> None:

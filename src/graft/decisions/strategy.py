@@ -77,14 +77,12 @@ def evidence(facts: Facts, params: SelectStrategy) -> dict[Choice, float]:
 
     The headroom is the error of a classifier on frozen features. Up to `headroom_small` tuning has little to
     win; above `headroom_large` the features lack what the task needs. Where the standard error reaches across
-    a limit both sides get their half.
+    limits, all the bands it touches get an equal part.
     """
     error = 1 - facts.accuracy
     low, high = (_band(error + sign * facts.standard_error, params) for sign in (-1, 1))
-    shares = dict.fromkeys(CHEAPEST_FIRST, 0.0)
-    shares[low] += EVIDENCE_WEIGHT / 2
-    shares[high] += EVIDENCE_WEIGHT / 2
-    return shares
+    between = CHEAPEST_FIRST[CHEAPEST_FIRST.index(low) : CHEAPEST_FIRST.index(high) + 1]
+    return {each: EVIDENCE_WEIGHT / len(between) if each in between else 0.0 for each in CHEAPEST_FIRST}
 
 
 def weigh(facts: Facts, table_votes: tuple[Vote, ...], params: SelectStrategy) -> dict[Choice, float]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.params import CheckTransfer
-from graft.records import Arm, Interval, Outcome, Run, TrainingRecord, VerdictRecord
+from graft.records import Arm, Budget, Interval, Outcome, Run, TrainingRecord, VerdictRecord
 from graft.statistics.comparison import Comparison, Estimate, Question, compare_arms, mean_accuracy
 from graft.store import Labelled
 
@@ -44,7 +44,7 @@ def judge_transfer(
     run = median_run(shipped.training.runs)
     return VerdictRecord(
         verdict=outcome,
-        sentence=sentence_of(outcome, comparison, accuracies, params),
+        sentence=sentence_of(outcome, comparison, accuracies, params, scratch.training.budget),
         difference=_interval(comparison.difference),
         confidence=params.confidence,
         degrees_of_freedom=comparison.degrees_of_freedom,
@@ -98,7 +98,9 @@ def median_run(runs: tuple[Run, ...]) -> int:
     return min(equals, key=lambda place: (runs[place].val_loss, runs[place].seed))
 
 
-def sentence_of(outcome: Outcome, comparison: Comparison, accuracies: list[Estimate], params: CheckTransfer) -> str:
+def sentence_of(
+    outcome: Outcome, comparison: Comparison, accuracies: list[Estimate], params: CheckTransfer, budget: Budget
+) -> str:
     """The verdict as a person would say it, with its numbers."""
     transfer, scratch = (100 * each.estimate for each in accuracies)
     difference = comparison.difference
@@ -111,9 +113,10 @@ def sentence_of(outcome: Outcome, comparison: Comparison, accuracies: list[Estim
         "INCONCLUSIVE": "It is open whether transfer helped",
     }[outcome]
     inside = f", inside the margin of {100 * params.margin:g}" if outcome == "EQUIVALENT" else ""
+    longer = " trained for longer" if budget == "long" else ""
     interval = f"{100 * params.confidence:g}% interval {_plain(low)} to {_plain(high)}{inside}"
     return (
-        f"{opening}: test accuracy {transfer:.1f}% against {scratch:.1f}% from scratch, "
+        f"{opening}: test accuracy {transfer:.1f}% against {scratch:.1f}% from scratch{longer}, "
         f"a {word} of {abs(100 * difference.estimate):.1f} points "
         f"({interval}; {_sample(comparison)})." + (f" {_what_settles(comparison)}" if outcome == "INCONCLUSIVE" else "")
     )

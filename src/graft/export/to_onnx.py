@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from graft.learning.batches import normalised
 from graft.learning.networks import Network
 from graft.records import Preprocessing
 
@@ -21,25 +22,20 @@ class Shipped(nn.Module):
         preprocessing: mean and deviation of the pixel values.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, network: Network, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1))
+        self.preprocessing = preprocessing
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (n, c), probabilities (n, c) and features (n, d) of (n, s, s, 3) uint8 images."""
-        scaled = (image.permute(0, 3, 1, 2).to(torch.float32) / 255.0 - self.mean) / self.std
-        features = self.network.features(scaled)
+        features = self.network.features(normalised(image.permute(0, 3, 1, 2), self.preprocessing))
         logits = self.network.head(features)
         return logits, logits.softmax(dim=1), features
 
 
-def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> Shipped:
-    """Write the graph with a free batch axis and its weights inside; the torch module it was made from.
+def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> None:
+    """Write the graph with a free batch axis and its weights inside.
 
     Raises:
         RuntimeError: torch cannot export the network.
@@ -63,4 +59,3 @@ def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> S
         raise RuntimeError(f"{path}: want an ONNX program, got none from torch. Report the network's name.")
     path.parent.mkdir(parents=True, exist_ok=True)
     program.save(path, external_data=False)
-    return shipped

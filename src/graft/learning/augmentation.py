@@ -20,12 +20,20 @@ def augmented(images: Tensor, augmentation: Augmentation, generator: torch.Gener
     """(n, 3, s, s) images, each shifted and mirrored by its own draw; edges are reflected.
 
     Args:
-        images: (n, 3, s, s) uint8 or float; shift_px must be below s.
+        images: (n, 3, s, s) uint8 or float.
         augmentation: what may happen.
         generator: on the CPU, so that every device sees the same draws.
+
+    Raises:
+        ValueError: shift_px is not below s.
     """
     n, _, s, _ = images.shape
     reach = augmentation.shift_px
+    if reach >= s:
+        raise ValueError(
+            f"params.yaml, training.shift_px: want less than the side of the images, {s} pixels, got {reach}. "
+            "Lower it; a tenth of the side is usual."
+        )
     offsets = torch.randint(0, 2 * reach + 1, (2, n), generator=generator)
     mirrored = torch.rand(n, generator=generator) < 0.5
     rows = torch.arange(s).expand(n, s) + offsets[0, :, None]

@@ -43,7 +43,7 @@ def batch_rows(n: int, batch_size: int, generator: torch.Generator) -> list[Tens
 
     Equal sizes matter: a last batch of one image breaks BatchNorm, and dropping it loses data.
     """
-    n_batches = max(1, -(-n // batch_size))
+    n_batches = max(1, min(-(-n // batch_size), n // 2))
     return list(torch.randperm(n, generator=generator).tensor_split(n_batches))
 
 

@@ -4,6 +4,9 @@ import os
 
 import torch
 
+picked = torch.device("cpu")
+"""what pick_device gave last: the provenance of a stage"""
+
 
 def pick_device() -> torch.device:
     """The device of this process.
@@ -13,9 +16,13 @@ def pick_device() -> torch.device:
     Raises:
         ValueError: GRAFT_DEVICE names no device of this machine.
     """
+    global picked
     wanted = os.environ.get("GRAFT_DEVICE", "")
-    if not wanted:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    picked = _named_device(wanted) if wanted else torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return picked
+
+
+def _named_device(wanted: str) -> torch.device:
     try:
         device = torch.device(wanted)
         torch.empty(1, device=device)

@@ -1,5 +1,6 @@
 """The training loop: one run of one network, its best epoch on validation kept."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -21,8 +22,6 @@ class Plan(NamedTuple):
     rates: Mapping[str, float]
     """peak learning rate by block, `head` included; 0 keeps a block frozen"""
     epochs: int
-    patience: int
-    """epochs without a better validation score after which the run stops; `epochs` never stops it"""
     batch_size: int
     weight_decay: float
     augmentation: Augmentation
@@ -60,13 +59,13 @@ def fit(network: Network, train: Samples, val: Samples, plan: Plan, seed: int, t
     curve: list[Epoch] = []
     for epoch in range(1, plan.epochs + 1):
         train_loss = _train_epoch(network, train, plan, generator, (optimizer, schedule))
+        if not math.isfinite(train_loss):  # the rate was too large: the best epoch so far stands
+            break
         score = evaluate(network, val, plan.preprocessing)
         curve.append(Epoch(epoch=epoch, train_loss=train_loss, val_loss=score.loss, val_accuracy=score.accuracy))
         if (score.accuracy, -score.loss) > (best.accuracy, -best.loss):
             best_epoch, best, kept = epoch, score, _copy_of(network)
         tick()
-        if epoch - best_epoch >= plan.patience:
-            break
     network.load_state_dict(kept)
     return Fitted(best_epoch, best, tuple(curve))
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.crossed import CrossedMean, Variances, crossed_mean
+from graft.statistics.crossed import CrossedMean, Variances, crossed_mean, difference_half_width, unseen_share
 from graft.statistics.second_opinions import crossed_bootstrap, sign_flip_p
 from graft.statistics.settling import is_settled, seeds_to_settle, units_to_settle
 
@@ -79,15 +79,13 @@ def compare_arms(correct_a: Correct, correct_b: Correct, groups: Groups | None, 
     units = unit_values(difference, groups)
     mean = crossed_mean(units, question.confidence)
     k, n = difference.shape
-    ever_apart = bool(difference.any())
-    if not ever_apart:
-        mean = mean._replace(low=-unseen_share(mean.n_units, question), high=unseen_share(mean.n_units, question))
+    half = difference_half_width(mean.variances, np.array(k), np.array(mean.n_units), question.confidence)
     low, high = crossed_bootstrap(units, question.confidence, BOOTSTRAP_DRAWS, question.seed)
     seeds, images = None, None
-    if not is_settled(mean.estimate, np.array(mean.high - mean.estimate), question.margin):
-        seeds, images = _what_settles(mean, question, n) if ever_apart else (None, images_without_difference(question))
+    if not is_settled(mean.estimate, half, question.margin):
+        seeds, images = _what_settles(mean, question, n)
     return Comparison(
-        difference=Estimate(mean.estimate, mean.low, mean.high),
+        difference=Estimate(mean.estimate, mean.estimate - float(half), mean.estimate + float(half)),
         standard_error=mean.standard_error,
         degrees_of_freedom=mean.degrees_of_freedom,
         variances=mean.variances,
@@ -115,17 +113,9 @@ def mean_accuracy(correct: Correct, groups: Groups | None, confidence: float) ->
     """
     _check(correct, correct, groups)
     mean = crossed_mean(unit_values(correct.astype(np.int64), groups), confidence)
-    return Estimate(mean.estimate, max(mean.low, 0.0), min(mean.high, 1.0))
-
-
-def unseen_share(n_units: int, question: Question) -> float:
-    """Share of images on which the arms may still differ though they never did on n_units.
-
-    No difference on a few images is no proof of none: 1 - (1 - confidence)^(1 / n), near 3 / n at 0.95.
-
-    Source: Hanley and Lippman-Hand, If nothing goes wrong, is everything all right?, JAMA 249 (1983).
-    """
-    return float(1 - (1 - question.confidence) ** (1 / n_units))
+    seen = min(mean.estimate, 1 - mean.estimate)  # an arm that is always right may be wrong on images not seen
+    half = max(mean.high - mean.estimate, float(unseen_share(np.array(mean.n_units), confidence)) - seen)
+    return Estimate(mean.estimate, max(mean.estimate - half, 0.0), min(mean.estimate + half, 1.0))
 
 
 def _what_settles(mean: CrossedMean, question: Question, n_images: int) -> tuple[int | None, int | None]:
@@ -134,13 +124,6 @@ def _what_settles(mean: CrossedMean, question: Question, n_images: int) -> tuple
     seeds = seeds_to_settle(mean, question.confidence, question.margin)
     units = units_to_settle(mean, question.confidence, question.margin, int(MOST_IMAGES / a_unit))
     return seeds, None if units is None else math.ceil(units * a_unit)
-
-
-def images_without_difference(question: Question) -> int | None:
-    """Images without any difference that bring `unseen_share` inside the margin; None for a margin of 0."""
-    if question.margin == 0:
-        return None
-    return math.ceil(math.log(1 - question.confidence) / math.log1p(-question.margin))
 
 
 def unit_values(values: NDArray[np.int64], groups: Groups | None) -> Floats:

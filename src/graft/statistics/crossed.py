@@ -89,6 +89,23 @@ def half_width(variances: Variances, n_seeds: Counts, n_units: Counts, confidenc
     return error * _t_quantile(freedom, confidence)
 
 
+def difference_half_width(variances: Variances, n_seeds: Counts, n_units: Counts, confidence: float) -> Floats:
+    """Half width for differences of shares: no less than `unseen_share`.
+
+    Without this floor arms that agree on ten images would be called equal.
+    """
+    return np.maximum(half_width(variances, n_seeds, n_units, confidence), unseen_share(n_units, confidence))
+
+
+def unseen_share(n_units: Counts, confidence: float) -> Floats:
+    """Largest share that may well never show on n_units: 1 - (1 - confidence)^(1 / n), near 3 / n at 0.95.
+
+    Source: Hanley and Lippman-Hand, If nothing goes wrong, is everything all right?, JAMA 249 (1983).
+    """
+    share: Floats = 1 - (1 - confidence) ** (1 / n_units)
+    return share
+
+
 def _t_quantile(degrees_of_freedom: Floats, confidence: float) -> Floats:
     from scipy.special import stdtrit
 

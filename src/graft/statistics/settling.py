@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.crossed import CrossedMean, half_width
+from graft.statistics.crossed import CrossedMean, difference_half_width
 
 MOST_SEEDS = 1_000
 STEPS = 500
@@ -22,7 +22,7 @@ def seeds_to_settle(mean: CrossedMean, confidence: float, margin: float) -> int 
         None where more than MOST_SEEDS would be needed.
     """
     seeds = np.arange(mean.n_seeds + 1, MOST_SEEDS + 1)
-    half = half_width(mean.variances, seeds, np.array(mean.n_units), confidence)
+    half = difference_half_width(mean.variances, seeds, np.array(mean.n_units), confidence)
     return _first(seeds, is_settled(mean.estimate, half, margin))
 
 
@@ -43,7 +43,7 @@ def units_to_settle(mean: CrossedMean, confidence: float, margin: float, most: i
 
 
 def _settled_at(mean: CrossedMean, units: NDArray[np.int64], confidence: float, margin: float) -> NDArray[np.bool_]:
-    half = half_width(mean.variances, np.array(mean.n_seeds), units, confidence)
+    half = difference_half_width(mean.variances, np.array(mean.n_seeds), units, confidence)
     return is_settled(mean.estimate, half, margin)
 
 

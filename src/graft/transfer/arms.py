@@ -1,6 +1,6 @@
 """What the two arms share: data, seeds, budget, trials; they cannot differ where the comparison must be fair."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from graft.learning.batches import Samples, samples_on, subsample
 from graft.learning.loop import Fitted, Plan
 from graft.learning.networks import Network, save_network
 from graft.params import Training
-from graft.records import Preprocessing, Run, Trial
+from graft.records import Budget, Preprocessing, Run, Trial
 from graft.store import CatalogRow, class_names, labelled
 
 
@@ -63,11 +63,10 @@ def seeds_of(first_seed: int, training: Training) -> list[int]:
 
 
 def plan_of(rates: dict[str, float], data: TargetData, training: Training, epochs: int) -> Plan:
-    """The plan of a run; a run longer than `training.epochs` stops when that many epochs bring nothing better."""
+    """The plan of a run; all but rates and epochs is the same for both arms."""
     return Plan(
         rates=rates,
         epochs=epochs,
-        patience=training.epochs,
         batch_size=training.batch_size,
         weight_decay=training.weight_decay,
         augmentation=Augmentation(training.shift_px, training.flip),
@@ -83,60 +82,70 @@ class Trained(NamedTuple):
     rate: float
 
 
-def best_trial(trials: Iterable[Trained]) -> Trained:
-    """The trial with the highest validation accuracy, then the lowest loss, then the smallest rate."""
-    return max(trials, key=lambda each: (each.fitted.best.accuracy, -each.fitted.best.loss, -each.rate))
+class Arm(NamedTuple):
+    """All runs of one arm at one budget; their weights are files by now."""
+
+    rate: float
+    """the best of the trials"""
+    trials: tuple[Trial, ...]
+    runs: tuple[Run, ...]
 
 
-def trial_records(trials: Iterable[Trained], budget: str) -> tuple[Trial, ...]:
-    """What was tried and what came of it."""
-    return tuple(
-        Trial.model_validate(
-            {
-                "budget": budget,
-                "rate": each.rate,
-                "val_accuracy": each.fitted.best.accuracy,
-                "val_loss": each.fitted.best.loss,
-            }
-        )
-        for each in trials
-    )
-
-
-def save_runs(runs: dict[int, Trained], budget: str, name: str, folder: Path) -> tuple[Run, ...]:
-    """Write each seed's weights to `seed_N.safetensors` and describe the runs."""
-    records = []
-    for seed, trained in runs.items():
-        sha256 = save_network(trained.network, name, folder / f"seed_{seed}.safetensors")
-        records.append(
-            Run.model_validate(
-                {
-                    "seed": seed,
-                    "budget": budget,
-                    "best_epoch": trained.fitted.best_epoch,
-                    "val_accuracy": trained.fitted.best.accuracy,
-                    "val_loss": trained.fitted.best.loss,
-                    "weights_sha256": sha256,
-                    "curve": trained.fitted.curve,
-                }
-            )
-        )
-    return tuple(records)
-
-
-def run_seeds(
-    run: Callable[[int, float], Trained], seeds: list[int], rates: Iterable[float]
-) -> tuple[dict[int, Trained], list[Trained]]:
-    """Try every rate with the first seed, then run the other seeds at the best.
+def run_arm(
+    run: Callable[[int, float], Trained],
+    seeds: Sequence[int],
+    rates: Iterable[float],
+    budget: Budget,
+    save: Callable[[int, Trained], str],
+) -> Arm:
+    """Try every rate with the first seed, then run the other seeds at the best; one network is kept at a time.
 
     Args:
         run: seed and rate to a trained network.
         seeds: the paired seeds.
-        rates: what is tried.
-
-    Returns:
-        The run of each seed, and all trials.
+        rates: what is tried; highest validation accuracy wins, then lowest loss, then the smallest rate.
+        budget: of all these runs, for the record.
+        save: writes a seed's weights and gives their sha256.
     """
-    trials = [run(seeds[0], rate) for rate in rates]
-    best = best_trial(trials)
-    return {seeds[0]: best, **{seed: run(seed, best.rate) for seed in seeds[1:]}}, trials
+    best: Trained | None = None
+    trials = []
+    for rate in rates:
+        trained = run(seeds[0], rate)
+        trials.append(_trial(trained, budget))
+        best = trained if best is None else max(best, trained, key=_rank)
+    assert best is not None, "params.yaml gives at least one rate"
+    chosen = best.rate
+    runs = [_run(seeds[0], best, budget, save)]
+    del best, trained
+    runs += [_run(seed, run(seed, chosen), budget, save) for seed in seeds[1:]]
+    return Arm(chosen, tuple(trials), tuple(runs))
+
+
+def save_to(folder: Path, name: str) -> Callable[[int, Trained], str]:
+    """Writer of `seed_N.safetensors` files of a network into a folder."""
+
+    def save(seed: int, trained: Trained) -> str:
+        return save_network(trained.network, name, folder / f"seed_{seed}.safetensors")
+
+    return save
+
+
+def _rank(trained: Trained) -> tuple[float, float, float]:
+    return trained.fitted.best.accuracy, -trained.fitted.best.loss, -trained.rate
+
+
+def _trial(trained: Trained, budget: Budget) -> Trial:
+    best = trained.fitted.best
+    return Trial(budget=budget, rate=trained.rate, val_accuracy=best.accuracy, val_loss=best.loss)
+
+
+def _run(seed: int, trained: Trained, budget: Budget, save: Callable[[int, Trained], str]) -> Run:
+    return Run(
+        seed=seed,
+        budget=budget,
+        best_epoch=trained.fitted.best_epoch,
+        val_accuracy=trained.fitted.best.accuracy,
+        val_loss=trained.fitted.best.loss,
+        weights_sha256=save(seed, trained),
+        curve=trained.fitted.curve,
+    )

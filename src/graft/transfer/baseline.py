@@ -1,8 +1,8 @@
 """The control arm: the same network from random start, with its own rate grid, at two budgets."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -10,71 +10,64 @@ import torch
 from graft.learning.loop import fit
 from graft.learning.networks import build_network
 from graft.params import Params
-from graft.records import TrainingRecord, Trial
-from graft.transfer.arms import (
-    TargetData,
-    Trained,
-    part_of,
-    plan_of,
-    run_seeds,
-    save_runs,
-    seeds_of,
-    seen_by,
-    trial_records,
-)
+from graft.records import Budget, TrainingRecord
+from graft.transfer.arms import Arm, TargetData, Trained, part_of, plan_of, run_arm, save_to, seeds_of, seen_by
 from graft.transfer.strategies import equal_rates
-
-Budget = Literal["matched", "long"]
-
-
-class _Arm(NamedTuple):
-    budget: Budget
-    runs: dict[int, Trained]
-    trials: tuple[Trial, ...]
-
-    @property
-    def val_accuracy(self) -> float:
-        return float(np.mean([each.fitted.best.accuracy for each in self.runs.values()]))
 
 
 def train_scratch(data: TargetData, params: Params, folder: Path) -> TrainingRecord:
-    """Train the control with every seed at both budgets and write the weights of the stronger.
+    """Train the control with every seed at both budgets; the weights of the stronger stay in the folder.
 
     The long budget is there because a network from random start needs longer (He, Girshick and Dollar 2019):
-    at the matched budget alone the comparison would flatter transfer.
+    at the matched budget alone the comparison would flatter transfer. Which budget counts is decided on
+    validation, so a reader of the record can see when the control was given more steps than transfer.
     """
     from tqdm import tqdm
 
     epochs = params.training.epochs
+    budgets: dict[Budget, int] = {"matched": epochs, "long": epochs * params.train_scratch.long_factor}
     n_runs = len(params.train_scratch.rates) + params.training.n_seeds - 1
-    total = n_runs * epochs * (1 + params.train_scratch.long_factor)
-    with tqdm(total=total, desc="train_scratch", disable=None) as bar:
-        matched = _arm("matched", epochs, data, params, bar.update)
-        long = _arm("long", epochs * params.train_scratch.long_factor, data, params, bar.update)
-    stronger = max(matched, long, key=lambda arm: arm.val_accuracy)  # a tie goes to the matched budget
-    network = next(iter(stronger.runs.values())).network
-    rate = next(iter(stronger.runs.values())).rate
+    with tqdm(total=n_runs * sum(budgets.values()), desc="train_scratch", disable=None) as bar:
+        arms = {
+            budget: _arm(budget, budgets[budget], data, params, (folder / budget, bar.update)) for budget in budgets
+        }
+    stronger = max(arms, key=lambda budget: _val_accuracy(arms[budget]))  # a tie goes to the matched budget
+    _keep(folder, stronger)
+    arm = arms[stronger]
     return TrainingRecord(
         arm="scratch",
         strategy="scratch",
         network=params.network.name,
-        rate=rate,
-        block_rates=equal_rates(list(network.blocks), rate),
+        rate=arm.rate,
+        block_rates=equal_rates(list(build_network(params.network.name, len(data.classes)).blocks), arm.rate),
         frozen_sha256=None,
-        budget=stronger.budget,
-        trials=matched.trials + long.trials,
-        runs=save_runs(stronger.runs, stronger.budget, params.network.name, folder),
+        budget=stronger,
+        trials=arms["matched"].trials + arms["long"].trials,
+        runs=arm.runs,
     )
 
 
-def _arm(budget: Budget, epochs: int, data: TargetData, params: Params, tick: Callable[[], object]) -> _Arm:
+def _arm(budget: Budget, epochs: int, data: TargetData, params: Params, to: tuple[Path, Callable[[], object]]) -> Arm:
+    folder, tick = to
+
     def run(seed: int, rate: float) -> Trained:
         torch.manual_seed(seed)
         network = build_network(params.network.name, len(data.classes)).to(data.train.labels.device)
-        rates = equal_rates(list(network.blocks), rate)
-        plan = plan_of(rates, data, params.training, epochs)
+        plan = plan_of(equal_rates(list(network.blocks), rate), data, params.training, epochs)
         samples = part_of(data.train, seen_by(data, params.training, seed))
         return Trained(network, fit(network, samples, data.val, plan, seed, tick), rate)
 
-    runs, trials = run_seeds(run, seeds_of(params.seed, params.training), params.train_scratch.rates)
-    return _Arm(budget, runs, trial_records(trials, budget))
+    seeds = seeds_of(params.seed, params.training)
+    return run_arm(run, seeds, params.train_scratch.rates, budget, save_to(folder, params.network.name))
+
+
+def _val_accuracy(arm: Arm) -> float:
+    return float(np.mean([run.val_accuracy for run in arm.runs]))
+
+
+def _keep(folder: Path, budget: Budget) -> None:
+    """Move one budget's weights up into the folder and delete the other's."""
+    for file in (folder / budget).iterdir():
+        file.replace(folder / file.name)
+    for each in ("matched", "long"):
+        shutil.rmtree(folder / each)

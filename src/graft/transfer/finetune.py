@@ -15,17 +15,7 @@ from graft.learning.networks import Network, state_sha256, with_new_head
 from graft.learning.scores import score_of
 from graft.params import Params
 from graft.records import StrategyRecord, TrainingRecord
-from graft.transfer.arms import (
-    TargetData,
-    Trained,
-    part_of,
-    plan_of,
-    run_seeds,
-    save_runs,
-    seeds_of,
-    seen_by,
-    trial_records,
-)
+from graft.transfer.arms import TargetData, Trained, part_of, plan_of, run_arm, save_to, seeds_of, seen_by
 from graft.transfer.strategies import block_rates
 
 
@@ -61,26 +51,28 @@ def finetune_target(task: Task, folder: Path) -> TrainingRecord:
     rates = params.finetune_target.rates
     if extracts:
         rates = _c_grid(strategy.probe_c, len(rates))
-    n_runs = len(rates) + len(seeds) - 1
-    with tqdm(total=n_runs * (1 if extracts else params.training.epochs), desc="finetune_target", disable=None) as bar:
+    blocks = list(backbone.network.blocks)
+    frozen = [name for name in blocks if not block_rates(strategy.choice, blocks, 1.0, params.finetune_target)[name]]
+    before = _blocks_sha256(backbone.network, frozen)
+    epochs = 1 if extracts else params.training.epochs
+    with tqdm(total=(len(rates) + len(seeds) - 1) * epochs, desc="finetune_target", disable=None) as bar:
 
         def run(seed: int, rate: float) -> Trained:
-            return _extract(task, seed, rate, bar.update) if extracts else _tune(task, seed, rate, bar.update)
+            trained = (_extract if extracts else _tune)(task, seed, rate, bar.update)
+            _check_frozen(trained.network, frozen, before)
+            return trained
 
-        runs, trials = run_seeds(run, seeds, rates)
-    chosen = runs[seeds[0]].rate
-    block = block_rates(strategy.choice, list(backbone.network.blocks), chosen, params.finetune_target)
-    frozen = _frozen_sha256(backbone.network, [each.network for each in runs.values()], block)
+        arm = run_arm(run, seeds, rates, "matched", save_to(folder, backbone.name))
     return TrainingRecord(
         arm="transfer",
         strategy=strategy.choice,
         network=backbone.name,
-        rate=chosen,
-        block_rates=block,
-        frozen_sha256=frozen,
+        rate=arm.rate,
+        block_rates=block_rates(strategy.choice, blocks, arm.rate, params.finetune_target),
+        frozen_sha256=before if frozen else None,
         budget="matched",
-        trials=trial_records(trials, "matched"),
-        runs=save_runs(runs, "matched", backbone.name, folder),
+        trials=arm.trials,
+        runs=arm.runs,
     )
 
 
@@ -122,17 +114,15 @@ def _tune(task: Task, seed: int, rate: float, tick: Callable[[], object]) -> Tra
     return Trained(network, fit(network, part_of(data.train, places), data.val, plan, seed, tick), rate)
 
 
-def _frozen_sha256(start: Network, ends: list[Network], rates: dict[str, float]) -> str | None:
-    """Hash of the blocks that no run may have touched, or none where all were trained."""
-    frozen = [name for name in start.blocks if rates[name] == 0]
-    if not frozen:
-        return None
-    before = state_sha256(start.blocks[name] for name in frozen)
-    for end in ends:
-        after = state_sha256(end.blocks[name] for name in frozen)
-        if after != before:
-            raise RuntimeError(
-                f"finetune_target: want frozen blocks {', '.join(frozen)} unchanged, got {after[:12]} for "
-                f"{before[:12]}. This is a fault of graft; please report it."
-            )
-    return before
+def _blocks_sha256(network: Network, names: list[str]) -> str:
+    return state_sha256(network.blocks[name] for name in names)
+
+
+def _check_frozen(network: Network, names: list[str], before: str) -> None:
+    """Frozen means frozen: parameters and buffers."""
+    after = _blocks_sha256(network, names)
+    if after != before:
+        raise RuntimeError(
+            f"finetune_target: want frozen blocks {', '.join(names)} unchanged, got {after[:12]} for {before[:12]}. "
+            "This is a fault of graft; please report it."
+        )

@@ -84,7 +84,6 @@ def _plan(network: Network, params: Params, preprocessing: Preprocessing) -> Pla
     return Plan(
         rates=equal_rates(list(network.blocks), params.pretrain_source.rate),
         epochs=epochs,
-        patience=epochs,
         batch_size=params.training.batch_size,
         weight_decay=params.training.weight_decay,
         augmentation=Augmentation(params.training.shift_px, params.training.flip),
