@@ -1,7 +1,8 @@
 """Published decision tables, as the tutorials print them; they contradict one another, and the votes show it.
 
 The rules stand as their authors give them, mapped to the strategies that graft can run: `careful` or
-`progressive` fine-tuning and "the last half" are `full`, feature extraction with domain adaptation is feature extraction. A rule that needs a similarity abstains where it is unknown.
+`progressive` fine-tuning and `the last half` are full; feature extraction with domain adaptation is feature
+extraction. A rule that needs a similarity abstains where it is unknown.
 """
 
 from collections.abc import Callable
