@@ -58,7 +58,7 @@ def test_page_markdown_and_metrics_are_written(options: list[str], tmp_path: Pat
 
 def test_the_reasons_are_those_of_the_gate(options: list[str], tmp_path: Path) -> None:
     _run(options)
-    assert "**pass**, rates: Both arms found" in (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    assert "**pass**, verdict: " in (tmp_path / "out/report.md").read_text(encoding="utf-8")
 
 
 def test_provenance_shows_in_the_page_and_changes_nothing_else(options: list[str], tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_the_example_is_written_and_catalogued_quietly_and_without_torch(tmp_pat
     for domain, name in ((record.source, "s"), (record.target, "t")):
         assert len(read_catalog(tmp_path / f"{name}.csv")) == domain.n_images
         assert open_images(tmp_path / f"{name}.npy").shape == (domain.n_images, 32, 32, 3)
-    assert record.target.counts["train"] == {str(digit): 20 for digit in range(10)}
+    assert record.target.counts["train"] == {str(digit): 10 for digit in range(10)}
 
 
 def test_folders_are_catalogued_with_no_source_and_an_empty_example(tmp_path: Path) -> None:
