@@ -29,6 +29,8 @@ if [ -z "$uv" ]; then
     uv=.venv/bin/uv
 fi
 
+# networks that sign with a certificate of their own put it into the system's store, which uv does not read by itself
+[ ! -e /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
 echo "setup: installing the packages of requirements.lock (several GB; GRAFT_TORCH=cpu takes the small torch)"
 "$uv" pip install --python .venv/bin/python ${GRAFT_TORCH:+--torch-backend "$GRAFT_TORCH"} \
     --constraint requirements.lock --build-constraint requirements.lock --editable '.[all]' ||

@@ -28,18 +28,18 @@ def _features(spread: float, n: int = 100) -> tuple[np.ndarray[tuple[int, ...], 
 @pytest.mark.parametrize(("accuracy", "strategy"), [(0.96, "feature_extraction"), (0.9, "top_blocks"), (0.7, "full")])
 def test_clear_evidence_decides_by_headroom(accuracy: float, strategy: str) -> None:
     shares = evidence(_facts(accuracy), PARAMS)
-    assert shares.pop(strategy) == 2  # type: ignore[call-overload]
+    assert shares.pop(strategy) == 4  # type: ignore[call-overload]
     assert set(shares.values()) == {0}
 
 
 def test_evidence_that_straddles_a_limit_is_shared() -> None:
     shares = evidence(_facts(0.8, standard_error=0.03), PARAMS)
-    assert shares == {"feature_extraction": 0, "top_blocks": 1, "full": 1}
+    assert shares == {"feature_extraction": 0, "top_blocks": 2, "full": 2}
 
 
 def test_evidence_that_straddles_both_limits_is_shared_by_all() -> None:
     shares = evidence(_facts(0.88, standard_error=0.09), PARAMS)
-    assert set(shares.values()) == {2 / 3}
+    assert set(shares.values()) == {4 / 3}
 
 
 def test_the_better_classifier_and_the_smallest_class_are_the_facts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +62,16 @@ def test_tables_settle_unclear_evidence() -> None:
     vote = (Vote(table="one", strategy="full", reason=""),)
     assert ranking(weigh(_facts(0.8, 0.03), vote, PARAMS))[0] == "full"
     assert ranking(weigh(_facts(0.8, 0.03), (), PARAMS))[0] == "top_blocks"
+
+
+@pytest.mark.parametrize(("accuracy", "error"), [(0.8, 0.03), (0.88, 0.09)])
+def test_unanimous_tables_choose_only_among_what_the_evidence_leaves_open(accuracy: float, error: float) -> None:
+    facts = _facts(accuracy, error)
+    for strategy in ("feature_extraction", "top_blocks", "full"):
+        unanimous = (Vote.model_validate({"table": "one", "strategy": strategy, "reason": ""}),)
+        chosen = ranking(weigh(facts, unanimous, PARAMS))[0]
+        assert evidence(facts, PARAMS)[chosen] > 0
+        assert chosen == strategy or evidence(facts, PARAMS)[strategy] == 0  # type: ignore[index]
 
 
 def test_a_vote_for_scratch_counts_for_no_strategy() -> None:

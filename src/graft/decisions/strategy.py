@@ -14,8 +14,8 @@ from graft.store import Labelled
 Choice = Literal["feature_extraction", "top_blocks", "full"]
 
 CHEAPEST_FIRST: tuple[Choice, ...] = ("feature_extraction", "top_blocks", "full")
-EVIDENCE_WEIGHT = 2.0
-"""against 1 for all tables together: they settle what the evidence leaves open, and no more"""
+EVIDENCE_WEIGHT = 4.0
+"""against 1 for all tables together: they choose among what the evidence leaves open, and no more"""
 
 
 class Facts(NamedTuple):

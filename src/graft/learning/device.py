@@ -25,9 +25,9 @@ def pick_device() -> torch.device:
 def _named_device(wanted: str) -> torch.device:
     try:
         device = torch.device(wanted)
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0][:100]
         raise ValueError(
             f"GRAFT_DEVICE: want a device of this machine such as cpu or cuda, got {wanted!r} ({reason}). "
             "Unset it to let graft choose."
