@@ -71,7 +71,7 @@ def test_unanimous_tables_choose_only_among_what_the_evidence_leaves_open(accura
         unanimous = (Vote.model_validate({"table": "one", "strategy": strategy, "reason": ""}),)
         chosen = ranking(weigh(facts, unanimous, PARAMS))[0]
         assert evidence(facts, PARAMS)[chosen] > 0
-        assert chosen == strategy or evidence(facts, PARAMS)[strategy] == 0  # type: ignore[index]
+        assert chosen == strategy or evidence(facts, PARAMS)[strategy] == 0
 
 
 def test_a_vote_for_scratch_counts_for_no_strategy() -> None:
