@@ -8,6 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export BENTOML_DO_NOT_TRACK := True
 export GX_ANALYTICS_ENABLED := false
+export ORT_DISABLE_TELEMETRY := 1
 
 GRAFT_PORT ?= 3000
 FORCE ?=
@@ -43,6 +44,11 @@ bento: .venv/ready ## build the Bento (FORCE=1 for a refused model)
 	echo "built $$tag; serve it with: bentoml serve $$tag"
 
 setup: .venv/ready ## only make the environment
+
+# a stamp beside an environment that does not run is no stamp
+ifneq ($(shell .venv/bin/python -c "import graft" 2>/dev/null && test -x .venv/bin/graft && echo runs),runs)
+.PHONY: .venv/ready
+endif
 
 .venv/ready: requirements.lock pyproject.toml scripts/setup.sh
 	@scripts/setup.sh

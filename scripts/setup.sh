@@ -11,11 +11,12 @@ fail() {
 python=${PYTHON:-python3.11}
 [ -n "${PYTHON:-}" ] || command -v "$python" >/dev/null || python=python3
 command -v "$python" >/dev/null || fail "want Python 3.11 or newer, got no '$python'. Install it, or set PYTHON."
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "want Python 3.11 or newer, got $("$python" -V 2>&1). Set PYTHON to a newer one."
+[ "$("$python" -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null)" = True ] ||
+    fail "want Python 3.11 or newer, got '$("$python" -V 2>&1)' of $python. Set PYTHON to a newer one."
 
 rm -f .venv/ready
-if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+# uv believes in packages that it was killed in the middle of: then the environment is made anew
+if [ -e .venv/installing ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     echo "setup: making .venv"
     "$python" -m venv --clear .venv ||
         fail "want a virtual environment in .venv, got an error from '$python -m venv'. On Debian, install python3-venv."
@@ -32,11 +33,13 @@ fi
 # networks that sign with a certificate of their own put it into the system's store, which uv does not read by itself
 [ ! -e /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
 echo "setup: installing the packages of requirements.lock (several GB; GRAFT_TORCH=cpu takes the small torch)"
+touch .venv/installing
 "$uv" pip install --python .venv/bin/python ${GRAFT_TORCH:+--torch-backend "$GRAFT_TORCH"} \
     --constraint requirements.lock --build-constraint requirements.lock --editable '.[all]' ||
     fail "want the packages of requirements.lock installed, got the error above. Run the same command again; it carries on."
 
-.venv/bin/python -c 'import graft' || fail "want 'import graft' to work, got the error above. Delete .venv and run again."
-quiet='export BENTOML_DO_NOT_TRACK=True DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false'
+rm .venv/installing
+.venv/bin/python -c 'import graft, torch, torchvision' || fail "want graft and torch to be imported, got the error above. Delete .venv and run again."
+quiet='export BENTOML_DO_NOT_TRACK=True DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false ORT_DISABLE_TELEMETRY=1'
 grep -qxF "$quiet" .venv/bin/activate || echo "$quiet" >>.venv/bin/activate
 touch .venv/ready

@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     preprocessing = preprocessing_for(params.network, params.images)
 
     with stage.whole_folder(args.example) as folder:
+        (folder / "README.md").write_text("The built-in example, where params.yaml asks for it.\n")
         if dataset == "example":
             write_example(folder, params.seed)
     raw = args.example if dataset == "example" else args.raw

@@ -14,6 +14,7 @@ GOOD_PYTHON = """#!/bin/sh
 case "$*" in
     "-m venv --clear .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python && touch .venv/bin/activate ;;
     "-m pip "*) echo "$@" >> pip.log ;;
+    "-c import sys"*) echo True ;;
 esac
 """
 GOOD_UV = '#!/bin/sh\necho "$@" >> uv.log\n'
@@ -69,6 +70,15 @@ def test_half_an_environment_is_made_anew(folder: Path) -> None:
     assert (folder / ".venv" / "bin" / "python").read_text() == GOOD_PYTHON
 
 
+def test_an_environment_that_was_being_filled_when_killed_is_made_anew(folder: Path) -> None:
+    _setup(folder)
+    (folder / ".venv" / "installing").touch()
+    (folder / ".venv" / "bin" / "python").write_text(GOOD_PYTHON + "# half\n")
+    assert _setup(folder).returncode == 0
+    assert (folder / ".venv" / "bin" / "python").read_text() == GOOD_PYTHON
+    assert not (folder / ".venv" / "installing").exists()
+
+
 def test_a_whole_environment_is_kept(folder: Path) -> None:
     _setup(folder)
     (folder / ".venv" / "kept").touch()
@@ -82,7 +92,7 @@ def test_a_whole_environment_is_kept(folder: Path) -> None:
         ("python3.11", "#!/bin/sh\nexit 1\n", "want Python 3.11 or newer"),
         (
             "python3.11",
-            '#!/bin/sh\n[ "$2" != venv ]\n',
+            '#!/bin/sh\n[ "$2" = venv ] && exit 1\necho True\n',
             "want a virtual environment in .venv, got an error from 'python3.11 -m venv'. On Debian, install",
         ),
         ("uv", "#!/bin/sh\nexit 2\n", "want the packages of requirements.lock installed, got the error above."),
@@ -102,7 +112,12 @@ def test_activation_turns_telemetry_off(folder: Path) -> None:
     _setup(folder)
     _setup(folder)
     lines = (folder / ".venv" / "bin" / "activate").read_text().splitlines()
-    assert lines.count("export BENTOML_DO_NOT_TRACK=True DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false") == 1
+    assert (
+        lines.count(
+            "export BENTOML_DO_NOT_TRACK=True DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false ORT_DISABLE_TELEMETRY=1"
+        )
+        == 1
+    )
 
 
 def test_help_lists_every_door_on_a_line() -> None:

@@ -40,6 +40,23 @@ def test_missing_section_shows_the_section_to_paste(tmp_path: Path, values: Any)
     assert set(pasted["measure_shift"]) == set(section)
 
 
+def test_empty_section_shows_the_section_to_paste(tmp_path: Path, values: Any) -> None:
+    values["gate_release"] = None
+    assert "gate_release: want this key, got none. Paste this section:" in _error(tmp_path, values)
+
+
+def test_a_key_twice_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("seed: 0\nseed: 1\n")
+    with pytest.raises(ValueError, match="want YAML, got the key seed twice"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"params\.yaml: want YAML, got .*Mend that line"):
+        read_params(tmp_path / "params.yaml")
+
+
 def test_every_example_of_a_key_is_valid(values: Any) -> None:
     section: Any
     for section in Params.model_fields.values():

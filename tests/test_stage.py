@@ -68,6 +68,13 @@ def test_whole_folder_replaces_the_old_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
+def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / "out123.tmp" / "out").mkdir(parents=True)
+    with stage.whole_folder(tmp_path / "out"):
+        pass
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
 def test_whole_folder_leaves_nothing_half_written(tmp_path: Path) -> None:
     def fill_half() -> None:
         with stage.whole_folder(tmp_path / "out") as folder:

@@ -24,6 +24,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
+def _check_ascending(low_name: str, low: float, high_name: str, high: float) -> None:
+    if low >= high:
+        raise ValueError(f"want {low_name} under {high_name}, got {low} and {high}. Change one of them.")
+
+
 class Network(Section):
     """The backbone and where its weights come from."""
 
@@ -45,10 +50,8 @@ class Network(Section):
                 "Give the path of the state dict and what `sha256sum` prints for it."
             )
         if self.weights != "file" and given != [None, None]:
-            raise ValueError(
-                f"want weights_file and weights_sha256 null with `weights: {self.weights}`, got {given[0]} and "
-                f"{given[1]}. Set them to null, or set `weights: file`."
-            )
+            want = f"want weights_file and weights_sha256 null with `weights: {self.weights}`"
+            raise ValueError(f"{want}, got {given[0]} and {given[1]}. Set them to null, or set `weights: file`.")
         return self
 
 
@@ -96,10 +99,7 @@ class MeasureShift(Section):
 
     @model_validator(mode="after")
     def _limits_ascend(self) -> "MeasureShift":
-        if self.near_below >= self.far_above:
-            raise ValueError(
-                f"want near_below under far_above, got {self.near_below} and {self.far_above}. Change one of them."
-            )
+        _check_ascending("near_below", self.near_below, "far_above", self.far_above)
         return self
 
 
@@ -117,11 +117,7 @@ class SelectStrategy(Section):
 
     @model_validator(mode="after")
     def _limits_ascend(self) -> "SelectStrategy":
-        if self.headroom_small >= self.headroom_large:
-            raise ValueError(
-                f"want headroom_small under headroom_large, got {self.headroom_small} and {self.headroom_large}. "
-                "Change one of them."
-            )
+        _check_ascending("headroom_small", self.headroom_small, "headroom_large", self.headroom_large)
         return self
 
 
@@ -182,6 +178,17 @@ class GateRelease(Section):
     """when the seeds and images do not settle the comparison: warn or fail"""
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, not the last one's victory."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.YAMLError(f"the key {twice[0]} twice, {str(node.start_mark).strip()}")
+        return super().construct_mapping(node, deep)
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -224,8 +231,8 @@ def read_params(path: Path) -> Params:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want a file, got none. Run from the top of the repository.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: want YAML, got {' '.join(str(error).split())}. Mend that line.") from None
     if not isinstance(values, Mapping):
         raise ValueError(f"{path}: want keys and values, got {values!r}. Restore the file with `git checkout {path}`.")
@@ -236,7 +243,7 @@ def read_params(path: Path) -> Params:
 
 
 def json_schema() -> str:
-    """JSON schema of params.yaml, for editors; the file params.schema.json holds it."""
+    """JSON schema of params.yaml for editors."""
     return json.dumps(Params.model_json_schema(), indent=2) + "\n"
 
 
@@ -245,7 +252,7 @@ def _sentence(path: Path, error: Any) -> str:
     names = [name for name in error["loc"] if isinstance(name, str)]
     where = f"{path}, {'.'.join(str(part) for part in error['loc'])}" if error["loc"] else str(path)
     section, field = _field(names)
-    if error["type"] == "missing":
+    if error["type"] == "missing" or (error["input"] is None and _is_section(field)):
         return f"{where}: want this key, got none. {_line_to_paste(names, field)}"
     if error["type"] == "extra_forbidden":
         known = sorted(section.model_fields)
@@ -256,9 +263,7 @@ def _sentence(path: Path, error: Any) -> str:
         return f"{where}: {error['ctx']['error']}"
     want = error["msg"].replace("Input should be ", "").replace("Value should ", "").replace("String should ", "")
     meaning = f" It is {field.description}." if field is not None and field.description else ""
-    float_trap = isinstance(error["input"], str) and _is_number(error["input"])
-    hint = f" YAML reads {error['input']} as text: write {float(error['input']):g}." if float_trap else ""
-    return f"{where}: want {want}, got {error['input']!r}.{hint}{meaning}"
+    return f"{where}: want {want}, got {error['input']!r}.{_float_trap(error['input'])}{meaning}"
 
 
 def _field(names: list[str]) -> tuple[type[BaseModel], Any]:
@@ -267,30 +272,27 @@ def _field(names: list[str]) -> tuple[type[BaseModel], Any]:
     field = None
     for name in names:
         field = section.model_fields.get(name)
-        if field is None:
-            break
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            section = field.annotation
+        section = field.annotation if _is_section(field) else section  # type: ignore[union-attr,assignment]
     return section, field
 
 
 def _line_to_paste(names: list[str], field: Any) -> str:
     """The YAML that would supply a missing key."""
-    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-        lines = [
-            f"  {name}: {json.dumps(sub.examples[0])}"
-            for name, sub in field.annotation.model_fields.items()
-            if sub.examples
-        ]
+    if _is_section(field):
+        parts = field.annotation.model_fields.items()
+        lines = [f"  {name}: {json.dumps(part.examples[0])}" for name, part in parts]
         return f"Paste this section:\n{names[-1]}:\n" + "\n".join(lines)
-    place = f" under `{names[-2]}:`" if len(names) > 1 else ""
-    indent = "  " if len(names) > 1 else ""
+    place, indent = (f" under `{names[-2]}:`", "  ") if len(names) > 1 else ("", "")
     return f"Paste{place} the line `{indent}{names[-1]}: {json.dumps(field.examples[0])}`."
 
 
-def _is_number(text: str) -> bool:
+def _is_section(field: Any) -> bool:
+    return field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def _float_trap(value: Any) -> str:
+    """YAML takes 1e-3 for text: how to write it."""
     try:
-        float(text)
+        return f" YAML reads {value} as text: write {float(value):g}." if isinstance(value, str) else ""
     except ValueError:
-        return False
-    return True
+        return ""

@@ -57,6 +57,8 @@ def run(main: Callable[[], None]) -> None:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill that appears under its name when all is written, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f"{path.name}*.tmp"):  # of a run that was killed; DVC runs one at a time
+        shutil.rmtree(stale)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name, suffix=".tmp") as temporary:
         folder = Path(temporary) / path.name
         folder.mkdir()

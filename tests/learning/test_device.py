@@ -35,6 +35,22 @@ def test_deterministic_means_deterministic() -> None:
     assert torch.equal(first, torch.rand(3))
 
 
+@pytest.mark.parametrize(("wanted", "threads"), [(None, 1), ("2", 2)])
+def test_one_thread_unless_the_user_asks_for_more(
+    monkeypatch: pytest.MonkeyPatch, wanted: str | None, threads: int
+) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if wanted:
+        monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    try:
+        torch.set_num_threads(2)
+        make_deterministic(0)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_unknown_device_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAFT_DEVICE", "toaster")
     with pytest.raises(

@@ -60,6 +60,12 @@ def test_enough_images_without_a_difference_settle_it(group_size: int) -> None:
     assert never_apart(few.images_to_settle - group_size).difference.high > QUESTION.margin
 
 
+def test_a_difference_of_shares_cannot_pass_one() -> None:
+    a, b = arms(0.9, 0.5, k=2, n=4)
+    comparison = compare_arms(a, b, None, QUESTION)
+    assert -1 <= comparison.difference.low < comparison.difference.high <= 1
+
+
 def test_one_differing_prediction_is_no_surer_than_none() -> None:
     a, _ = arms(0.8, 0.5, n=100)
     b = a.copy()

@@ -73,7 +73,7 @@ def test_folders_are_catalogued_with_no_source_and_an_empty_example(tmp_path: Pa
     assert (record.source.present, record.target.n_images) == (False, 30)
     assert read_catalog(tmp_path / "s.csv") == ()
     assert len(open_images(tmp_path / "s.npy")) == 0
-    assert list((tmp_path / "example").iterdir()) == []
+    assert [each.name for each in (tmp_path / "example").iterdir()] == ["README.md"]
 
 
 def test_folders_without_a_target_fail_with_a_sentence_and_write_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Does the ONNX file say what the pipeline says, on real images and at several batch sizes?"""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def check_parity(path: Path, network: Network, preprocessing: Preprocessing, ima
 
 def _run(path: Path, images: NDArray[np.uint8], batch_size: int) -> tuple[Floats, Floats]:
     """Logits and probabilities of all images, so many at a time."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; on by default
     import onnxruntime
 
     session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -40,5 +40,9 @@ def make_deterministic(seed: int) -> None:
     # cuBLAS reads this when its handle is made; without it deterministic mode refuses matrix products
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    # On a busy machine several threads now and then add in another order; a lone one never does, and for small
+    # networks it is no slower. A user who sets OMP_NUM_THREADS has chosen speed over the last digits.
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
     torch.backends.cudnn.benchmark = False
     torch.manual_seed(seed)

@@ -1,12 +1,12 @@
 """From the bytes of one image to class probabilities: ONNX Runtime and the model card, nothing of HTTP."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
@@ -95,6 +95,9 @@ def _checked_bytes(path: Path, sha256: str) -> bytes:
 
 def _session(content: bytes) -> Any:
     """A session on the CPU; idle threads sleep: spinning ones take the cores from the next request."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; on by default
+    import onnxruntime as ort
+
     options = ort.SessionOptions()
     options.intra_op_num_threads = THREADS
     options.inter_op_num_threads = 1

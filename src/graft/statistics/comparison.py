@@ -85,7 +85,9 @@ def compare_arms(correct_a: Correct, correct_b: Correct, groups: Groups | None, 
     if not is_settled(mean.estimate, half, question.margin):
         seeds, images = _what_settles(mean, question, n)
     return Comparison(
-        difference=Estimate(mean.estimate, mean.estimate - float(half), mean.estimate + float(half)),
+        difference=Estimate(
+            mean.estimate, max(mean.estimate - float(half), -1.0), min(mean.estimate + float(half), 1.0)
+        ),
         standard_error=mean.standard_error,
         degrees_of_freedom=mean.degrees_of_freedom,
         variances=mean.variances,
