@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from tests.examples import training_record, verdict_record
+from tests.house import ROOT
 
 from graft.cards import BackboneCard
 from graft.export import parity
@@ -75,6 +76,12 @@ def test_probabilities_are_the_softmax_of_the_logits(exported: Path) -> None:
     logits, probabilities = _session(exported).run(["logits", "probabilities"], {"image": IMAGES})
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities, expected, rtol=1e-4)
+
+
+def test_the_file_names_no_folder_of_this_machine(exported: Path) -> None:
+    content = exported.read_bytes()
+    assert str(ROOT).encode() not in content
+    assert b"site-packages" not in content
 
 
 def test_parity_holds_for_the_exported_file(exported: Path, network: Network) -> None:

@@ -59,3 +59,14 @@ def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> N
         raise RuntimeError(f"{path}: want an ONNX program, got none from torch. Report the network's name.")
     path.parent.mkdir(parents=True, exist_ok=True)
     program.save(path, external_data=False)
+    _strip_traces(path)
+
+
+def _strip_traces(path: Path) -> None:
+    """Take out the exporter's stack traces: they name folders of this machine and change the file's hash."""
+    import onnx
+
+    model = onnx.load(path)
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.functions):
+        del part.metadata_props[:]
+    onnx.save(model, path)
