@@ -18,8 +18,9 @@ help: ## list the doors
 
 repro: .venv/ready ## run the whole pipeline; ends with the verdict and where the report lies
 	@graft check-params
-	@touch .venv/started; dvc repro; status=$$?; \
-	if [ $$status -eq 0 ] || [ models/records/gate.json -nt .venv/started ]; then graft summary; fi; \
+	@rm -f reports/provenance/failure.txt; touch .venv/started; dvc repro; status=$$?; \
+	if [ $$status -eq 0 ] || [ models/records/gate.json -nt .venv/started ]; then graft summary; \
+	elif [ -s reports/provenance/failure.txt ]; then echo >&2; cat reports/provenance/failure.txt >&2; fi; \
 	exit $$status
 
 test: .venv/ready ## lint, types and all tests

@@ -25,8 +25,10 @@ fi
 uv=$(command -v uv || true)
 if [ -z "$uv" ]; then
     echo "setup: installing uv into .venv"
+    # pip does not read uv's variable, and a name before the address (`corp=https://...`) means something to uv alone
+    [ -z "${UV_DEFAULT_INDEX:-}" ] || export PIP_INDEX_URL=${PIP_INDEX_URL:-$(sed 's/^[^:]*=//' <<<"$UV_DEFAULT_INDEX")}
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' requirements.lock)" ||
-        fail "want uv installed by pip, got the error above. Check the network or your package index."
+        fail "want uv installed by pip, got the error above. Check the network, or name your index in PIP_INDEX_URL."
     uv=.venv/bin/uv
 fi
 

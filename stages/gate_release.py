@@ -1,33 +1,36 @@
 """Say whether the model may be released; refuse with exit code 1 where it may not.
 
-Reads   validation, both training records, verdict and export records
-Writes  a also when it refuses
+Reads   catalog, validation, strategy, both training records, verdict and export records
+Writes  models/records/gate.json, also when it refuses
 Run     dvc repro gate_release
 """
 
 from collections.abc import Sequence
 
-from graft import stage
+from graft import records, stage
+from graft.decisions.advice import Findings, next_steps
 from graft.decisions.gate import gate_record, release_reasons
 from graft.files import read_record, write_record
 from graft.params import read_params
-from graft.records import ExportRecord, TrainingRecord, ValidationRecord, VerdictRecord
+
+RECORDS = ("catalog", "validation", "strategy", "training", "scratch", "verdict", "export")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the gate record, then refuse if a reason fails."""
-    names = ("params", "validation", "training", "scratch", "verdict", "export", "report", "record")
-    args = stage.arguments(__doc__, names, argv)
+    args = stage.arguments(__doc__, ("params", *RECORDS, "report", "record"), argv)
 
-    export = read_record(ExportRecord, args.export)
-    reasons = release_reasons(
-        read_record(ValidationRecord, args.validation),
-        (read_record(TrainingRecord, args.training), read_record(TrainingRecord, args.scratch)),
-        read_record(VerdictRecord, args.verdict),
-        export,
-        read_params(args.params).gate_release,
-    )
-    record = gate_record(reasons, export.onnx_sha256)
+    validation = read_record(records.ValidationRecord, args.validation)
+    transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
+    verdict = read_record(records.VerdictRecord, args.verdict)
+    export = read_record(records.ExportRecord, args.export)
+    limits = read_params(args.params).gate_release
+    reasons = release_reasons(validation, (transfer, scratch), verdict, export, limits)
+    catalog = read_record(records.CatalogRecord, args.catalog)
+    strategy = read_record(records.StrategyRecord, args.strategy)
+    steps = next_steps(Findings(catalog, validation, strategy, transfer, verdict, reasons))
+
+    record = gate_record(reasons, export.onnx_sha256, steps)
     write_record(record, args.record)
     if not record.passed:
         refused = " ".join(each.sentence for each in reasons if each.level == "fail")

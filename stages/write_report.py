@@ -1,6 +1,6 @@
 """Write the report, its Markdown for a pull request, and the headline numbers.
 
-Reads   every record, the predictions on the test split, and the target images for pictures of mistakes
+Reads   every record, the predictions on the test split, and images of both domains for the pictures
 Writes  reports/report.html, reports/report.md, reports/metrics.json
 Run     dvc repro write_report
 """
@@ -9,49 +9,49 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from graft import records, stage, store
+from graft.decisions.advice import Findings, next_steps
 from graft.decisions.gate import release_reasons
 from graft.files import read_record, write_whole
 from graft.params import read_params
 from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import metrics_json
+from graft.reporting.pictures import StoredImages
 from graft.reporting.predictions import read_predictions
 from graft.reporting.provenance import read_provenance
-from graft.reporting.report import TargetImages, html_report, markdown_report
+from graft.reporting.report import html_report, markdown_report
 
 RECORDS = ("catalog", "validation", "shift", "strategy", "training", "scratch", "verdict", "export")
-OTHERS = ("params", "predictions", "target-catalog", "target-images", "html", "markdown", "metrics")
+IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images")
+OTHERS = ("params", "predictions", *IMAGES, "html", "markdown", "metrics")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read all evidence, write the three files."""
     args = stage.arguments(__doc__, (*RECORDS, *OTHERS), argv)
     evidence = read_evidence(args)
-    target = TargetImages(store.read_catalog(args.target_catalog), store.open_images(args.target_images))
+    source = StoredImages(store.read_catalog(args.source_catalog), store.open_images(args.source_images))
+    target = StoredImages(store.read_catalog(args.target_catalog), store.open_images(args.target_images))
     provenance = read_provenance(stage.PROVENANCE, without="write_report")
-    write_whole(args.html, html_report(evidence, target, provenance).encode())
+    write_whole(args.html, html_report(evidence, source, target, provenance).encode())
     write_whole(args.markdown, markdown_report(evidence).encode())
     write_whole(args.metrics, metrics_json(evidence).encode())
 
 
 def read_evidence(args: Namespace) -> Evidence:
-    """All records of the run, with the gate's reasons."""
+    """All records of the run, with the gate's reasons and what to try next."""
     catalog = read_record(records.CatalogRecord, args.catalog)
     validation = read_record(records.ValidationRecord, args.validation)
+    shift = read_record(records.ShiftRecord, args.shift)
+    strategy = read_record(records.StrategyRecord, args.strategy)
     transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
     verdict = read_record(records.VerdictRecord, args.verdict)
     export = read_record(records.ExportRecord, args.export)
     limits = read_params(args.params).gate_release
+    reasons = release_reasons(validation, (transfer, scratch), verdict, export, limits)
+    steps = next_steps(Findings(catalog, validation, strategy, transfer, verdict, reasons))
+    predictions = read_predictions(args.predictions, len(catalog.target.classes))
     return Evidence(
-        catalog=catalog,
-        validation=validation,
-        shift=read_record(records.ShiftRecord, args.shift),
-        strategy=read_record(records.StrategyRecord, args.strategy),
-        transfer=transfer,
-        scratch=scratch,
-        verdict=verdict,
-        export=export,
-        reasons=release_reasons(validation, (transfer, scratch), verdict, export, limits),
-        predictions=read_predictions(args.predictions, len(catalog.target.classes)),
+        catalog, validation, shift, strategy, transfer, scratch, verdict, export, reasons, steps, predictions
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from graft.records import ExportRecord, TrainingRecord, ValidationRecord, VerdictRecord
+from graft.records import CatalogRecord, ExportRecord, StrategyRecord, TrainingRecord, ValidationRecord, VerdictRecord
 
 EXPORT = ExportRecord(
     onnx_sha256="0" * 64,
@@ -15,6 +15,51 @@ EXPORT = ExportRecord(
     top1_agreement=1.0,
 )
 CLEAN = ValidationRecord(ok=True, findings=())
+
+
+def catalog_record(dataset: str) -> CatalogRecord:
+    counts: dict[str, dict[str, int]] = {split: {"a": 1, "b": 1} for split in ("train", "val", "test")}
+    domain = {
+        "present": True,
+        "n_images": 6,
+        "n_undecodable": 0,
+        "classes": ("a", "b"),
+        "counts": counts,
+        "sha256": "0",
+    }
+    preprocessing = {
+        "resize_px": 32,
+        "crop_px": 32,
+        "mean": (0, 0, 0),
+        "std": (1, 1, 1),
+        "interpolation": "bilinear",
+    }
+    return CatalogRecord.model_validate(
+        {"dataset": dataset, "preprocessing": preprocessing, "source": domain, "target": domain}
+    )
+
+
+def strategy_record() -> StrategyRecord:
+    """A choice with a clear lead."""
+    score = {"mean": 0.5, "standard_error": 0.01, "setting": "k=1"}
+    values: dict[str, Any] = {
+        "n_train": 2,
+        "n_classes": 2,
+        "n_per_class": 1,
+        "similarity": "unknown",
+        "votes": (),
+        "conflict": False,
+        "probe": score,
+        "probe_c": 1.0,
+        "knn": score,
+        "weights": {"full": 4.0, "top_blocks": 0.0, "feature_extraction": 0.0},
+        "choice": "full",
+        "runner_up": "top_blocks",
+        "overruled": False,
+        "reasons": (),
+        "would_change": (),
+    }
+    return StrategyRecord.model_validate(values)
 
 
 def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:

@@ -7,6 +7,7 @@ from graft.cards import ModelCard
 from graft.files import write_record
 from graft.params import json_schema
 from graft.records import GateRecord, Reason
+from tests.examples import strategy_record, verdict_record
 
 
 def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:
@@ -39,7 +40,7 @@ def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:
     write_record(ModelCard.model_validate(card), folder / "models" / "final" / "card.json")
     reason = Reason.model_validate({"check": "verdict", "level": level, "sentence": "It hurt."})
     write_record(
-        GateRecord(passed=level != "fail", model_sha256=judged, reasons=(reason,)),
+        GateRecord(passed=level != "fail", model_sha256=judged, reasons=(reason,), next_steps=("Do a.", "Do b.")),
         folder / "models" / "records" / "gate.json",
     )
 
@@ -91,6 +92,26 @@ def test_check_params_ends_in_one_sentence(folder: Path) -> None:
 def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["schema"])
     assert capsys.readouterr().out == json_schema()
+
+
+def test_summary_ends_with_both_accuracies_and_what_to_try_next(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _model(folder)
+    write_record(verdict_record("POSITIVE"), folder / "models" / "records" / "verdict.json")
+    write_record(strategy_record(), folder / "models" / "records" / "strategy.json")
+    cli.main(["summary"])
+    assert capsys.readouterr().out.splitlines() == [
+        "",
+        "verdict   POSITIVE: The sentence.",
+        "transfer  0.0% (95% interval -10.0% to 10.0%)",
+        "scratch   0.0% (95% interval -10.0% to 10.0%)",
+        "strategy  full, chosen by graft",
+        "gate      passed",
+        f"report    {folder / 'reports' / 'report.html'}",
+        "next      Do a.",
+        "          Do b.",
+    ]
 
 
 def test_summary_before_the_first_run_says_what_to_do(folder: Path) -> None:

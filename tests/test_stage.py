@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -28,7 +29,20 @@ def _run(folder: Path, body: str, **environment: str) -> subprocess.CompletedPro
 def test_a_fault_ends_in_its_sentence_and_no_trace(tmp_path: Path) -> None:
     done = _run(tmp_path, "raise ValueError('data: want x, got y. Do z.')")
     assert done.returncode == 1
-    assert done.stderr.strip() == "data: want x, got y. Do z."
+    assert done.stderr == "work_hard\n\ndata: want x, got y. Do z.\n\n"
+
+
+def test_the_sentence_of_the_last_fault_is_kept_until_a_stage_starts(tmp_path: Path) -> None:
+    _run(tmp_path, "raise ValueError('data: want x.')")
+    assert (tmp_path / stage.FAILURE).read_text() == "work_hard: data: want x.\n"
+    _run(tmp_path, "pass")
+    assert not (tmp_path / stage.FAILURE).exists()
+
+
+def test_the_first_line_says_which_stage_of_how_many_and_how_long_it_took(tmp_path: Path) -> None:
+    (tmp_path / "dvc.yaml").write_text("stages: {prepare: {}, work_hard: {}, rest: {}}\n")
+    assert _run(tmp_path, "pass").stderr == "[2/3] work_hard\n"
+    assert re.fullmatch(r"\[2/3\] work_hard \(\d+\.\d s the last time\)\n", _run(tmp_path, "pass").stderr)
 
 
 def test_debug_shows_the_trace(tmp_path: Path) -> None:
@@ -48,7 +62,7 @@ def test_provenance_says_how_long_and_on_what(tmp_path: Path) -> None:
 
 def test_a_failed_stage_leaves_no_provenance(tmp_path: Path) -> None:
     _run(tmp_path, "raise ValueError('x')")
-    assert not (tmp_path / "reports").exists()
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_arguments_are_paths_and_required(capsys: pytest.CaptureFixture[str]) -> None:

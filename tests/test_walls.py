@@ -19,7 +19,7 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     "cards": ({"records"}, set()),
     "files": ({"records"}, set()),
     "store": ({"records", "files"}, set()),
-    "stage": ({"files"}, set()),
+    "stage": ({"files"}, {"yaml"}),
     "images": ({"records"}, {"PIL"}),
     "statistics": (set(), {"scipy"}),
     "probe": (set(), {"sklearn"}),

@@ -4,6 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graft.records import Interval
 
 PARAMS = Path("params.yaml")
 VERDICT = Path("models/records/verdict.json")
@@ -19,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check-params", help="say whether params.yaml may be run")
     commands.add_parser("schema", help="print the JSON schema of params.yaml")
-    commands.add_parser("summary", help="print verdict, strategy and where the report lies")
+    commands.add_parser("summary", help="print verdict, accuracies, where the report lies and what to try next")
     release = commands.add_parser("check-release", help="say whether models/final may be served or packed")
     release.add_argument("--force", action="store_true", help="also a model that the gate refused")
     args = parser.parse_args(argv)
@@ -45,7 +49,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def summary() -> str:
-    """Verdict in one sentence, strategy, gate and report, as `make repro` ends.
+    """Verdict, accuracy of both arms, strategy, gate, report and what to try next, as `make repro` ends.
 
     Raises:
         FileNotFoundError: the pipeline has not run to its end.
@@ -57,15 +61,21 @@ def summary() -> str:
     gate = read_record(GateRecord, GATE)
     by_whom = "as params.yaml says" if strategy.overruled else "chosen by graft"
     refusals = " ".join(each.sentence for each in gate.reasons if each.level == "fail")
-    return "\n".join(
-        [
-            "",
-            f"verdict   {verdict.verdict}: {verdict.sentence}",
-            f"strategy  {strategy.choice}, {by_whom}",
-            f"gate      {'passed' if gate.passed else f'refused: {refusals}'}",
-            f"report    {REPORT.resolve()}",
-        ]
-    )
+    lines = [
+        ("", ""),
+        ("verdict", f"{verdict.verdict}: {verdict.sentence}"),
+        ("transfer", _with_interval(verdict.transfer_accuracy, verdict.confidence)),
+        ("scratch", _with_interval(verdict.scratch_accuracy, verdict.confidence)),
+        ("strategy", f"{strategy.choice}, {by_whom}"),
+        ("gate", "passed" if gate.passed else f"refused: {refusals}"),
+        ("report", str(REPORT.resolve())),
+        *(("" if place else "next", step) for place, step in enumerate(gate.next_steps)),
+    ]
+    return "\n".join(f"{name:<10}{text}".rstrip() for name, text in lines)
+
+
+def _with_interval(accuracy: "Interval", confidence: float) -> str:
+    return f"{accuracy.estimate:.1%} ({confidence:.0%} interval {accuracy.low:.1%} to {accuracy.high:.1%})"
 
 
 def check_release(force: bool) -> None:

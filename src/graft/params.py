@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 Strategy = Literal["feature_extraction", "top_blocks", "full"]
 
 Rate = Annotated[float, Field(gt=0, le=10)]
+MOST_SEEDS = 50
 
 
 class Section(BaseModel):
@@ -124,7 +125,7 @@ class SelectStrategy(Section):
 class Training(Section):
     """What both arms share: the comparison is fair because they cannot differ in these."""
 
-    n_seeds: int = Field(ge=2, le=50, examples=[5])
+    n_seeds: int = Field(ge=2, le=MOST_SEEDS, examples=[5])
     """paired seeds of the comparison, 2 to 50"""
     epochs: int = Field(ge=1, le=10_000, examples=[30])
     """passes over the target train split in a run, 1 to 10,000"""

@@ -284,3 +284,5 @@ class GateRecord(Record):
     passed: bool
     model_sha256: str
     reasons: tuple[Reason, ...]
+    next_steps: tuple[str, ...]
+    """what to try next, the most pressing first"""

@@ -21,9 +21,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from graft.files import write_whole
 
 PROVENANCE = Path("reports/provenance")
+FAILURE = PROVENANCE / "failure.txt"
+"""the sentence of the last stage that failed: `make repro` ends with it, below DVC's own words"""
+WIRING = Path("dvc.yaml")
 REPORTED_PACKAGES = ("numpy", "pillow", "torch", "torchvision", "onnx", "onnxruntime", "great_expectations", "sklearn")
 DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
@@ -41,15 +46,18 @@ def run(main: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that half-written files go
     _die_with_parent()
     started = time.time()
+    name = Path(sys.argv[0]).stem
+    FAILURE.unlink(missing_ok=True)
+    print(_headline(name), file=sys.stderr, flush=True)
     try:
         main()
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, OSError, RuntimeError) as error:
+        write_whole(FAILURE, f"{name}: {error}\n".encode())
         if os.environ.get("GRAFT_DEBUG") == "1":
             raise
         sys.exit(f"\n{error}\n")
-    name = Path(sys.argv[0]).stem
     write_whole(PROVENANCE / f"{name}.json", (json.dumps(_provenance(name, started), indent=1) + "\n").encode())
 
 
@@ -66,6 +74,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             shutil.rmtree(path)
         folder.replace(path)
+
+
+def _headline(name: str) -> str:
+    """`[8/12] train_scratch (123.7 s the last time)`, as far as it is known."""
+    stages = list(yaml.safe_load(WIRING.read_text(encoding="utf-8"))["stages"]) if WIRING.is_file() else []
+    place = f"[{stages.index(name) + 1}/{len(stages)}] " if name in stages else ""
+    last = PROVENANCE / f"{name}.json"
+    seconds = json.loads(last.read_text())["seconds"] if last.is_file() else None
+    return f"{place}{name}" + ("" if seconds is None else f" ({seconds} s the last time)")
 
 
 def _die_with_parent() -> None:

@@ -78,7 +78,7 @@ def test_a_breach_of_parity_fails(difference: float) -> None:
 @pytest.mark.parametrize(("levels", "passed"), [(("pass", "warn"), True), (("pass", "fail"), False), ((), True)])
 def test_gate_passes_where_no_reason_fails(levels: tuple[str, ...], passed: bool) -> None:
     reasons = tuple(Reason.model_validate({"check": "x", "level": level, "sentence": "y"}) for level in levels)
-    assert gate_record(reasons, "0").passed is passed
+    assert gate_record(reasons, "0", ()).passed is passed
 
 
 def test_a_refusal_names_the_param_to_change() -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from graft.reporting.evidence import Evidence
+from graft.reporting.pictures import StoredImages
 from graft.reporting.predictions import Predictions
 from graft.reporting.provenance import Provenance, StageRun
-from graft.reporting.report import TargetImages
 from graft.store import CatalogRow
 
 SPEC = importlib.util.spec_from_file_location("samples_of_the_report", Path(__file__).with_name("samples.py"))
@@ -42,7 +42,7 @@ def evidence() -> Evidence:
 
 
 @pytest.fixture
-def target() -> TargetImages:
+def target() -> StoredImages:
     return sample_target()
 
 
@@ -55,7 +55,7 @@ def provenance() -> Provenance:
     return Provenance(stages, ("Linux x86_64, 2 cores, Python 3.11.9",), ("numpy 2.4.1", "torch 2.10.0"))
 
 
-def sample_target(classes: Sequence[str] = DIGITS, side_px: int = SIDE_PX) -> TargetImages:
+def sample_target(classes: Sequence[str] = DIGITS, side_px: int = SIDE_PX) -> StoredImages:
     """One image a test row: a gradient with a bright square whose place tells the class."""
     ramp = np.linspace(40, 170, side_px)
     images = np.empty((N_TEST, side_px, side_px, 3), dtype=np.uint8)
@@ -81,7 +81,7 @@ def sample_target(classes: Sequence[str] = DIGITS, side_px: int = SIDE_PX) -> Ta
                 error="",
             )
         )
-    return TargetImages(tuple(catalog), images)
+    return StoredImages(tuple(catalog), images)
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:

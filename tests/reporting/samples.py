@@ -59,6 +59,7 @@ def sample_evidence(
             Reason.model_validate({"check": "verdict", "level": level, "sentence": verdict.sentence}),
             Reason(check="export", level="pass", sentence="ONNX says what torch says (limit `1e-4`)."),
         ),
+        next_steps=("Train longer: `dvc exp run -S training.epochs=60`.",),
         predictions=predictions,
     )
 

@@ -1,21 +1,23 @@
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from graft.reporting.pictures import SIDE_PX, data_uri, pictures
-from graft.reporting.report import TargetImages
+from graft.records import Split
+from graft.reporting.pictures import SIDE_PX, StoredImages, data_uri, pictures, sheet
 from graft.reporting.tallies import Mistake
+from graft.store import CatalogRow
 
 
 def _decoded(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"))))
 
 
-def test_a_small_picture_keeps_every_pixel(target: TargetImages) -> None:
-    (shown,) = pictures([_mistake(target, 7)], target.catalog, target.images)
+def test_a_small_picture_keeps_every_pixel(target: StoredImages) -> None:
+    (shown,) = pictures([_mistake(target, 7)], target)
     np.testing.assert_array_equal(np.asarray(_decoded(shown.source)), target.images[7])
     assert shown.pixelated
 
@@ -24,15 +26,30 @@ def test_a_large_picture_is_reduced() -> None:
     assert _decoded(data_uri(np.zeros((300, 300, 3), dtype=np.uint8))).size == (SIDE_PX, SIDE_PX)
 
 
-def test_no_mistakes_need_no_images(target: TargetImages) -> None:
-    assert pictures([], target.catalog, target.images) == ()
+def test_no_mistakes_need_no_images(target: StoredImages) -> None:
+    assert pictures([], target) == ()
 
 
-def test_an_image_that_the_catalogue_does_not_hold_gets_a_sentence(target: TargetImages) -> None:
+def test_an_image_that_the_catalogue_does_not_hold_gets_a_sentence(target: StoredImages) -> None:
     with pytest.raises(ValueError, match="want images of the target's catalogue, got beef"):
-        pictures([Mistake("beef", "0", "1", 1)], target.catalog, target.images)
+        pictures([Mistake("beef", "0", "1", 1)], target)
 
 
-def _mistake(target: TargetImages, row: int) -> Mistake:
+def _rows(labels: Sequence[str], splits: Sequence[Split]) -> list[CatalogRow]:
+    return [
+        CatalogRow(f"{row}.png", label, split, "g", "s", 9, 4, 4, "RGB", "PNG", row, "")
+        for row, (label, split) in enumerate(zip(labels, splits, strict=True))
+    ]
+
+
+def test_a_sheet_takes_train_images_one_of_each_class_in_turn() -> None:
+    catalog = _rows("aabbc", ("train", "train", "test", "train", "train"))
+    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((5, 4, 4, 3), dtype=np.uint8)
+    shown = sheet(StoredImages(catalog, images), 4)
+    assert [int(np.asarray(_decoded(each))[0, 0, 0]) for each in shown] == [0, 3, 4, 1]
+    assert len(sheet(StoredImages(catalog, images), 2)) == 2
+
+
+def _mistake(target: StoredImages, row: int) -> Mistake:
     sha256 = next(each.sha256 for each in target.catalog if each.row == row)
     return Mistake(sha256[:12], "7", "8", 3)

@@ -27,6 +27,11 @@ def test_sentences_show_code_and_escape_the_rest() -> None:
     assert wording.prose("`<script>`") == "<code>&lt;script&gt;</code>"
 
 
+def test_sentences_write_names_and_symbols_as_people_do_outside_of_code() -> None:
+    said = wording.prose("MMD^2 says feature_extraction (p = 0.1); set `x=feature_extraction`")
+    assert said == "MMD² says feature extraction (p\u00a0=\u00a00.1); set <code>x=feature_extraction</code>"
+
+
 @pytest.mark.parametrize(
     ("hostile", "safe"),
     [

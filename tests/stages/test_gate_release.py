@@ -3,19 +3,21 @@ import runpy
 from pathlib import Path
 
 import pytest
-from tests.examples import CLEAN, EXPORT, training_record, verdict_record
+from tests.examples import CLEAN, EXPORT, catalog_record, strategy_record, training_record, verdict_record
 from tests.house import ROOT
 
 from graft.files import write_record
 
 
 def _gate(folder: Path, outcome: str) -> None:
+    write_record(catalog_record("example"), folder / "catalog.json")
     write_record(CLEAN, folder / "validation.json")
+    write_record(strategy_record(), folder / "strategy.json")
     write_record(training_record(), folder / "training.json")
     write_record(training_record(), folder / "scratch.json")
     write_record(verdict_record(outcome), folder / "verdict.json")
     write_record(EXPORT, folder / "export.json")
-    names = ("validation", "training", "scratch", "verdict", "export", "record")
+    names = ("catalog", "validation", "strategy", "training", "scratch", "verdict", "export", "record")
     argv = [part for name in names for part in (f"--{name}", str(folder / f"{name}.json"))]
     main = runpy.run_path(str(ROOT / "stages" / "gate_release.py"))["main"]
     main([*argv, "--params", str(ROOT / "params.yaml"), "--report", "reports/report.md"])
@@ -23,7 +25,9 @@ def _gate(folder: Path, outcome: str) -> None:
 
 def test_a_good_model_passes(tmp_path: Path) -> None:
     _gate(tmp_path, "POSITIVE")
-    assert json.loads((tmp_path / "record.json").read_text())["passed"] is True
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["passed"] is True
+    assert "prepare_data.dataset: folders" in record["next_steps"][0]
 
 
 def test_a_refusal_is_written_before_it_is_raised(tmp_path: Path) -> None:

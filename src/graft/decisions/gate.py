@@ -15,10 +15,10 @@ def release_reasons(
     return (_data(validation), _rates(arms), _verdict(verdict, params), _parity(export))
 
 
-def gate_record(reasons: tuple[Reason, ...], model_sha256: str) -> GateRecord:
+def gate_record(reasons: tuple[Reason, ...], model_sha256: str, next_steps: tuple[str, ...]) -> GateRecord:
     """The gate's word on a model: passed where no reason fails."""
     passed = all(reason.level != "fail" for reason in reasons)
-    return GateRecord(passed=passed, model_sha256=model_sha256, reasons=reasons)
+    return GateRecord(passed=passed, model_sha256=model_sha256, reasons=reasons, next_steps=next_steps)
 
 
 def _data(validation: ValidationRecord) -> Reason:

@@ -8,16 +8,19 @@ from graft.reporting.figures.curves import curves
 from graft.reporting.figures.forest import Row, forest
 from graft.reporting.figures.matrix import confusion
 from graft.reporting.figures.null import null_distribution
-from graft.reporting.tallies import accuracy_by_seed
+from graft.reporting.figures.rates import rates
+from graft.reporting.figures.recalls import recalls
+from graft.reporting.tallies import accuracy_by_seed, class_scores
 
-MOST_CLASSES_IN_MATRIX = 40
+MOST_CLASSES_IN_FIGURES = 40
 
 
 def drawings(evidence: Evidence) -> dict[str, Markup | None]:
     """Every figure by its name in the template; None where there is nothing to draw."""
     classes, shift = evidence.classes, evidence.shift
     arms = (evidence.transfer, evidence.scratch)
-    matrix = evidence.shipped_confusion() if len(classes) <= MOST_CLASSES_IN_MATRIX else None
+    scores = class_scores(evidence.predictions, classes)
+    matrix = evidence.shipped_confusion() if len(classes) <= MOST_CLASSES_IN_FIGURES else None
     return {
         "difference": _difference(evidence),
         "accuracies": _accuracies(evidence),
@@ -25,6 +28,8 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
         "weights": bars("Weight of votes and evidence", evidence.strategy.weights, evidence.strategy.choice),
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
+        "rates": rates(arms),
+        "recalls": recalls(scores) if len(scores) <= MOST_CLASSES_IN_FIGURES else None,
         "confusion": None if matrix is None else confusion(matrix, classes),
     }
 

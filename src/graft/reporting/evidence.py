@@ -32,6 +32,8 @@ class Evidence(NamedTuple):
     export: ExportRecord
     reasons: tuple[Reason, ...]
     """of the gate"""
+    next_steps: tuple[str, ...]
+    """what to try next, the most pressing first"""
     predictions: Predictions
     """of both arms on the test split"""
 

@@ -16,6 +16,14 @@ SIDE_PX = 96
 """pictures are at most this wide in the file, so that the page stays small"""
 
 
+class StoredImages(NamedTuple):
+    """Where the pictures of a domain come from."""
+
+    catalog: Iterable[CatalogRow]
+    images: NDArray[np.uint8]
+    """(n, s, s, 3) uint8 RGB"""
+
+
 class Picture(NamedTuple):
     """A mistake with its picture."""
 
@@ -35,15 +43,19 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def pictures(
-    mistakes: Sequence[Mistake], catalog: Iterable[CatalogRow], images: NDArray[np.uint8]
-) -> tuple[Picture, ...]:
-    """The mistakes with their pictures.
+def sheet(images: StoredImages, limit: int) -> tuple[str, ...]:
+    """Data URIs of train images, at most `limit`, one of each class in turn."""
+    turn: dict[str, int] = {}
+    order = []
+    for each in images.catalog:
+        if each.row >= 0 and each.split == "train":
+            turn[each.label] = turn.get(each.label, 0) + 1
+            order.append((turn[each.label], each.label, each.row))
+    return tuple(data_uri(images.images[row]) for _, _, row in sorted(order)[:limit])
 
-    Args:
-        mistakes: what to show.
-        catalog: rows of the target.
-        images: (n, s, s, 3) uint8 RGB, the store of the target.
+
+def pictures(mistakes: Sequence[Mistake], target: StoredImages) -> tuple[Picture, ...]:
+    """The mistakes with their pictures.
 
     Raises:
         ValueError: an image of the predictions is not in the catalogue.
@@ -51,12 +63,12 @@ def pictures(
     if not mistakes:
         return ()
     digits = len(mistakes[0].image)
-    place = {each.sha256[:digits]: each.row for each in catalog if each.row >= 0}
+    place = {each.sha256[:digits]: each.row for each in target.catalog if each.row >= 0}
     strange = [each.image for each in mistakes if each.image not in place]
     if strange:
         raise ValueError(
             f"predictions: want images of the target's catalogue, got {strange[0]}. "
             "Run `dvc repro`; it makes predictions and catalogue from the same images."
         )
-    small = images.shape[1] < SIDE_PX
-    return tuple(Picture(each, data_uri(images[place[each.image]]), small) for each in mistakes)
+    small = target.images.shape[1] < SIDE_PX
+    return tuple(Picture(each, data_uri(target.images[place[each.image]]), small) for each in mistakes)

@@ -2,19 +2,17 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from graft.reporting import wording
 from graft.reporting.drawings import drawings
 from graft.reporting.evidence import Evidence
-from graft.reporting.pictures import pictures
+from graft.reporting.pictures import StoredImages, pictures, sheet
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import (
     class_scores,
@@ -22,10 +20,11 @@ from graft.reporting.tallies import (
     got_worse,
     mistakes,
 )
-from graft.store import SPLITS, CatalogRow
+from graft.store import SPLITS
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_PICTURES = 24
+MOST_IN_SHEET = 10
 MOST_CONFUSIONS = 8
 HEADLINES = {
     "POSITIVE": "Transfer helped",
@@ -35,16 +34,14 @@ HEADLINES = {
 }
 
 
-class TargetImages(NamedTuple):
-    """Where pictures come from."""
-
-    catalog: Iterable[CatalogRow]
-    images: NDArray[np.uint8]
-    """(n, s, s, 3) uint8 RGB"""
-
-
-def html_report(evidence: Evidence, target: TargetImages, provenance: Provenance) -> str:
+def html_report(evidence: Evidence, source: StoredImages, target: StoredImages, provenance: Provenance) -> str:
     """One page that holds all it needs: style, script, figures and pictures.
+
+    Args:
+        evidence: the records.
+        source: images of the source; none where there is no source.
+        target: images of the target.
+        provenance: what is known of when, where and how long the stages ran.
 
     Raises:
         ValueError: an image of the predictions is not in the catalogue.
@@ -59,7 +56,8 @@ def html_report(evidence: Evidence, target: TargetImages, provenance: Provenance
         .render(
             **_shared(evidence),
             figures=drawings(evidence),
-            pictures=pictures(wrong, target.catalog, target.images),
+            pictures=pictures(wrong, target),
+            sheets={"Source": sheet(source, MOST_IN_SHEET), "Target": sheet(target, MOST_IN_SHEET)},
             provenance=provenance,
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
             script=script,

@@ -9,6 +9,7 @@ CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 SPECIAL_IN_MARKDOWN = re.compile(r"([\\`*_\[\]|~])")
 REFERENCE = re.compile(r"([@#])(?=\w)")
 IDLE_ZERO = re.compile(r"\.0(?=%?$)")
+STRATEGIES_OF_TWO_WORDS = ("feature_extraction", "top_blocks")
 ZERO_WIDTH_SPACE = "\u200b"
 
 
@@ -44,8 +45,18 @@ def shortened(text: str, n_characters: int) -> str:
 
 
 def prose(sentence: str) -> Markup:
-    """A sentence as HTML, its `code` marked up as such."""
-    return Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence))))
+    """A sentence as HTML: its `code` marked up as such, and outside of it names and symbols as people write them."""
+    pieces = [str(each) for each in CODE.split(sentence)]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if place % 2 else escape(_set(piece))
+        for place, piece in enumerate(pieces)
+    )
+
+
+def _set(words: str) -> str:
+    for name in STRATEGIES_OF_TWO_WORDS:
+        words = words.replace(name, plain(name))
+    return words.replace("MMD^2", "MMD\u00b2").replace("p = ", "p\u00a0=\u00a0")
 
 
 def markdown_safe(value: object) -> str:

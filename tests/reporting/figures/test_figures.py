@@ -1,5 +1,6 @@
 import re
 import xml.etree.ElementTree as ElementTree
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from graft.reporting.figures.curves import curves
 from graft.reporting.figures.forest import Row, forest
 from graft.reporting.figures.matrix import confusion
 from graft.reporting.figures.null import null_distribution
+from graft.reporting.figures.rates import rates
+from graft.reporting.figures.recalls import recalls
+from graft.reporting.tallies import ClassScore
 
 
 def _all(figure: Markup, name: str, class_: str) -> list[ElementTree.Element]:
@@ -54,6 +58,28 @@ def test_the_heights_of_the_null_are_in_proportion_to_its_mass(evidence: Evidenc
     assert max(inner) - min(inner) < 1
     covered = sum(_xs(figure, "rect", "null", "width"))
     assert covered == pytest.approx(336 / 1.12, abs=9)  # 6 % of room at both ends, two bins cut
+
+
+def test_rates_stand_at_their_logarithm_and_the_chosen_one_has_a_ring(evidence: Evidence) -> None:
+    figure = rates((evidence.transfer, evidence.scratch))
+    xs = sorted({*_xs(figure, "circle", "best", "cx")})
+    assert (xs[1] - xs[0]) / (xs[2] - xs[1]) == pytest.approx(np.log(3) / np.log(10 / 3), rel=0.02)
+    assert _xs(figure, "circle", "chosen", "cx") == [xs[2], xs[2]]
+    assert len(_all(figure, "polyline", "trials")) == 3
+
+
+def test_an_arm_without_a_learning_rate_has_no_line(samples: ModuleType) -> None:
+    frozen = samples.sample_evidence(curve=False)
+    assert len(_all(rates((frozen.transfer, frozen.scratch)), "polyline", "trials")) == 2
+
+
+def test_recalls_rank_classes_by_gain_and_place_both_arms_on_one_scale() -> None:
+    scores = (ClassScore("a", 9, 0.5, 0.7, -0.2, 5), ClassScore("b", 9, 0.9, 0.5, 0.4, 0))
+    figure = recalls(scores)
+    after, before = _xs(figure, "circle", "estimate", "cx"), _xs(figure, "circle", "before", "cx")
+    assert (after[0] - before[0]) / (after[1] - before[1]) == pytest.approx(-2, rel=0.02)
+    assert before[0] == after[1]
+    assert len(_all(figure, "line", "gain loss")) == 1
 
 
 def test_there_is_no_null_distribution_without_source_images(evidence: Evidence) -> None:

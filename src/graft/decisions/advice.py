@@ -1,0 +1,81 @@
+"""What to try next, from what a run found."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from graft.params import MOST_SEEDS
+from graft.records import CatalogRecord, Reason, StrategyRecord, TrainingRecord, ValidationRecord, VerdictRecord
+
+MOST_STEPS = 3
+TABLES_WEIGHT = 1.0
+"""of all published tables together (graft.decisions.strategy.weigh): a lead of more rests on evidence"""
+
+
+class Findings(NamedTuple):
+    """The records that advice comes from."""
+
+    catalog: CatalogRecord
+    validation: ValidationRecord
+    strategy: StrategyRecord
+    transfer: TrainingRecord
+    verdict: VerdictRecord
+    reasons: Sequence[Reason]
+    """of the gate"""
+
+
+def next_steps(findings: Findings) -> tuple[str, ...]:
+    """At most three steps, the most pressing first; each names the param, the command or the images it is about."""
+    every = (*_data(findings), *_verdict(findings), *_training(findings), *_strategy(findings))
+    return every[:MOST_STEPS]
+
+
+def _data(findings: Findings) -> Iterator[str]:
+    if findings.catalog.dataset == "example":
+        yield (
+            "This was the built-in example. Put your images under `data/raw/target/<class>/` and set "
+            "`prepare_data.dataset: folders`; `docs/tutorial-own-images.md` goes through it."
+        )
+    for each in findings.validation.findings:
+        if not each.ok:
+            yield f"Look at your data ({each.name}): {each.advice}"
+
+
+def _verdict(findings: Findings) -> Iterator[str]:
+    verdict = findings.verdict
+    if verdict.verdict == "INCONCLUSIVE":
+        yield _to_settle(verdict)
+    if verdict.verdict == "NEGATIVE" and verdict.strategy != "feature_extraction":
+        yield "Keep the pretrained features as they are: `dvc exp run -S select_strategy.overrule=feature_extraction`."
+    if verdict.verdict in ("NEGATIVE", "EQUIVALENT"):
+        yield "Try weights from images closer to yours (`network.weights`); these gave nothing that scratch does not."
+
+
+def _to_settle(verdict: VerdictRecord) -> str:
+    if verdict.seeds_to_settle is not None and verdict.seeds_to_settle <= MOST_SEEDS:
+        return f"Settle the verdict with more seeds: `dvc exp run -S training.n_seeds={verdict.seeds_to_settle}`."
+    if verdict.images_to_settle is not None:
+        return f"Settle the verdict with more test images: {verdict.images_to_settle} would do at this estimate."
+    return "Label more images: at this estimate neither more seeds nor more test images alone settle the verdict."
+
+
+def _training(findings: Findings) -> Iterator[str]:
+    for each in findings.reasons:
+        if each.check == "rates" and each.level != "pass":
+            yield each.sentence
+    runs = findings.transfer.runs
+    last = sum(run.best_epoch == len(run.curve) > 0 for run in runs)
+    if 2 * last > len(runs):
+        longer = 2 * max(len(run.curve) for run in runs)
+        yield (
+            f"Train longer: the last epoch was the best in {last} of {len(runs)} seeds of transfer "
+            f"(`dvc exp run -S training.epochs={longer}`)."
+        )
+
+
+def _strategy(findings: Findings) -> Iterator[str]:
+    weights, second = findings.strategy.weights, findings.strategy.runner_up
+    if second and weights[findings.strategy.choice] - weights[second] <= TABLES_WEIGHT:
+        yield (
+            f"{second} came close: `dvc exp run -S select_strategy.overrule={second}` tries it, "
+            "`dvc metrics diff` compares."
+        )

@@ -1,0 +1,85 @@
+"""What each learning rate reached on validation."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from graft.records import TrainingRecord, Trial
+from graft.reporting.figures import svg
+from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
+from graft.reporting.wording import brief, number, percent
+
+
+class _Line(NamedTuple):
+    words: str
+    look: str
+    trials: tuple[Trial, ...]
+
+
+def rates(arms: Sequence[TrainingRecord]) -> Markup:
+    """Validation accuracy by learning rate, a line for each arm and budget; a ring marks the chosen rate.
+
+    An arm of feature extraction has no learning rate and is left out.
+    """
+    learned = [each for each in arms if each.strategy != "feature_extraction"]
+    lines = [line for each in learned for line in _lines(each)]
+    every = [trial for line in lines for trial in line.trials]
+    top, bottom, left = 12.0, 172.0, 44.0
+    low, high = svg.padded(*_ends([each.val_accuracy for each in every]))
+    x = Scale(*svg.padded(*_ends([math.log10(each.rate) for each in every])), left, WIDTH - EDGE)
+    y = Scale(low, high, bottom, top)
+    marks = [mark for line in lines for mark in _drawn(line, x, y)]
+    for each in learned:
+        best = next(t for t in each.trials if t.rate == each.rate and t.budget == each.budget)
+        where = {"cx": x.at(math.log10(best.rate)), "cy": y.at(best.val_accuracy)}
+        marks.append(tag("g", tag("circle", **where, r=7, class_="chosen"), class_=each.arm))
+    described = "; ".join(f"{line.words}: {_in_words(line)}" for line in lines)
+    axes = (*_left_axis(x, y), *_rate_axis(x, bottom, sorted({each.rate for each in every})))
+    return drawing("Validation accuracy by learning rate", described, bottom + 38, *axes, *marks)
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
+
+
+def _lines(record: TrainingRecord) -> list[_Line]:
+    """The budgets of an arm, each sorted by rate; only the longer of the control is drawn strong."""
+    budgets = sorted({trial.budget for trial in record.trials})
+    return [
+        _Line(
+            record.arm if len(budgets) == 1 else f"{record.arm}, {budget} budget",
+            f"{record.arm} {budget}",
+            tuple(sorted((t for t in record.trials if t.budget == budget), key=lambda t: t.rate)),
+        )
+        for budget in budgets
+    ]
+
+
+def _drawn(line: _Line, x: Scale, y: Scale) -> list[Markup]:
+    xs = [x.at(math.log10(each.rate)) for each in line.trials]
+    ys = [y.at(each.val_accuracy) for each in line.trials]
+    dots = [tag("circle", cx=a, cy=b, r=3, class_="best") for a, b in zip(xs, ys, strict=True)]
+    return [tag("g", svg.path(xs, ys, "trials"), *dots, class_=line.look)]
+
+
+def _in_words(line: _Line) -> str:
+    return ", ".join(f"{number(each.rate)} {percent(each.val_accuracy)}" for each in line.trials)
+
+
+def _left_axis(x: Scale, y: Scale) -> list[Markup]:
+    marks = []
+    for each in svg.ticks(y.low, y.high, 5):
+        marks.append(segment(x.start, y.at(each), x.end, y.at(each), "grid"))
+        marks.append(label(x.start - 6, y.at(each) + 4, brief(percent(each)), "tick", "end"))
+    return marks
+
+
+def _rate_axis(x: Scale, y: float, tried: Sequence[float]) -> list[Markup]:
+    marks = [segment(x.start, y, x.end, y, "axis")]
+    for each in tried:
+        at = x.at(math.log10(each))
+        marks.append(segment(at, y, at, y + 4, "axis"))
+        marks.append(label(at, y + 16, number(each), "tick", "middle"))
+    return [*marks, label((x.start + x.end) / 2, y + 32, "learning rate of the head", "tick", "middle")]

@@ -1,0 +1,100 @@
+from typing import Any
+
+import pytest
+from tests.examples import CLEAN, catalog_record, strategy_record, training_record, verdict_record
+
+from graft.decisions.advice import Findings, next_steps
+from graft.params import MOST_SEEDS
+from graft.records import Epoch, Finding, Reason, TrainingRecord, ValidationRecord
+
+SETTLED = Findings(
+    catalog_record("folders"), CLEAN, strategy_record(), training_record(), verdict_record("POSITIVE"), reasons=()
+)
+
+
+def test_a_settled_run_on_own_images_has_nothing_to_try() -> None:
+    assert next_steps(SETTLED) == ()
+
+
+def test_the_example_leads_to_own_images() -> None:
+    (said,) = next_steps(SETTLED._replace(catalog=catalog_record("example")))
+    assert "set `prepare_data.dataset: folders`" in said
+
+
+def _unsettled(**numbers: int) -> Findings:
+    return SETTLED._replace(verdict=verdict_record("INCONCLUSIVE").model_copy(update=numbers))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ({"seeds_to_settle": 12, "images_to_settle": 900}, "training.n_seeds=12"),
+        ({"seeds_to_settle": MOST_SEEDS + 1, "images_to_settle": 900}, "more test images: 900 would do"),
+        ({"images_to_settle": 900}, "more test images: 900 would do"),
+        ({}, "neither more seeds nor more test images"),
+    ],
+)
+def test_an_open_verdict_says_what_would_settle_it(numbers: dict[str, int], words: str) -> None:
+    (said,) = next_steps(_unsettled(**numbers))
+    assert words in said
+
+
+def test_transfer_that_hurt_gets_frozen_features_then_other_weights() -> None:
+    first, second = next_steps(SETTLED._replace(verdict=verdict_record("NEGATIVE")))
+    assert "overrule=feature_extraction" in first
+    assert "network.weights" in second
+
+
+def test_frozen_features_that_hurt_are_not_advised_again() -> None:
+    verdict = verdict_record("NEGATIVE").model_copy(update={"strategy": "feature_extraction"})
+    (said,) = next_steps(SETTLED._replace(verdict=verdict))
+    assert "network.weights" in said
+
+
+def test_a_finding_on_the_data_is_repeated_with_its_advice() -> None:
+    values: dict[str, Any] = {"severity": "warning", "ok": False, "n_unexpected": 1, "examples": ("a",)}
+    validation = ValidationRecord(ok=True, findings=(Finding(name="skew", advice="Add images.", **values),))
+    assert next_steps(SETTLED._replace(validation=validation)) == ("Look at your data (skew): Add images.",)
+
+
+def test_a_rate_at_the_end_of_its_grid_is_repeated() -> None:
+    reasons = (
+        Reason(check="rates", level="warn", sentence="Widen train_scratch.rates."),
+        Reason(check="export", level="pass", sentence="Equal."),
+    )
+    assert next_steps(SETTLED._replace(reasons=reasons)) == ("Widen train_scratch.rates.",)
+
+
+def _trained(best_epochs: tuple[int, ...]) -> TrainingRecord:
+    curve = tuple(Epoch(epoch=each, train_loss=1, val_loss=1, val_accuracy=0.5) for each in (1, 2, 3))
+    run = training_record().runs[0]
+    runs = tuple(run.model_copy(update={"best_epoch": best, "curve": curve}) for best in best_epochs)
+    return training_record().model_copy(update={"runs": runs})
+
+
+def test_runs_that_were_still_rising_should_go_on() -> None:
+    (said,) = next_steps(SETTLED._replace(transfer=_trained((3, 3, 1))))
+    assert "the best in 2 of 3 seeds" in said
+    assert "training.epochs=6" in said
+
+
+def test_runs_that_peaked_before_their_end_need_no_more_epochs() -> None:
+    assert next_steps(SETTLED._replace(transfer=_trained((3, 2, 1, 3)))) == ()
+
+
+@pytest.mark.parametrize(("lead", "n_steps"), [(0.5, 1), (1.0, 1), (3.0, 0)])
+def test_only_a_runner_up_that_came_close_is_worth_a_trial(lead: float, n_steps: int) -> None:
+    weights = {"full": 1.0 + lead, "top_blocks": 1.0, "feature_extraction": 0.0}
+    strategy = strategy_record().model_copy(update={"weights": weights, "runner_up": "top_blocks"})
+    said = next_steps(SETTLED._replace(strategy=strategy))
+    assert len(said) == n_steps
+    assert all("select_strategy.overrule=top_blocks" in each for each in said)
+
+
+def test_there_are_at_most_three_steps() -> None:
+    findings = _unsettled(seeds_to_settle=7)._replace(
+        catalog=catalog_record("example"),
+        transfer=_trained((3,)),
+        reasons=(Reason(check="rates", level="warn", sentence="Widen."),),
+    )
+    assert len(next_steps(findings)) == 3
