@@ -1,7 +1,7 @@
 # The doors. Each sets up what it needs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint serve bento setup
+.PHONY: help repro test lint serve bento setup doctor
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # no tool phones home
@@ -45,6 +45,13 @@ bento: .venv/ready ## build the Bento (FORCE=1 for a refused model)
 	echo "built $$tag; serve it with: bentoml serve $$tag"
 
 setup: .venv/ready ## only make the environment
+
+# for when .venv fails: by the Python that scripts/setup.sh takes, and not by .venv's
+doctor: ## say what is wrong with this machine or the environment, with the cure
+	@PATH="$${PATH//"$(CURDIR)/.venv/bin:"/}"; python=$${PYTHON:-$$(command -v python3.11 || echo python3)}; \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>/dev/null || \
+	{ echo "doctor: want Python 3.11 or newer, got '$$("$$python" -V 2>&1)' of $$python. Install it, or set PYTHON." >&2; exit 1; }; \
+	"$$python" scripts/doctor.py --port "$(GRAFT_PORT)"
 
 # a stamp beside an environment that does not run is no stamp
 ifneq ($(shell .venv/bin/python -c "import graft" 2>/dev/null && test -x .venv/bin/graft && echo runs),runs)

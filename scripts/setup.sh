@@ -28,7 +28,7 @@ if [ -z "$uv" ]; then
     # pip does not read uv's variable, and a name before the address (`corp=https://...`) means something to uv alone
     [ -z "${UV_DEFAULT_INDEX:-}" ] || export PIP_INDEX_URL=${PIP_INDEX_URL:-$(sed 's/^[^:]*=//' <<<"$UV_DEFAULT_INDEX")}
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' requirements.lock)" ||
-        fail "want uv installed by pip, got the error above. Check the network, or name your index in PIP_INDEX_URL."
+        fail "want uv installed by pip, got the error above. Check the network, or set PIP_INDEX_URL or PIP_CERT."
     uv=.venv/bin/uv
 fi
 

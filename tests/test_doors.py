@@ -63,6 +63,25 @@ def test_uv_is_bootstrapped_at_its_locked_version_where_there_is_none(folder: Pa
     assert pins[0] in (folder / "pip.log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("variables", "index"),
+    [
+        ({"UV_DEFAULT_INDEX": "https://mirror.example/simple"}, "https://mirror.example/simple"),
+        ({"UV_DEFAULT_INDEX": "corp=https://mirror.example/simple"}, "https://mirror.example/simple"),
+        ({"UV_DEFAULT_INDEX": "https://mirror.example/?simple=1"}, "https://mirror.example/?simple=1"),
+        ({"UV_DEFAULT_INDEX": "https://uv.example", "PIP_INDEX_URL": "https://pip.example"}, "https://pip.example"),
+        ({}, "unset"),
+    ],
+)
+def test_uv_is_bootstrapped_from_uvs_own_index(folder: Path, variables: dict[str, str], index: str) -> None:
+    (folder / "tools" / "uv").unlink()
+    stand_in = GOOD_PYTHON.replace('echo "$@"', 'echo "${PIP_INDEX_URL-unset}" "$@"')
+    _script(folder / "tools" / "python3.11", stand_in)
+    _setup(folder, **variables)
+    (said,) = [line for line in (folder / "pip.log").read_text().splitlines() if "uv==" in line]
+    assert said.split()[0] == index
+
+
 def test_half_an_environment_is_made_anew(folder: Path) -> None:
     _script(folder / ".venv" / "bin" / "python", "#!/bin/sh\nexit 1\n")
     (folder / ".venv" / "ready").touch()

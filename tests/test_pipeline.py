@@ -1,88 +1,19 @@
 """The DVC pipeline, run in a copy of the repository on the built-in example with very short training."""
 
 import json
-import os
-import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from graft.store import CatalogRow, read_catalog
-from tests.house import ROOT
+from tests.clone import RECORDS, dvc, rerun
 
 pytestmark = pytest.mark.pipeline
 
-RECORDS = (
-    "data/records/catalog.json",
-    "data/records/validation.json",
-    "data/records/shift.json",
-    "models/records/strategy.json",
-    "models/records/training.json",
-    "models/records/scratch.json",
-    "models/records/verdict.json",
-    "models/records/export.json",
-    "models/records/gate.json",
-    "models/records/predictions.csv",
-    "reports/metrics.json",
-    "reports/report.md",
-)
 
-SHORT = {
-    "pretrain_source": {"epochs": 2},
-    "measure_shift": {"n_permutations": 99},
-    "select_strategy": {"folds": 2},
-    "training": {"n_seeds": 2, "epochs": 2},
-    "finetune_target": {"rates": [0.01]},
-    "train_scratch": {"rates": [0.01], "long_factor": 2},
-    "check_transfer": {"on_negative": "warn"},
-}
-
-
-def _dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(folder / "src"),  # the copy's code, not that of the editable install
-    }
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # __pycache__ must not count, so it must be there
-    command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-
-
-def _rerun(done: subprocess.CompletedProcess[str]) -> list[str]:
-    assert done.returncode == 0, done.stdout + done.stderr
-    return re.findall(r"Running stage '(\w+)'", done.stdout)
-
-
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository as git would clone it, its pipeline run once."""
-    folder = tmp_path_factory.mktemp("clone") / "graft"
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    outputs = {*RECORDS, "dvc.lock"}
-    for name in filter(None, tracked):
-        if (ROOT / name).is_file() and name not in outputs:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    for name, section in SHORT.items():
-        params[name].update(section)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    order = _rerun(_dvc(folder, "repro"))
-    assert len(order) == 12
-    assert order.index("validate_data") < order.index("pretrain_source")  # no training on data that has faults
-    return folder
+@pytest.fixture
+def copy(short_run: Path) -> Path:
+    return short_run
 
 
 def _rows(copy: Path, split: str) -> list[CatalogRow]:
@@ -119,14 +50,14 @@ def test_every_record_lies_in_its_place(copy: Path) -> None:
 
 
 def test_a_second_run_recomputes_nothing(copy: Path) -> None:
-    assert _rerun(_dvc(copy, "repro")) == []
+    assert rerun(dvc(copy, "repro")) == []
 
 
 @pytest.mark.parametrize("stage", ["measure_shift", "gate_release", "extract_features"])
 def test_a_comment_in_a_stage_script_runs_that_stage_alone(copy: Path, stage: str) -> None:
     with (copy / "stages" / f"{stage}.py").open("a") as script:
         script.write("# a comment\n")
-    assert _rerun(_dvc(copy, "repro")) == [stage]
+    assert rerun(dvc(copy, "repro")) == [stage]
 
 
 @pytest.mark.parametrize(
@@ -141,12 +72,12 @@ def test_a_comment_in_a_stage_script_runs_that_stage_alone(copy: Path, stage: st
 def test_a_change_in_a_room_runs_only_the_stages_that_reach_it(copy: Path, file: str, stages: list[str]) -> None:
     with (copy / "src" / "graft" / file).open("a") as module:
         module.write("# a comment\n")
-    assert _rerun(_dvc(copy, "repro")) == stages
+    assert rerun(dvc(copy, "repro")) == stages
 
 
 def test_two_forced_runs_give_the_same_records_to_the_last_byte(copy: Path) -> None:
     before = {name: (copy / name).read_bytes() for name in RECORDS}
-    assert len(_rerun(_dvc(copy, "repro", "--force"))) == 12
+    assert len(rerun(dvc(copy, "repro", "--force"))) == 12
     assert [name for name in RECORDS if (copy / name).read_bytes() != before[name]] == []
 
 
@@ -161,7 +92,7 @@ def test_a_wrong_param_stops_the_run_in_one_sentence(copy: Path) -> None:
     text = path.read_text()
     try:
         path.write_text(text.replace("n_permutations: 99", "n_permutations: 5"))
-        done = _dvc(copy, "repro", "measure_shift")
+        done = dvc(copy, "repro", "measure_shift")
     finally:
         path.write_text(text)
     assert done.returncode != 0

@@ -28,7 +28,6 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
         "shift_p_value": shift.p_value,
         "probe_accuracy": strategy.probe.mean,
         "knn_accuracy": strategy.knn.mean,
-        "export_logit_difference": evidence.export.max_logit_difference,
         "gate_refusals": sum(each.level == "fail" for each in evidence.reasons),
     }
 

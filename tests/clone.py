@@ -1,0 +1,84 @@
+"""A copy of the repository in which the pipeline can run: on the built-in example, with very short training."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.house import ROOT
+
+RECORDS = (
+    "data/records/catalog.json",
+    "data/records/validation.json",
+    "data/records/shift.json",
+    "models/records/strategy.json",
+    "models/records/training.json",
+    "models/records/scratch.json",
+    "models/records/verdict.json",
+    "models/records/export.json",
+    "models/records/gate.json",
+    "models/records/predictions.csv",
+    "reports/metrics.json",
+    "reports/report.md",
+)
+
+SHORT = {
+    "pretrain_source": {"epochs": 2},
+    "measure_shift": {"n_permutations": 99},
+    "select_strategy": {"folds": 2},
+    "training": {"n_seeds": 2, "epochs": 2},
+    "finetune_target": {"rates": [0.01]},
+    "train_scratch": {"rates": [0.01], "long_factor": 2},
+    "check_transfer": {"on_negative": "warn"},
+}
+
+
+def dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run dvc in a copy, with this environment's packages and the copy's code."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment(folder))
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Variables under which a copy runs its own code."""
+    variables = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "src"),  # the copy's code, not that of the editable install
+    }
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # __pycache__ must not count, so it must be there
+    return variables
+
+
+def rerun(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The stages that a `dvc repro` ran."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return re.findall(r"Running stage '(\w+)'", done.stdout)
+
+
+def run_once(folder: Path) -> None:
+    """Copy the repository as git would clone it, and run its pipeline."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    outputs = {*RECORDS, "dvc.lock"}
+    for name in filter(None, tracked):
+        if (ROOT / name).is_file() and name not in outputs:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    for name, section in SHORT.items():
+        params[name].update(section)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    order = rerun(dvc(folder, "repro"))
+    assert len(order) == 12
+    assert order.index("validate_data") < order.index("pretrain_source")  # no training on data that has faults
