@@ -10,7 +10,7 @@ from graft.reporting.tallies import ClassScore
 from graft.reporting.wording import percent, points, shortened
 
 ROW = 22
-LONGEST_NAME = 16
+LONGEST_NAME = 20
 LETTER = 7.2
 """width of a letter in units of the drawing"""
 
