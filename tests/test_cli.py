@@ -89,6 +89,12 @@ def test_check_params_ends_in_one_sentence(folder: Path) -> None:
         cli.main(["check-params"])
 
 
+def test_debug_shows_the_trace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAFT_DEBUG", "1")
+    with pytest.raises(FileNotFoundError, match=r"params\.yaml"):
+        cli.main(["check-params"])
+
+
 def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["schema"])
     assert capsys.readouterr().out == json_schema()

@@ -1,6 +1,7 @@
 """`graft ...`: what is no stage of the pipeline."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ FINAL = Path("models/final")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run a command; exit 1 with one sentence where it fails."""
+    """Run a command; exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace)."""
     parser = argparse.ArgumentParser(prog="graft", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check-params", help="say whether params.yaml may be run")
@@ -30,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         _run(args)
     except (ValueError, OSError, RuntimeError) as error:
+        if os.environ.get("GRAFT_DEBUG") == "1":
+            raise
         sys.exit(str(error))
 
 
