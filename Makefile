@@ -20,7 +20,8 @@ repro: .venv/ready ## run the whole pipeline; ends with the verdict and where th
 	@graft check-params
 	@rm -f reports/provenance/failure.txt; touch .venv/started; dvc repro; status=$$?; \
 	if [ $$status -eq 0 ] || [ models/records/gate.json -nt .venv/started ]; then graft summary; \
-	elif [ -s reports/provenance/failure.txt ]; then echo >&2; cat reports/provenance/failure.txt >&2; fi; \
+	elif [ -s reports/provenance/failure.txt ]; then echo >&2; cat reports/provenance/failure.txt >&2; \
+	  [ ! -f reports/report.html ] || echo "reports/report.html is that of an earlier run." >&2; fi; \
 	exit $$status
 
 test: .venv/ready ## lint, types and all tests
@@ -34,7 +35,7 @@ lint: .venv/ready ## put the code in the house's form
 	ruff format .
 
 serve: .venv/ready ## serve models/final on 127.0.0.1:3000 (GRAFT_PORT=..., FORCE=1 for a refused model)
-	@graft check-release $(if $(filter 1,$(FORCE)),--force)
+	@graft check-release --port $(GRAFT_PORT) $(if $(filter 1,$(FORCE)),--force)
 	bentoml serve graft.serving.service:Classifier --host 127.0.0.1 --port $(GRAFT_PORT)
 
 bento: .venv/ready ## build the Bento (FORCE=1 for a refused model)

@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,25 @@ def test_a_gate_that_judged_another_model_does_not_count(folder: Path) -> None:
         cli.main(["check-release"])
 
 
+def test_a_port_that_is_taken_gives_a_sentence(folder: Path) -> None:
+    _model(folder)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(
+            SystemExit, match=rf"127\.0\.0\.1:{port}: want a free port, got: .*GRAFT_PORT={port + 1} make"
+        ):
+            cli.main(["check-release", "--port", str(port)])
+    cli.main(["check-release", "--port", str(port)])
+
+
+def test_a_port_that_there_is_not_gives_a_sentence(folder: Path) -> None:
+    _model(folder)
+    with pytest.raises(SystemExit, match=r"127\.0\.0\.1:99999: want a free port"):
+        cli.main(["check-release", "--port", "99999"])
+
+
 def test_check_params_ends_in_one_sentence(folder: Path) -> None:
     (folder / "params.yaml").write_text("seed: 0\nseeds: 1\n")
     with pytest.raises(SystemExit, match=r"params\.yaml, seeds: want a known key, got seeds\. Did you mean seed\?"):
@@ -118,6 +138,14 @@ def test_summary_ends_with_both_accuracies_and_what_to_try_next(
         "next      Do a.",
         "          Do b.",
     ]
+
+
+def test_summary_names_the_warnings_of_the_gate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _model(folder, level="warn")
+    write_record(verdict_record("POSITIVE"), folder / "models" / "records" / "verdict.json")
+    write_record(strategy_record(), folder / "models" / "records" / "strategy.json")
+    cli.main(["summary"])
+    assert "\ngate      passed, with warnings: verdict\n" in capsys.readouterr().out
 
 
 def test_summary_before_the_first_run_says_what_to_do(folder: Path) -> None:

@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands.add_parser("schema", help="print the JSON schema of params.yaml")
     commands.add_parser("summary", help="print verdict, accuracies, where the report lies and what to try next")
     release = commands.add_parser("check-release", help="say whether models/final may be served or packed")
+    release.add_argument("--port", type=int, help="say also whether this port of 127.0.0.1 is free")
     release.add_argument("--force", action="store_true", help="also a model that the gate refused")
     args = parser.parse_args(argv)
     try:
@@ -49,6 +50,8 @@ def _run(args: argparse.Namespace) -> None:
         print(summary())
     else:
         check_release(args.force)
+        if args.port is not None:
+            check_port(args.port)
 
 
 def summary() -> str:
@@ -64,13 +67,15 @@ def summary() -> str:
     gate = read_record(GateRecord, GATE)
     by_whom = "as params.yaml says" if strategy.overruled else "chosen by graft"
     refusals = " ".join(each.sentence for each in gate.reasons if each.level == "fail")
+    warnings = ", ".join(each.check for each in gate.reasons if each.level == "warn")
+    passed = f"passed, with warnings: {warnings}" if warnings else "passed"
     lines = [
         ("", ""),
         ("verdict", f"{verdict.verdict}: {verdict.sentence}"),
         ("transfer", _with_interval(verdict.transfer_accuracy, verdict.confidence)),
         ("scratch", _with_interval(verdict.scratch_accuracy, verdict.confidence)),
         ("strategy", f"{strategy.choice}, {by_whom}"),
-        ("gate", "passed" if gate.passed else f"refused: {refusals}"),
+        ("gate", passed if gate.passed else f"refused: {refusals}"),
         ("report", str(REPORT.resolve())),
         *(("" if place else "next", step) for place, step in enumerate(gate.next_steps)),
     ]
@@ -102,6 +107,24 @@ def check_release(force: bool) -> None:
     if not gate.passed:
         refusals = " ".join(each.sentence for each in gate.reasons if each.level == "fail")
         raise RuntimeError(f"{GATE}: want a passed gate, got a refusal: {refusals} FORCE=1 goes on all the same.")
+
+
+def check_port(port: int) -> None:
+    """Refuse where another program has the port: the server's own words for that are a long trace.
+
+    Raises:
+        OSError: the port is taken, or there is no such port.
+    """
+    import socket
+
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise OSError(
+                f"127.0.0.1:{port}: want a free port, got: {error}. Take another: GRAFT_PORT={port + 1} make serve."
+            ) from None
 
 
 if __name__ == "__main__":

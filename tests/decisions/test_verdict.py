@@ -109,6 +109,14 @@ def test_helpful_transfer_is_positive_and_says_by_how_much() -> None:
     assert f"{100 * verdict.transfer_accuracy.estimate:.1f}% against" in verdict.sentence
 
 
+def test_an_open_difference_keeps_its_signs_in_sentence_and_interval() -> None:
+    verdict = judged(0.6, 0.61)
+    assert verdict.verdict == "INCONCLUSIVE"
+    found = verdict.difference
+    assert f"a difference of {100 * found.estimate:+.1f} points" in verdict.sentence
+    assert f"(95% interval {100 * found.low:.1f} to {100 * found.high:.1f};" in verdict.sentence
+
+
 def test_harmful_transfer_is_negative_and_told_as_a_loss() -> None:
     verdict = judged(0.6, 0.9)
     assert verdict.verdict == "NEGATIVE"

@@ -76,6 +76,6 @@ def _strategy(findings: Findings) -> Iterator[str]:
     weights, second = findings.strategy.weights, findings.strategy.runner_up
     if second and weights[findings.strategy.choice] - weights[second] <= TABLES_WEIGHT:
         yield (
-            f"{second} came close: `dvc exp run -S select_strategy.overrule={second}` tries it, "
+            f"`{second}` came close: `dvc exp run -S select_strategy.overrule={second}` tries it, "
             "`dvc metrics diff` compares."
         )

@@ -104,8 +104,11 @@ def sentence_of(
     """The verdict as a person would say it, with its numbers."""
     transfer, scratch = (100 * each.estimate for each in accuracies)
     difference = comparison.difference
-    sign, word = (-1, "loss") if difference.estimate < 0 else (1, "gain")
+    settled = outcome in ("POSITIVE", "NEGATIVE")  # else the interval has both signs, and a bare loss would hide it
+    sign = -1 if outcome == "NEGATIVE" else 1
     low, high = sorted((100 * sign * difference.low, 100 * sign * difference.high))
+    points = f"{100 * sign * difference.estimate:{'' if settled else '+'}.1f} points"
+    word = {"POSITIVE": "gain", "NEGATIVE": "loss"}.get(outcome, "difference")
     opening = {
         "POSITIVE": "Transfer helped",
         "NEGATIVE": "Transfer hurt",
@@ -117,7 +120,7 @@ def sentence_of(
     interval = f"{100 * params.confidence:g}% interval {_plain(low)} to {_plain(high)}{inside}"
     return (
         f"{opening}: test accuracy {transfer:.1f}% against {scratch:.1f}% from scratch{longer}, "
-        f"a {word} of {abs(100 * difference.estimate):.1f} points "
+        f"a {word} of {points} "
         f"({interval}; {_sample(comparison)})." + (f" {_what_settles(comparison)}" if outcome == "INCONCLUSIVE" else "")
     )
 
