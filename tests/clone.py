@@ -51,6 +51,7 @@ def environment(folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(folder / "src"),  # the copy's code, not that of the editable install
     }
     variables.pop("PYTHONDONTWRITEBYTECODE", None)  # __pycache__ must not count, so it must be there
+    variables.pop("GRAFT_MODEL", None)  # the copy's own model is served
     return variables
 
 

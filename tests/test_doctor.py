@@ -215,7 +215,8 @@ def folder(tmp_path: Path) -> Path:
 def _run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """`make doctor` there; port 0 is always free."""
     environment = {"PYTHON": sys.executable, "GRAFT_PORT": "0", **environment}
-    variables = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"} | environment
+    outer = ("PYTHONPATH", "MAKEFLAGS", "MAKELEVEL")  # `make test` tells an inner make of itself
+    variables = {name: text for name, text in os.environ.items() if name not in outer} | environment
     return subprocess.run(["make", "doctor"], cwd=folder, capture_output=True, text=True, env=variables)
 
 

@@ -54,7 +54,7 @@ def test_the_example_is_written_and_catalogued_quietly_and_without_torch(tmp_pat
     params(tmp_path, "example")
     code = "sys.exit(any(name in sys.modules for name in ('torch', 'great_expectations')))"
     done = run("prepare_data", tmp_path, *PREPARE, code=code)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "prepare_data\n")
     record = read_record(CatalogRecord, tmp_path / "catalog.json")
     assert record.dataset == "example"
     for domain, name in ((record.source, "s"), (record.target, "t")):
@@ -68,7 +68,7 @@ def test_folders_are_catalogued_with_no_source_and_an_empty_example(tmp_path: Pa
     for number in range(30):
         draw(tmp_path / "raw" / "target" / ("cat" if number % 2 else "dog") / f"{number}.png", number)
     done = run("prepare_data", tmp_path, *PREPARE)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "prepare_data\n")
     record = read_record(CatalogRecord, tmp_path / "catalog.json")
     assert (record.source.present, record.target.n_images) == (False, 30)
     assert read_catalog(tmp_path / "s.csv") == ()
@@ -80,8 +80,8 @@ def test_folders_without_a_target_fail_with_a_sentence_and_write_nothing(tmp_pat
     params(tmp_path, "folders")
     done = run("prepare_data", tmp_path, *PREPARE)
     assert done.returncode == 1
-    assert done.stderr.strip().startswith("raw/target: want a folder of images for each class, got no such folder.")
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["example", "params.yaml"]
+    assert done.stderr.startswith("prepare_data\n\nraw/target: want a folder of images for each class, got no such folder.")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["example", "params.yaml", "reports"]
 
 
 def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Pa
     (tmp_path / "catalog.json").unlink()
     done = run("validate_data", tmp_path, "source-catalog", "target-catalog", "record", "docs")
     assert done.returncode == 1
-    assert done.stderr.strip().startswith("images: want every image readable, got 1 against it: ")
+    assert done.stderr.startswith("validate_data\n\nimages: want every image readable, got 1 against it: ")
     assert "target/cat/broken.jpg (want a whole image, got: none that can be read as JPEG" in done.stderr
     assert not read_record(ValidationRecord, tmp_path / "catalog.json").ok
     assert (tmp_path / "docs/index.html").is_file()
@@ -105,4 +105,4 @@ def test_sound_data_pass_quietly(tmp_path: Path) -> None:
         draw(tmp_path / "raw" / "target" / ("cat" if number % 2 else "dog") / f"{number}.png", number)
     run("prepare_data", tmp_path, *PREPARE)
     done = run("validate_data", tmp_path, "source-catalog", "target-catalog", "record", "docs")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "validate_data\n")
