@@ -15,8 +15,8 @@ from graft.files import read_record, write_record
 from graft.learning.device import make_deterministic, pick_device
 from graft.learning.networks import load_network
 from graft.params import read_params
-from graft.records import StrategyRecord
 from graft.store import open_images, read_catalog
+from graft.strategy_record import StrategyRecord
 from graft.transfer.arms import target_data
 from graft.transfer.finetune import Backbone, Task, finetune_target
 

@@ -12,6 +12,7 @@ from graft.decisions.advice import Findings, next_steps
 from graft.decisions.gate import gate_record, release_reasons
 from graft.files import read_record, write_record
 from graft.params import read_params
+from graft.strategy_record import StrategyRecord
 
 RECORDS = ("catalog", "validation", "strategy", "training", "scratch", "verdict", "export")
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     limits = read_params(args.params).gate_release
     reasons = release_reasons(validation, (transfer, scratch), verdict, export, limits)
     catalog = read_record(records.CatalogRecord, args.catalog)
-    strategy = read_record(records.StrategyRecord, args.strategy)
+    strategy = read_record(StrategyRecord, args.strategy)
     steps = next_steps(Findings(catalog, validation, strategy, transfer, verdict, reasons))
 
     record = gate_record(reasons, export.onnx_sha256, steps)

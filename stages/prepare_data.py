@@ -14,8 +14,9 @@ from graft.params import read_params
 from graft.records import CatalogRecord
 from graft.store import write_catalog
 from graft.validation.example import write_example
-from graft.validation.prepare import prepare
+from graft.validation.prepare import Recipe, prepare
 from graft.validation.scan import scan, scan_optional
+from graft.validation.shards import SHARDS
 
 INPUTS = ("params", "raw")
 OUTPUTS = ("example", "source-catalog", "target-catalog", "source-images", "target-images", "record")
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     params = read_params(args.params)
     dataset = params.prepare_data.dataset
     preprocessing = preprocessing_for(params.network, params.images)
+    recipe = Recipe(preprocessing, params.prepare_data, params.seed)
 
     with stage.whole_folder(args.example) as folder:
         (folder / "README.md").write_text("The built-in example, where params.yaml asks for it.\n")
@@ -35,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     raw = args.example if dataset == "example" else args.raw
     target, source = raw / "target", raw / "source"
     target_files, source_files = scan(target), scan_optional(source)
-    of_target = prepare(target, target_files, args.target_images, preprocessing, params.seed)
-    of_source = prepare(source, source_files, args.source_images, preprocessing, params.seed)
+    of_target = prepare(target, target_files, args.target_images, SHARDS / "target", recipe)
+    of_source = prepare(source, source_files, args.source_images, SHARDS / "source", recipe)
 
     write_catalog(of_target.rows, args.target_catalog)
     write_catalog(of_source.rows, args.source_catalog)

@@ -1,6 +1,7 @@
 """Choose what to train, from cached features and published tables, and say why.
 
-Reads   the shift record, the target's features and catalogue (its train split alone)
+Reads   the shift record, the target's features and catalogue; the choice comes from the train split alone, the
+        check of labels from train and val, the check of splits from the images of all three
 Writes  a StrategyRecord
 Run     dvc repro select_strategy
 """
@@ -11,10 +12,11 @@ import numpy as np
 
 from graft import stage
 from graft.decisions.strategy import select_strategy
+from graft.decisions.target import Target
 from graft.files import read_record, write_record
 from graft.params import read_params
 from graft.records import ShiftRecord
-from graft.store import class_names, labelled, read_catalog
+from graft.store import read_catalog
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,11 +24,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = stage.arguments(__doc__, ("params", "shift", "target-catalog", "target-features", "record"), argv)
     params = read_params(args.params)
 
-    catalog = read_catalog(args.target_catalog)
-    train = labelled(catalog, class_names(catalog), "train")
     record = select_strategy(
-        np.load(args.target_features)[train.rows],
-        train,
+        Target(np.load(args.target_features), read_catalog(args.target_catalog)),
         read_record(ShiftRecord, args.shift).similarity,
         params.select_strategy,
         params.seed,

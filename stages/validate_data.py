@@ -1,6 +1,6 @@
-"""Hold the catalogues against what is expected of images and classes.
+"""Hold catalogues and image stores against what is expected of images, classes and splits.
 
-Reads   params.yaml, two catalogues
+Reads   params.yaml, the CatalogRecord, two catalogues, two image stores
 Writes  a ValidationRecord (JSON), Great Expectations' Data Docs (HTML)
 Run     dvc repro validate_data
 """
@@ -8,19 +8,23 @@ Run     dvc repro validate_data
 from collections.abc import Sequence
 
 from graft import stage
-from graft.files import write_record
+from graft.files import read_record, write_record
 from graft.params import read_params
-from graft.store import read_catalog
+from graft.records import CatalogRecord
 from graft.validation.expectations import critical_sentences, validate
+from graft.validation.sides import open_side
+
+INPUTS = ("params", "catalog", "source-catalog", "target-catalog", "source-images", "target-images")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the evidence, then fail where a finding is critical."""
-    args = stage.arguments(__doc__, ("params", "source-catalog", "target-catalog", "record", "docs"), argv)
-    params = read_params(args.params)
-    source, target = read_catalog(args.source_catalog), read_catalog(args.target_catalog)
+    args = stage.arguments(__doc__, (*INPUTS, "record", "docs"), argv)
+    params, catalog = read_params(args.params), read_record(CatalogRecord, args.catalog)
+    source = open_side("source", catalog.source, args.source_catalog, args.source_images)
+    target = open_side("target", catalog.target, args.target_catalog, args.target_images)
     with stage.whole_folder(args.docs) as docs:
-        record = validate(source, target, params.validate_data, docs)
+        record = validate(source, target, catalog.preprocessing, params, docs)
     write_record(record, args.record)
     if not record.ok:
         raise RuntimeError("\n".join(critical_sentences(record)))

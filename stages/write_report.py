@@ -19,6 +19,7 @@ from graft.reporting.pictures import StoredImages
 from graft.reporting.predictions import read_predictions
 from graft.reporting.provenance import read_provenance
 from graft.reporting.report import html_report, markdown_report
+from graft.strategy_record import StrategyRecord
 
 RECORDS = ("catalog", "validation", "shift", "strategy", "training", "scratch", "verdict", "export")
 IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images")
@@ -42,7 +43,7 @@ def read_evidence(args: Namespace) -> Evidence:
     catalog = read_record(records.CatalogRecord, args.catalog)
     validation = read_record(records.ValidationRecord, args.validation)
     shift = read_record(records.ShiftRecord, args.shift)
-    strategy = read_record(records.StrategyRecord, args.strategy)
+    strategy = read_record(StrategyRecord, args.strategy)
     transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
     verdict = read_record(records.VerdictRecord, args.verdict)
     export = read_record(records.ExportRecord, args.export)

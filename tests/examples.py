@@ -1,8 +1,18 @@
 """Small valid records that several tests start from."""
 
+import hashlib
 from typing import Any
 
-from graft.records import CatalogRecord, ExportRecord, StrategyRecord, TrainingRecord, ValidationRecord, VerdictRecord
+from graft.records import (
+    CatalogRecord,
+    Domain,
+    ExportRecord,
+    TrainingRecord,
+    ValidationRecord,
+    VerdictRecord,
+)
+from graft.store import SPLITS, CatalogRow
+from graft.strategy_record import LabelCheck, StrategyRecord
 
 EXPORT = ExportRecord(
     onnx_sha256="0" * 64,
@@ -17,16 +27,56 @@ EXPORT = ExportRecord(
 CLEAN = ValidationRecord(ok=True, findings=())
 
 
+def catalog_row(path: str, **changes: Any) -> CatalogRow:
+    """A readable grey image of 32 px that stands alone, in train and of class cat; its content follows its path.
+
+    With an `error`, what depends on pixels is as for an image that cannot be read.
+    """
+    sha256 = changes.get("sha256", hashlib.sha256(path.encode()).hexdigest())
+    row = CatalogRow(
+        path=path,
+        label="cat",
+        split="train",
+        group=sha256,
+        sha256=sha256,
+        phash=sha256[:16],
+        n_bytes=900,
+        width=32,
+        height=32,
+        mode="RGB",
+        format="PNG",
+        frames=1,
+        orientation=1,
+        mean_red=0.5,
+        mean_green=0.5,
+        mean_blue=0.5,
+        std_red=0.2,
+        std_green=0.2,
+        std_blue=0.2,
+        row=0,
+        error="",
+    )
+    unreadable: dict[str, Any] = {"phash": "", "width": 0, "height": 0, "mode": "", "format": "", "row": -1}
+    unreadable |= {name: 0.0 for name in CatalogRow._fields if name.startswith(("mean_", "std_"))}
+    return row._replace(**{**(unreadable if changes.get("error") else {}), **changes})
+
+
+def domain_record() -> Domain:
+    """Two classes, an image of each in every split."""
+    return Domain(
+        present=True,
+        n_images=6,
+        n_undecodable=0,
+        classes=("a", "b"),
+        counts={split: {"a": 1, "b": 1} for split in SPLITS},
+        sha256="0" * 64,
+        store_sha256="1" * 64,
+        quarantine=(),
+    )
+
+
 def catalog_record(dataset: str) -> CatalogRecord:
-    counts: dict[str, dict[str, int]] = {split: {"a": 1, "b": 1} for split in ("train", "val", "test")}
-    domain = {
-        "present": True,
-        "n_images": 6,
-        "n_undecodable": 0,
-        "classes": ("a", "b"),
-        "counts": counts,
-        "sha256": "0",
-    }
+    domain = domain_record()
     preprocessing = {
         "resize_px": 32,
         "crop_px": 32,
@@ -37,6 +87,11 @@ def catalog_record(dataset: str) -> CatalogRecord:
     return CatalogRecord.model_validate(
         {"dataset": dataset, "preprocessing": preprocessing, "source": domain, "target": domain}
     )
+
+
+NO_SUSPECTS = LabelCheck(
+    n_images=4, accuracy=0.5, n_suspects=0, n_right=0.0, suspects=(), sentence="No label stands out."
+)
 
 
 def strategy_record() -> StrategyRecord:
@@ -58,6 +113,8 @@ def strategy_record() -> StrategyRecord:
         "overruled": False,
         "reasons": (),
         "would_change": (),
+        "labels": NO_SUSPECTS,
+        "splits": (),
     }
     return StrategyRecord.model_validate(values)
 

@@ -2,13 +2,17 @@ import socket
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from graft import cli
 from graft.cards import ModelCard
 from graft.files import write_record
 from graft.params import json_schema
 from graft.records import GateRecord, Reason
+from graft.store import read_catalog
+from graft.validation import shards
 from tests.examples import strategy_record, verdict_record
+from tests.house import ROOT
 
 
 def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:
@@ -151,3 +155,41 @@ def test_summary_names_the_warnings_of_the_gate(folder: Path, capsys: pytest.Cap
 def test_summary_before_the_first_run_says_what_to_do(folder: Path) -> None:
     with pytest.raises(SystemExit, match=r"verdict\.json: want a VerdictRecord, got no file\. Run `dvc repro`"):
         cli.main(["summary"])
+
+
+def _raw(folder: Path, dataset: str = "folders") -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (folder / "params.yaml").write_text(text.replace("dataset: example", f"dataset: {dataset}"), encoding="utf-8")
+    for number in range(5):
+        path = folder / "data/raw/target" / ("dog" if number % 2 else "cat") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(path)
+
+
+def test_a_shard_is_made_once_and_its_place_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shards, "N_PER_SHARD", 2)
+    _raw(folder)
+    cli.main(["shard", "target", "2"])
+    cli.main(["shard", "target", "2"])
+    (made,) = (folder / "data/shards/target").glob("*.csv")
+    assert [row.path for row in read_catalog(made)] == ["dog/3.png"]
+    told = f"shard 2 of 0 to 2: {made.relative_to(folder)}\n"
+    assert capsys.readouterr().out == told * 2
+
+
+@pytest.mark.parametrize("index", ["3", "-1"])
+def test_a_shard_that_is_none_is_a_sentence_that_tells_how_many_there_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, index: str
+) -> None:
+    monkeypatch.setattr(shards, "N_PER_SHARD", 2)
+    _raw(folder)
+    with pytest.raises(SystemExit, match=rf"graft shard: want a number from 0 to 2, got {index}\. Choose"):
+        cli.main(["shard", "target", index])
+
+
+def test_the_example_has_no_shards(folder: Path) -> None:
+    _raw(folder, "example")
+    with pytest.raises(SystemExit, match=r"want `prepare_data.dataset: folders`, got example\. It is small"):
+        cli.main(["shard", "target", "0"])

@@ -32,8 +32,8 @@ def noise(height: int = 20, width: int = 30) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "PPM"])
 def test_lossless_formats_give_back_their_pixels(form: str) -> None:
     decoded = images.read(encode(Image.fromarray(noise()), form), "a")
-    np.testing.assert_array_equal(decoded.pixels, noise())
-    assert (decoded.mode, decoded.format) == ("RGB", form)
+    np.testing.assert_array_equal(np.asarray(decoded.picture), noise())
+    assert decoded[1:] == ("RGB", form, 1, 1)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "JPEG2000", "GIF"])
@@ -60,7 +60,9 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(turned))
     for form in ("PNG", "TIFF"):
-        np.testing.assert_array_equal(images.decode(encode(stored, form, exif=exif), "a"), upright)
+        decoded = images.read(encode(stored, form, exif=exif), "a")
+        np.testing.assert_array_equal(np.asarray(decoded.picture), upright)
+        assert decoded.orientation == orientation
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II"])
@@ -124,6 +126,22 @@ def test_first_frame_of_an_animation_counts() -> None:
     for form in ("GIF", "PNG", "WEBP"):
         content = encode(frames[0], form, save_all=True, append_images=frames[1:])
         assert np.abs(images.decode(content, "a")[0, 0].astype(int) - (255, 0, 0)).max() <= 3
+        assert images.read(content, "a").frames == 2
+
+
+def test_the_pages_of_a_tiff_are_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [Image.new("L", (8, 8))] * 4
+    content = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    assert images.read(content, "a").frames == 4
+    monkeypatch.setattr(images, "MAX_PAGES", 3)
+    assert images.read(content, "a").frames == 3
+
+
+def test_a_sound_first_frame_is_read_although_a_later_one_is_broken() -> None:
+    frames = [Image.fromarray(noise()), Image.fromarray(noise()[::-1])]
+    content = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    decoded = images.read(content[: len(content) * 2 // 3], "a")
+    assert (decoded.picture.size, decoded.frames) == ((30, 20), 1)
 
 
 def test_an_empty_file_is_refused() -> None:
@@ -178,12 +196,17 @@ def test_threads_leave_the_filters_of_warnings_in_order() -> None:
     assert warnings.filters == before
 
 
-@pytest.mark.parametrize("shape", [(100, 200), (200, 100), (7, 9), (1, 1), (36, 36), (333, 101), (100, 209)])
+@pytest.mark.parametrize(
+    "shape", [(100, 200), (200, 100), (7, 9), (1, 1), (36, 36), (333, 101), (100, 209), (375, 500), (500, 333)]
+)
 def test_fit_equals_resize_and_crop_of_torchvision(shape: tuple[int, int]) -> None:
     transforms = pytest.importorskip("torchvision.transforms.v2")
     image = noise(*shape)
-    want = transforms.Compose([transforms.Resize(36), transforms.CenterCrop(32)])(Image.fromarray(image))
-    np.testing.assert_array_equal(images.fit(image, preprocessing()), np.asarray(want))
+    for resize_px, crop_px in ((36, 32), (256, 224)):
+        cut = transforms.Compose([transforms.Resize(resize_px), transforms.CenterCrop(crop_px)])
+        want = np.asarray(cut(Image.fromarray(image)))
+        np.testing.assert_array_equal(images.fit(image, preprocessing(resize_px, crop_px)), want)
+        np.testing.assert_array_equal(images.fit(Image.fromarray(image), preprocessing(resize_px, crop_px)), want)
 
 
 def test_fit_takes_the_filter_of_the_preprocessing() -> None:
@@ -196,11 +219,12 @@ def test_fit_of_an_image_of_the_right_size_changes_nothing() -> None:
 
 
 def test_only_the_middle_of_a_long_strip_is_resized() -> None:
-    strip = np.zeros((2, 1001, 3), np.uint8)
-    strip[:, 484:516] = noise(2, 32)
-    np.testing.assert_array_equal(images._without_far_ends(strip), noise(2, 32))
-    np.testing.assert_array_equal(images._without_far_ends(strip.transpose(1, 0, 2)), noise(2, 32).transpose(1, 0, 2))
-    assert images.fit(strip, preprocessing()).shape == (32, 32, 3)
+    strip, middle = np.zeros((2, 1001, 3), np.uint8), noise(2, 32)
+    strip[:, 484:516] = middle
+    for turned, kept in ((strip, middle), (strip.transpose(1, 0, 2), middle.transpose(1, 0, 2))):
+        picture = Image.fromarray(np.ascontiguousarray(turned))
+        np.testing.assert_array_equal(np.asarray(images._without_far_ends(picture)), kept)
+        assert images.fit(picture, preprocessing()).shape == (32, 32, 3)
 
 
 @pytest.mark.real_data

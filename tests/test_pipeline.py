@@ -1,6 +1,7 @@
 """The DVC pipeline, run in a copy of the repository on the built-in example with very short training."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,16 @@ def test_every_record_lies_in_its_place(copy: Path) -> None:
         "EQUIVALENT",
         "INCONCLUSIVE",
     )
+
+
+def test_no_file_under_reports_loads_anything_from_elsewhere(copy: Path) -> None:
+    loads = re.compile(
+        r"""(?:src|srcset|data|poster)=["']?(?!data:)[^\s"'>]|<link\b|@import|url\(|https?://""", re.IGNORECASE
+    )
+    pages = [each for each in (copy / "reports").rglob("*") if each.suffix in (".html", ".css", ".js", ".svg")]
+    assert len(pages) > 5
+    found = {str(page): loads.findall(page.read_text(encoding="utf-8")) for page in pages}
+    assert {name: texts for name, texts in found.items() if texts} == {}
 
 
 def test_a_second_run_recomputes_nothing(copy: Path) -> None:

@@ -3,7 +3,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graft.probe import CrossValidated, _cross_validated, head_logits, knn_accuracy, linear_head, probe_accuracy
+from graft.probe import (
+    CrossValidated,
+    _cross_validated,
+    grouped_folds,
+    head_logits,
+    held_out_probabilities,
+    knn_accuracy,
+    linear_head,
+    probe_accuracy,
+)
 
 
 def _data(n: int = 120, c: int = 3, spread: float = 3.0) -> tuple[Any, Any]:
@@ -102,3 +111,21 @@ def test_class_with_one_image_is_one_sentence() -> None:
     labels[:] = [0, 0, 0, 0, 1, 1, 1, 1, 2]
     with pytest.raises(ValueError, match=r"want at least 2 images .* of every class for cross-validation, got 1"):
         probe_accuracy(features, labels, np.array(list("abcdefghi")), 5, 0)
+
+
+def test_held_out_probabilities_are_those_of_a_head_that_has_not_seen_the_row() -> None:
+    features, labels = _data()
+    folds = grouped_folds(labels, np.array([str(i) for i in range(len(labels))]), 4, 0)
+    found = held_out_probabilities(features, labels, 0.5, folds)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    train, held = folds[2]
+    logits = head_logits(linear_head(features[train], labels[train], 0.5, 3), features[held])
+    np.testing.assert_allclose(found[held], np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def test_a_class_that_a_fold_has_not_seen_gets_no_probability_there() -> None:
+    features, labels = _data()
+    one = np.flatnonzero(labels == 1)
+    rest = np.setdiff1d(np.arange(len(labels)), one)
+    found = held_out_probabilities(features, labels, 1.0, [(rest, one), (np.sort(np.append(one, rest[:20])), rest)])
+    assert (found[one, 1] == 0).all()

@@ -5,11 +5,14 @@ import pytest
 
 from graft import store
 from graft.records import Split
+from tests.examples import catalog_row
 
 
 def row(path: str, label: str, split: Split, number: int) -> store.CatalogRow:
     error = "" if number >= 0 else 'want a whole image, got: "x", y\nz.'
-    return store.CatalogRow(path, label, split, f"g{path}", f"s{path}", 10, 4, 3, "I;16", "PNG", number, error)
+    return catalog_row(
+        path, label=label, split=split, group=f"g{path}", sha256=f"s{path}", mode="I;16", row=number, error=error
+    )
 
 
 ROWS = (
@@ -23,6 +26,13 @@ ROWS = (
 def test_a_catalogue_comes_back_as_it_was_written(tmp_path: Path) -> None:
     store.write_catalog(ROWS, tmp_path / "deep" / "catalog.csv")
     assert store.read_catalog(tmp_path / "deep" / "catalog.csv") == ROWS
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nb", "a\rb", "a\r\nb", 'a"b,c', "\u306d\u3053", " a ", "1.5"])
+def test_any_file_name_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
+    rows = (row(name, name, "train", 0), row("b", "dog", "train", 1))
+    store.write_catalog(rows, tmp_path / "catalog.csv")
+    assert store.read_catalog(tmp_path / "catalog.csv") == rows
 
 
 def test_a_catalogue_without_rows_comes_back_empty(tmp_path: Path) -> None:
@@ -76,3 +86,13 @@ def test_an_array_is_saved_whole(tmp_path: Path) -> None:
     store.save_array(np.ones((2, 3), np.float32), tmp_path / "array.npy")
     np.testing.assert_array_equal(np.load(tmp_path / "array.npy"), np.ones((2, 3)))
     assert [each.name for each in tmp_path.iterdir()] == ["array.npy"]
+
+
+def test_images_can_be_read_again_after_their_memory_was_let_go(tmp_path: Path) -> None:
+    made = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
+    np.save(tmp_path / "store.npy", made)
+    images = store.open_images(tmp_path / "store.npy")
+    images.sum()
+    store.let_go(images)
+    np.testing.assert_array_equal(images, made)
+    store.let_go(made)

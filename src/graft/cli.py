@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from graft.records import Interval
 
 PARAMS = Path("params.yaml")
+RAW = Path("data/raw")
 VERDICT = Path("models/records/verdict.json")
 STRATEGY = Path("models/records/strategy.json")
 GATE = Path("models/records/gate.json")
@@ -28,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     release = commands.add_parser("check-release", help="say whether models/final may be served or packed")
     release.add_argument("--port", type=int, help="say also whether this port of 127.0.0.1 is free")
     release.add_argument("--force", action="store_true", help="also a model that the gate refused")
+    part = commands.add_parser("shard", help="read one part of data/raw ahead of `dvc repro`, here or elsewhere")
+    part.add_argument("domain", choices=("source", "target"))
+    part.add_argument("index", type=int, help="from 0; the message for one that is too large tells how many there are")
     args = parser.parse_args(argv)
     try:
         _run(args)
@@ -48,6 +52,8 @@ def _run(args: argparse.Namespace) -> None:
         print(json_schema(), end="")
     elif args.command == "summary":
         print(summary())
+    elif args.command == "shard":
+        print(shard(args.domain, args.index))
     else:
         check_release(args.force)
         if args.port is not None:
@@ -61,7 +67,8 @@ def summary() -> str:
         FileNotFoundError: the pipeline has not run to its end.
     """
     from graft.files import read_record
-    from graft.records import GateRecord, StrategyRecord, VerdictRecord
+    from graft.records import GateRecord, VerdictRecord
+    from graft.strategy_record import StrategyRecord
 
     verdict, strategy = read_record(VerdictRecord, VERDICT), read_record(StrategyRecord, STRATEGY)
     gate = read_record(GateRecord, GATE)
@@ -84,6 +91,31 @@ def summary() -> str:
 
 def _with_interval(accuracy: "Interval", confidence: float) -> str:
     return f"{accuracy.estimate:.1%} ({confidence:.0%} interval {accuracy.low:.1%} to {accuracy.high:.1%})"
+
+
+def shard(domain: str, index: int) -> str:
+    """Make one shard of a domain of data/raw, unless it is made; says where it lies and how many there are.
+
+    prepare_data takes it from there. A shard that another machine made must come with the same path, and
+    data/raw must have the same times of change on both.
+
+    Raises:
+        ValueError: params.yaml asks for the built-in example, or there is no such shard.
+    """
+    from graft.learning.preprocessing import preprocessing_for
+    from graft.params import read_params
+    from graft.validation.scan import scan
+    from graft.validation.shards import N_PER_SHARD, SHARDS, make_shard, shard_plan
+
+    params = read_params(PARAMS)
+    if params.prepare_data.dataset != "folders":
+        raise ValueError(f"{PARAMS}: want `prepare_data.dataset: folders`, got example. It is small: run `make repro`.")
+    plan = shard_plan(scan(RAW / domain), N_PER_SHARD)
+    if not 0 <= index < len(plan):
+        raise ValueError(f"graft shard: want a number from 0 to {len(plan) - 1}, got {index}. Choose one of them.")
+    preprocessing = preprocessing_for(params.network, params.images)
+    made = make_shard(RAW / domain, plan[index], SHARDS / domain, preprocessing)
+    return f"shard {index} of 0 to {len(plan) - 1}: {made}"
 
 
 def check_release(force: bool) -> None:

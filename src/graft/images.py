@@ -19,6 +19,8 @@ MAX_PIXELS = 100_000_000
 """largest width times height; a decoded image of this size takes 400 MB"""
 MAX_ASPECT = 16
 """a strip longer than this many times its width loses its ends before the resize, to bound memory"""
+MAX_PAGES = 1000
+"""pages of a TIFF that are counted: Pillow takes 0.3 ms for each, and a small file may name millions"""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,17 +38,21 @@ RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling
 class Decoded(NamedTuple):
     """An image and what its file said about it."""
 
-    pixels: NDArray[np.uint8]
-    """(h, w, 3) RGB, upright"""
+    picture: Image.Image
+    """RGB, upright"""
     mode: str
     """Pillow's name of the pixel format in the file, such as RGB, CMYK or I;16"""
     format: str
     """Pillow's name of the file format, such as JPEG"""
+    frames: int
+    """1 for a still; what lies behind the first broken frame is not counted"""
+    orientation: int
+    """EXIF, 1 to 8; 1, upright, where the file names none"""
 
 
 def decode(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Pixels of an image file, (h, w, 3) RGB; the same as `read(...).pixels`."""
-    return read(content, where, max_pixels).pixels
+    """Pixels of an image file, (h, w, 3) RGB; the same as those of `read`, without a look at later frames."""
+    return np.array(_whole(content, where, max_pixels, count_frames=False).picture)
 
 
 def read(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> Decoded:
@@ -64,11 +70,15 @@ def read(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> Decoded:
         ValueError: not a whole image in one of FORMATS, more than max_pixels pixels, or pixel values whose
             range the file does not tell. Nothing else is raised, and no warning shown, whatever the bytes.
     """
+    return _whole(content, where, max_pixels, count_frames=True)
+
+
+def _whole(content: bytes, where: str, max_pixels: int, count_frames: bool) -> Decoded:
     if not content:
         raise ValueError(f"{where}: want an image, got an empty file. Copy it again, or delete it.")
     try:
         with _no_pillow_warnings():
-            return _read(content, max_pixels)
+            return _read(content, max_pixels, count_frames)
     except UnidentifiedImageError:
         reason = f"none that can be read as {', '.join(FORMATS)}"
     except Image.DecompressionBombError:
@@ -79,20 +89,20 @@ def read(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> Decoded:
     raise ValueError(f"{where}: want a whole image, got: {reason}. Convert or replace it, or delete it.")
 
 
-def fit(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def fit(image: NDArray[np.uint8] | Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """What the network sees: the shorter side resized to resize_px, then the central square of crop_px.
 
     Sizes are rounded as torchvision rounds them, and Pillow's filters widen where they shrink (antialias), so
     that the result equals the preprocessing that published weights were made with.
 
     Args:
-        image: (h, w, 3) RGB.
+        image: RGB, as (h, w, 3) pixels or, which saves two copies, as the picture that `read` gives.
         preprocessing: sizes in pixels and the filter.
 
     Returns:
         (crop_px, crop_px, 3) RGB.
     """
-    picture = Image.fromarray(_without_far_ends(image))
+    picture = _without_far_ends(image if isinstance(image, Image.Image) else Image.fromarray(image))
     short = min(picture.size)
     width, height = (preprocessing.resize_px * side // short for side in picture.size)
     picture = picture.resize((width, height), RESAMPLING[preprocessing.interpolation])
@@ -101,31 +111,46 @@ def fit(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.ui
     return np.array(picture.crop((left, top, left + crop, top + crop)))
 
 
-def _read(content: bytes, max_pixels: int) -> Decoded:
+def _read(content: bytes, max_pixels: int, count_frames: bool) -> Decoded:
     with Image.open(io.BytesIO(content), formats=FORMATS) as file:
         if file.width * file.height > max_pixels:
             raise ValueError(f"{file.width} x {file.height} pixels, more than {_limit(max_pixels)}")
-        mode = file.mode
+        mode, before = file.mode, _orientation(file) if file.format == "TIFF" else 1
         file.load()
-        picture = _to_rgb(file)
-        turn = TURNS.get(_orientation(file))
-        upright = picture if turn is None else picture.transpose(turn)
-        return Decoded(np.array(upright), mode, file.format or "")
+        picture, after = _to_rgb(file), _orientation(file)
+        upright = picture.transpose(TURNS[after]) if after in TURNS else picture
+        frames = _frames(file) if count_frames else 1
+        return Decoded(upright, mode, file.format or "", frames, max(before, after))
 
 
 def _limit(max_pixels: int) -> str:
     return f"the limit of {max_pixels // 1_000_000} megapixels"
 
 
-def _orientation(file: Image.Image) -> Any:
-    """EXIF orientation of a loaded file; 1, upright, where there is none or it cannot be understood.
+def _orientation(file: Image.Image) -> int:
+    """EXIF orientation that is left to apply; 1, upright, where there is none or it cannot be understood.
 
-    Only after the load: a PNG may hold its EXIF behind the pixels, and Pillow turns a TIFF while loading.
+    Of a loaded file: a PNG may hold its EXIF behind the pixels, and Pillow turns a TIFF while loading.
     """
     try:
-        return file.getexif().get(ExifTags.Base.Orientation, 1)
-    except (SyntaxError, ValueError, OSError, struct.error):
+        value = file.getexif().get(ExifTags.Base.Orientation, 1)
+        return int(value) if value in TURNS else 1
+    except (SyntaxError, ValueError, TypeError, OSError, struct.error):
         return 1
+
+
+def _frames(file: Image.Image) -> int:
+    """Frames or pages, as far as they can be found; leaves the file at another frame than the first."""
+    count = 1
+    try:
+        if file.format != "TIFF":
+            return int(getattr(file, "n_frames", 1))
+        while count < MAX_PAGES:
+            file.seek(count)
+            count += 1
+    except Exception:  # the last page, or whatever broken bytes make Pillow raise: the first frame is sound
+        pass
+    return count
 
 
 def _to_rgb(file: Image.Image) -> Image.Image:
@@ -133,6 +158,8 @@ def _to_rgb(file: Image.Image) -> Image.Image:
         return Image.fromarray(_eight_bits(file)).convert("RGB")
     if file.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {file.mode}, of unknown range, not 8 or 16 bits")
+    if file.mode == "RGB" and file.format == "JPEG":
+        return file  # already pixels of its own; a copy would take a twentieth of the time of decoding
     if not file.has_transparency_data:
         return file.convert("RGB")
     opaque = file.convert("RGBA")
@@ -156,11 +183,13 @@ def _eight_bits(file: Image.Image) -> NDArray[np.uint8]:
     return grey if transparent is None else np.where(values == transparent, np.uint8(255), grey)
 
 
-def _without_far_ends(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = image.shape[:2]
-    longest = MAX_ASPECT * min(height, width)
-    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
-    return np.ascontiguousarray(image[top : top + longest, left : left + longest])
+def _without_far_ends(picture: Image.Image) -> Image.Image:
+    longest = MAX_ASPECT * min(picture.size)
+    if longest >= max(picture.size):
+        return picture
+    left, top = (max(0, side - longest) // 2 for side in picture.size)
+    right, bottom = (start + min(side, longest) for start, side in zip((left, top), picture.size, strict=True))
+    return picture.crop((left, top, right, bottom))
 
 
 _quiet_lock = threading.Lock()

@@ -4,14 +4,16 @@ No key has a default: a default that changed here would change results without a
 watches params.yaml and not this file. A missing key is an error that shows the line to paste.
 """
 
-import difflib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from graft.param_errors import sentence
 
 Strategy = Literal["feature_extraction", "top_blocks", "full"]
 
@@ -68,6 +70,36 @@ class PrepareData(Section):
 
     dataset: Literal["example", "folders"] = Field(examples=["example"])
     """example (built in, no download) or folders (your images under data/raw)"""
+    group_pattern: str | None = Field(examples=[None])
+    """a regular expression with one group, searched in each image's path; images with the same match (patient, site,
+    video) are one group and never stand in two splits; null: none"""
+    group_file: str | None = Field(examples=[None])
+    """name of a CSV with the columns path,group in data/raw/target, and in data/raw/source if wanted; null: none"""
+    near_duplicate_bits: int | None = Field(ge=0, le=8, examples=[4])
+    """perceptual hashes that differ in so many of 64 bits, 0 to 8, make two pictures be compared; null: none are"""
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _pattern_has_one_group(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        cure = "Put parentheses around the part that names the patient, site or video, such as '(patient[0-9]+)'."
+        try:
+            n_groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"want a regular expression, got {pattern!r} ({error}). {cure}") from None
+        if n_groups != 1:
+            raise ValueError(f"want one pair of parentheses, got {n_groups} in {pattern!r}. {cure}")
+        return pattern
+
+    @model_validator(mode="after")
+    def _groups_come_from_one_place(self) -> "PrepareData":
+        if None not in (self.group_pattern, self.group_file):
+            raise ValueError(
+                f"want group_pattern or group_file, got {self.group_pattern!r} and {self.group_file!r}. "
+                "Set one of them to null."
+            )
+        return self
 
 
 class ValidateData(Section):
@@ -77,6 +109,12 @@ class ValidateData(Section):
     """fewest readable images of a class in the train split, from 1"""
     min_side_px: int = Field(ge=1, examples=[8])
     """smallest width or height of an image in pixels, from 1"""
+    classes: tuple[str, ...] | None = Field(min_length=2, strict=False, examples=[None])
+    """names of the target's classes, at least two; another class, or none of these, is a fault; null: any names"""
+    on_undecodable: Literal["fail", "quarantine"] = Field(examples=["fail"])
+    """when an image cannot be read: fail, or quarantine (it is left out, and reported)"""
+    on_near_duplicates: Literal["fail", "warn"] = Field(examples=["fail"])
+    """when nearly the same image stands in two split folders, or in source and target test: fail or warn"""
 
 
 class PretrainSource(Section):
@@ -240,60 +278,9 @@ def read_params(path: Path) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        raise ValueError("\n".join(_sentence(path, each) for each in error.errors())) from None
+        raise ValueError("\n".join(sentence(path, each, Params) for each in error.errors())) from None
 
 
 def json_schema() -> str:
     """JSON schema of params.yaml for editors."""
     return json.dumps(Params.model_json_schema(), indent=2) + "\n"
-
-
-def _sentence(path: Path, error: Any) -> str:
-    """One sentence of where, what was wanted, what was got and what to do."""
-    names = [name for name in error["loc"] if isinstance(name, str)]
-    where = f"{path}, {'.'.join(str(part) for part in error['loc'])}" if error["loc"] else str(path)
-    section, field = _field(names)
-    if error["type"] == "missing" or (error["input"] is None and _is_section(field)):
-        return f"{where}: want this key, got none. {_line_to_paste(names, field)}"
-    if error["type"] == "extra_forbidden":
-        known = sorted(section.model_fields)
-        close = difflib.get_close_matches(names[-1], known, n=1)
-        hint = f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}."
-        return f"{where}: want a known key, got {names[-1]}. {hint}"
-    if error["type"] == "value_error":
-        return f"{where}: {error['ctx']['error']}"
-    want = error["msg"].replace("Input should be ", "").replace("Value should ", "").replace("String should ", "")
-    meaning = f" It is {field.description}." if field is not None and field.description else ""
-    return f"{where}: want {want}, got {error['input']!r}.{_float_trap(error['input'])}{meaning}"
-
-
-def _field(names: list[str]) -> tuple[type[BaseModel], Any]:
-    """The section that holds the last of these names, and its field if there is one."""
-    section: type[BaseModel] = Params
-    field = None
-    for name in names:
-        field = section.model_fields.get(name)
-        section = field.annotation if _is_section(field) else section  # type: ignore[union-attr,assignment]
-    return section, field
-
-
-def _line_to_paste(names: list[str], field: Any) -> str:
-    """The YAML that would supply a missing key."""
-    if _is_section(field):
-        parts = field.annotation.model_fields.items()
-        lines = [f"  {name}: {json.dumps(part.examples[0])}" for name, part in parts]
-        return f"Paste this section:\n{names[-1]}:\n" + "\n".join(lines)
-    place, indent = (f" under `{names[-2]}:`", "  ") if len(names) > 1 else ("", "")
-    return f"Paste{place} the line `{indent}{names[-1]}: {json.dumps(field.examples[0])}`."
-
-
-def _is_section(field: Any) -> bool:
-    return field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-
-
-def _float_trap(value: Any) -> str:
-    """YAML takes 1e-3 for text: how to write it."""
-    try:
-        return f" YAML reads {value} as text: write {float(value):g}." if isinstance(value, str) else ""
-    except ValueError:
-        return ""

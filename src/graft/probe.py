@@ -60,6 +60,26 @@ def head_logits(head: LinearHead, features: Array) -> NDArray[np.float64]:
     return logits
 
 
+def held_out_probabilities(
+    features: Array, labels: Labels, c: float, folds: list[tuple[Labels, Labels]]
+) -> NDArray[np.float64]:
+    """(n, c) probabilities of a linear head that has not seen the row, nor its group.
+
+    Args:
+        features: (n, d).
+        labels: (n,) class numbers.
+        c: inverse regularisation strength, above 0.
+        folds: of `grouped_folds`, which hold out every row once.
+    """
+    n_classes = int(labels.max()) + 1
+    probabilities = np.empty((len(labels), n_classes))
+    for train, held in folds:
+        logits = head_logits(linear_head(features[train], labels[train], c, n_classes), features[held])
+        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities[held] = exponents / exponents.sum(axis=1, keepdims=True)
+    return probabilities
+
+
 def probe_accuracy(features: Array, labels: Labels, groups: NDArray[np.str_], folds: int, seed: int) -> CrossValidated:
     """Cross-validated linear probe: the strongest regularisation within one standard error of the best."""
 
@@ -68,7 +88,7 @@ def probe_accuracy(features: Array, labels: Labels, groups: NDArray[np.str_], fo
         predicted: Labels = head_logits(head, features[held]).argmax(axis=1)
         return predicted
 
-    return _cross_validated(C_GRID, predict, labels, _folds(labels, groups, folds, seed))
+    return _cross_validated(C_GRID, predict, labels, grouped_folds(labels, groups, folds, seed))
 
 
 def knn_accuracy(features: Array, labels: Labels, groups: NDArray[np.str_], folds: int, seed: int) -> CrossValidated:
@@ -80,7 +100,7 @@ def knn_accuracy(features: Array, labels: Labels, groups: NDArray[np.str_], fold
         predicted: Labels = model.fit(features[train], labels[train]).predict(features[held])
         return predicted
 
-    return _cross_validated(tuple(reversed(K_GRID)), predict, labels, _folds(labels, groups, folds, seed))
+    return _cross_validated(tuple(reversed(K_GRID)), predict, labels, grouped_folds(labels, groups, folds, seed))
 
 
 def _cross_validated(
@@ -99,8 +119,15 @@ def _cross_validated(
     return CrossValidated(settings[chosen], float(means[chosen]), float(errors[chosen]))
 
 
-def _folds(labels: Labels, groups: NDArray[np.str_], folds: int, seed: int) -> list[tuple[Labels, Labels]]:
-    """Stratified folds that keep groups whole, as many as the smallest class has groups."""
+def grouped_folds(labels: Labels, groups: NDArray[np.str_], folds: int, seed: int) -> list[tuple[Labels, Labels]]:
+    """Stratified folds that keep groups whole, as many as the smallest class has groups.
+
+    Returns:
+        Rows to learn from and rows held out, fold by fold.
+
+    Raises:
+        ValueError: a class with fewer than two groups.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     fewest = min(len(np.unique(groups[labels == label])) for label in np.unique(labels))

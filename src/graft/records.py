@@ -37,6 +37,14 @@ class Preprocessing(Record):
     """of the resize"""
 
 
+class Quarantined(Record):
+    """An image file that cannot be read: it stays in the catalogue and takes part in nothing else."""
+
+    path: str
+    """relative to the folder of the domain"""
+    reason: str
+
+
 class Domain(Record):
     """The images of one side, source or target."""
 
@@ -48,12 +56,16 @@ class Domain(Record):
     """readable images by split and class"""
     sha256: str
     """of the catalogue's paths, labels, splits, groups and image hashes"""
+    store_sha256: str
+    """of the image store's file, as `sha256sum` prints it"""
+    quarantine: tuple[Quarantined, ...]
+    """files that cannot be read, the first 1,000 by path; n_undecodable counts all of them"""
 
 
 class CatalogRecord(Record):
     """What prepare_data found and made: data/records/catalog.json."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     dataset: Literal["example", "folders"]
     preprocessing: Preprocessing
     source: Domain
@@ -102,53 +114,6 @@ class ShiftRecord(Record):
     """median MMD^2 between two source classes, the same kernel; null without source images"""
     similarity: Similarity
     sentence: str
-
-
-class Vote(Record):
-    """What one published table says for this data."""
-
-    table: str
-    strategy: StrategyName | None
-    """null: the table abstains"""
-    reason: str
-
-
-class Score(Record):
-    """A cross-validated accuracy on cached features."""
-
-    mean: float
-    standard_error: float
-    setting: str
-    """the chosen hyper-parameter, such as `C=0.1` or `k=5`"""
-
-
-class StrategyRecord(Record):
-    """The choice and its reasons: models/records/strategy.json."""
-
-    schema_version: Literal[1] = 1
-    n_train: int
-    n_classes: int
-    n_per_class: int
-    """images of the smallest class in the train split"""
-    similarity: Similarity
-    votes: tuple[Vote, ...]
-    conflict: bool
-    """the tables that did not abstain disagree"""
-    probe: Score
-    """linear probe"""
-    probe_c: float
-    """inverse regularisation of the chosen probe; the head of a fine-tuning starts from it"""
-    knn: Score
-    """k nearest neighbours, cosine"""
-    weights: dict[str, float]
-    """sum of votes and evidence by strategy"""
-    choice: Literal["feature_extraction", "top_blocks", "full"]
-    runner_up: StrategyName | None
-    overruled: bool
-    """true where params.yaml made the choice"""
-    reasons: tuple[str, ...]
-    would_change: tuple[str, ...]
-    """what would have changed the choice"""
 
 
 class Epoch(Record):

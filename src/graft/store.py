@@ -2,6 +2,7 @@
 
 import csv
 import io
+import mmap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from graft.files import write_whole
 from graft.records import Split
 
+AT_A_TIME = 64
+"""images read from a mapped store before their pages are let go: up to 2 MB stand in memory around each"""
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 
@@ -25,6 +28,8 @@ class CatalogRow(NamedTuple):
     group: str
     """images of one group (patient, site, video) never stand in two splits; alone: the image's sha256"""
     sha256: str
+    phash: str
+    """perceptual hash of the image as the network sees it, 16 hex digits; empty where it cannot be read"""
     n_bytes: int
     width: int
     """pixels, 0 where the image cannot be read"""
@@ -32,10 +37,24 @@ class CatalogRow(NamedTuple):
     mode: str
     """Pillow's name of the pixel format in the file, such as RGB, CMYK or I;16"""
     format: str
+    frames: int
+    """1 for a still; of an animation the first counts"""
+    orientation: int
+    """EXIF, 1 to 8; 1, upright, where the file names none"""
+    mean_red: float
+    """mean and standard deviation by channel, in [0, 1], of the image as the network sees it; 0 where unreadable"""
+    mean_green: float
+    mean_blue: float
+    std_red: float
+    std_green: float
+    std_blue: float
     row: int
     """place in the image array, -1 where the image cannot be read"""
     error: str
     """why the image cannot be read, empty where it can"""
+
+
+_NUMBERS: dict[str, Any] = {name: kind for name, kind in CatalogRow.__annotations__.items() if kind in (int, float)}
 
 
 class Labelled(NamedTuple):
@@ -54,7 +73,8 @@ class Labelled(NamedTuple):
 def write_catalog(catalog: Sequence[CatalogRow], path: Path) -> None:
     """Write a catalogue as CSV, whole or not at all."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    # all text in quotes: left to itself, csv does not quote a name that holds a carriage return
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(CatalogRow._fields)
     writer.writerows(catalog)
     write_whole(path, text.getvalue().encode())
@@ -73,8 +93,7 @@ def read_catalog(path: Path) -> tuple[CatalogRow, ...]:
 
 
 def _row(values: dict[str, Any]) -> CatalogRow:
-    numbers = {name: int(values[name]) for name in ("n_bytes", "width", "height", "row")}
-    return CatalogRow(**{**values, **numbers})
+    return CatalogRow(**{**values, **{name: kind(values[name]) for name, kind in _NUMBERS.items()}})
 
 
 def class_names(catalog: Iterable[CatalogRow]) -> tuple[str, ...]:
@@ -113,3 +132,12 @@ def open_images(path: Path) -> NDArray[np.uint8]:
         return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
     except ValueError:
         return np.load(path)  # type: ignore[no-any-return]  # an empty array cannot be mapped
+
+
+def let_go(images: NDArray[np.uint8]) -> None:
+    """Free the memory behind a mapped image store; its pages are read again when they are touched.
+
+    The system maps up to 2 MB around each image that is touched; a few thousand would fill gigabytes.
+    """
+    if isinstance(images, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):
+        images._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]

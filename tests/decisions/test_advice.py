@@ -6,6 +6,7 @@ from tests.examples import CLEAN, catalog_record, strategy_record, training_reco
 from graft.decisions.advice import Findings, next_steps
 from graft.params import MOST_SEEDS
 from graft.records import Epoch, Finding, Reason, TrainingRecord, ValidationRecord
+from graft.strategy_record import SplitCheck, StrategyRecord
 
 SETTLED = Findings(
     catalog_record("folders"), CLEAN, strategy_record(), training_record(), verdict_record("POSITIVE"), reasons=()
@@ -55,6 +56,25 @@ def test_a_finding_on_the_data_is_repeated_with_its_advice() -> None:
     values: dict[str, Any] = {"severity": "warning", "ok": False, "n_unexpected": 1, "examples": ("a",)}
     validation = ValidationRecord(ok=True, findings=(Finding(name="skew", advice="Add images.", **values),))
     assert next_steps(SETTLED._replace(validation=validation)) == ("Look at your data (skew): Add images.",)
+
+
+def _strategy(**changes: object) -> StrategyRecord:
+    return StrategyRecord.model_validate({**strategy_record().model_dump(), **changes})
+
+
+def test_labels_that_look_wrong_are_pointed_at() -> None:
+    labels = strategy_record().labels.model_copy(update={"n_suspects": 7})
+    (said,) = next_steps(SETTLED._replace(strategy=_strategy(labels=labels)))
+    assert "7 look wrong" in said
+
+
+def test_splits_that_can_be_told_apart_are_pointed_at() -> None:
+    checks = [
+        SplitCheck(other=other, by_class=True, auc=None, warns=warns, sentence=f"Told apart: {other}.")
+        for other, warns in (("val", False), ("test", True))
+    ]
+    (said,) = next_steps(SETTLED._replace(strategy=_strategy(splits=checks)))
+    assert said == "Look at your splits. Told apart: test."
 
 
 def test_a_rate_at_the_end_of_its_grid_is_repeated() -> None:

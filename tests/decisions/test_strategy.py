@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
+from tests.examples import catalog_row
 
 from graft import probe
 from graft.decisions.strategy import Facts, evidence, ranking, select_strategy, weigh, would_change
 from graft.decisions.tables import votes
+from graft.decisions.target import Target
 from graft.params import SelectStrategy
 from graft.probe import CrossValidated
-from graft.records import Vote
-from graft.store import Labelled
+from graft.strategy_record import Vote
 
 PARAMS = SelectStrategy(overrule=None, folds=5, headroom_small=0.05, headroom_large=0.2)
 
@@ -16,13 +17,12 @@ def _facts(accuracy: float, standard_error: float = 0.0, n: int = 200) -> Facts:
     return Facts(n, n // 10, "unknown", accuracy, standard_error)
 
 
-def _features(spread: float, n: int = 100) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], Labelled]:
-    """Two classes whose features lie `spread` standard deviations apart."""
+def _target(spread: float, n: int = 100) -> Target:
+    """Two classes whose features lie `spread` standard deviations apart; all images in train."""
     labels = np.arange(n) % 2
     features = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
     features[:, 0] += spread * labels
-    names = np.array([str(i) for i in range(n)])
-    return features, Labelled(np.arange(n), labels, names, names)
+    return Target(features, [catalog_row(f"{i}.png", label="ab"[labels[i]], row=i) for i in range(n)])
 
 
 @pytest.mark.parametrize(("accuracy", "strategy"), [(0.96, "feature_extraction"), (0.9, "top_blocks"), (0.7, "full")])
@@ -43,12 +43,11 @@ def test_evidence_that_straddles_both_limits_is_shared_by_all() -> None:
 
 
 def test_the_better_classifier_and_the_smallest_class_are_the_facts(monkeypatch: pytest.MonkeyPatch) -> None:
-    features, train = _features(spread=12)
-    few = np.flatnonzero((train.labels == 0) | (np.arange(100) < 40))
-    train = Labelled(train.rows[few], train.labels[few], train.groups[few], train.sha256[few])
+    target = _target(spread=12)
+    few = [each for each in target.catalog if each.label == "a" or each.row < 40]
     for name, mean in (("probe_accuracy", 0.7), ("knn_accuracy", 0.97)):
         monkeypatch.setattr(probe, name, lambda *args, mean=mean: CrossValidated(1.0, mean, 0.001))
-    record = select_strategy(features[few], train, "unknown", PARAMS, 0)
+    record = select_strategy(target._replace(catalog=few), "unknown", PARAMS, 0)
     assert record.choice == "feature_extraction"
     assert (record.n_train, record.n_per_class) == (70, 20)
 
@@ -94,23 +93,23 @@ def test_would_change_names_changes_that_do_change_the_choice() -> None:
 
 
 def test_separable_features_are_left_frozen() -> None:
-    features, train = _features(spread=12)
-    record = select_strategy(features, train, "unknown", PARAMS, 0)
+    target = _target(spread=12)
+    record = select_strategy(target, "unknown", PARAMS, 0)
     assert record.choice == "feature_extraction"
     assert not record.overruled
 
 
 def test_features_without_the_answer_are_tuned_in_full() -> None:
-    features, train = _features(spread=0)
-    record = select_strategy(features, train, "unknown", PARAMS, 0)
+    target = _target(spread=0)
+    record = select_strategy(target, "unknown", PARAMS, 0)
     assert record.choice == "full"
     assert record.probe.mean < 0.75
 
 
 def test_the_user_may_overrule_and_the_record_says_so() -> None:
-    features, train = _features(spread=12)
+    target = _target(spread=12)
     overruled = PARAMS.model_copy(update={"overrule": "full"})
-    record = select_strategy(features, train, "unknown", overruled, 0)
+    record = select_strategy(target, "unknown", overruled, 0)
     assert record.choice == "full"
     assert record.overruled
     assert record.runner_up == "feature_extraction"
@@ -118,12 +117,29 @@ def test_the_user_may_overrule_and_the_record_says_so() -> None:
 
 
 def test_conflict_of_the_tables_is_recorded() -> None:
-    features, train = _features(spread=12)
-    assert select_strategy(features, train, "far", PARAMS, 0).conflict
-    assert not select_strategy(features, train, "near", PARAMS, 0).conflict
+    target = _target(spread=12)
+    assert select_strategy(target, "far", PARAMS, 0).conflict
+    assert not select_strategy(target, "near", PARAMS, 0).conflict
 
 
 def test_same_seed_gives_the_same_record() -> None:
-    features, train = _features(spread=2)
-    one = select_strategy(features, train, "far", PARAMS, 0)
-    assert one == select_strategy(features, train, "far", PARAMS, 0)
+    target = _target(spread=2)
+    one = select_strategy(target, "far", PARAMS, 0)
+    assert one == select_strategy(target, "far", PARAMS, 0)
+
+
+def test_the_choice_comes_from_train_alone() -> None:
+    target = _target(spread=2)
+    rows = [each._replace(split=("train", "val", "test")[each.row % 3]) for each in target.catalog]
+    whole = select_strategy(target._replace(catalog=rows), "far", PARAMS, 0)
+    train = select_strategy(target._replace(catalog=[each for each in rows if each.split == "train"]), "far", PARAMS, 0)
+    assert whole.n_train == 34
+    assert (whole.probe, whole.knn, whole.choice) == (train.probe, train.knn, train.choice)
+
+
+def test_what_the_features_say_of_labels_and_splits_stands_in_the_record() -> None:
+    target = _target(spread=12)
+    rows = [each._replace(label="b") if each.row == 0 else each for each in target.catalog]
+    record = select_strategy(target._replace(catalog=rows), "far", PARAMS, 0)
+    assert [each.path for each in record.labels.suspects] == ["0.png"]
+    assert [(each.other, each.auc) for each in record.splits] == [("val", None), ("test", None)]

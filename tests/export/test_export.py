@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.examples import training_record, verdict_record
+from tests.examples import domain_record, training_record, verdict_record
 from tests.house import ROOT
 
 from graft.cards import BackboneCard
@@ -21,7 +21,7 @@ from graft.export.to_onnx import export_onnx
 from graft.learning.networks import Network, build_network
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import outputs_of
-from graft.records import CatalogRecord, Domain
+from graft.records import CatalogRecord
 
 Array = NDArray[np.float32]
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
@@ -158,7 +158,7 @@ def test_hash_of_preprocessing_sees_every_field() -> None:
 
 def test_card_is_that_of_the_seed_that_ships() -> None:
 
-    domain = Domain(present=True, n_images=1, n_undecodable=0, classes=("a", "b"), counts={}, sha256="d" * 64)
+    domain = domain_record()
     catalog = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain)
     backbone = BackboneCard(
         network="small_cnn",

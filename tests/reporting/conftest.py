@@ -8,12 +8,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from tests.examples import catalog_row
 
 from graft.reporting.evidence import Evidence
 from graft.reporting.pictures import StoredImages
 from graft.reporting.predictions import Predictions
 from graft.reporting.provenance import Provenance, StageRun
-from graft.store import CatalogRow
 
 SPEC = importlib.util.spec_from_file_location("samples_of_the_report", Path(__file__).with_name("samples.py"))
 assert SPEC is not None
@@ -66,19 +66,15 @@ def sample_target(classes: Sequence[str] = DIGITS, side_px: int = SIDE_PX) -> St
         images[row, 4 + 2 * label % 20 : 12 + 2 * label % 20, 8:24] = 250
         sha256 = f"2{row:011x}" + "0" * 52
         catalog.append(
-            CatalogRow(
-                path=f"{classes[label]}/{row}.png",
+            catalog_row(
+                f"{classes[label]}/{row}.png",
                 label=classes[label],
                 split="test",
                 group=sha256,
                 sha256=sha256,
-                n_bytes=900,
                 width=side_px,
                 height=side_px,
-                mode="RGB",
-                format="PNG",
                 row=row,
-                error="",
             )
         )
     return StoredImages(tuple(catalog), images)

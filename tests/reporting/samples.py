@@ -15,21 +15,20 @@ from graft.records import (
     Interval,
     Outcome,
     Preprocessing,
+    Quarantined,
     Reason,
     Run,
-    Score,
     ShiftRecord,
     Split,
-    StrategyRecord,
     TrainingRecord,
     Trial,
     ValidationRecord,
     VerdictRecord,
-    Vote,
 )
 from graft.reporting.evidence import Evidence
 from graft.reporting.predictions import Predictions
 from graft.store import SPLITS
+from graft.strategy_record import LabelCheck, Score, SplitCheck, StrategyRecord, Suspect, Vote
 
 DIGITS = tuple("0123456789")
 N_TEST = 300
@@ -48,7 +47,7 @@ def sample_evidence(
         catalog=sample_catalog(classes, source),
         validation=sample_validation(),
         shift=sample_shift(source),
-        strategy=sample_strategy(len(classes), source, curve),
+        strategy=sample_strategy(classes, source, curve),
         transfer=sample_training("transfer", curve),
         scratch=sample_training("scratch", True),
         verdict=verdict,
@@ -136,6 +135,8 @@ def sample_domain(classes: Sequence[str], per_split: tuple[int, int, int]) -> Do
         classes=tuple(classes),
         counts=counts,
         sha256="ab" * 32,
+        store_sha256="cd" * 32,
+        quarantine=(Quarantined(path="3/broken.png", reason="truncated"),) if total else (),
     )
 
 
@@ -194,11 +195,11 @@ def sample_shift(source: bool) -> ShiftRecord:
     )
 
 
-def sample_strategy(n_classes: int, source: bool, curve: bool) -> StrategyRecord:
+def sample_strategy(classes: Sequence[str], source: bool, curve: bool) -> StrategyRecord:
     tables = ("size and similarity quadrants", "images per class", "size alone")
     return StrategyRecord(
-        n_train=20 * n_classes,
-        n_classes=n_classes,
+        n_train=20 * len(classes),
+        n_classes=len(classes),
         n_per_class=20,
         similarity="mid" if source else "unknown",
         votes=(
@@ -223,6 +224,44 @@ def sample_strategy(n_classes: int, source: bool, curve: bool) -> StrategyRecord
             "Tables: 1 for full.",
         ),
         would_change=("With 10 times the images the choice would be top_blocks.",),
+        labels=sample_labels(classes),
+        splits=sample_splits(),
+    )
+
+
+def sample_labels(classes: Sequence[str], n_suspects: int = 3) -> LabelCheck:
+    """Suspects among the images of the target's samples."""
+    suspects = tuple(
+        Suspect(
+            image=f"2{place:011x}",
+            path=f"{classes[place % len(classes)]}/{place}.png",
+            label=classes[place % len(classes)],
+            suggested=classes[(place + 1) % len(classes)],
+            of_label=0.002 * (1 + place),
+            of_suggested=0.9 - 0.01 * place,
+        )
+        for place in range(n_suspects)
+    )
+    return LabelCheck(
+        n_images=30 * len(classes),
+        accuracy=0.71,
+        n_suspects=n_suspects,
+        n_right=0.2 * n_suspects,
+        suspects=suspects,
+        sentence=f"{n_suspects} of the {30 * len(classes)} labels of train and val look wrong.",
+    )
+
+
+def sample_splits() -> tuple[SplitCheck, ...]:
+    return (
+        SplitCheck(other="val", by_class=True, auc=None, warns=False, sentence="Too few images to say."),
+        SplitCheck(
+            other="test",
+            by_class=False,
+            auc=around(0.71, 0.05),
+            warns=True,
+            sentence="Images of train and test can be told apart.",
+        ),
     )
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from PIL import Image
+from tests.examples import catalog_row
 
 from graft.records import Split
 from graft.reporting.pictures import SIDE_PX, StoredImages, data_uri, pictures, sheet
-from graft.reporting.tallies import Mistake
 from graft.store import CatalogRow
 
 
@@ -17,7 +17,7 @@ def _decoded(uri: str) -> Image.Image:
 
 
 def test_a_small_picture_keeps_every_pixel(target: StoredImages) -> None:
-    (shown,) = pictures([_mistake(target, 7)], target)
+    (shown,) = pictures([list(target.catalog)[7].sha256[:12]], target)
     np.testing.assert_array_equal(np.asarray(_decoded(shown.source)), target.images[7])
     assert shown.pixelated
 
@@ -26,18 +26,18 @@ def test_a_large_picture_is_reduced() -> None:
     assert _decoded(data_uri(np.zeros((300, 300, 3), dtype=np.uint8))).size == (SIDE_PX, SIDE_PX)
 
 
-def test_no_mistakes_need_no_images(target: StoredImages) -> None:
+def test_no_pictures_need_no_images(target: StoredImages) -> None:
     assert pictures([], target) == ()
 
 
 def test_an_image_that_the_catalogue_does_not_hold_gets_a_sentence(target: StoredImages) -> None:
     with pytest.raises(ValueError, match="want images of the target's catalogue, got beef"):
-        pictures([Mistake("beef", "0", "1", 1)], target)
+        pictures(["beef"], target)
 
 
 def _rows(labels: Sequence[str], splits: Sequence[Split]) -> list[CatalogRow]:
     return [
-        CatalogRow(f"{row}.png", label, split, "g", "s", 9, 4, 4, "RGB", "PNG", row, "")
+        catalog_row(f"{row}.png", label=label, split=split, width=4, height=4, row=row)
         for row, (label, split) in enumerate(zip(labels, splits, strict=True))
     ]
 
@@ -48,8 +48,3 @@ def test_a_sheet_takes_train_images_one_of_each_class_in_turn() -> None:
     shown = sheet(StoredImages(catalog, images), 4)
     assert [int(np.asarray(_decoded(each))[0, 0, 0]) for each in shown] == [0, 3, 4, 1]
     assert len(sheet(StoredImages(catalog, images), 2)) == 2
-
-
-def _mistake(target: StoredImages, row: int) -> Mistake:
-    sha256 = next(each.sha256 for each in target.catalog if each.row == row)
-    return Mistake(sha256[:12], "7", "8", 3)

@@ -11,7 +11,7 @@ from graft.reporting.pictures import StoredImages
 from graft.reporting.provenance import Provenance
 from graft.reporting.report import MOST_IN_SHEET, MOST_PICTURES, html_report, markdown_report
 
-SECTIONS = ("verdict", "release", "shift", "decision", "training", "mistakes", "classes", "data", "run")
+SECTIONS = ("verdict", "release", "shift", "decision", "training", "mistakes", "classes", "labels", "data", "run")
 HOSTILE = (
     '<script>alert("x")</script>',
     "a|b`c",
@@ -136,13 +136,54 @@ def test_many_classes_get_tables_and_no_crowded_figures(samples: ModuleType) -> 
 
 
 def test_mistakes_are_shown_as_pictures(evidence: Evidence, target: StoredImages) -> None:
-    images = Page(_html(evidence, target, NOTHING)).named("img")
+    images = Page(_html(_without_suspects(evidence), target, NOTHING)).named("img")
     assert len(images) == MOST_PICTURES
     assert all(each["src"].startswith("data:image/png;base64,") and each["alt"] for each in images)
 
 
+def _without_suspects(evidence: Evidence) -> Evidence:
+    labels = evidence.strategy.labels.model_copy(update={"n_suspects": 0, "suspects": ()})
+    return evidence._replace(strategy=evidence.strategy.model_copy(update={"labels": labels}))
+
+
+def test_labels_to_look_at_are_shown_by_rank_with_label_and_suggestion(
+    evidence: Evidence, target: StoredImages
+) -> None:
+    page = Page(_html(_perfect(evidence), target, NOTHING))
+    labels = evidence.strategy.labels
+    assert labels.sentence in page.words
+    assert [each["alt"] for each in page.named("img")] == [
+        f"Image {each.image}, labelled {each.label}, looks like {each.suggested}" for each in labels.suspects
+    ]
+    assert "0.2% against 90.0%" in page.words
+
+
+def test_of_many_labels_to_look_at_the_first_are_shown(
+    evidence: Evidence, target: StoredImages, samples: ModuleType
+) -> None:
+    many = samples.samples_module.sample_labels(samples.DIGITS, 50)
+    strategy = evidence.strategy.model_copy(update={"labels": many})
+    page = Page(_html(_perfect(evidence)._replace(strategy=strategy), target, NOTHING))
+    assert len(page.named("img")) == MOST_PICTURES
+    assert "The first 24 of them" in page.words
+
+
+def test_labels_and_splits_are_a_line_of_markdown_each_where_they_warn(evidence: Evidence) -> None:
+    text = markdown_report(evidence)
+    assert f"labels to look at: {evidence.strategy.labels.sentence}" in text
+    assert "splits: Images of train and test can be told apart." in text
+    assert "Too few images to say." not in text
+    assert "labels to look at" not in markdown_report(_without_suspects(evidence))
+
+
+def test_a_check_of_splits_passes_warns_or_was_not_made(evidence: Evidence, target: StoredImages) -> None:
+    words = Page(_html(evidence, target, NOTHING)).words
+    assert re.search(r"n/a\s*Too few images to say\.", words)
+    assert re.search(r"warn\s*Images of train and test", words)
+
+
 def test_both_domains_show_what_they_look_like(samples: ModuleType) -> None:
-    evidence, target = _perfect(samples.sample_evidence()), samples.sample_target()
+    evidence, target = _without_suspects(_perfect(samples.sample_evidence())), samples.sample_target()
     train = target._replace(catalog=[each._replace(split="train") for each in target.catalog])
     page = Page(html_report(evidence, train, train, NOTHING))
     assert len(page.named("img")) == 2 * MOST_IN_SHEET
@@ -156,7 +197,7 @@ def test_what_to_try_next_stands_in_page_and_markdown(evidence: Evidence, target
 
 
 def test_a_model_without_mistakes_says_so(evidence: Evidence, target: StoredImages) -> None:
-    page = Page(_html(_perfect(evidence), target, NOTHING))
+    page = Page(_html(_without_suspects(_perfect(evidence)), target, NOTHING))
     assert page.named("img") == []
     assert "It gets every test image right." in page.words
 
@@ -188,3 +229,17 @@ def test_what_was_run_is_shown_where_it_is_known(
 def test_the_page_is_small(samples: ModuleType) -> None:
     text = _html(samples.sample_evidence(), samples.sample_target(side_px=224), NOTHING)
     assert len(text.encode()) < 3_000_000
+
+
+def test_files_that_cannot_be_read_are_listed_with_their_reasons(evidence: Evidence, target: StoredImages) -> None:
+    page = Page(html_report(evidence, NO_IMAGES, target, NOTHING))
+    assert "Left out of the target: 1 file that cannot be read" in page.words
+    assert "3/broken.png: truncated" in page.words
+
+
+def test_of_many_files_that_cannot_be_read_the_number_of_those_not_listed_is_told(
+    evidence: Evidence, target: StoredImages
+) -> None:
+    many = evidence.catalog.target.model_copy(update={"n_undecodable": 1_234})
+    crowded = evidence._replace(catalog=evidence.catalog.model_copy(update={"target": many}))
+    assert "and 1233 more." in Page(html_report(crowded, NO_IMAGES, target, NOTHING)).words

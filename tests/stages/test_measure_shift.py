@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tests.examples import catalog_row
 
 from graft.files import read_record
 from graft.records import ShiftRecord, Split
@@ -18,9 +19,8 @@ STAGE = TOP / "stages" / "measure_shift.py"
 
 
 def row_of(row: int, label: str, split: Split) -> CatalogRow:
-    sha256 = f"{row:064x}"
     error = "" if row >= 0 else "truncated"
-    return CatalogRow(f"{label}/{row}.png", label, split, sha256, sha256, 9, 8, 8, "RGB", "PNG", row, error)
+    return catalog_row(f"{label}/{row}.png", label=label, split=split, sha256=f"{row:064x}", row=row, error=error)
 
 
 def arguments(folder: Path, n_source: int = 40) -> list[str]:

@@ -9,10 +9,12 @@ from graft.learning.networks import build_network
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import outputs_of
 from graft.params import Params
-from graft.records import Score, Split, StrategyRecord
+from graft.records import Split
 from graft.store import CatalogRow
+from graft.strategy_record import Score, StrategyRecord
 from graft.transfer.arms import TargetData, target_data
 from graft.transfer.finetune import Backbone
+from tests.examples import NO_SUSPECTS, catalog_row
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,10 +37,7 @@ def tiny_catalog() -> tuple[CatalogRow, ...]:
     rows = []
     for index in range(40):
         split: Split = "train" if index < 24 else "val" if index < 32 else "test"
-        sha256 = f"{index:064x}"
-        rows.append(
-            CatalogRow(f"{index}.png", "ab"[index % 2], split, sha256, sha256, 9, 32, 32, "RGB", "PNG", index, "")
-        )
+        rows.append(catalog_row(f"{index}.png", label="ab"[index % 2], split=split, sha256=f"{index:064x}", row=index))
     return tuple(rows)
 
 
@@ -77,5 +76,7 @@ def strategy(choice: str) -> StrategyRecord:
             "overruled": False,
             "reasons": (),
             "would_change": (),
+            "labels": NO_SUSPECTS,
+            "splits": (),
         }
     )

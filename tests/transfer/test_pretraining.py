@@ -8,12 +8,12 @@ import torchvision
 
 from graft.learning.networks import load_network
 from graft.learning.preprocessing import SMALL_CNN
-from graft.records import CatalogRecord, Domain
+from graft.records import CatalogRecord
 from graft.transfer.pretraining import make_backbone
+from tests.examples import domain_record
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
-DOMAIN = Domain(present=True, n_images=40, n_undecodable=0, classes=("a", "b"), counts={}, sha256="0" * 64)
-RECORD = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=DOMAIN, target=DOMAIN)
+RECORD = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain_record(), target=domain_record())
 
 
 def test_pretraining_learns_the_source(tmp_path: Path) -> None:

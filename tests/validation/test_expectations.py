@@ -1,31 +1,27 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from tests.validation.samples import GREY_WEIGHTS, noise, params, row, side
 
-from graft.params import ValidateData
 from graft.records import Finding, ValidationRecord
 from graft.store import CatalogRow
 from graft.validation.expectations import critical_sentences, validate
 
-PARAMS = ValidateData(min_images_per_class=2, min_side_px=8)
-
-
-def row(path: str, sha256: str = "", group: str = "", error: str = "", side: int = 32) -> CatalogRow:
-    split, label, _ = path.split("/")
-    sha256 = sha256 or f"sha of {path}"
-    side, place = (0, -1) if error else (side, 0)
-    return CatalogRow(path, label, split, group or sha256, sha256, 9, side, side, "RGB", "PNG", place, error)  # type: ignore[arg-type]
-
-
 SOUND = [
     row(f"{split}/{label}/{n}") for split in ("train", "val", "test") for label in ("cat", "dog") for n in range(2)
 ]
+SOURCE = [row(each.path, f"source {each.path}") for each in SOUND]
 
 
-def check(target: list[CatalogRow], docs: Path, source: list[CatalogRow] | None = None) -> ValidationRecord:
+def check(
+    target: list[CatalogRow], docs: Path, source: list[CatalogRow] | None = None, limits: Any = None, **pictures: Any
+) -> ValidationRecord:
     docs.mkdir(exist_ok=True)
-    return validate(source or [], target, PARAMS, docs)
+    sides = side("source", source or [], **pictures), side("target", target, **pictures)
+    return validate(*sides, GREY_WEIGHTS, params(**(limits or {})), docs)
 
 
 def failed(record: ValidationRecord) -> Finding:
@@ -35,14 +31,13 @@ def failed(record: ValidationRecord) -> Finding:
 
 
 def test_sound_data_have_no_finding_and_data_docs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    source = [each._replace(sha256=f"source {each.path}", group=f"source {each.path}") for each in SOUND]
-    record = check(SOUND, tmp_path / "docs", source)
+    record = check(SOUND, tmp_path / "docs", SOURCE)
     assert record.ok
     assert all(each.ok and each.examples == () and each.advice for each in record.findings)
-    assert len(record.findings) == 10
+    assert len({each.name for each in record.findings}) == len(record.findings) == 22
     assert critical_sentences(record) == []
     assert (tmp_path / "docs/index.html").is_file()
-    assert len(list((tmp_path / "docs").glob("validations/**/*.html"))) == 2
+    assert len(list((tmp_path / "docs").glob("validations/**/*.html"))) == 6
     assert capfd.readouterr() == ("", "")
 
 
@@ -53,8 +48,15 @@ def test_an_image_that_cannot_be_read_is_critical_and_named_with_its_reason(tmp_
     assert not record.ok
 
 
+def test_in_quarantine_an_image_that_cannot_be_read_is_a_warning_and_still_named(tmp_path: Path) -> None:
+    rows = [*SOUND, row("train/cat/x", error="truncated")]
+    record = check(rows, tmp_path, limits={"on_undecodable": "quarantine"})
+    assert (failed(record).severity, failed(record).examples) == ("warning", ("target/train/cat/x (truncated)",))
+    assert record.ok
+
+
 def test_a_small_image_is_a_warning(tmp_path: Path) -> None:
-    record = check([*SOUND, row("train/cat/x", side=7), row("train/cat/y", side=8)], tmp_path)
+    record = check([*SOUND, row("train/cat/x", width=7), row("train/cat/y", width=8)], tmp_path)
     assert (failed(record).severity, failed(record).examples) == ("warning", ("target/train/cat/x",))
     assert record.ok
 
@@ -90,13 +92,75 @@ def test_equal_images_in_one_split_are_a_warning(tmp_path: Path) -> None:
 
 
 def test_a_test_image_that_stands_in_the_source_is_critical_and_both_are_named(tmp_path: Path) -> None:
-    source = [each._replace(sha256=f"source {each.path}", group=f"source {each.path}") for each in SOUND]
-    record = check([*SOUND, row("test/cat/x", "same")], tmp_path, [*source, row("train/dog/y", "same")])
-    assert (failed(record).name, failed(record).severity) == (
-        "no test image of the target in the source",
-        "critical",
-    )
+    record = check([*SOUND, row("test/cat/x", "same")], tmp_path, [*SOURCE, row("train/dog/y", "same")])
+    assert (failed(record).name, failed(record).severity) == ("no test image of the target in the source", "critical")
     assert failed(record).examples == ("source/train/dog/y = target/test/cat/x",)
+
+
+def test_names_that_differ_only_in_case_are_a_warning(tmp_path: Path) -> None:
+    record = check([*SOUND, row("train/cat/x.jpg"), row("train/cat/X.JPG")], tmp_path)
+    assert (failed(record).name, failed(record).severity) == (
+        "no two files whose names differ only in case",
+        "warning",
+    )
+    assert failed(record).examples == ("target/train/cat/X.JPG = target/train/cat/x.jpg",)
+
+
+PICTURE = noise("00000000000a")
+SAVED_AGAIN = np.clip(PICTURE.astype(np.int16) + 3, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("on_near_duplicates", "severity"), [("fail", "critical"), ("warn", "warning")])
+def test_near_duplicates_in_two_splits_are_as_grave_as_params_say(
+    tmp_path: Path, on_near_duplicates: str, severity: str
+) -> None:
+    rows = [*SOUND, row("test/cat/x"), row("train/cat/y")]
+    limits = {"on_near_duplicates": on_near_duplicates}
+    record = check(rows, tmp_path, limits=limits, x=PICTURE, y=SAVED_AGAIN)
+    assert (failed(record).name, failed(record).severity) == ("no near duplicates in two splits", severity)
+    assert failed(record).examples == ("target/test/cat/x ~ target/train/cat/y",)
+
+
+def test_near_duplicates_in_a_split_are_a_warning(tmp_path: Path) -> None:
+    record = check([*SOUND, row("val/cat/x"), row("val/cat/y")], tmp_path, x=PICTURE, y=SAVED_AGAIN)
+    assert (failed(record).name, failed(record).severity) == ("no near duplicates in a split", "warning")
+
+
+def test_near_duplicates_under_two_classes_are_a_warning_and_both_are_named(tmp_path: Path) -> None:
+    record = check([*SOUND, row("val/cat/x"), row("val/dog/y")], tmp_path, x=PICTURE, y=SAVED_AGAIN)
+    broken = {each.name: each for each in record.findings if not each.ok}
+    assert broken["no near duplicates under two classes"].severity == "warning"
+    assert broken["no near duplicates under two classes"].examples == ("target/val/cat/x ~ target/val/dog/y",)
+
+
+def test_a_near_duplicate_of_a_test_image_in_the_source_is_critical_and_both_are_named(tmp_path: Path) -> None:
+    target, source = [*SOUND, row("test/cat/x")], [*SOURCE, row("val/dog/y")]
+    record = check(target, tmp_path, source, x=PICTURE, y=SAVED_AGAIN)
+    assert failed(record).name == "no near duplicate of a test image of the target in the source"
+    assert (failed(record).severity, failed(record).examples) == (
+        "critical",
+        ("source/val/dog/y ~ target/test/cat/x",),
+    )
+
+
+def test_a_near_duplicate_in_the_source_of_a_train_image_is_none(tmp_path: Path) -> None:
+    target, source = [*SOUND, row("train/cat/x")], [*SOURCE, row("val/dog/y")]
+    assert check(target, tmp_path, source, x=PICTURE, y=SAVED_AGAIN).ok
+
+
+def test_near_duplicates_within_the_source_are_none_of_a_test_image(tmp_path: Path) -> None:
+    record = check(SOUND, tmp_path, [*SOURCE, row("val/dog/x"), row("val/dog/y")], x=PICTURE, y=SAVED_AGAIN)
+    assert failed(record).name == "no near duplicates in a split"
+    assert failed(record).examples == ("source/val/dog/x ~ source/val/dog/y",)
+
+
+def test_where_near_duplicates_are_not_looked_for_nothing_is_said_of_them(tmp_path: Path) -> None:
+    given = params()
+    not_looked = given.model_copy(
+        update={"prepare_data": given.prepare_data.model_copy(update={"near_duplicate_bits": None})}
+    )
+    record = validate(side("source", []), side("target", SOUND), GREY_WEIGHTS, not_looked, tmp_path)
+    assert not any("near duplicate" in each.name for each in record.findings)
 
 
 def test_a_class_without_readable_images_in_a_split_is_critical(tmp_path: Path) -> None:
@@ -104,6 +168,18 @@ def test_a_class_without_readable_images_in_a_split_is_critical(tmp_path: Path) 
     record = check(rows, tmp_path)
     assert (failed(record).name, failed(record).severity) == ("every class in every split", "critical")
     assert failed(record).examples == ("target/dog",)
+
+
+def test_classes_that_are_not_the_expected_ones_are_critical_and_named(tmp_path: Path) -> None:
+    record = check(SOUND, tmp_path, limits={"classes": ("cat", "elk")})
+    assert failed(record).name == "the classes of validate_data.classes and no other"
+    assert failed(record).severity == "critical"
+    assert failed(record).examples == ("target/dog (not expected)", "target/elk (expected, no such folder)")
+
+
+def test_the_expected_classes_are_those_of_the_target_alone(tmp_path: Path) -> None:
+    source = [row(each.path.replace("dog", "elk"), f"source {each.path}") for each in SOUND]
+    assert check(SOUND, tmp_path, source, limits={"classes": ("dog", "cat")}).ok
 
 
 def test_too_few_train_images_of_a_class_are_critical(tmp_path: Path) -> None:
@@ -119,6 +195,14 @@ def test_a_class_ten_times_smaller_is_a_warning(tmp_path: Path) -> None:
     assert (failed(record).severity, failed(record).examples) == ("warning", ("target/dog",))
 
 
+def test_a_store_that_changed_is_critical_and_its_pixels_are_not_looked_at(tmp_path: Path) -> None:
+    spoilt = side("target", SOUND)._replace(images=np.zeros((0, 1, 1, 3), dtype=np.uint8), fault="t.npy: changed")
+    record = validate(side("source", SOURCE), spoilt, GREY_WEIGHTS, params(), tmp_path)
+    assert (failed(record).name, failed(record).severity) == ("image stores as they were made", "critical")
+    assert failed(record).examples == ("t.npy: changed",)
+    assert not any("splits that look" in each.name for each in record.findings)
+
+
 def test_at_most_ten_files_are_named(tmp_path: Path) -> None:
     broken = [row(f"train/cat/x{n:02}", error="truncated") for n in range(13)]
     pairs = [row(f"{split}/cat/{n}p", f"same {n}") for n in range(8) for split in ("train", "test")]
@@ -127,6 +211,16 @@ def test_at_most_ten_files_are_named(tmp_path: Path) -> None:
     assert (unread.n_unexpected, len(unread.examples)) == (13, 10)
     assert (twice.n_unexpected, len(twice.examples)) == (16, 5)
     assert all("; ..." in sentence for sentence in critical_sentences(record))
+
+
+def test_a_name_with_a_newline_is_written_on_one_line(tmp_path: Path) -> None:
+    record = check([*SOUND, row("train/cat/a\nb\x1b", error="truncated")], tmp_path)
+    assert failed(record).examples == (r"target/train/cat/a\nb\x1b (truncated)",)
+
+
+def test_a_name_in_other_letters_is_written_as_it_is(tmp_path: Path) -> None:
+    record = check([*SOUND, row("train/cat/кошка ё 猫", error="truncated")], tmp_path)
+    assert failed(record).examples == ("target/train/cat/кошка ё 猫 (truncated)",)
 
 
 def test_twice_the_same_gives_the_same_record(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 import hashlib
 import os
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +8,11 @@ import pytest
 from PIL import Image
 
 from graft import images, store
+from graft.params import PrepareData
 from graft.records import Preprocessing
+from graft.store import read_catalog, write_catalog
 from graft.validation import prepare as room
-from graft.validation.prepare import Prepared, prepare
+from graft.validation.prepare import Prepared, Recipe, prepare
 from graft.validation.scan import scan
 
 SMALL = Preprocessing(resize_px=18, crop_px=16, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear")
@@ -32,8 +32,11 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "target"
 
 
-def run(folder: Path, seed: int = 0) -> Prepared:
-    return prepare(folder, scan(folder), folder.parent / "store" / "images.npy", SMALL, seed)
+RECIPE = Recipe(SMALL, PrepareData(dataset="folders", group_pattern=None, group_file=None, near_duplicate_bits=None), 0)
+
+
+def run(folder: Path, recipe: Recipe = RECIPE) -> Prepared:
+    return prepare(folder, scan(folder), folder.parent / "store" / "images.npy", folder.parent / "shards", recipe)
 
 
 def test_every_image_is_catalogued_and_its_pixels_stand_in_its_row(target: Path) -> None:
@@ -85,7 +88,7 @@ def test_equal_images_never_stand_in_two_splits(target: Path) -> None:
 
 
 def test_no_files_give_an_empty_store_and_an_absent_domain(tmp_path: Path) -> None:
-    rows, domain = prepare(tmp_path / "source", (), tmp_path / "source.npy", SMALL, 0)
+    rows, domain = prepare(tmp_path / "source", (), tmp_path / "source.npy", tmp_path / "shards", RECIPE)
     assert rows == ()
     assert (domain.present, domain.n_images, domain.classes) == (False, 0, ())
     assert store.open_images(tmp_path / "source.npy").shape == (0, 16, 16, 3)
@@ -101,7 +104,7 @@ def test_too_few_readable_images_are_a_sentence_that_names_class_and_file_and_le
         match=r"class dog: want at least 3 .+ got 2 \(4 cannot be read, such as dog/0\.png\)\. Add",
     ):
         run(target)
-    assert list((target.parent / "store").iterdir()) == []
+    assert not (target.parent / "store").exists()
 
 
 def test_an_interrupt_leaves_nothing(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +114,54 @@ def test_an_interrupt_leaves_nothing(target: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(room, "_with_splits", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(target)
-    assert list((target.parent / "store").iterdir()) == []
+    assert not (target.parent / "store").exists()
+
+
+def test_after_a_success_no_shards_are_left(target: Path) -> None:
+    run(target)
+    assert sorted(each.name for each in target.parent.iterdir()) == ["store", "target"]
+
+
+def test_the_record_holds_the_hash_of_the_store_and_the_quarantine(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "MOST_NAMED", 2)
+    for name in ("x.png", "y.png", "z.png"):
+        (target / "cat" / name).touch()
+    domain = run(target).domain
+    assert domain.store_sha256 == hashlib.sha256((target.parent / "store/images.npy").read_bytes()).hexdigest()
+    assert domain.n_undecodable == 3
+    assert [each.path for each in domain.quarantine] == ["cat/x.png", "cat/y.png"]
+    assert domain.quarantine[0].reason == "want an image, got an empty file. Copy it again, or delete it."
+
+
+def test_near_duplicates_and_the_users_groups_stay_together(target: Path) -> None:
+    by_digit = PrepareData(dataset="folders", group_pattern=r"(\d)\.png", group_file=None, near_duplicate_bits=None)
+    rows = run(target, RECIPE._replace(params=by_digit)).rows
+    for number in range(6):
+        assert len({row.split for row in rows if row.path.endswith(f"{number}.png")}) == 1
+
+
+def test_every_planted_fault_is_read_rightly_or_refused_with_its_reason(target: Path) -> None:
+    (target / "cat/text.jpg").write_text("no image")
+    (target / "cat/zero.png").touch()
+    (target / "cat/gone.png").symlink_to("nowhere.png")
+    os.mkfifo(target / "cat/pipe.png")
+    draw(target / "cat/a b\nc\rd \u306d\u3053.png", 7)
+    draw(target / "cat/deep/er/1.png", 8)
+    draw(target / "cat/one.png", 9)
+    Image.new("RGB", (1, 1)).save(target / "cat/one.png")
+    draw(target.parent / "elsewhere/1.png", 10)
+    for number in range(3):
+        draw(target.parent / "elsewhere" / f"{number}.png", 10 + number)
+    (target / "linked").symlink_to(target.parent / "elsewhere")
+    write_catalog(run(target).rows, target.parent / "catalog.csv")
+    rows = {row.path: row for row in read_catalog(target.parent / "catalog.csv")}
+    refused = {path for path, row in rows.items() if row.row < 0}
+    assert refused == {"cat/text.jpg", "cat/zero.png", "cat/gone.png", "cat/pipe.png"}
+    assert all(rows[path].error.startswith("want ") for path in refused)
+    assert {row.label for row in rows.values()} == {"cat", "dog", "linked"}
+    assert {"cat/a b\nc\rd \u306d\u3053.png", "cat/deep/er/1.png", "cat/one.png", "linked/2.png"} <= set(rows)
 
 
 def test_twice_the_same_gives_the_same_bytes(target: Path) -> None:
@@ -129,25 +179,3 @@ def test_the_hash_of_a_domain_tells_content_from_content(target: Path) -> None:
 def test_a_log_stays_quiet(target: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run(target)
     assert capfd.readouterr() == ("", "")
-
-
-def test_images_are_read_in_order_and_few_ahead() -> None:
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    lock = threading.Lock()
-    started = taken = most_ahead = 0
-
-    def work(item: int) -> int:
-        nonlocal started, most_ahead
-        with lock:
-            started += 1
-            most_ahead = max(most_ahead, started - taken)
-        time.sleep(0.001 * (item % 3))
-        return item
-
-    results = []
-    for result in room._in_order(work, range(100)):
-        results.append(result)
-        with lock:
-            taken += 1
-    assert results == list(range(100))
-    assert most_ahead <= room.IN_FLIGHT * n_cores + 1

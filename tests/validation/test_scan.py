@@ -1,3 +1,5 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,82 @@ def test_a_dangling_link_is_found_so_that_it_is_reported(tmp_path: Path) -> None
     lay(tmp_path, "cat/a.png", "dog/b.png")
     (tmp_path / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     assert "cat/gone.png" in [each.path for each in scan(tmp_path)]
+
+
+def test_a_class_folder_may_be_a_link(tmp_path: Path) -> None:
+    lay(tmp_path, "data/cat/a.png", "elsewhere/b.png", "elsewhere/deep/c.png")
+    (tmp_path / "data/dog").symlink_to(tmp_path / "elsewhere")
+    assert [each.path for each in scan(tmp_path / "data")] == ["cat/a.png", "dog/b.png", "dog/deep/c.png"]
+
+
+@pytest.mark.parametrize("to", ["elsewhere", "data", "data/cat"])
+def test_a_link_to_a_folder_inside_a_class_is_a_sentence_that_names_it(tmp_path: Path, to: str) -> None:
+    lay(tmp_path, "data/cat/a.png", "data/dog/a.png", "elsewhere/b.png")
+    (tmp_path / "data/cat/more").symlink_to(tmp_path / to)
+    with pytest.raises(ValueError, match=r"data/cat/more: want a folder, got a link to one\. Put"):
+        scan(tmp_path / "data")
+
+
+@pytest.mark.parametrize("look", [scan, scan_optional])
+def test_a_class_folder_that_is_a_dangling_link_is_a_sentence(tmp_path: Path, look: Callable[[Path], object]) -> None:
+    (tmp_path / "dog").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"want links that lead somewhere, got dog\. Mend"):
+        look(tmp_path)
+
+
+@pytest.mark.parametrize("below", ["", "train/"])
+def test_an_empty_class_is_a_sentence_that_names_it(tmp_path: Path, below: str) -> None:
+    lay(tmp_path, f"{below}cat/a.png", f"{below}dog/a.png", f"{below}elk/.hidden.png")
+    with pytest.raises(ValueError, match=rf"want images in every class folder, got none in {below}elk\. Add some"):
+        scan(tmp_path)
+
+
+def test_names_with_spaces_newlines_and_other_letters_are_found(tmp_path: Path) -> None:
+    names = ["cat/a b.png", "cat/a\nb.png", "cat/a\rb.png", 'cat/a",b.png', "cat/ねこ 🐈.png", "собака/é.png"]
+    assert [each.path for each in scan(lay(tmp_path, *names))] == sorted(names)
+
+
+def test_names_in_another_encoding_are_a_sentence_that_shows_one(tmp_path: Path) -> None:
+    lay(tmp_path, "cat/a.png", "dog/b.png")
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/cat/\xe9t\xe9.png")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this disk takes no such names")
+    with pytest.raises(ValueError, match=r"want file names in UTF-8, got 1 others, such as b'cat/\\xe9t\\xe9\.png'\."):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("STRASSE", "straße"), ("caf\u00e9", "cafe\u0301")])
+def test_classes_that_look_alike_are_a_sentence_that_names_both(tmp_path: Path, one: str, other: str) -> None:
+    if len({each.label for each in _found(lay(tmp_path, f"{one}/a.png", f"{other}/b.png"))}) == 1:
+        pytest.skip("this disk takes the two for one")
+    with pytest.raises(ValueError, match="want class names that differ in more than case or accents' encoding, got "):
+        scan(tmp_path)
+
+
+def _found(folder: Path) -> list[Found]:
+    return [Found(f"{each.name}", each.name, None) for each in folder.iterdir()]
+
+
+def test_files_that_differ_only_in_case_are_two(tmp_path: Path) -> None:
+    lay(tmp_path, "cat/A.jpg", "cat/a.jpg", "dog/a.jpg")
+    if len(list((tmp_path / "cat").iterdir())) == 1:
+        pytest.skip("this disk takes the two for one")
+    assert [each.path for each in scan(tmp_path)] == ["cat/A.jpg", "cat/a.jpg", "dog/a.jpg"]
+
+
+def test_a_folder_without_permission_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(tmp_path, "cat/a.png", "dog/b.png")
+    listed = os.scandir
+
+    def forbid(path: str) -> object:
+        if Path(path).name == "dog":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", forbid)  # for root there is no such folder
+    with pytest.raises(OSError, match=r"dog: want a folder that can be read, got: Permission denied\. Look"):
+        scan(tmp_path)
 
 
 def test_loose_files_that_are_no_images_do_no_harm(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from collections import Counter
+from itertools import product
 
+import numpy as np
 import pytest
 
 from graft.records import Split
@@ -75,6 +77,74 @@ def test_a_group_of_two_classes_stays_whole() -> None:
     shared = [Unit("cat", "both", None), Unit("dog", "both", None)]
     placed = assign(units(9, "cat") + units(9, "dog") + shared)
     assert placed[-1] == placed[-2]
+
+
+def random_units(seed: int) -> list[Unit]:
+    """Up to 9 groups of up to 4 classes, each of 1 to 5 images of each of its classes."""
+    rng = np.random.default_rng(seed)
+    holds = rng.random((int(rng.integers(3, 10)), int(rng.integers(2, 5)))) < 0.5
+    return [
+        Unit(f"class {label}", f"group {group}", None)
+        for group, label in np.argwhere(holds).tolist()
+        for _ in range(int(rng.integers(1, 6)))
+    ]
+
+
+def can_be_cut(given: list[Unit]) -> bool:
+    """Whether any of all cuts has every class in every split."""
+    groups = sorted({each.group for each in given})
+    held = [
+        {place for place, group in enumerate(groups) if (label, group) in {u[:2] for u in given}}
+        for label in {each.label for each in given}
+    ]
+    return any(
+        all({cut[place] for place in places} == {0, 1, 2} for places in held)
+        for cut in product(range(3), repeat=len(groups))
+    )
+
+
+def test_groups_of_several_classes_stay_whole_and_every_class_is_in_every_split_where_that_is_possible() -> None:
+    n_cut = 0
+    for seed in range(150):
+        given = random_units(seed)
+        try:
+            placed = assign(given, seed)
+        except ValueError:
+            assert not can_be_cut(given), seed
+            continue
+        n_cut += 1
+        assert len({(each.group, split) for each, split in zip(given, placed, strict=True)}) == len(
+            {each.group for each in given}
+        ), seed
+        assert len({(each.label, split) for each, split in zip(given, placed, strict=True)}) == 3 * len(
+            {each.label for each in given}
+        ), seed
+    assert 30 < n_cut < 120
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shares_of_every_class_are_close_where_groups_hold_several(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    given = [
+        Unit(f"class {label}", f"patient {patient}", None)
+        for patient in range(120)
+        for label in rng.choice(6, size=int(rng.integers(1, 4)), replace=False)
+        for _ in range(int(rng.integers(1, 8)))
+    ]
+    placed = Counter(zip((each.label for each in given), assign(given, seed), strict=True))
+    n_images = Counter(each.label for each in given)
+    for label, n in n_images.items():
+        assert abs(placed[label, "val"] / n - 0.15) < 0.04
+        assert abs(placed[label, "test"] / n - 0.15) < 0.04
+
+
+def test_a_class_that_no_cut_brings_into_every_split_is_a_sentence() -> None:
+    """Each two of three classes share the groups: of three splits one is always without a class."""
+    shared = ["ab", "bc", "ca", "abc"]
+    given = [Unit(label, group, None) for group in shared for label in group]
+    assert not can_be_cut(given)
+    with pytest.raises(ValueError, match=r"target, class [abc]: want images of it in every split, got none in .+ Add"):
+        assign(given)
 
 
 def test_order_and_place_of_the_files_do_not_matter() -> None:

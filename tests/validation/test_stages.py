@@ -15,14 +15,15 @@ from graft.store import open_images, read_catalog
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "example": "example", "source-catalog": "s.csv", "target-catalog": "t.csv", "source-images": "s.npy",
-    "target-images": "t.npy", "record": "catalog.json", "docs": "docs",
+    "target-images": "t.npy", "catalog": "catalog.json", "docs": "docs",
 }  # fmt: skip
 
 
 def run(stage: str, folder: Path, *options: str, code: str = "") -> subprocess.CompletedProcess[str]:
     """Run a stage script in a folder, with its outputs there."""
     script = ROOT / "stages" / f"{stage}.py"
-    argv = [each for name in options for each in (f"--{name}", NAMES[name])]
+    names = {**NAMES, "record": "catalog.json" if stage == "prepare_data" else "validation.json"}
+    argv = [each for name in options for each in (f"--{name}", names[name])]
     command = [str(script), "--params", "params.yaml", *argv]
     if stage == "prepare_data":
         command += ["--raw", "raw"]
@@ -35,7 +36,9 @@ def run(stage: str, folder: Path, *options: str, code: str = "") -> subprocess.C
     )
 
 
-PREPARE = ("example", "source-catalog", "target-catalog", "source-images", "target-images", "record")
+MADE = ("source-catalog", "target-catalog", "source-images", "target-images")
+PREPARE = ("example", *MADE, "record")
+VALIDATE = ("catalog", *MADE, "record", "docs")
 
 
 def params(folder: Path, dataset: str) -> None:
@@ -76,11 +79,13 @@ def test_folders_are_catalogued_with_no_source_and_an_empty_example(tmp_path: Pa
     assert [each.name for each in (tmp_path / "example").iterdir()] == ["README.md"]
 
 
-def test_folders_without_a_target_fail_with_a_sentence_and_write_nothing(tmp_path: Path) -> None:
+def test_folders_without_a_target_fail_with_a_sentence_and_write_no_data(tmp_path: Path) -> None:
     params(tmp_path, "folders")
     done = run("prepare_data", tmp_path, *PREPARE)
     assert done.returncode == 1
-    assert done.stderr.startswith("prepare_data\n\nraw/target: want a folder of images for each class, got no such ")
+    assert done.stderr.startswith(
+        "prepare_data\n\nraw/target: want a folder of images for each class, got no such folder."
+    )
     assert sorted(each.name for each in tmp_path.iterdir()) == ["example", "params.yaml", "reports"]
 
 
@@ -90,12 +95,11 @@ def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Pa
         draw(tmp_path / "raw" / "target" / ("cat" if number % 2 else "dog") / f"{number}.png", number)
     (tmp_path / "raw/target/cat/broken.jpg").write_bytes(b"broken")
     run("prepare_data", tmp_path, *PREPARE)
-    (tmp_path / "catalog.json").unlink()
-    done = run("validate_data", tmp_path, "source-catalog", "target-catalog", "record", "docs")
+    done = run("validate_data", tmp_path, *VALIDATE)
     assert done.returncode == 1
     assert done.stderr.startswith("validate_data\n\nimages: want every image readable, got 1 against it: ")
     assert "target/cat/broken.jpg (want a whole image, got: none that can be read as JPEG" in done.stderr
-    assert not read_record(ValidationRecord, tmp_path / "catalog.json").ok
+    assert not read_record(ValidationRecord, tmp_path / "validation.json").ok
     assert (tmp_path / "docs/index.html").is_file()
 
 
@@ -104,5 +108,6 @@ def test_sound_data_pass_quietly(tmp_path: Path) -> None:
     for number in range(60):
         draw(tmp_path / "raw" / "target" / ("cat" if number % 2 else "dog") / f"{number}.png", number)
     run("prepare_data", tmp_path, *PREPARE)
-    done = run("validate_data", tmp_path, "source-catalog", "target-catalog", "record", "docs")
+    done = run("validate_data", tmp_path, *VALIDATE, code="sys.exit('torch' in sys.modules)")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "validate_data\n")
+    assert read_record(ValidationRecord, tmp_path / "validation.json").ok

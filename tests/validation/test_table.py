@@ -1,16 +1,17 @@
 import math
 
 import pytest
+from tests.examples import catalog_row
+from tests.validation.samples import side
 
 from graft.store import CatalogRow
-from graft.validation.table import class_table, image_table
+from graft.validation.table import class_table, image_table, store_table
 
 
 def row(path: str, sha256: str, group: str = "", error: str = "") -> CatalogRow:
     split, label, _ = path.split("/")
-    place = -1 if error else 0
-    size = (0, 0) if error else (40, 30)
-    return CatalogRow(path, label, split, group or sha256, sha256, 9, *size, "RGB", "PNG", place, error)  # type: ignore[arg-type]
+    size = {} if error else {"width": 40, "height": 30}
+    return catalog_row(path, label=label, split=split, group=group or sha256, sha256=sha256, error=error, **size)
 
 
 def column(name: str, source: list[CatalogRow], target: list[CatalogRow]) -> list[float]:
@@ -56,10 +57,40 @@ def test_classes_count_readable_images() -> None:
         row("train/dog/a", "a"),
         row("val/dog/b", "b"),
     ]
-    table = class_table(image_table([], [*target, row("test/dog/x", "x", error="truncated")]))
+    table = class_table(image_table([], [*target, row("test/dog/x", "x", error="truncated")]), None)
     assert table.to_dict("list") == {
         "name": ["target/cat", "target/dog"],
+        "expected": [1, 1],
         "fewest": [0, 0],
         "train": [6, 1],
         "times_smaller": [1.0, 6.0],
     }
+
+
+def test_expected_classes_that_are_missing_have_a_row_of_their_own_and_no_counts() -> None:
+    target = [row("train/cat/a", "a"), row("train/dog/b", "b")]
+    table = class_table(image_table([row("train/elk/c", "c")], target), ["cat", "fox"])
+    assert list(table["name"]) == [
+        "source/elk",
+        "target/cat",
+        "target/dog (not expected)",
+        "target/fox (expected, no such folder)",
+    ]
+    assert list(table["expected"]) == [1, 1, 0, 0]
+    assert same(list(table["train"]), [1, 1, 1, math.nan])
+
+
+def test_files_are_counted_whose_paths_differ_in_case_or_in_the_form_of_their_letters() -> None:
+    target = [row("train/cat/\u00e9", "a"), row("train/cat/E\u0301", "b"), row("train/dog/e", "c")]
+    assert column("names_alike", [row("train/cat/\u00e9", "d")], target) == [1, 2, 2, 1]
+
+
+def test_groups_of_one_name_in_both_domains_are_two_groups() -> None:
+    source, target = [row("train/cat/a", "a", "g")], [row("test/cat/b", "b", "g")]
+    assert column("splits_of_group", source, target) == [1, 1]
+
+
+def test_a_store_is_whole_where_nothing_is_wrong_with_it() -> None:
+    sound = side("source", [])
+    table = store_table((sound, sound._replace(name="target", fault="t.npy: changed")))
+    assert table.to_dict("list") == {"name": ["source", "t.npy: changed"], "whole": [1, 0]}

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from graft.params import MOST_SEEDS
-from graft.records import CatalogRecord, Reason, StrategyRecord, TrainingRecord, ValidationRecord, VerdictRecord
+from graft.records import CatalogRecord, Reason, TrainingRecord, ValidationRecord, VerdictRecord
+from graft.strategy_record import StrategyRecord
 
 MOST_STEPS = 3
 TABLES_WEIGHT = 1.0
@@ -38,6 +39,12 @@ def _data(findings: Findings) -> Iterator[str]:
     for each in findings.validation.findings:
         if not each.ok:
             yield f"Look at your data ({each.name}): {each.advice}"
+    labels = findings.strategy.labels
+    if labels.n_suspects:
+        yield f"Look at your labels: {labels.n_suspects} look wrong; the report shows them under Labels to look at."
+    for check in findings.strategy.splits:
+        if check.warns:
+            yield f"Look at your splits. {check.sentence}"
 
 
 def _verdict(findings: Findings) -> Iterator[str]:

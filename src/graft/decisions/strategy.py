@@ -3,13 +3,16 @@
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graft import probe
+from graft.decisions.label_check import check_labels
+from graft.decisions.split_check import check_splits
 from graft.decisions.tables import votes
+from graft.decisions.target import Target
 from graft.params import SelectStrategy
-from graft.records import Score, Similarity, StrategyName, StrategyRecord, Vote
-from graft.store import Labelled
+from graft.records import Similarity, StrategyName
+from graft.store import class_names, labelled
+from graft.strategy_record import Score, StrategyRecord, Vote
 
 Choice = Literal["feature_extraction", "top_blocks", "full"]
 
@@ -31,18 +34,22 @@ class Facts(NamedTuple):
     standard_error: float
 
 
-def select_strategy(
-    features: NDArray[np.float32], train: Labelled, similarity: Similarity, params: SelectStrategy, seed: int
-) -> StrategyRecord:
-    """Choose what to train and say why.
+def select_strategy(target: Target, similarity: Similarity, params: SelectStrategy, seed: int) -> StrategyRecord:
+    """Choose what to train and say why; beside it, what the features say of labels and splits.
+
+    The choice comes from the train split alone. A group never stands on both sides of a fold.
 
     Args:
-        features: (n, d) cached features of the target's train split.
-        train: labels and groups of the same images; a group never stands on both sides of a fold.
+        target: cached features and catalogue.
         similarity: of target and source.
         params: limits, folds and the user's overrule.
         seed: of the folds.
+
+    Raises:
+        ValueError: a class with fewer than two images, or groups.
     """
+    train = labelled(target.catalog, class_names(target.catalog), "train")
+    features = target.features[train.rows]
     linear = probe.probe_accuracy(features, train.labels, train.groups, params.folds, seed)
     nearest = probe.knn_accuracy(features, train.labels, train.groups, params.folds, seed)
     better = max(linear, nearest, key=lambda each: each.mean)
@@ -69,6 +76,8 @@ def select_strategy(
         overruled=params.overrule is not None,
         reasons=_reasons(facts, table_votes, weights, params),
         would_change=would_change(facts, params),
+        labels=check_labels(target, linear.setting, params.folds, seed),
+        splits=check_splits(target, seed),
     )
 
 

@@ -7,7 +7,8 @@ extraction. A rule that needs a similarity abstains where it is unknown.
 
 from collections.abc import Callable
 
-from graft.records import Similarity, StrategyName, Vote
+from graft.records import Similarity, StrategyName
+from graft.strategy_record import Vote
 
 Answer = tuple[StrategyName | None, str]
 

@@ -10,13 +10,13 @@ from graft.records import (
     ExportRecord,
     Reason,
     ShiftRecord,
-    StrategyRecord,
     TrainingRecord,
     ValidationRecord,
     VerdictRecord,
 )
 from graft.reporting.predictions import Predictions
 from graft.reporting.tallies import confusion_matrix
+from graft.strategy_record import StrategyRecord
 
 
 class Evidence(NamedTuple):

@@ -1,4 +1,4 @@
-"""Pictures of test images, inside the page itself."""
+"""Pictures of images, inside the page itself."""
 
 import base64
 import io
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from graft.reporting.tallies import Mistake
 from graft.store import CatalogRow
 
 SIDE_PX = 96
@@ -25,9 +24,8 @@ class StoredImages(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A mistake with its picture."""
+    """An image inside the page."""
 
-    mistake: Mistake
     source: str
     """data URI of a PNG"""
     pixelated: bool
@@ -54,21 +52,21 @@ def sheet(images: StoredImages, limit: int) -> tuple[str, ...]:
     return tuple(data_uri(images.images[row]) for _, _, row in sorted(order)[:limit])
 
 
-def pictures(mistakes: Sequence[Mistake], target: StoredImages) -> tuple[Picture, ...]:
-    """The mistakes with their pictures.
+def pictures(images: Sequence[str], target: StoredImages) -> tuple[Picture, ...]:
+    """The pictures of images named by the first hex digits of their sha256.
 
     Raises:
-        ValueError: an image of the predictions is not in the catalogue.
+        ValueError: an image is not in the catalogue.
     """
-    if not mistakes:
+    if not images:
         return ()
-    digits = len(mistakes[0].image)
+    digits = len(images[0])
     place = {each.sha256[:digits]: each.row for each in target.catalog if each.row >= 0}
-    strange = [each.image for each in mistakes if each.image not in place]
+    strange = [each for each in images if each not in place]
     if strange:
         raise ValueError(
-            f"predictions: want images of the target's catalogue, got {strange[0]}. "
-            "Run `dvc repro`; it makes predictions and catalogue from the same images."
+            f"report: want images of the target's catalogue, got {strange[0]}. "
+            "Run `dvc repro`; it makes records and catalogue from the same images."
         )
     small = target.images.shape[1] < SIDE_PX
-    return tuple(Picture(each, data_uri(target.images[place[each.image]]), small) for each in mistakes)
+    return tuple(Picture(data_uri(target.images[place[each]]), small) for each in images)

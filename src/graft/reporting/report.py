@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,11 @@ from markupsafe import Markup
 from graft.reporting import wording
 from graft.reporting.drawings import drawings
 from graft.reporting.evidence import Evidence
-from graft.reporting.pictures import StoredImages, pictures, sheet
+from graft.reporting.pictures import Picture, StoredImages, pictures, sheet
 from graft.reporting.provenance import Provenance
-from graft.reporting.tallies import (
-    class_scores,
-    frequent_confusions,
-    got_worse,
-    mistakes,
-)
+from graft.reporting.tallies import Mistake, class_scores, frequent_confusions, got_worse, mistakes
 from graft.store import SPLITS
+from graft.strategy_record import Suspect
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_PICTURES = 24
@@ -44,7 +41,7 @@ def html_report(evidence: Evidence, source: StoredImages, target: StoredImages, 
         provenance: what is known of when, where and how long the stages ran.
 
     Raises:
-        ValueError: an image of the predictions is not in the catalogue.
+        ValueError: an image of the predictions, or of the labels to look at, is not in the catalogue.
     """
     verdict = evidence.verdict
     wrong = mistakes(evidence.predictions, verdict.ships, verdict.ships_seed, evidence.classes, MOST_PICTURES)
@@ -56,7 +53,8 @@ def html_report(evidence: Evidence, source: StoredImages, target: StoredImages, 
         .render(
             **_shared(evidence),
             figures=drawings(evidence),
-            pictures=pictures(wrong, target),
+            mistakes=_with_pictures(wrong, target),
+            suspects=_with_pictures(evidence.strategy.labels.suspects[:MOST_PICTURES], target),
             sheets={"Source": sheet(source, MOST_IN_SHEET), "Target": sheet(target, MOST_IN_SHEET)},
             provenance=provenance,
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
@@ -78,6 +76,12 @@ def markdown_report(evidence: Evidence) -> str:
         autoescape=False,
     )
     return _with_words(environment).get_template("report.md.j2").render(**_shared(evidence))
+
+
+def _with_pictures(
+    shown: Sequence[Mistake] | Sequence[Suspect], target: StoredImages
+) -> list[tuple[Mistake | Suspect, Picture]]:
+    return list(zip(shown, pictures([each.image for each in shown], target), strict=True))
 
 
 def _page_templates() -> Environment:

@@ -14,7 +14,8 @@ from graft.learning.loop import Fitted, fit
 from graft.learning.networks import Network, state_sha256, with_new_head
 from graft.learning.scores import score_of
 from graft.params import Params
-from graft.records import StrategyRecord, TrainingRecord
+from graft.records import TrainingRecord
+from graft.strategy_record import StrategyRecord
 from graft.transfer.arms import TargetData, Trained, part_of, plan_of, run_arm, save_to, seeds_of, seen_by
 from graft.transfer.strategies import block_rates
 

@@ -1,116 +1,52 @@
-"""What is expected of the catalogue, held against it by Great Expectations; the only file that imports it."""
+"""All tables and rules, judged; what came of each rule, and the sentences for those that broke."""
 
-import os
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from graft.params import ValidateData
-from graft.records import Finding, ValidationRecord
-from graft.store import CatalogRow
-from graft.validation.table import class_table, image_table
+from graft.params import Params
+from graft.records import Finding, Preprocessing, ValidationRecord
+from graft.validation.docs_site import readable_offline
+from graft.validation.judge import Suite, judge
+from graft.validation.looks import expected_looks, look_table
+from graft.validation.pairs import pair_table
+from graft.validation.rules import (
+    Rule,
+    class_rules,
+    image_rules,
+    look_rules,
+    pair_rules,
+    split_rules,
+    store_rules,
+)
+from graft.validation.sides import Side
+from graft.validation.splitcheck import split_table
+from graft.validation.table import class_table, image_table, store_table
 
 MAX_EXAMPLES = 10
-MAX_SKEW = 10
-"""the largest class may have this many times the train images of the smallest"""
 
 
-class Rule(NamedTuple):
-    """Values of a column lie between two limits, both included; empty values are not looked at."""
+def validate(source: Side, target: Side, preprocessing: Preprocessing, params: Params, docs: Path) -> ValidationRecord:
+    """Hold both domains against all expectations.
 
-    name: str
-    """what is wanted"""
-    severity: Literal["critical", "warning"]
-    column: str
-    least: float | None
-    most: float | None
-    advice: str
-    same: str | None = None
-    """column whose values tie together the rows that break the rule together, such as equal images"""
-    differ: str | None = None
-    """column whose values tell such rows apart"""
-
-
-def image_rules(params: ValidateData) -> tuple[Rule, ...]:
-    """What is expected of every image."""
-    return (
-        Rule(
-            "every image readable", "critical", "readable", 1, 1,
-            "Replace or delete these files.",
-        ),
-        Rule(
-            f"every image at least {params.min_side_px} px on its smaller side", "warning", "min_side",
-            params.min_side_px, None,
-            "Replace them by larger ones, or lower validate_data.min_side_px.",
-        ),
-        Rule(
-            "no image in two splits", "critical", "splits_of_image", None, 1,
-            "These files are equal: keep each image in one split, or results on test are too good.",
-            "image", "split",
-        ),
-        Rule(
-            "no image under two classes", "critical", "labels_of_image", None, 1,
-            "These files are equal: decide which class is right and delete the other file.",
-            "image", "label",
-        ),
-        Rule(
-            "no group in two splits", "critical", "splits_of_group", None, 1,
-            "Move all images of a group into one split, or results on test are too good.",
-            "group", "split",
-        ),
-        Rule(
-            "no image twice in a split", "warning", "copies_in_split", None, 1,
-            "These files are equal: delete all but one, or the image counts more than the others.",
-            "image", "file",
-        ),
-        Rule(
-            "no test image of the target in the source", "critical", "in_source_and_test", None, 0,
-            "These files are equal: delete the one in the source, or results on test are too good.",
-            "sha256", "domain",
-        ),
-    )  # fmt: skip
-
-
-def class_rules(params: ValidateData) -> tuple[Rule, ...]:
-    """What is expected of every class."""
-    return (
-        Rule(
-            "every class in every split", "critical", "fewest", 1, None,
-            "Add readable images of these classes to the splits that lack them.",
-        ),
-        Rule(
-            f"at least {params.min_images_per_class} readable train images a class", "critical", "train",
-            params.min_images_per_class, None,
-            "Add images, leave the class out, or lower validate_data.min_images_per_class.",
-        ),
-        Rule(
-            f"no class {MAX_SKEW} times smaller than the largest", "warning", "times_smaller", None, MAX_SKEW,
-            "Add images of these classes: accuracy tells little about them.",
-        ),
-    )  # fmt: skip
-
-
-def validate(
-    source: Sequence[CatalogRow], target: Sequence[CatalogRow], params: ValidateData, docs: Path
-) -> ValidationRecord:
-    """Hold both catalogues against all expectations.
+    Where an image store is not the one that was catalogued, nothing is said that needs its pixels.
 
     Args:
-        source: rows of the source's catalogue; none where there is no source.
-        target: rows of the target's catalogue.
-        params: limits.
+        source: the source; no rows where there is none.
+        target: the target.
+        preprocessing: what the images became, with mean and deviation of the weights.
+        params: limits, seed, and where the weights come from.
         docs: existing folder for Great Expectations' Data Docs.
+
+    Raises:
+        RuntimeError: great_expectations could not judge a rule.
     """
-    images = image_table(source, target)
-    suites = {"images": (images, image_rules(params)), "classes": (class_table(images), class_rules(params))}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of great_expectations and what it imports: nothing a user could act on
-        broken = _run(suites, docs)
-    findings = tuple(_finding(rule, table.loc[broken[rule.name]]) for table, rules in suites.values() for rule in rules)
-    return ValidationRecord(ok=not any(_is_critical(each) for each in findings), findings=findings)
+    suites = _suites(source, target, preprocessing, params)
+    n_broken = judge(suites, docs)
+    findings = [_finding(rule, suite.table, n_broken[rule.name]) for suite in suites.values() for rule in suite.rules]
+    readable_offline(docs, findings)
+    return ValidationRecord(ok=not any(_is_critical(each) for each in findings), findings=tuple(findings))
 
 
 def critical_sentences(record: ValidationRecord) -> list[str]:
@@ -123,16 +59,58 @@ def critical_sentences(record: ValidationRecord) -> list[str]:
     ]
 
 
+def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:
+    limits, bits = params.validate_data, params.prepare_data.near_duplicate_bits
+    images = image_table(source.rows, target.rows)
+    suites = {
+        "stores": _suite(store_table((source, target)), store_rules()),
+        "images": _suite(images, image_rules(limits)),
+        "classes": _suite(class_table(images, limits.classes), class_rules(limits)),
+    }
+    if source.fault or target.fault:
+        return suites
+    if bits is not None:
+        suites["near_duplicates"] = _suite(pair_table(source, target, bits), pair_rules(limits))
+    sides = [side for side in (source, target) if side.readable]
+    expected = expected_looks(source, preprocessing, made_on_source=params.network.weights == "pretrain")
+    suites["splits"] = _suite(split_table(sides, params.seed), split_rules())
+    suites["looks"] = _suite(look_table(sides, expected), look_rules())
+    return suites
+
+
+def _suite(table: pd.DataFrame, rules: Sequence[Rule]) -> Suite:
+    return Suite(table.assign(name=table["name"].map(_visible)), tuple(rules))
+
+
+def _visible(name: str) -> str:
+    """A name on one line: a newline in the name of a file is written as such."""
+    return name if name.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
 def _is_critical(finding: Finding) -> bool:
     return finding.severity == "critical" and not finding.ok
 
 
-def _finding(rule: Rule, broken: pd.DataFrame) -> Finding:
+def _finding(rule: Rule, table: pd.DataFrame, n_broken: int) -> Finding:
+    """What came of a rule: great_expectations judged and counted, the same limits name the rows.
+
+    Raises:
+        RuntimeError: the two do not agree.
+    """
+    values, no = table[rule.column], pd.Series(False, index=table.index)
+    too_low = no if rule.least is None else values < rule.least
+    too_high = no if rule.most is None else values > rule.most
+    broken = table.loc[too_low | too_high]
+    if len(broken) != n_broken:
+        raise RuntimeError(
+            f"validation, {rule.name}: want {len(broken)} rows against it, got {n_broken} from great_expectations. "
+            "Report this, with the catalogues."
+        )
     return Finding(
         name=rule.name,
         severity=rule.severity,
         ok=broken.empty,
-        n_unexpected=len(broken),
+        n_unexpected=n_broken,
         examples=tuple(_examples(rule, broken)),
         advice=rule.advice,
     )
@@ -140,84 +118,9 @@ def _finding(rule: Rule, broken: pd.DataFrame) -> Finding:
 
 def _examples(rule: Rule, broken: pd.DataFrame) -> Iterator[str]:
     """At most 10 names; with ties, at most 5 pairs such as `target/train/0/a.png = target/test/0/b.png`."""
-    if rule.same is None:
-        yield from sorted(broken["name"])[:MAX_EXAMPLES]
-        return
     ordered = broken.sort_values("name")
-    for _, rows in list(ordered.groupby(rule.same, sort=False))[: MAX_EXAMPLES // 2]:
-        yield " = ".join(rows.drop_duplicates(rule.differ)["name"].head(2))
-
-
-def _run(suites: dict[str, tuple[pd.DataFrame, tuple[Rule, ...]]], docs: Path) -> dict[str, list[int]]:
-    """Row numbers that break each rule, by its name; builds Data Docs."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before the import, which reads it
-    import great_expectations as gx
-
-    context: Any = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    site = {
-        "class_name": "SiteBuilder",
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "store_backend": {
-            "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(docs.absolute()),
-        },
-    }
-    context.add_data_docs_site("docs", site)
-    source = context.data_sources.add_pandas("catalog")
-    broken: dict[str, list[int]] = {}
-    for name, (table, rules) in suites.items():
-        batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
-        broken |= _check(context, batch, table, rules)
-    context.build_data_docs(site_names=["docs"])
-    return broken
-
-
-def _check(context: Any, batch: Any, table: pd.DataFrame, rules: Sequence[Rule]) -> dict[str, list[int]]:
-    """Row numbers that break each rule of one table."""
-    import great_expectations as gx
-
-    name = batch.data_asset.name
-    suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=[_expectation(r) for r in rules]))
-    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
-    checkpoint = context.checkpoints.add(
-        gx.Checkpoint(
-            name=name,
-            validation_definitions=[definition],
-            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["name"]},
-        )
-    )
-    run = checkpoint.run(batch_parameters={"dataframe": table})
-    results = next(iter(run.run_results.values())).results
-    return {each.expectation_config.meta["rule"]: _rows(each, table) for each in results}
-
-
-def _expectation(rule: Rule) -> Any:
-    from great_expectations.expectations.core.expect_column_values_to_be_between import (
-        ExpectColumnValuesToBeBetween,
-    )
-    from great_expectations.expectations.metadata_types import FailureSeverity
-
-    return ExpectColumnValuesToBeBetween(
-        column=rule.column,
-        min_value=rule.least,
-        max_value=rule.most,
-        severity=FailureSeverity(rule.severity),
-        notes=f"{rule.name}. {rule.advice}",
-        meta={"rule": rule.name},
-    )
-
-
-def _rows(result: Any, table: pd.DataFrame) -> list[int]:
-    """Row numbers of the table that one result calls unexpected.
-
-    Raises:
-        RuntimeError: great_expectations could not judge the rule.
-    """
-    names = {each["name"] for each in result.result.get("unexpected_index_list") or []}
-    if not result.success and not names:
-        raise RuntimeError(
-            f"great_expectations: want a judgement of {result.expectation_config.meta['rule']}, got "
-            f"{result.exception_info}. Report this, with the catalogues."
-        )
-    return [int(row) for row in table.index[table["name"].isin(names)]]
+    if rule.same is None:
+        yield from ordered["name"].head(MAX_EXAMPLES)
+        return
+    for tie in ordered[rule.same].drop_duplicates().head(MAX_EXAMPLES // 2):
+        yield " = ".join(ordered[ordered[rule.same] == tie].drop_duplicates(rule.differ)["name"].head(2))

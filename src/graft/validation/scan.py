@@ -1,6 +1,8 @@
 """Find the images of a domain in its folders, and say what is wrong with the folders."""
 
-from collections.abc import Sequence
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,32 +32,38 @@ class Found(NamedTuple):
 def scan(folder: Path) -> tuple[Found, ...]:
     """Image files under `<class>/` or `train|val|test/<class>/`, sorted by path; hidden files are skipped.
 
-    Whether they can be decoded is not looked at.
+    Whether they can be decoded is not looked at. A class folder may be a link; inside of it links to folders
+    are refused, because they may lead anywhere, or round in circles.
 
     Args:
         folder: of the domain, such as data/raw/target.
 
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: the folder holds no images or loose images, fewer than two classes, or split folders that
-            do not match.
+        OSError: a folder that cannot be read.
+        ValueError: the folder holds no images or loose images, fewer than two classes, an empty class, classes
+            that differ only in case, split folders that do not match, names that are not UTF-8, or links
+            that lead nowhere or to folders inside a class.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: want {_WANTED}, got no such folder. {_CURE.format(folder=folder)}")
     splits = _split_folders(folder)
-    if splits:
-        found = [each for part in splits for each in _class_folders(part, folder, SPLIT_NAMES[part.name])]
-    else:
-        found = _class_folders(folder, folder, None)
+    parts: list[tuple[Path, Split | None]] = [(part, SPLIT_NAMES[part.name]) for part in splits] or [(folder, None)]
+    found = [each for part, split in parts for each in _class_folders(part, folder, split)]
     if not found:
         raise ValueError(f"{folder}: want {_WANTED}, got no images. {_CURE.format(folder=folder)}")
+    labels = [
+        Found(each.relative_to(folder).as_posix(), each.name, split) for part, split in parts for each in _folders(part)
+    ]
+    _check_names(folder, [*labels, *found])
+    _check_empty(folder, labels, found)
     _check_classes(folder, found)
     return tuple(sorted(found))
 
 
 def scan_optional(folder: Path) -> tuple[Found, ...]:
     """Like scan, but no files where the folder is absent or holds no class folders and no images."""
-    if not folder.is_dir() or not (_folders(folder) or _loose_images(folder)):
+    if not folder.is_dir() or not (_folders(folder) or _loose_images(folder) or _lost_links(folder)):
         return ()
     return scan(folder)
 
@@ -89,22 +97,63 @@ def _split_folders(folder: Path) -> list[Path]:
 
 
 def _class_folders(parent: Path, domain: Path, split: Split | None) -> list[Found]:
+    if lost := _lost_links(parent):
+        raise ValueError(f"{parent}: want links that lead somewhere, got {', '.join(lost)}. Mend or delete them.")
     loose = _loose_images(parent)
     if loose:
         raise ValueError(
             f"{parent}: want images in class folders, got {len(loose)} outside, such as {loose[0].name}. "
             f"Move each into {parent}/<class>/."
         )
-    return [
-        Found(file.relative_to(domain).as_posix(), label.name, split)
-        for label in _folders(parent)
-        for file in label.rglob("*")
-        if not file.is_dir() and not _hidden(file, label)
-    ]
+    return [Found(file, label.name, split) for label in _folders(parent) for file in _files(label, domain)]
+
+
+def _files(label: Path, domain: Path) -> Iterator[str]:
+    """Paths of the files of a class, relative to the domain's folder."""
+    for top, folders, files in os.walk(label, onerror=_refuse):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        links = [Path(top, each) for each in folders if Path(top, each).is_symlink()]
+        if links:
+            raise ValueError(
+                f"{links[0]}: want a folder, got a link to one. Put the folder itself there; "
+                "only a class folder may be a link."
+            )
+        below = Path(top).relative_to(domain).as_posix()
+        yield from (f"{below}/{each}" for each in files if not each.startswith("."))
+
+
+def _refuse(error: OSError) -> None:
+    raise OSError(f"{error.filename}: want a folder that can be read, got: {error.strerror}. Look at its permissions.")
+
+
+def _check_names(folder: Path, found: Sequence[Found]) -> None:
+    """Names of other encodings cannot be written into catalogue and records."""
+    foreign = [each.path for each in found if _is_foreign(each.path)]
+    if foreign:
+        raise ValueError(
+            f"{folder}: want file names in UTF-8, got {len(foreign)} others, such as {os.fsencode(foreign[0])!r}. "
+            "Rename them, for example with `convmv`."
+        )
+
+
+def _is_foreign(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _check_empty(folder: Path, labels: Sequence[Found], found: Sequence[Found]) -> None:
+    filled = {(each.split, each.label) for each in found}
+    empty = ", ".join(each.path for each in labels if (each.split, each.label) not in filled)
+    if empty:
+        raise ValueError(f"{folder}: want images in every class folder, got none in {empty}. Add some, or remove it.")
 
 
 def _check_classes(folder: Path, found: Sequence[Found]) -> None:
     classes = sorted({each.label for each in found})
+    _check_case(folder, classes)
     if len(classes) == 1:
         raise ValueError(f"{folder}: want at least two classes, got only {classes[0]}. Add a folder of another class.")
     for split in sorted({each.split for each in found if each.split is not None}):
@@ -117,17 +166,30 @@ def _check_classes(folder: Path, found: Sequence[Found]) -> None:
             )
 
 
+def _check_case(folder: Path, classes: Sequence[str]) -> None:
+    """Classes that look alike are one to the eye and to disks that ignore case."""
+    seen: dict[str, str] = {}
+    for name in classes:
+        alike = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if alike != name:
+            raise ValueError(
+                f"{folder}: want class names that differ in more than case or accents' encoding, got {alike} and "
+                f"{name}. Merge the folders, or rename one."
+            )
+
+
 def _folders(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+    return [each for each in _shown(folder) if each.is_dir()]
 
 
 def _loose_images(folder: Path) -> list[Path]:
-    return sorted(
-        each
-        for each in folder.iterdir()
-        if not each.is_dir() and not each.name.startswith(".") and each.suffix.lower() in IMAGE_SUFFIXES
-    )
+    return [each for each in _shown(folder) if not each.is_dir() and each.suffix.lower() in IMAGE_SUFFIXES]
 
 
-def _hidden(file: Path, label: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(label).parts)
+def _lost_links(folder: Path) -> list[str]:
+    return [each.name for each in _shown(folder) if each.is_symlink() and not each.exists()]
+
+
+def _shown(folder: Path) -> list[Path]:
+    """What lies in a folder and is not hidden, sorted."""
+    return sorted(each for each in folder.iterdir() if not each.name.startswith("."))

@@ -1,20 +1,26 @@
 """The catalogues as tables with computed columns, so that an expectation looks at one row at a time."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import pandas as pd
 
 from graft.store import SPLITS, CatalogRow
+from graft.validation.sides import Side
+
+COLUMNS = ("path", "label", "split", "group", "sha256", "width", "height", "row", "error")
+"""of the catalogue, as far as rules look at them: 100,000 rows are to stay small"""
 
 
 def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> pd.DataFrame:
     """One row an image file of either domain.
 
-    Beside the columns of the catalogue: domain, file (domain and path), name (file, and why it cannot be
-    read), readable (0 or 1), min_side (pixels), image (domain and content), splits_of_image,
-    labels_of_image, copies_in_split, splits_of_group, and in_source_and_test (1 where an image stands in the
-    source and in the target's test split). What does not apply to a row is empty: everything about pixels and
-    content where the image cannot be read, everything about its group where an image stands alone.
+    Beside columns of the catalogue: domain, file (domain and path), name (file, and why it cannot be
+    read), readable (0 or 1), min_side (pixels), image (domain and content), group_of_domain, name_ignoring_case,
+    splits_of_image, labels_of_image, copies_in_split, splits_of_group, names_alike (files of that name but for
+    case), and in_source_and_test (1 where an image stands in the source and in the target's test split). What does
+    not apply to a row is empty: everything about pixels and content where the image cannot be read, everything
+    about its group where an image stands alone.
     """
     frames = [_frame(rows, domain) for domain, rows in (("source", source), ("target", target)) if rows]
     table = pd.concat(frames, ignore_index=True)
@@ -23,7 +29,8 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
     table["labels_of_image"] = table.groupby("image")["label"].transform("nunique").where(readable)
     table["copies_in_split"] = table.groupby(["image", "split"])["file"].transform("size").where(readable)
     in_group = readable & (table["group"] != table["sha256"])
-    table["splits_of_group"] = table.groupby(["domain", "group"])["split"].transform("nunique").where(in_group)
+    table["splits_of_group"] = table.groupby("group_of_domain")["split"].transform("nunique").where(in_group)
+    table["names_alike"] = table.groupby("name_ignoring_case")["file"].transform("size")
     of_source = readable & (table["domain"] == "source")
     of_test = readable & (table["domain"] == "target") & (table["split"] == "test")
     shared = set(table.loc[of_source, "sha256"]) & set(table.loc[of_test, "sha256"])
@@ -31,34 +38,56 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
     return table
 
 
-def class_table(images: pd.DataFrame) -> pd.DataFrame:
-    """One row a class of either domain.
+def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.DataFrame:
+    """One row a class of either domain, and one for each expected class that the target does not have.
 
-    Columns: name (domain and class), fewest (readable images in the split that has the fewest), train
-    (readable images in train), times_smaller (the largest class of the domain has so many times its train).
+    Columns: name (domain and class), expected (1; 0 where the target has a class that is not expected, or lacks
+    one that is), fewest (readable images in the split that has the fewest), train (readable images in train),
+    times_smaller (the largest class of the domain has so many times its train).
+
+    Args:
+        images: the image table.
+        expected: names of the target's classes; None where any will do.
     """
     counts = images.pivot_table(
         index=["domain", "label"], columns="split", values="readable", aggfunc="sum", fill_value=0
     ).reindex(columns=list(SPLITS), fill_value=0)
     table = counts.reset_index()
     largest = table.groupby("domain")["train"].transform("max")
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "name": table["domain"] + "/" + table["label"],
+            "expected": 1,
             "fewest": table[list(SPLITS)].min(axis=1),
             "train": table["train"],
             "times_smaller": largest / table["train"].clip(lower=1),
         }
     )
+    if expected is None:
+        return found
+    strange = (table["domain"] == "target") & ~table["label"].isin(expected)
+    found.loc[strange, "expected"] = 0
+    found.loc[strange, "name"] += " (not expected)"
+    lacking = sorted(set(expected) - set(table.loc[table["domain"] == "target", "label"]))
+    absent = pd.DataFrame({"name": [f"target/{each} (expected, no such folder)" for each in lacking], "expected": 0})
+    return pd.concat([found, absent], ignore_index=True) if lacking else found
+
+
+def store_table(sides: Sequence[Side]) -> pd.DataFrame:
+    """One row a domain: name (of the domain, or what is wrong with its store), whole (0 or 1)."""
+    names, whole = [side.fault or side.name for side in sides], [int(not side.fault) for side in sides]
+    return pd.DataFrame({"name": names, "whole": whole})
 
 
 def _frame(rows: Sequence[CatalogRow], domain: str) -> pd.DataFrame:
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame({name: [getattr(row, name) for row in rows] for name in COLUMNS})
     readable = frame["row"] >= 0
     frame["domain"] = domain
     frame["file"] = domain + "/" + frame["path"]
+    frame["name_ignoring_case"] = frame["file"].map(lambda name: unicodedata.normalize("NFC", name.casefold()))
     frame["name"] = frame["file"] + frame["error"].map(lambda why: f" ({why})" if why else "")
     frame["readable"] = readable.astype(int)
     frame["min_side"] = frame[["width", "height"]].min(axis=1).where(readable)
     frame["image"] = domain + "/" + frame["sha256"]
+    frame["group_of_domain"] = domain + "/" + frame["group"]
     return frame

@@ -1,0 +1,115 @@
+"""Which labels are likely wrong: confident learning, with a noise model that says how many to believe."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+TEMPERATURES = (0.05, 20.0)
+FIRST_NOISE = 0.02
+"""where the search for the share of noise begins"""
+EM_STEPS = 50
+MOST_NOISE = 0.3
+"""more of it cannot be told from a problem that the probabilities know nothing of"""
+
+
+class Doubts(NamedTuple):
+    """Rows whose label is more likely wrong than right, the least probable label first."""
+
+    places: Labels
+    """(k,) rows"""
+    suggested: Labels
+    """(k,) class numbers"""
+    of_label: Floats
+    """(k,) probability of the label the row carries, calibrated"""
+    of_suggested: Floats
+    """(k,) probability of the suggested class, calibrated"""
+    wrong: Floats
+    """(k,) probability that the label is wrong, at least 0.5"""
+
+
+def doubtful_labels(probabilities: NDArray[np.floating[Any]], labels: Labels) -> Doubts:
+    """Rows that confidently belong to another class than their label says.
+
+    A row confidently belongs to the classes whose probability reaches that class's threshold: the mean
+    probability of the class among the rows labelled so. Of several the most probable counts. A row whose class
+    is not its label is a candidate: an off-diagonal entry of the confident joint.
+
+    Of the candidates those are kept whose label is more likely noise than not. The model: a label is drawn from
+    the row's probabilities at one temperature, or, in a share e of the rows, from all classes alike; temperature
+    and e are the likeliest, e up to MOST_NOISE. Where a problem is hard and its labels are right, e comes out near
+    0 and the list short or empty.
+
+    Args:
+        probabilities: (n, c), each row from a classifier that has not seen that row (nor its group).
+        labels: (n,) class numbers, 0 to c - 1.
+
+    Raises:
+        ValueError: shapes that do not fit each other.
+
+    Source: the candidates are those of Northcutt, Jiang and Chuang, Confident learning: estimating uncertainty
+    in dataset labels, Journal of Artificial Intelligence Research 70 (2021); the temperature is that of Guo and
+    others, On calibration of modern neural networks, ICML (2017).
+    """
+    n = len(probabilities)
+    if labels.shape != (n,):
+        raise ValueError(
+            f"doubtful_labels: want one label for each of {n} rows, got {labels.shape}. Give both in one order."
+        )
+    p, wrong = _noise_model(probabilities.astype(np.float64), labels)
+    own, suggested = p[np.arange(n), labels], _confident_class(p, labels)
+    found = np.flatnonzero((suggested >= 0) & (suggested != labels) & (wrong >= 0.5))
+    found = found[np.argsort(own[found], kind="stable")]
+    return Doubts(found, suggested[found], own[found], p[found, suggested[found]], wrong[found])
+
+
+def _noise_model(p: Floats, labels: Labels) -> tuple[Floats, Floats]:
+    """Probabilities at the likeliest temperature, and the probability that each label is noise."""
+    from scipy.optimize import minimize_scalar
+
+    if len(labels) == 0:
+        return p, np.empty(0)
+    logits = np.log(np.maximum(p, np.finfo(np.float64).tiny))
+    rows, noise = np.arange(len(labels)), 1 / p.shape[1]
+
+    def loss(log_temperature: float) -> float:
+        own = np.exp(_log_softmax(logits / np.exp(log_temperature))[rows, labels])
+        share = _noise_share(own, noise)
+        return float(-np.log((1 - share) * own + share * noise).sum())
+
+    best = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x
+    calibrated: Floats = np.exp(_log_softmax(logits / np.exp(best)))
+    own = calibrated[rows, labels]
+    return calibrated, _from_noise(own, noise, _noise_share(own, noise))
+
+
+def _noise_share(own: Floats, noise: float) -> float:
+    """The likeliest share of labels that are noise, by expectation and maximisation."""
+    share = FIRST_NOISE
+    for _ in range(EM_STEPS):
+        share = min(float(_from_noise(own, noise, share).mean()), MOST_NOISE)
+    return share
+
+
+def _from_noise(own: Floats, noise: float, share: float) -> Floats:
+    wrong: Floats = share * noise / ((1 - share) * own + share * noise)
+    return wrong
+
+
+def _log_softmax(logits: Floats) -> Floats:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    logs: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return logs
+
+
+def _confident_class(p: Floats, labels: Labels) -> Labels:
+    """(n,) the class that each row confidently belongs to, -1 where there is none."""
+    c = p.shape[1]
+    counts = np.bincount(labels, minlength=c)
+    own = p[np.arange(len(labels)), labels]
+    thresholds = np.bincount(labels, weights=own, minlength=c) / np.maximum(counts, 1)
+    reached = np.where((p >= thresholds) & (counts > 0), p, -1.0)
+    return np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)

@@ -1,0 +1,141 @@
+"""Can a classifier tell two samples apart: the area under its curve with an interval."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+FOLDS = 5
+OVERLAP = 1 + FOLDS / (FOLDS - 1)
+"""factor of the variance: what the classifiers of any two folds have seen overlaps, so that their errors go together"""
+PENALTY = 10.0
+"""of the classifier, in units of one standardised feature's variance"""
+MOST_ROWS = 2_000
+"""of one sample, drawn with the seed where there are more"""
+FEWEST_GROUPS = 10
+"""of one sample; with fewer an interval says nothing"""
+
+
+class Separability(NamedTuple):
+    """How well a row of the second sample can be told from one of the first."""
+
+    auc: float
+    """share of pairs, one row of each sample, that the classifier puts in order; 0.5 is chance, 1 always"""
+    low: float
+    high: float
+
+
+class Sample(NamedTuple):
+    """Rows of one sample."""
+
+    features: NDArray[np.floating[Any]]
+    """(n, d)"""
+    groups: NDArray[np.str_]
+    """(n,) names of groups of rows that are not independent"""
+    strata: NDArray[Any]
+    """(n,) only rows of one stratum, such as a class, are compared; all equal where there are none"""
+
+
+def separability(first: Sample, second: Sample, *, confidence: float, seed: int) -> Separability | None:
+    """Cross-validated area under the curve of a linear classifier between two samples, with its interval.
+
+    Ridge regression on standardised features, both samples with the same weight, scores rows of folds that it
+    has not seen; groups stand whole in one fold. Features are centred by stratum and only pairs of rows of one
+    stratum and one fold are compared, so that a different mix of strata alone gives 0.5. The interval is
+    DeLong's with the sums of groups in place of rows, a t quantile, and a wider variance because the folds'
+    classifiers have seen mostly the same rows. A random division lies above 0.5 in at most 1 of 20 cases.
+
+    Args:
+        first: rows of one sample.
+        second: rows of the other; groups may stand in both.
+        confidence: of the interval, between 0 and 1.
+        seed: of the folds, and of the rows where a sample has more than MOST_ROWS.
+
+    Returns:
+        None where a sample has fewer than FEWEST_GROUPS groups in strata that both samples have, or where no
+        fold holds rows of both in one stratum.
+
+    Source: DeLong, DeLong and Clarke-Pearson, Comparing the areas under two or more correlated receiver
+    operating characteristic curves, Biometrics 44 (1988); for groups Obuchowski, Nonparametric analysis of
+    clustered ROC curve data, Biometrics 53 (1997); for the overlap Nadeau and Bengio, Inference for the
+    generalization error, Machine Learning 52 (2003).
+    """
+    rng = np.random.default_rng(seed)
+    shared = np.intersect1d(first.strata, second.strata)
+    first, second = (_some(each, shared, rng) for each in (first, second))
+    if min(len(np.unique(each.groups)) for each in (first, second)) < FEWEST_GROUPS:
+        return None
+    side = np.repeat([0, 1], [len(first.groups), len(second.groups)])
+    strata = np.unique(np.concatenate([first.strata, second.strata]), return_inverse=True)[1]
+    groups = np.unique(np.concatenate([first.groups, second.groups]), return_inverse=True)[1]
+    features = _standardised(np.concatenate([first.features, second.features]).astype(np.float64), strata)
+    fold = _folds(side, strata, groups, rng)
+    scores = np.empty(len(side))
+    for held in range(FOLDS):
+        seen = fold != held
+        scores[~seen] = features[~seen] @ _ridge(features[seen], side[seen])
+    return _interval(scores, side, fold * (strata.max() + 1) + strata, groups, confidence)
+
+
+def _some(sample: Sample, shared: NDArray[Any], rng: np.random.Generator) -> Sample:
+    """Rows in shared strata, at most MOST_ROWS."""
+    rows = np.flatnonzero(np.isin(sample.strata, shared))
+    chosen = np.sort(rng.permutation(rows)[:MOST_ROWS])
+    return Sample(sample.features[chosen], sample.groups[chosen], sample.strata[chosen])
+
+
+def _standardised(features: Floats, strata: Places) -> Floats:
+    """Features with the mean of their stratum taken off and deviation 1; never looks at the samples apart."""
+    means = np.stack([features[strata == each].mean(axis=0) for each in range(strata.max() + 1)])
+    centred = features - means[strata]
+    scale = centred.std(axis=0)
+    standardised: Floats = centred / np.where(scale > 1e-6 * max(scale.max(), 1e-12), scale, 1.0)
+    return standardised
+
+
+def _folds(side: Places, strata: Places, groups: Places, rng: np.random.Generator) -> Places:
+    """(n,) fold of each row: groups are dealt out in turn, sample by sample and stratum by stratum."""
+    names, first = np.unique(groups, return_index=True)
+    order = np.lexsort((rng.permutation(len(names)), strata[first], side[first]))
+    fold = np.empty(len(names), dtype=np.int64)
+    fold[order] = np.arange(len(names)) % FOLDS
+    return fold[groups]
+
+
+def _ridge(features: Floats, side: Places) -> Floats:
+    """(d,) weights of the ridge regression of the sample, solved in the smaller of rows and features."""
+    n, d = features.shape
+    weight = np.where(side == 1, 0.5 / max(np.sum(side == 1), 1), 0.5 / max(np.sum(side == 0), 1))
+    root = np.sqrt(weight)[:, None]
+    mean = weight @ features
+    x, y = (features - mean) * root, (2 * side - 1) * root[:, 0]
+    if d <= n:
+        solved: Floats = np.linalg.solve(x.T @ x + PENALTY * np.eye(d), x.T @ y)
+        return solved
+    dual: Floats = x.T @ np.linalg.solve(x @ x.T + PENALTY * np.eye(n), y)
+    return dual
+
+
+def _interval(scores: Floats, side: Places, cell: Places, groups: Places, confidence: float) -> Separability | None:
+    """AUC over the pairs within cells, with the interval from each group's influence on it."""
+    from scipy.special import stdtrit
+
+    won, met = np.zeros(len(scores)), np.zeros(len(scores))
+    for each in np.unique(cell):
+        one, two = (np.flatnonzero((cell == each) & (side == s)) for s in (0, 1))
+        a, b = np.sort(scores[one]), np.sort(scores[two])
+        won[two] = (np.searchsorted(a, scores[two]) + np.searchsorted(a, scores[two], "right")) / 2
+        won[one] = len(b) - (np.searchsorted(b, scores[one]) + np.searchsorted(b, scores[one], "right")) / 2
+        met[two], met[one] = len(a), len(b)
+    pairs = met.sum() / 2
+    if pairs == 0:
+        return None
+    auc = float(won.sum() / 2 / pairs)
+    influence = np.bincount(groups, weights=(won - auc * met) / pairs)
+    fewest = min(len(np.unique(groups[side == s])) for s in (0, 1))
+    error = np.sqrt(OVERLAP * np.sum(influence**2) * fewest / (fewest - 1))
+    half = float(error * stdtrit(fewest - 1, (1 + confidence) / 2))
+    return Separability(auc, max(auc - half, 0.0), min(auc + half, 1.0))

@@ -1,0 +1,129 @@
+"""Do the images of a domain look as the weights expect them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from graft.records import Preprocessing
+from graft.store import CatalogRow
+from graft.validation.sides import Side, pictures
+
+FEWEST_IMAGES = 20
+"""of a domain; fewer say little of it as a whole"""
+GREY = 0.004
+"""a channel differs by less than one of 255 values in mean and deviation: the image is grey"""
+CLEAR = 0.9
+"""share of the images that must lie on their side of middle grey for a mirrored brightness to be clear"""
+FAR = 0.15
+"""from middle grey: brightness whose mirror image is another brightness"""
+SAME = 0.01
+"""images whose means, and deviations, differ by less were made equal"""
+NEARLY_BLACK = 0.02
+"""mean and deviation, in [0, 1], of an image that holds values 0 to about 5 of 255"""
+MOST_CLIPPED = 500
+"""images that are looked at for clipped pixels"""
+CLIPPED = 0.5
+"""share of pixels with a channel all off beside a channel all on, as no photograph has them"""
+
+
+class Expected(NamedTuple):
+    """What the weights were made on."""
+
+    name: str
+    colour: bool
+    brightness: NDArray[np.float64]
+    """(n,) mean of each image, or (1,) the mean of all, in [0, 1]"""
+
+
+def expected_looks(source: Side, preprocessing: Preprocessing, made_on_source: bool) -> Expected:
+    """What the weights were made on: the source's images, or those that the weights' mean speaks of.
+
+    Args:
+        source: the source.
+        preprocessing: with the mean of the images that published weights were made on.
+        made_on_source: whether the weights are made from the source's images.
+    """
+    if made_on_source and source.readable:
+        looks = _looks(source.readable)
+        return Expected("the source", bool(np.mean(_grey(looks)) < 0.5), looks[:, :3].mean(axis=1))
+    mean = np.array(preprocessing.mean)
+    return Expected("the weights", bool(np.ptp(mean) > GREY), mean.mean(keepdims=True))
+
+
+def look_table(sides: Sequence[Side], expected: Expected) -> pd.DataFrame:
+    """One row for each question of how a domain looks; none for domains of fewer than 20 images.
+
+    Columns: name (with what was measured), grey (share of grey images of the target, where the weights were made on
+    colour), inverted (1 where the target is as bright as negatives would be) and normalised (0 or 1). What a row is
+    not about is empty.
+
+    Args:
+        sides: the domains.
+        expected: what the weights were made on.
+    """
+    rows = [row for side in sides if len(side.readable) >= FEWEST_IMAGES for row in _rows(side, expected)]
+    return pd.DataFrame(rows, columns=["name", "grey", "inverted", "normalised"])
+
+
+def _rows(side: Side, expected: Expected) -> Iterator[dict[str, Any]]:
+    looks = _looks(side.readable)
+    reason = _normalised(side, looks)
+    yield {"name": f"{side.name} ({reason or 'whole images'})", "normalised": int(bool(reason))}
+    if side.name == "source":
+        return
+    if expected.colour:
+        grey = float(np.mean(_grey(looks)))
+        yield {"name": f"{side.name} ({grey:.0%} of the images are grey)", "grey": grey}
+    brightness = looks[:, :3].mean(axis=1)
+    yield {
+        "name": f"{side.name} (mean brightness {brightness.mean():.2f}, of {expected.name} "
+        f"{expected.brightness.mean():.2f})",
+        "inverted": int(_mirrored(brightness, expected.brightness)),
+    }
+
+
+def _looks(rows: Sequence[CatalogRow]) -> NDArray[np.float64]:
+    """(n, 6) mean and deviation of red, green and blue."""
+    return np.array(
+        [(r.mean_red, r.mean_green, r.mean_blue, r.std_red, r.std_green, r.std_blue) for r in rows], dtype=np.float64
+    )
+
+
+def _grey(looks: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) whether the channels of an image are equal, as far as mean and deviation tell."""
+    grey: NDArray[np.bool_] = (np.ptp(looks[:, :3], axis=1) < GREY) & (np.ptp(looks[:, 3:], axis=1) < GREY)
+    return grey
+
+
+def _mirrored(brightness: NDArray[np.float64], expected: NDArray[np.float64]) -> bool:
+    """Whether images are as bright as the negatives of those expected would be, and clearly so."""
+    middle, other = float(np.median(expected)), float(np.median(brightness))
+    side = np.sign(middle - 0.5)
+    far = min(abs(middle - 0.5), abs(other - 0.5)) > FAR
+    opposite = min(np.mean(np.sign(expected - 0.5) == side), np.mean(np.sign(brightness - 0.5) == -side)) >= CLEAR
+    return bool(far and opposite)
+
+
+def _normalised(side: Side, looks: NDArray[np.float64]) -> str:
+    """Why the images look like normalised ones; empty where they do not."""
+    means, squares = looks[:, :3].mean(axis=1), (looks**2).sum(axis=1) / 3
+    deviations = np.sqrt(np.maximum(squares - means**2, 0))  # over all pixels and channels
+    if np.mean((means < NEARLY_BLACK) & (deviations < NEARLY_BLACK)) >= CLEAR:
+        return "nearly black, as where values of 0 to 1 are saved as bytes"
+    if means.std() < SAME and deviations.std() < SAME:
+        return "every image of the same mean and deviation"
+    clipped = _clipped(side)
+    return f"{clipped:.0%} of the pixels clipped in colour" if clipped > CLIPPED else ""
+
+
+def _clipped(side: Side) -> float:
+    """Share of pixels with one channel at 0 and another at 255, in images drawn evenly from the store."""
+    places = np.unique(np.linspace(0, len(side.images) - 1, MOST_CLIPPED).astype(np.int64))
+    return float(np.mean([_clipped_share(image) for image in pictures(side, places.tolist())]))
+
+
+def _clipped_share(image: NDArray[np.uint8]) -> float:
+    return float(np.mean((image.min(axis=2) == 0) & (image.max(axis=2) == 255)))

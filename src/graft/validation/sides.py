@@ -1,0 +1,58 @@
+"""A domain as prepare_data left it: its catalogue and image store, checked against the record."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.records import Domain
+from graft.store import AT_A_TIME, CatalogRow, let_go, open_images, read_catalog
+
+
+class Side(NamedTuple):
+    """One domain."""
+
+    name: Literal["source", "target"]
+    rows: tuple[CatalogRow, ...]
+    images: NDArray[np.uint8]
+    """(n readable images, s, s, 3); none where the store cannot be trusted"""
+    fault: str
+    """why the store cannot be trusted, empty where it can"""
+
+    @property
+    def readable(self) -> tuple[CatalogRow, ...]:
+        """Rows of the images that can be read."""
+        return tuple(row for row in self.rows if row.row >= 0)
+
+
+def open_side(name: Literal["source", "target"], record: Domain, catalog: Path, store: Path) -> Side:
+    """Catalogue and image store of a domain; the store is mapped into memory only where its hash is the recorded one.
+
+    Raises:
+        FileNotFoundError: there is no such catalogue or store.
+    """
+    rows = read_catalog(catalog)
+    if not store.is_file():
+        raise FileNotFoundError(f"{store}: want an image store, got no file. Run `dvc repro prepare_data`.")
+    with store.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha256 == record.store_sha256:
+        return Side(name, rows, open_images(store), "")
+    fault = f"{store}: its sha256 is {sha256[:12]}..., {record.store_sha256[:12]}... when it was made"
+    return Side(name, rows, np.zeros((0, 1, 1, 3), dtype=np.uint8), fault)
+
+
+def pictures(side: Side, places: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+    """Copies of images of a store, one after the other, the memory behind them let go every so often.
+
+    Args:
+        side: the domain.
+        places: in its store.
+    """
+    for number, place in enumerate(places, 1):
+        yield side.images[place].copy()
+        if number % AT_A_TIME == 0:
+            let_go(side.images)

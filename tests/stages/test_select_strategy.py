@@ -1,0 +1,72 @@
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from tests.examples import catalog_row
+
+from graft.files import read_record, write_record
+from graft.records import ShiftRecord, Split
+from graft.store import write_catalog
+from graft.strategy_record import StrategyRecord
+
+ROOT = Path(__file__).parents[2]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def _stage() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("stage_select_strategy", ROOT / "stages/select_strategy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    """Two classes far apart in three splits, those of val a little brighter, and one wrong label."""
+    labels, split = np.arange(180) % 2, np.arange(180) // 2 % 3
+    features = np.random.default_rng(0).normal(size=(180, 6)) + 9 * labels[:, None] * np.eye(6)[0]
+    features[split == 1, 1] += 3
+    rows = [catalog_row(f"{i}.png", label="ab"[labels[i]], split=SPLITS[split[i]], row=i) for i in range(180)]
+    rows[7] = rows[7]._replace(label="a")
+    write_catalog(rows, tmp_path / "target.csv")
+    np.save(tmp_path / "target.npy", features.astype(np.float32))
+    write_record(_shift(), tmp_path / "shift.json")
+    files = {"params": ROOT / "params.yaml", "shift": tmp_path / "shift.json", "record": tmp_path / "strategy.json"}
+    files |= {"target-catalog": tmp_path / "target.csv", "target-features": tmp_path / "target.npy"}
+    return [part for name, path in files.items() for part in (f"--{name}", str(path))]
+
+
+def _shift() -> ShiftRecord:
+    return ShiftRecord(
+        source="none",
+        n_source=0,
+        n_target=180,
+        n_features=6,
+        mmd2=None,
+        p_value=None,
+        n_permutations=0,
+        bandwidth2=None,
+        null_mmd2=(),
+        class_mmd2=None,
+        similarity="unknown",
+        sentence="There are no source images.",
+    )
+
+
+def test_choice_labels_and_splits_stand_in_one_record(options: list[str], tmp_path: Path) -> None:
+    _stage().main(options)
+    record = read_record(StrategyRecord, tmp_path / "strategy.json")
+    assert record.n_train == 60
+    assert [each.path for each in record.labels.suspects] == ["7.png"]
+    assert [(each.other, each.warns) for each in record.splits] == [("val", True), ("test", False)]
+
+
+def test_the_same_inputs_give_the_same_bytes(options: list[str], tmp_path: Path) -> None:
+    _stage().main(options)
+    first = (tmp_path / "strategy.json").read_bytes()
+    _stage().main(options)
+    assert (tmp_path / "strategy.json").read_bytes() == first

@@ -1,0 +1,86 @@
+"""Small folders of images, and prepare and validate as the stages run them."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tests.validation.samples import GREY_WEIGHTS, params
+
+from graft.params import Params
+from graft.records import Preprocessing, ValidationRecord
+from graft.store import write_catalog
+from graft.validation.expectations import validate
+from graft.validation.prepare import Prepared, Recipe, prepare
+from graft.validation.scan import scan, scan_optional
+from graft.validation.sides import Side, open_side
+
+SPLITS = ("train", "val", "test")
+CLASSES = ("cat", "dog")
+
+
+class Found(NamedTuple):
+    """A finding that did not hold."""
+
+    severity: str
+    examples: tuple[str, ...]
+
+
+def picture(seed: int, side: int = 48) -> NDArray[np.uint8]:
+    """(side, side, 3) soft shapes in colour, another for each seed."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def save(path: Path, image: NDArray[np.uint8], **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path, **options)
+    return path
+
+
+def without_split_folders(raw: Path) -> Path:
+    """The target's images in class folders alone."""
+    for split in SPLITS:
+        for label in CLASSES:
+            for file in (raw / "target" / split / label).iterdir():
+                (raw / "target" / label).mkdir(exist_ok=True)
+                file.rename(raw / "target" / label / f"{split}{file.name}")
+        shutil.rmtree(raw / "target" / split)
+    return raw
+
+
+def prepared(raw: Path, name: str, given: Params, preprocessing: Preprocessing) -> Prepared:
+    """A domain as the stage prepare_data leaves it, beside the folder of the raw images."""
+    folder, store = raw / name, raw.parent / f"{name}.npy"
+    found = scan(folder) if name == "target" else scan_optional(folder)
+    done = prepare(folder, found, store, raw.parent / "shards", Recipe(preprocessing, given.prepare_data, 0))
+    write_catalog(done.rows, raw.parent / f"{name}.csv")
+    return done
+
+
+def run(
+    raw: Path,
+    between: Callable[[], object] = lambda: None,
+    preprocessing: Preprocessing = GREY_WEIGHTS,
+    grouping: dict[str, Any] | None = None,
+    **limits: Any,
+) -> ValidationRecord:
+    """Prepare and validate; something may happen in between."""
+    given = params(**limits)
+    given = given.model_copy(update={"prepare_data": given.prepare_data.model_copy(update=grouping or {})})
+    domains = {name: prepared(raw, name, given, preprocessing).domain for name in ("source", "target")}
+    between()
+
+    def side(name: Any) -> Side:
+        return open_side(name, domains[name], raw.parent / f"{name}.csv", raw.parent / f"{name}.npy")
+
+    (raw.parent / "docs").mkdir()
+    return validate(side("source"), side("target"), preprocessing, given, raw.parent / "docs")
+
+
+def faults(record: ValidationRecord) -> dict[str, Found]:
+    return {each.name: Found(each.severity, each.examples) for each in record.findings if not each.ok}

@@ -1,0 +1,202 @@
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.datasets import load_sample_images
+from tests.examples import catalog_row
+
+from graft.validation import duplicates
+from graft.validation.duplicates import Candidates, confirmed, duplicate_pairs, near_duplicates, thumbnails
+from graft.validation.fingerprint import phash
+
+SIDE = 32
+PATCH = 100
+PHOTOGRAPHS = [np.asarray(each, dtype=np.uint8) for each in load_sample_images().images]
+Pixels = NDArray[np.uint8]
+
+
+def piece(number: int, side: int = SIDE) -> Pixels:
+    """A piece of a photograph, 0 to 47, that overlaps no other; some are bare sky."""
+    photograph, (down, along) = PHOTOGRAPHS[number % 2], divmod(number // 2, 6)
+    whole = photograph[down * PATCH :, along * PATCH :][:PATCH, :PATCH]
+    return np.array(Image.fromarray(whole).resize((side, side), Image.Resampling.BILINEAR))
+
+
+RICH = [number for number in range(48) if piece(number).std() > 45]
+"""pieces with something in them: the hash of bare sky changes with every noise"""
+
+
+def scene(number: int, side: int = SIDE) -> Pixels:
+    return piece(RICH[number], side)
+
+
+def saved_again(image: Pixels) -> Pixels:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=50)
+    return np.array(Image.open(file))
+
+
+def resized(image: Pixels, factor: float) -> Pixels:
+    side = round(factor * len(image))
+    there = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    return np.array(there.resize((len(image), len(image)), Image.Resampling.BILINEAR))
+
+
+def brightened(image: Pixels) -> Pixels:
+    brighter: Pixels = np.clip(image * 1.05 + 5, 0, 255).astype(np.uint8)
+    return brighter
+
+
+def pairs_of(*images: Pixels, bits: int = 4) -> list[list[int]]:
+    rows = [catalog_row(f"{place}.png", phash=phash(image), row=place) for place, image in enumerate(images)]
+    return duplicate_pairs(rows, np.stack(images), bits).tolist()  # type: ignore[no-any-return]
+
+
+def flipped(hashes: NDArray[np.uint64], n_bits: int, rng: np.random.Generator) -> NDArray[np.uint64]:
+    bits = np.argsort(rng.random((len(hashes), 64)), axis=1)[:, :n_bits].astype(np.uint64)
+    mask = np.bitwise_or.reduce(np.uint64(1) << bits, axis=1)
+    near: NDArray[np.uint64] = hashes ^ mask
+    return near
+
+
+def naive(hashes: NDArray[np.uint64], bits: int) -> list[list[int]]:
+    one, two = np.triu_indices(len(hashes), 1)
+    near = np.bitwise_count(hashes[one] ^ hashes[two]) <= bits
+    return np.stack([one[near], two[near]], axis=1).tolist()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("bits", range(9))
+def test_pairs_are_those_of_the_loop_over_all(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    seeds = rng.integers(0, 2**64, 60, dtype=np.uint64)
+    hashes = np.concatenate([seeds, seeds[:20], *(flipped(seeds, n, rng) for n in (1, bits, bits + 1))])
+    expected = naive(hashes, bits)
+    assert len(expected) > 20
+    assert near_duplicates(hashes, bits).pairs.tolist() == expected
+
+
+def test_a_pair_has_rivals_where_another_hash_is_a_little_further_off() -> None:
+    lonely, common = np.uint64(0), np.uint64(2**64 - 1)
+    hashes = np.array([lonely, lonely ^ np.uint64(3), common, common ^ np.uint64(3), common ^ np.uint64(0xFC)])
+    found = near_duplicates(hashes, 4)
+    assert found.pairs.tolist() == [[0, 1], [2, 3]]
+    assert found.rivalled.tolist() == [False, True]
+
+
+def test_where_many_hashes_are_equal_or_near_all_have_rivals() -> None:
+    n = duplicates.MOST_PARTNERS
+    few, many = np.zeros(n, dtype=np.uint64), np.zeros(n + 1, dtype=np.uint64)
+    assert not near_duplicates(few, 4).rivalled.any()
+    assert near_duplicates(many, 4).rivalled.all()
+    one_bit_each = np.uint64(1) << np.arange(n + 2, dtype=np.uint64)
+    assert not near_duplicates(one_bit_each[:n], 4).rivalled.any()
+    assert near_duplicates(one_bit_each, 4).rivalled.any()
+
+
+@pytest.mark.parametrize("n_hashes", [1, 2, 300])
+def test_candidates_of_crowded_hashes_grow_with_n_and_not_with_its_square(n_hashes: int) -> None:
+    """Blank scans: hashes equal, or within a few bits of one another."""
+    rng = np.random.default_rng(0)
+    blank = flipped(np.full(n_hashes, 7, dtype=np.uint64), 2, rng)
+    hashes = np.resize(blank, 6000)
+    n_bands, per_hash = 5, duplicates.MOST_PARTNERS * (1 + duplicates.MOST_SHARED * 5)
+    assert n_bands == len(duplicates._bands(4))
+    found = near_duplicates(hashes, 4)
+    assert len(found.pairs) <= per_hash * len(hashes) < 6000 * 5999 / 2 / 5
+
+
+def test_images_of_one_crowded_hash_are_all_connected() -> None:
+    pairs = near_duplicates(np.full(1000, 7, dtype=np.uint64), 4).pairs
+    assert {(place, place + 1) for place in range(999)} <= {(one, two) for one, two in pairs.tolist()}
+
+
+def test_a_hash_is_compared_with_a_bounded_number_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "MOST_COMPARED", 2)
+    monkeypatch.setattr(duplicates, "MOST_PARTNERS", 1000)
+    hashes = np.arange(64, dtype=np.uint64)
+    assert len(near_duplicates(hashes, 4).pairs) <= 2 * 5 * 64 < len(naive(hashes, 4))
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_none_and_one_have_no_pairs(n: int) -> None:
+    assert near_duplicates(np.zeros(n, dtype=np.uint64), 4).pairs.shape == (0, 2)
+    rows = [catalog_row("0.png", phash="0" * 16)] * n
+    assert duplicate_pairs(rows, np.zeros((n, SIDE, SIDE, 3), dtype=np.uint8), 4).shape == (0, 2)
+
+
+def test_other_pieces_of_a_photograph_are_no_pairs() -> None:
+    assert pairs_of(*(piece(number) for number in range(48)), bits=8) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        saved_again,
+        brightened,
+        lambda image: resized(image, 0.5),
+        lambda image: resized(image, 2),
+    ],
+    ids=["saved again", "brightened", "half the size", "twice the size"],
+)
+def test_a_changed_copy_is_found_among_others(change: Callable[[Pixels], Pixels]) -> None:
+    for number in range(2, len(RICH)):
+        image = scene(number)
+        assert pairs_of(scene(0), image, scene(1), change(image)) == [[1, 3]], number
+
+
+def test_other_pictures_of_equal_hash_are_no_pair() -> None:
+    image, other = scene(0), scene(1)
+    candidates = Candidates(np.array([[0, 1]]), np.array([False]))
+    assert confirmed(candidates, thumbnails(np.stack([image, other]), np.arange(2))).tolist() == []
+
+
+def test_another_colour_is_no_pair() -> None:
+    image = scene(0)
+    swapped = np.ascontiguousarray(image[:, :, ::-1])
+    candidates = Candidates(np.array([[0, 1]]), np.array([False]))
+    assert confirmed(candidates, thumbnails(np.stack([image, swapped]), np.arange(2))).tolist() == []
+
+
+def test_a_blank_picture_is_no_pair_with_one_much_brighter() -> None:
+    blanks = np.stack([np.full((SIDE, SIDE, 3), grey, dtype=np.uint8) for grey in (100, 120, 200)])
+    candidates = Candidates(np.array([[0, 1], [0, 2], [1, 2]]), np.zeros(3, dtype=bool))
+    assert confirmed(candidates, thumbnails(blanks, np.arange(3))).tolist() == [[0, 1]]
+
+
+def test_among_rivals_pictures_must_agree_more() -> None:
+    image = scene(0)
+    changed = image.copy()
+    changed[:8, :8] = np.clip(changed[:8, :8] + 0.4 * image.std(), 0, 255).astype(np.uint8)
+    small = thumbnails(np.stack([image, changed]), np.arange(2))
+    pair = np.array([[0, 1]])
+    assert len(confirmed(Candidates(pair, np.array([False])), small)) == 1
+    assert len(confirmed(Candidates(pair, np.array([True])), small)) == 0
+
+
+@pytest.mark.parametrize("side", [16, 30, 224])
+def test_small_pictures_are_the_means_of_blocks(side: int) -> None:
+    images = np.stack([scene(number, side) for number in range(3)])
+    small = thumbnails(images, np.array([2, 0]))
+    edges = [place * side // 8 for place in range(9)]
+    assert small.shape == (2, 8, 8, 3)
+    for row in (0, 5, 7):
+        block = images[2, edges[row] : edges[row + 1], edges[3] : edges[4]]
+        np.testing.assert_allclose(small[0, row, 3], block.mean(axis=(0, 1)), rtol=1e-6)
+    np.testing.assert_allclose(small[1].mean(), images[0].mean(), rtol=0.05)
+
+
+def test_small_pictures_do_not_depend_on_how_many_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.stack([scene(number) for number in range(5)])
+    at_once = thumbnails(images, np.arange(5))
+    monkeypatch.setattr(duplicates, "AT_A_TIME", 2)
+    np.testing.assert_array_equal(thumbnails(images, np.arange(5)), at_once)
+
+
+def test_places_are_those_of_the_rows_and_not_of_the_store() -> None:
+    image = scene(0)
+    images = np.stack([image, scene(1), scene(2), brightened(image)])
+    rows = [catalog_row(f"{place}.png", phash=phash(images[place]), row=place) for place in (3, 1, 0)]
+    assert duplicate_pairs(rows, images, 4).tolist() == [[0, 2]]

@@ -1,0 +1,196 @@
+"""Faults planted in the data as a whole: each is found and named, from the folders to the finding."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from tests.validation.planting import CLASSES, SPLITS, Found, faults, picture, run, save, without_split_folders
+from tests.validation.samples import ON_COLOUR
+
+
+def test_sound_data_have_no_fault(raw: Path) -> None:
+    assert faults(run(raw)) == {}
+
+
+def test_sound_data_without_split_folders_have_no_fault(raw: Path) -> None:
+    assert faults(run(without_split_folders(raw))) == {}
+
+
+# --- copies ---
+
+
+def test_a_duplicate_across_splits(raw: Path) -> None:
+    shutil.copy(raw / "target/train/cat/0.png", raw / "target/test/cat/again.png")
+    assert faults(run(raw)) == {
+        "no image in two splits": Found("critical", ("target/test/cat/again.png = target/train/cat/0.png",))
+    }
+
+
+def test_a_duplicate_within_a_split(raw: Path) -> None:
+    shutil.copy(raw / "target/train/cat/0.png", raw / "target/train/cat/again.png")
+    assert faults(run(raw)) == {
+        "no image twice in a split": Found("warning", ("target/train/cat/0.png = target/train/cat/again.png",))
+    }
+
+
+def test_a_mislabelled_copy(raw: Path) -> None:
+    shutil.copy(raw / "target/train/cat/0.png", raw / "target/train/dog/again.png")
+    found = faults(run(raw))["no image under two classes"]
+    assert found == Found("critical", ("target/train/cat/0.png = target/train/dog/again.png",))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: image,
+        lambda image: np.clip(image.astype(int) + 8, 0, 255).astype(np.uint8),
+        lambda image: np.asarray(Image.fromarray(image).resize((96, 96))),
+    ],
+    ids=["saved again", "brighter", "resized"],
+)
+def test_a_near_duplicate_across_splits(raw: Path, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> None:
+    save(raw / "target/test/cat/again.jpg", change(picture(0)), quality=50)
+    assert faults(run(raw)) == {
+        "no near duplicates in two splits": Found("critical", ("target/test/cat/again.jpg ~ target/train/cat/0.png",))
+    }
+
+
+def test_a_near_duplicate_across_splits_is_kept_in_one_split_where_graft_cuts_them(raw: Path) -> None:
+    without_split_folders(raw)
+    save(raw / "target/cat/again.jpg", picture(0), quality=50)
+    (found,) = faults(run(raw)).items()
+    assert found == (
+        "no near duplicates in a split",
+        Found("warning", ("target/cat/again.jpg ~ target/cat/train0.png",)),
+    )
+
+
+def test_a_mislabelled_near_duplicate(raw: Path) -> None:
+    save(raw / "target/train/dog/again.jpg", picture(0), quality=50)
+    found = faults(run(raw))["no near duplicates under two classes"]
+    assert found == Found("warning", ("target/train/cat/0.png ~ target/train/dog/again.jpg",))
+
+
+def test_a_test_image_in_the_source(raw: Path) -> None:
+    shutil.copy(raw / "target/test/dog/1.png", raw / "source/cat/again.png")
+    found = faults(run(raw))["no test image of the target in the source"]
+    assert found == Found("critical", ("source/cat/again.png = target/test/dog/1.png",))
+
+
+def test_a_near_duplicate_of_a_test_image_in_the_source(raw: Path) -> None:
+    save(raw / "source/cat/again.jpg", np.asarray(Image.open(raw / "target/test/dog/1.png")), quality=50)
+    found = faults(run(raw))["no near duplicate of a test image of the target in the source"]
+    assert found == Found("critical", ("source/cat/again.jpg ~ target/test/dog/1.png",))
+
+
+# --- groups, splits and classes ---
+
+
+def test_a_group_leak_by_a_pattern(raw: Path) -> None:
+    for seed, path in enumerate(("train/cat/patient7_a.png", "test/cat/patient7_b.png"), 500):
+        save(raw / "target" / path, picture(seed))
+    pattern = r"(patient\d+|(?:test|train|val)/?[^/]*/?\d)[_.]"
+    assert faults(run(raw, grouping={"group_pattern": pattern})) == {
+        "no group in two splits": Found(
+            "critical", ("target/test/cat/patient7_b.png = target/train/cat/patient7_a.png",)
+        )
+    }
+
+
+def test_a_group_leak_by_a_file(raw: Path) -> None:
+    lines = [
+        f"{split}/{label}/{place}.png,{'video' if label == 'cat' and place == 0 else f'{split}{label}{place}'}"
+        for split in SPLITS
+        for label in CLASSES
+        for place in range(4)
+    ]
+    (raw / "target/groups.csv").write_text("\n".join(["path,group", *lines]))
+    found = faults(run(raw, grouping={"group_file": "groups.csv"}))
+    assert found == {"no group in two splits": Found("critical", ("target/test/cat/0.png = target/train/cat/0.png",))}
+
+
+def test_an_empty_class(raw: Path) -> None:
+    (raw / "target/train/elk").mkdir()
+    with pytest.raises(ValueError, match="elk"):
+        run(raw)
+
+
+def test_a_class_that_lacks_in_a_split(raw: Path) -> None:
+    shutil.rmtree(raw / "target/test/dog")
+    with pytest.raises(ValueError, match="got none of dog in test"):
+        run(raw)
+
+
+def test_a_class_of_which_all_test_images_are_broken(raw: Path) -> None:
+    for file in (raw / "target/test/dog").iterdir():
+        file.write_bytes(b"broken")
+    found = faults(run(raw))
+    assert found["every class in every split"] == Found("critical", ("target/dog",))
+    assert len(found["every image readable"].examples) == 4
+
+
+def test_a_class_that_is_not_expected(raw: Path) -> None:
+    for split in SPLITS:
+        (raw / "target" / split / "dog").rename(raw / "target" / split / "dgo")
+    assert faults(run(raw, classes=CLASSES)) == {
+        "the classes of validate_data.classes and no other": Found(
+            "critical", ("target/dgo (not expected)", "target/dog (expected, no such folder)")
+        )
+    }
+
+
+def test_wrong_split_proportions(raw: Path) -> None:
+    for number in range(150):
+        save(raw / f"target/train/{CLASSES[number % 2]}/more{number}.png", picture(5_000 + number))
+    found = faults(run(raw))["no split of under 5% of the images"]
+    assert found == Found("warning", ("target/test (8 of 174 images)", "target/val (8 of 174 images)"))
+
+
+def test_another_mix_of_classes_in_test(raw: Path) -> None:
+    for number in range(40):
+        save(raw / f"target/train/cat/more{number}.png", picture(5_000 + number))
+        save(raw / f"target/test/dog/more{number}.png", picture(6_000 + number))
+    (example,) = faults(run(raw))["the same mix of classes in every split"].examples
+    assert example.startswith("target: train and test (cat: 92% of train, 8% of test")
+
+
+def test_a_test_split_from_another_camera(raw: Path) -> None:
+    for number in range(80):
+        split, label = ("train", "test")[number % 2], CLASSES[number // 2 % 2]
+        image = picture(5_000 + number) // 2 + (90 if split == "test" else 0)
+        save(raw / f"target/{split}/{label}/more{number}.png", image.astype(np.uint8))
+    (example,) = faults(run(raw))["splits that look the same"].examples
+    assert example.startswith("target: train and test (a classifier orders ")
+
+
+# --- how the images look ---
+
+
+def look(raw: Path, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> None:
+    """Every image of the target, changed."""
+    for file in sorted((raw / "target").rglob("*.png")):
+        save(file, change(np.asarray(Image.open(file))))
+
+
+def test_grey_images_for_weights_made_on_colour(raw: Path) -> None:
+    look(raw, lambda image: image[..., :1].repeat(3, axis=2))
+    (name,) = faults(run(raw, preprocessing=ON_COLOUR))
+    assert name == "images in colour where the weights were made on colour"
+
+
+def test_inverted_images(raw: Path) -> None:
+    look(raw, lambda image: 255 - image // 3)
+    for file in sorted((raw / "source").rglob("*.png")):
+        save(file, np.asarray(Image.open(file)) // 3)
+    (example,) = faults(run(raw))["images as bright as the weights expect, not inverted"].examples
+    assert example.startswith("target (mean brightness 0.8")
+
+
+def test_images_that_were_normalised_before(raw: Path) -> None:
+    look(raw, lambda image: image // 128)
+    (example,) = faults(run(raw))["pixels of whole images, not normalised ones"].examples
+    assert "nearly black" in example
