@@ -5,13 +5,14 @@ Writes  a ValidationRecord (JSON), Great Expectations' Data Docs (HTML)
 Run     dvc repro validate_data
 """
 
+import sys
 from collections.abc import Sequence
 
 from graft import stage
 from graft.files import read_record, write_record
 from graft.params import read_params
 from graft.records import CatalogRecord
-from graft.validation.expectations import critical_sentences, validate
+from graft.validation.expectations import critical_sentences, validate, warning_sentences
 from graft.validation.sides import open_side
 
 INPUTS = ("params", "catalog", "source-catalog", "target-catalog", "source-images", "target-images")
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with stage.whole_folder(args.docs) as docs:
         record = validate(source, target, catalog.preprocessing, params, docs)
     write_record(record, args.record)
+    for sentence in warning_sentences(record):
+        print(sentence, file=sys.stderr)
     if not record.ok:
         raise RuntimeError("\n".join(critical_sentences(record)))
 

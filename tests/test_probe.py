@@ -129,3 +129,16 @@ def test_a_class_that_a_fold_has_not_seen_gets_no_probability_there() -> None:
     rest = np.setdiff1d(np.arange(len(labels)), one)
     found = held_out_probabilities(features, labels, 1.0, [(rest, one), (np.sort(np.append(one, rest[:20])), rest)])
     assert (found[one, 1] == 0).all()
+
+
+def test_a_fold_without_a_class_to_learn_from_says_nothing_of_its_rows() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [3, 35])
+    features = rng.standard_normal((38, 4)).astype(np.float32) + labels[:, None]
+    lacking, whole = np.arange(3), np.arange(3, 38)
+    mixed = np.array([0, 1, *range(3, 20)])
+    other = np.array([2, *range(20, 38)])
+    said = held_out_probabilities(features, labels, 1.0, [(whole, lacking)])
+    np.testing.assert_array_equal(said[lacking], 0.5)
+    said = held_out_probabilities(features, labels, 1.0, [(mixed, other), (other, mixed)])
+    assert (np.abs(said - 0.5) > 1e-6).all()

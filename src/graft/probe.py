@@ -65,6 +65,9 @@ def held_out_probabilities(
 ) -> NDArray[np.float64]:
     """(n, c) probabilities of a linear head that has not seen the row, nor its group.
 
+    Where groups hold several classes a fold may leave nothing of a class to learn from. The head would then
+    deny that class for want of having seen it: such rows get equal probabilities, which say nothing.
+
     Args:
         features: (n, d).
         labels: (n,) class numbers.
@@ -72,8 +75,10 @@ def held_out_probabilities(
         folds: of `grouped_folds`, which hold out every row once.
     """
     n_classes = int(labels.max()) + 1
-    probabilities = np.empty((len(labels), n_classes))
+    probabilities = np.full((len(labels), n_classes), 1 / n_classes)
     for train, held in folds:
+        if len(np.unique(labels[train])) < len(np.unique(labels)):
+            continue
         logits = head_logits(linear_head(features[train], labels[train], c, n_classes), features[held])
         exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities[held] = exponents / exponents.sum(axis=1, keepdims=True)

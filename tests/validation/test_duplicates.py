@@ -9,11 +9,12 @@ from sklearn.datasets import load_sample_images
 from tests.examples import catalog_row
 
 from graft.validation import duplicates
-from graft.validation.duplicates import Candidates, confirmed, duplicate_pairs, near_duplicates, thumbnails
+from graft.validation.duplicates import Candidates, compared, confirmed, duplicate_pairs, near_duplicates, thumbnails
 from graft.validation.fingerprint import phash
 
 SIDE = 32
 PATCH = 100
+NONE = np.empty((0, 2), dtype=np.int64)
 PHOTOGRAPHS = [np.asarray(each, dtype=np.uint8) for each in load_sample_images().images]
 Pixels = NDArray[np.uint8]
 
@@ -33,9 +34,9 @@ def scene(number: int, side: int = SIDE) -> Pixels:
     return piece(RICH[number], side)
 
 
-def saved_again(image: Pixels) -> Pixels:
+def saved_again(image: Pixels, quality: int = 50) -> Pixels:
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=50)
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
     return np.array(Image.open(file))
 
 
@@ -78,22 +79,19 @@ def test_pairs_are_those_of_the_loop_over_all(bits: int) -> None:
     assert near_duplicates(hashes, bits).pairs.tolist() == expected
 
 
-def test_a_pair_has_rivals_where_another_hash_is_a_little_further_off() -> None:
-    lonely, common = np.uint64(0), np.uint64(2**64 - 1)
-    hashes = np.array([lonely, lonely ^ np.uint64(3), common, common ^ np.uint64(3), common ^ np.uint64(0xFC)])
-    found = near_duplicates(hashes, 4)
-    assert found.pairs.tolist() == [[0, 1], [2, 3]]
-    assert found.rivalled.tolist() == [False, True]
+def test_hashes_a_little_further_off_are_rivals() -> None:
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, 2, dtype=np.uint64)
+    rivals = hashes[:1] ^ np.uint64(0xFF)
+    further = hashes[1:] ^ np.uint64(0x1FF)
+    found = near_duplicates(np.concatenate([hashes, rivals, further]), 4)
+    assert found.pairs.tolist() == []
+    assert found.rivals.tolist() == [[0, 2]]
 
 
-def test_where_many_hashes_are_equal_or_near_all_have_rivals() -> None:
-    n = duplicates.MOST_PARTNERS
-    few, many = np.zeros(n, dtype=np.uint64), np.zeros(n + 1, dtype=np.uint64)
-    assert not near_duplicates(few, 4).rivalled.any()
-    assert near_duplicates(many, 4).rivalled.all()
-    one_bit_each = np.uint64(1) << np.arange(n + 2, dtype=np.uint64)
-    assert not near_duplicates(one_bit_each[:n], 4).rivalled.any()
-    assert near_duplicates(one_bit_each, 4).rivalled.any()
+def test_every_image_of_a_hash_has_its_rivals() -> None:
+    hashes = np.array([0, 0, 0, 0xFF, 0xFF], dtype=np.uint64)
+    assert set(near_duplicates(hashes, 4).rivals.ravel().tolist()) == set(range(5))
 
 
 @pytest.mark.parametrize("n_hashes", [1, 2, 300])
@@ -106,6 +104,12 @@ def test_candidates_of_crowded_hashes_grow_with_n_and_not_with_its_square(n_hash
     assert n_bands == len(duplicates._bands(4))
     found = near_duplicates(hashes, 4)
     assert len(found.pairs) <= per_hash * len(hashes) < 6000 * 5999 / 2 / 5
+
+
+def test_each_of_many_crowded_hashes_has_a_bounded_number_of_rivals() -> None:
+    hashes = flipped(np.full(3000, 7, dtype=np.uint64), 6, np.random.default_rng(0))
+    n_rivals = np.bincount(near_duplicates(hashes, 4).rivals.ravel())
+    assert 0 < n_rivals.max() <= len(duplicates._bands(4)) * (duplicates.MOST_RIVALS + 1)
 
 
 def test_images_of_one_crowded_hash_are_all_connected() -> None:
@@ -149,20 +153,20 @@ def test_a_changed_copy_is_found_among_others(change: Callable[[Pixels], Pixels]
 
 def test_other_pictures_of_equal_hash_are_no_pair() -> None:
     image, other = scene(0), scene(1)
-    candidates = Candidates(np.array([[0, 1]]), np.array([False]))
+    candidates = Candidates(np.array([[0, 1]]), NONE)
     assert confirmed(candidates, thumbnails(np.stack([image, other]), np.arange(2))).tolist() == []
 
 
 def test_another_colour_is_no_pair() -> None:
     image = scene(0)
     swapped = np.ascontiguousarray(image[:, :, ::-1])
-    candidates = Candidates(np.array([[0, 1]]), np.array([False]))
+    candidates = Candidates(np.array([[0, 1]]), NONE)
     assert confirmed(candidates, thumbnails(np.stack([image, swapped]), np.arange(2))).tolist() == []
 
 
 def test_a_blank_picture_is_no_pair_with_one_much_brighter() -> None:
     blanks = np.stack([np.full((SIDE, SIDE, 3), grey, dtype=np.uint8) for grey in (100, 120, 200)])
-    candidates = Candidates(np.array([[0, 1], [0, 2], [1, 2]]), np.zeros(3, dtype=bool))
+    candidates = Candidates(np.array([[0, 1], [0, 2], [1, 2]]), NONE)
     assert confirmed(candidates, thumbnails(blanks, np.arange(3))).tolist() == [[0, 1]]
 
 
@@ -170,10 +174,49 @@ def test_among_rivals_pictures_must_agree_more() -> None:
     image = scene(0)
     changed = image.copy()
     changed[:8, :8] = np.clip(changed[:8, :8] + 0.4 * image.std(), 0, 255).astype(np.uint8)
-    small = thumbnails(np.stack([image, changed]), np.arange(2))
+    small = thumbnails(np.stack([image, changed, scene(1), image]), np.arange(4))
     pair = np.array([[0, 1]])
-    assert len(confirmed(Candidates(pair, np.array([False])), small)) == 1
-    assert len(confirmed(Candidates(pair, np.array([True])), small)) == 0
+    assert len(confirmed(Candidates(pair, NONE), small)) == 1
+    assert len(confirmed(Candidates(pair, np.array([[1, 2]])), small)) == 0, "another picture is near"
+    assert len(confirmed(Candidates(pair, np.array([[1, 3]])), small)) == 1, "a copy is near"
+
+
+def test_one_other_picture_among_many_copies_is_no_rival() -> None:
+    image = scene(0)
+    n = round(1 / duplicates.RIVAL_SHARE)
+    small = thumbnails(np.stack([image] * n + [scene(1)]), np.arange(n + 1))
+    small[1, 0, 0] += 0.4 * image.std()
+    pair, copies = np.array([[0, 1]]), np.array([[one, place] for one in (0, 1) for place in range(2, n)])
+    assert len(confirmed(Candidates(pair, np.array([[1, n]])), small)) == 0
+    assert len(confirmed(Candidates(pair, np.array([*copies, [1, n]])), small)) == 1
+
+
+def test_only_pictures_on_which_a_pair_depends_are_read() -> None:
+    small = thumbnails(np.stack([scene(0)] * 6), np.arange(6))
+    read: list[int] = []
+
+    def take(places: NDArray[np.int64]) -> NDArray[np.float32]:
+        read.extend(places.tolist())
+        return small[places]
+
+    candidates = Candidates(np.array([[1, 3]]), np.array([[0, 2], [3, 5], [2, 4]]))
+    assert compared(candidates, take).tolist() == [[1, 3]]
+    assert read == [1, 3, 5]
+
+
+def test_many_mild_copies_of_one_picture_are_connected_and_nothing_else_is() -> None:
+    n = 30
+    rng = np.random.default_rng(0)
+    levels = np.clip(scene(0)[None] * rng.uniform(0.9, 1.1, (n, 1, 1, 1)), 0, 255).astype(np.uint8)
+    copies = [
+        saved_again(each, quality) for each, quality in zip(levels, rng.integers(50, 90, n).tolist(), strict=True)
+    ]
+    pairs = pairs_of(*copies, *(scene(number) for number in range(1, len(RICH))))
+    assert max(max(pair) for pair in pairs) < n
+    connected = {0}
+    for _ in range(n):
+        connected |= {place for pair in pairs if connected & set(pair) for place in pair}
+    assert connected == set(range(n))
 
 
 @pytest.mark.parametrize("side", [16, 30, 224])

@@ -8,7 +8,7 @@ from tests.validation.samples import GREY_WEIGHTS, noise, params, row, side
 
 from graft.records import Finding, ValidationRecord
 from graft.store import CatalogRow
-from graft.validation.expectations import critical_sentences, validate
+from graft.validation.expectations import critical_sentences, validate, warning_sentences
 
 SOUND = [
     row(f"{split}/{label}/{n}") for split in ("train", "val", "test") for label in ("cat", "dog") for n in range(2)
@@ -82,7 +82,7 @@ def test_equal_images_under_two_classes_are_critical(tmp_path: Path) -> None:
 def test_a_group_in_two_splits_is_critical(tmp_path: Path) -> None:
     record = check([*SOUND, row("train/cat/x", group="patient 7"), row("val/dog/y", group="patient 7")], tmp_path)
     assert (failed(record).name, failed(record).severity) == ("no group in two splits", "critical")
-    assert failed(record).examples == ("target/train/cat/x = target/val/dog/y",)
+    assert failed(record).examples == ("target/patient 7: target/train/cat/x and target/val/dog/y",)
 
 
 def test_equal_images_in_one_split_are_a_warning(tmp_path: Path) -> None:
@@ -141,6 +141,15 @@ def test_a_near_duplicate_of_a_test_image_in_the_source_is_critical_and_both_are
         "critical",
         ("source/val/dog/y ~ target/test/cat/x",),
     )
+
+
+def test_a_warning_is_told_with_two_names(tmp_path: Path) -> None:
+    record = check([*SOUND, *(row(f"train/cat/x{n}", width=7) for n in range(3))], tmp_path)
+    assert critical_sentences(record) == []
+    assert warning_sentences(record) == [
+        "warning: want every image at least 8 px on its smaller side, got 3 against it: target/train/cat/x0; "
+        "target/train/cat/x1; .... Replace them by larger ones, or lower validate_data.min_side_px."
+    ]
 
 
 def test_a_near_duplicate_in_the_source_of_a_train_image_is_none(tmp_path: Path) -> None:

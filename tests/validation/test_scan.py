@@ -57,18 +57,28 @@ def test_a_dangling_link_is_found_so_that_it_is_reported(tmp_path: Path) -> None
     assert "cat/gone.png" in [each.path for each in scan(tmp_path)]
 
 
-def test_a_class_folder_may_be_a_link(tmp_path: Path) -> None:
-    lay(tmp_path, "data/cat/a.png", "elsewhere/b.png", "elsewhere/deep/c.png")
-    (tmp_path / "data/dog").symlink_to(tmp_path / "elsewhere")
-    assert [each.path for each in scan(tmp_path / "data")] == ["cat/a.png", "dog/b.png", "dog/deep/c.png"]
-
-
 @pytest.mark.parametrize("to", ["elsewhere", "data", "data/cat"])
-def test_a_link_to_a_folder_inside_a_class_is_a_sentence_that_names_it(tmp_path: Path, to: str) -> None:
+@pytest.mark.parametrize("link", ["cat/more", "bird"])
+def test_a_link_to_a_folder_is_a_sentence_that_names_it(tmp_path: Path, link: str, to: str) -> None:
     lay(tmp_path, "data/cat/a.png", "data/dog/a.png", "elsewhere/b.png")
-    (tmp_path / "data/cat/more").symlink_to(tmp_path / to)
-    with pytest.raises(ValueError, match=r"data/cat/more: want a folder, got a link to one\. Put"):
+    (tmp_path / "data" / link).symlink_to(tmp_path / to)
+    with pytest.raises(ValueError, match=rf"data/{link}: want a folder, got a link to one: DVC does not see"):
         scan(tmp_path / "data")
+
+
+def test_a_domain_that_is_a_link_is_a_sentence(tmp_path: Path) -> None:
+    lay(tmp_path, "elsewhere/cat/a.png", "elsewhere/dog/a.png")
+    (tmp_path / "data").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=r"data: want a folder, got a link to one"):
+        scan(tmp_path / "data")
+
+
+@pytest.mark.parametrize("names", [("Train", "Val", "TEST"), ("training", "Validation", "testing")])
+def test_split_folders_are_known_in_any_case(tmp_path: Path, names: tuple[str, str, str]) -> None:
+    lay(tmp_path, *(f"{name}/{label}/a.png" for name in names for label in ("cat", "dog")))
+    found = scan(tmp_path)
+    assert {each.label for each in found} == {"cat", "dog"}
+    assert {each.split for each in found} == {"train", "val", "test"}
 
 
 @pytest.mark.parametrize("look", [scan, scan_optional])

@@ -51,12 +51,18 @@ def validate(source: Side, target: Side, preprocessing: Preprocessing, params: P
 
 def critical_sentences(record: ValidationRecord) -> list[str]:
     """One sentence for each critical finding: what was wanted, which files break it, what to do."""
-    return [
-        f"images: want {each.name}, got {each.n_unexpected} against it: {'; '.join(each.examples)}"
-        f"{'; ...' if each.n_unexpected > MAX_EXAMPLES else ''}. {each.advice}"
-        for each in record.findings
-        if _is_critical(each)
-    ]
+    return [f"images: {_told(each, len(each.examples))}" for each in record.findings if _is_critical(each)]
+
+
+def warning_sentences(record: ValidationRecord) -> list[str]:
+    """The same for each warning, with fewer names: they do not stop the pipeline."""
+    return [f"warning: {_told(each, 2)}" for each in record.findings if not each.ok and not _is_critical(each)]
+
+
+def _told(finding: Finding, n_named: int) -> str:
+    more = "; ..." if len(finding.examples) > n_named or finding.n_unexpected > MAX_EXAMPLES else ""
+    named = "; ".join(finding.examples[:n_named])
+    return f"want {finding.name}, got {finding.n_unexpected} against it: {named}{more}. {finding.advice}"
 
 
 def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:
@@ -123,4 +129,5 @@ def _examples(rule: Rule, broken: pd.DataFrame) -> Iterator[str]:
         yield from ordered["name"].head(MAX_EXAMPLES)
         return
     for tie in ordered[rule.same].drop_duplicates().head(MAX_EXAMPLES // 2):
-        yield " = ".join(ordered[ordered[rule.same] == tie].drop_duplicates(rule.differ)["name"].head(2))
+        names = ordered[ordered[rule.same] == tie].drop_duplicates(rule.differ)["name"].head(2)
+        yield f"{tie}: {' and '.join(names)}" if rule.same == "group_of_domain" else " = ".join(names)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from graft.store import CatalogRow
 from graft.validation.duplicates import (
     Candidates,
-    confirmed,
+    compared,
     duplicate_pairs,
     hash_numbers,
     near_duplicates,
@@ -64,20 +64,17 @@ def _within(side: Side, bits: int) -> list[Pair]:
 def _between(source: Side, target: Side, bits: int) -> list[Pair]:
     of_source, of_test = source.readable, tuple(row for row in target.readable if row.split == "test")
     rows = (*of_source, *of_test)
-    found = near_duplicates(hash_numbers(rows), bits)
-    across = (found.pairs < len(of_source)).sum(axis=1) == 1
-    firsts, seconds = np.unique(found.pairs[across, 0]), np.unique(found.pairs[across, 1])
-    small = np.concatenate(
-        [
-            thumbnails(source.images, np.array([rows[place].row for place in firsts], dtype=np.int64)),
-            thumbnails(target.images, np.array([rows[place].row for place in seconds], dtype=np.int64)),
-        ]
-    )
-    places = np.concatenate([firsts, seconds])
-    compared = confirmed(Candidates(np.searchsorted(places, found.pairs[across]), found.rivalled[across]), small)
+    stored = np.array([row.row for row in rows], dtype=np.int64)
+    pairs, rivals = near_duplicates(hash_numbers(rows), bits)
+    across = (pairs < len(of_source)).sum(axis=1) == 1
+
+    def small(places: NDArray[np.int64]) -> NDArray[np.float32]:
+        firsts, seconds = np.split(places, [np.searchsorted(places, len(of_source))])
+        return np.concatenate([thumbnails(source.images, stored[firsts]), thumbnails(target.images, stored[seconds])])
+
+    found = compared(Candidates(pairs[across], np.concatenate([pairs[~across], rivals])), small)
     return [
-        Pair(_name(source.name, one, target.name, two), None, None, None, 1)
-        for one, two in _different(rows, places[compared])
+        Pair(_name(source.name, one, target.name, two), None, None, None, 1) for one, two in _different(rows, found)
     ]
 
 

@@ -10,12 +10,18 @@ from graft.records import Split
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
+    "training": "train",
     "val": "val",
     "valid": "val",
     "validation": "val",
     "test": "test",
+    "testing": "test",
 }
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jp2", ".pgm", ".heic")
+"""in any case: Train is train"""
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".jp2", ".ppm", ".pgm", ".pbm", ".heic"),
+)
 """files with these names that lie in no class folder are an error; other loose files, a README, are not"""
 
 
@@ -32,8 +38,8 @@ class Found(NamedTuple):
 def scan(folder: Path) -> tuple[Found, ...]:
     """Image files under `<class>/` or `train|val|test/<class>/`, sorted by path; hidden files are skipped.
 
-    Whether they can be decoded is not looked at. A class folder may be a link; inside of it links to folders
-    are refused, because they may lead anywhere, or round in circles.
+    Whether they can be decoded is not looked at. Links to folders are refused: DVC does not look behind them, so a
+    change there would go unnoticed; links to files it follows.
 
     Args:
         folder: of the domain, such as data/raw/target.
@@ -43,12 +49,14 @@ def scan(folder: Path) -> tuple[Found, ...]:
         OSError: a folder that cannot be read.
         ValueError: the folder holds no images or loose images, fewer than two classes, an empty class, classes
             that differ only in case, split folders that do not match, names that are not UTF-8, or links
-            that lead nowhere or to folders inside a class.
+            to folders or to nowhere.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: want {_WANTED}, got no such folder. {_CURE.format(folder=folder)}")
+    _check_link(folder)
     splits = _split_folders(folder)
-    parts: list[tuple[Path, Split | None]] = [(part, SPLIT_NAMES[part.name]) for part in splits] or [(folder, None)]
+    named = [(part, SPLIT_NAMES[part.name.casefold()]) for part in splits]
+    parts: list[tuple[Path, Split | None]] = [*named] or [(folder, None)]
     found = [each for part, split in parts for each in _class_folders(part, folder, split)]
     if not found:
         raise ValueError(f"{folder}: want {_WANTED}, got no images. {_CURE.format(folder=folder)}")
@@ -75,7 +83,7 @@ _CURE = "Put images under {folder}/<class>/, or set `prepare_data.dataset: examp
 def _split_folders(folder: Path) -> list[Path]:
     """Folders named train, val or test, unless they are classes of those names."""
     folders = _folders(folder)
-    named = [each for each in folders if each.name in SPLIT_NAMES]
+    named = [each for each in folders if each.name.casefold() in SPLIT_NAMES]
     if not any(_folders(each) for each in named) and len(named) < len(folders):
         return []
     if not named:
@@ -87,7 +95,7 @@ def _split_folders(folder: Path) -> list[Path]:
             f"{', '.join(each.name for each in named)} beside {', '.join(others)}. "
             "Move every class folder into a split folder, or none."
         )
-    names = [SPLIT_NAMES[each.name] for each in named]
+    names = [SPLIT_NAMES[each.name.casefold()] for each in named]
     if "train" not in names or len(set(names)) < len(names):
         raise ValueError(
             f"{folder}: want train, and at most one val and one test folder, got "
@@ -112,12 +120,8 @@ def _files(label: Path, domain: Path) -> Iterator[str]:
     """Paths of the files of a class, relative to the domain's folder."""
     for top, folders, files in os.walk(label, onerror=_refuse):
         folders[:] = [each for each in folders if not each.startswith(".")]
-        links = [Path(top, each) for each in folders if Path(top, each).is_symlink()]
-        if links:
-            raise ValueError(
-                f"{links[0]}: want a folder, got a link to one. Put the folder itself there; "
-                "only a class folder may be a link."
-            )
+        for each in folders:
+            _check_link(Path(top, each))
         below = Path(top).relative_to(domain).as_posix()
         yield from (f"{below}/{each}" for each in files if not each.startswith("."))
 
@@ -178,8 +182,19 @@ def _check_case(folder: Path, classes: Sequence[str]) -> None:
             )
 
 
+def _check_link(folder: Path) -> None:
+    if folder.is_symlink():
+        raise ValueError(
+            f"{folder}: want a folder, got a link to one: DVC does not see what changes behind it. "
+            "Move or copy the folder itself there."
+        )
+
+
 def _folders(folder: Path) -> list[Path]:
-    return [each for each in _shown(folder) if each.is_dir()]
+    folders = [each for each in _shown(folder) if each.is_dir()]
+    for each in folders:
+        _check_link(each)
+    return folders
 
 
 def _loose_images(folder: Path) -> list[Path]:

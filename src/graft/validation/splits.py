@@ -80,7 +80,8 @@ def _check_enough(sizes: Sizes, cut: Sequence[Split], where: str) -> None:
         if n_groups[label] < len(cut):
             raise ValueError(
                 f"{where}, class {label}: want at least {len(cut)} different readable images, or groups of them, "
-                f"to cut {', '.join(cut)} from them, got {n_groups[label]}. Add images to its folder, or remove it."
+                f"to cut {', '.join(cut)} from them, got {n_groups[label]}. Add images to its folder, remove it, or "
+                "make the groups of prepare_data smaller."
             )
 
 
