@@ -123,14 +123,6 @@ def test_held_out_probabilities_are_those_of_a_head_that_has_not_seen_the_row() 
     np.testing.assert_allclose(found[held], np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
 
 
-def test_a_class_that_a_fold_has_not_seen_gets_no_probability_there() -> None:
-    features, labels = _data()
-    one = np.flatnonzero(labels == 1)
-    rest = np.setdiff1d(np.arange(len(labels)), one)
-    found = held_out_probabilities(features, labels, 1.0, [(rest, one), (np.sort(np.append(one, rest[:20])), rest)])
-    assert (found[one, 1] == 0).all()
-
-
 def test_a_fold_without_a_class_to_learn_from_says_nothing_of_its_rows() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [3, 35])
