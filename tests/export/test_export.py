@@ -158,7 +158,7 @@ def test_hash_of_preprocessing_sees_every_field() -> None:
 
 def test_card_is_that_of_the_seed_that_ships() -> None:
 
-    domain = domain_record()
+    domain = domain_record().model_copy(update={"sha256": "d" * 64})
     catalog = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain)
     backbone = BackboneCard(
         network="small_cnn",

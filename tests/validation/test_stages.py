@@ -49,7 +49,8 @@ def params(folder: Path, dataset: str) -> None:
 
 def draw(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    brightest = 100 + 5 * (seed % 31)  # images of one mean and deviation would be taken for normalised ones
+    pixels = np.random.default_rng(seed).integers(0, brightest, (40, 40, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
 
 
