@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from graft.params import MeasureShift
 from graft.records import ShiftRecord
 from graft.shift.measurement import class_distance, measure, similarity_of
-from graft.statistics.two_sample import mmd2_unbiased, two_sample_test
+from graft.statistics.mmd import mmd2_unbiased
+from graft.statistics.two_sample import two_sample_test
 
 PARAMS = MeasureShift(n_permutations=99, near_below=0.25, far_above=0.75)
 

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from graft.params import MeasureShift
 from graft.records import ShiftRecord, Similarity
-from graft.statistics.two_sample import TwoSample, pairwise_mmd2, two_sample_test
+from graft.statistics.mmd import pairwise_mmd2
+from graft.statistics.two_sample import TwoSample, two_sample_test
 
 Features = NDArray[np.float32]
 

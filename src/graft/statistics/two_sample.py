@@ -1,198 +1,182 @@
-"""Are two samples from one distribution: unbiased squared MMD with an exact permutation p-value at any n."""
+"""Are two samples from one distribution: squared MMD over a family of bandwidths, and a permutation p-value."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+import time
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
-Floats = NDArray[np.float64]
+from graft.statistics import kernels, permutations
+from graft.statistics.bandwidths import Bandwidth, Sample, family, sample_of
+from graft.statistics.detectable import critical_value, detectable_shift
+from graft.statistics.permutations import Bins
+from graft.statistics.rows import Floats, Rows, gathered, row_keys
+from graft.statistics.samples import Groups, checked_sides, group_numbers
 
-TILE_ELEMENTS = 2**22
-"""of the kernel in memory at once: 32 MiB"""
-BLOCK = 1_000
-"""labellings in one matrix product"""
-BANDWIDTH_ROWS = 2_000
-"""rows that the median of distances is taken over"""
-TIE = 1e-12
-"""statistics closer than this are equal: kernels are at most 1, so rounding stays well below it"""
-DUPLICATE = 1e-12
-"""share of the largest squared distance below which two rows are the same row"""
+FAMILY = (2.0**-8, 2.0**-6, 2.0**-4, 2.0**-2, 1.0, 4.0)
+"""bandwidths as multiples of the median"""
+ROUGH_FROM = 2.0**-2
+"""smallest multiple at which the kernel may be computed in bfloat16"""
+MOST_LOST = 0.5
+"""effect of bfloat16 on the statistic, by its standard deviation and by the noise of p from drawing permutations"""
+ROUGH_ROWS = 500
+"""rows that the effect of bfloat16 is measured on"""
+TIE = 1e-6
+"""standardised statistics closer than this are equal: rounding stays below it"""
 
 
 class TwoSample(NamedTuple):
     """How far two samples lie apart, and whether chance explains it."""
 
     mmd2: float
-    """unbiased squared MMD, no unit, at most 2; negative where the samples are closer than chance would"""
+    """unbiased squared MMD at the bandwidth that decided, no unit, at most 2; negative where the samples are
+    closer than chance would"""
     p_value: float
     """share of labellings with a statistic at least as large, the observed one included; never 0"""
     bandwidth2: float
-    """the kernel is exp(-d^2 / bandwidth2)"""
+    """that decided: the kernel is exp(-d^2 / bandwidth2)"""
+    bandwidths: tuple[Bandwidth, ...]
+    """all that were asked for, with their mmd2 or why they were dropped"""
     null: Floats
-    """(B,) statistics of the permuted labellings"""
+    """(B,) statistics of the permuted labellings, on the scale of mmd2: p counts those at or above it"""
+    method: Literal["exact", "binned"]
+    """exact: each row (or group) is exchanged by itself; binned: some of them together"""
+    bins: tuple[int, int]
+    """that are exchanged, of source and target; rows or groups where the method is exact"""
+    rows_used: tuple[int, int]
+    """of source and target"""
+    detectable_mmd2: float | None
+    """mmd2 above which p is at most 0.05; None where so few permutations or rows never give such a p"""
+    detectable_shift: float | None
+    """of every feature, in standard deviations, that is found at 0.05 with a power of about 0.8; None where no
+    shift is"""
+    seconds: float
+    """wall time"""
 
 
-def two_sample_test(source: Array, target: Array, *, n_permutations: int = 999, seed: int) -> TwoSample:
+def two_sample_test(
+    source: Rows,
+    target: Rows,
+    *,
+    n_permutations: int = 999,
+    seed: int,
+    groups: tuple[Groups, Groups] | None = None,
+    bandwidths: Sequence[float] = FAMILY,
+) -> TwoSample:
     """Test whether two samples come from one distribution.
 
-    The kernel is k(x, y) = exp(-|x - y|^2 / bandwidth2), with bandwidth2 the median of the squared distances
-    between all different rows of the pooled sample (in other notations gamma = 1 / bandwidth2, or
-    2 sigma^2 = bandwidth2). Above 2,000 pooled rows the median is taken over 2,000 of them, drawn with the
-    seed and without a look at the labels, so that the level stays exact. Where half of the distances or more
-    are zero, it is the median of the others.
+    Each kernel is k(x, y) = exp(-|x - y|^2 / bandwidth2), with bandwidth2 a multiple of the median of squared
+    distances between pooled rows (in other notations gamma = 1 / bandwidth2, or 2 sigma^2 = bandwidth2). Its
+    statistic is the unbiased squared MMD, not clipped at zero, standardised by mean and deviation over all
+    labellings, the observed one included. The largest over the family decides, with the same labellings for all.
+    A bandwidth is dropped, without a look at the labels, where its kernel underflows or has fewer than
+    10 (n + m) effective pairs of rows, (sum k)^2 / sum k^2; the widest always stays. Above 1,000 rows median and
+    pairs are judged by 1,000 of them.
 
-    The statistic is unbiased (zero diagonal) and is not clipped at zero. Labels are permuted exactly at any
-    n; the kernel is streamed in tiles, so memory grows with n and not with n^2. Ties count against
-    significance, up to rounding: at tiny n a permutation may repeat the observed labelling.
+    Up to 1,000 rows (or groups) each is exchanged by itself. Above, about 512 bins of them are, and the kernel is
+    streamed in tiles, so that memory beyond a copy of the rows does not grow. At most 5 % of the smaller side and
+    less than a bin of the larger are then left out; where the smaller side would fill fewer than 8 bins, bins are
+    smaller and more of the larger side is left out. The order of the rows does not matter, and ties count against
+    significance. Arrays are computed by numpy, or by torch where they are so large that it pays and it is
+    installed; tensors by torch on their device.
+
+    Rows of one group (near-duplicates, a patient) are exchanged together and never paired with one another.
+    The level is exact where groups are alike on both sides, in size too, and approximate elsewhere.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> source, target = rng.normal(size=(100, 8)), rng.normal(size=(80, 8)) + 0.5
+        >>> test = two_sample_test(source, target, seed=0)
+        >>> test.p_value, test.method, test.mmd2 > test.detectable_mmd2
+        (0.001, 'exact', True)
 
     Args:
-        source: (n, d) features, n >= 2.
-        target: (m, d) features, m >= 2.
+        source: (n, d) features, numpy or torch, 32 or 64 bits, n >= 2.
+        target: (m, d) features of the same kind, m >= 2.
         n_permutations: B; the p-value is no smaller than 1 / (1 + B).
-        seed: of the permutations and of the rows for the median.
+        seed: of everything that is drawn.
+        groups: (n,) and (m,) names of groups; a name that stands on both sides means two groups. None: every row
+            is a group.
+        bandwidths: multiples of the median.
 
     Raises:
-        ValueError: fewer than two rows a side, a value that is not finite, different d, all rows equal, or no
-            permutations.
+        ValueError: fewer than two rows or groups a side, a value that is not finite, different d, all rows equal,
+            groups of another length, no permutations, or a bandwidth that is not above 0.
 
-    Source: Gretton et al., A kernel two-sample test, JMLR 13 (2012); the p-value is that of Phipson and
-    Smyth, Permutation p-values should never be zero (2010).
+    Source: Gretton et al., A kernel two-sample test, JMLR 13 (2012); Schrab et al., MMD aggregated two-sample
+    test, JMLR 24 (2023); Domingo-Enrich, Dwivedi and Mackey, Cheap permutation testing (2025), for the bins;
+    Phipson and Smyth, Permutation p-values should never be zero (2010).
     """
+    start = time.perf_counter()
+    _check_options(n_permutations, bandwidths)
+    sides = checked_sides(source, target)
+    numbers = group_numbers((len(source), len(target)), groups)
+    rng = np.random.default_rng(seed)
+    keys = np.concatenate([row_keys(each, _precision(len(numbers))) for each in sides])
+    bins = permutations.form_bins(keys, numbers, len(source), rng)
+    sample = sample_of(sides, keys, numbers, rng)
+    tried = family(sample, numbers, bandwidths)
+    sums = _kernel_sums(sides, bins, sample, tried, n_permutations)
+    drawn = permutations.labellings(bins.n_marked, len(bins.edges) - 1, n_permutations, rng)
+    statistics = np.concatenate([permutations.mmd2_of_labellings(sums, bins, block) for block in drawn], axis=1)
+    test = _judged(statistics, sums, bins, sample, tried)
+    return test._replace(seconds=time.perf_counter() - start)
+
+
+def _precision(n_rows: int) -> str:
+    return "float64" if n_rows <= permutations.EXACT else "float32"
+
+
+def _kernel_sums(
+    sides: tuple[Rows, Rows], bins: Bins, sample: Sample, tried: Sequence[Bandwidth], n_permutations: int
+) -> Floats:
+    """(kept, bins, bins) kernel sums, by the library that is fastest and at the precision that is enough."""
+    kept = [each for each in tried if each.dropped is None]
+    widest = max(each.bandwidth2 for each in kept)
+    factors = [widest / each.bandwidth2 for each in kept]
+    scale = float(np.sqrt(2 / widest))
+    precision = _precision(sum(map(len, sides)))
+    engine = kernels.engine(sides[0], len(bins.order))
+    smooth = precision == "float32" and min(each.multiple for each in kept) >= ROUGH_FROM
+    if smooth and kernels.multiplies_bfloat16(engine, sides[0]):
+        lost = kernels.bfloat16_share(engine.as_tensor(sample.rows[:ROUGH_ROWS] * scale).float(), factors)
+        precision = "bfloat16" if lost <= MOST_LOST / np.sqrt(n_permutations) else precision
+    rows = gathered(sides, bins.order, sample.centre, scale, engine, precision)
+    return kernels.bin_sums(rows, bins.groups, bins.edges, factors)
+
+
+def _judged(statistics: Floats, sums: Floats, bins: Bins, sample: Sample, tried: Sequence[Bandwidth]) -> TwoSample:
+    """The test from the (kept, 1 + B) squared MMD of all labellings, the observed one first."""
+    observed = iter(statistics[:, 0].tolist())
+    judged = tuple(each if each.dropped else each._replace(mmd2=next(observed)) for each in tried)
+    bandwidths2 = np.array([each.bandwidth2 for each in judged if each.dropped is None])
+    standard, mean, deviation = permutations.standardised(statistics, sums, len(bins.order))
+    largest, decides = standard.max(axis=0), int(standard[:, 0].argmax())
+    n_bins, n_rows = permutations.counts_by_side(bins)
+    limit, shift = critical_value(largest[1:], permutations.n_labellings(bins)), None
+    if limit is not None:
+        units = n_bins[0] * bins.units, n_bins[1] * bins.units
+        shift = detectable_shift(sample, bandwidths2, mean + deviation * limit, deviation, units)
+    return TwoSample(
+        mmd2=float(statistics[decides, 0]),
+        p_value=float(1 + np.count_nonzero(largest[1:] >= largest[0] - TIE)) / len(largest),
+        bandwidth2=float(bandwidths2[decides]),
+        bandwidths=judged,
+        null=mean[decides] + deviation[decides] * largest[1:],
+        method="exact" if bins.units == 1 and bins.complete else "binned",
+        bins=n_bins,
+        rows_used=n_rows,
+        detectable_mmd2=None if limit is None else float(mean[decides] + deviation[decides] * limit),
+        detectable_shift=shift,
+        seconds=0.0,
+    )
+
+
+def _check_options(n_permutations: int, bandwidths: Sequence[float]) -> None:
     if n_permutations < 1:
         raise ValueError(f"n_permutations: want at least 1, got {n_permutations}. Give 999 for p-values down to 0.001.")
-    _check(source, target)
-    small, large = sorted((source, target), key=len)  # only the marked side is summed directly: accurate if small
-    pooled = _centred((small, large))
-    rng = np.random.default_rng(seed)
-    bandwidth2 = _median_distance2(pooled, rng)
-    blocks = _labellings(len(small), len(pooled), n_permutations, rng)
-    statistics = np.concatenate([_mmd2_of_labellings(pooled, bandwidth2, block) for block in blocks])
-    observed, null = statistics[0], statistics[1:]
-    p_value = float(1 + np.count_nonzero(null >= observed - TIE)) / (1 + n_permutations)
-    return TwoSample(float(observed), p_value, bandwidth2, null)
-
-
-def mmd2_unbiased(source: Array, target: Array, bandwidth2: float) -> float:
-    """Unbiased squared MMD of (n, d) and (m, d) features at a fixed bandwidth.
-
-    Raises:
-        ValueError: as `two_sample_test`, or a bandwidth that is not above 0.
-    """
-    _check(source, target)
-    return float(pairwise_mmd2((source, target), bandwidth2)[0])
-
-
-def pairwise_mmd2(samples: Sequence[Array], bandwidth2: float) -> Floats:
-    """Unbiased squared MMD of every pair of samples at a fixed bandwidth, in one pass of the kernel.
-
-    Args:
-        samples: c arrays (n_i, d) of finite features, every n_i >= 2.
-        bandwidth2: the kernel is exp(-d^2 / bandwidth2).
-
-    Returns:
-        (c (c - 1) / 2,) values in the order (0, 1), (0, 2), ..., (1, 2), ...
-
-    Raises:
-        ValueError: a bandwidth that is not above 0.
-    """
-    if not bandwidth2 > 0:
-        raise ValueError(f"bandwidth2: want a number above 0, got {bandwidth2}. Take it from two_sample_test.")
-    sizes = np.array([len(each) for each in samples])
-    starts, owner = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
-    sums = np.zeros((len(sizes), len(sizes)))
-    for rows, kernel in _kernel_tiles(_centred(samples), bandwidth2):
-        np.add.at(sums, owner[rows], np.add.reduceat(kernel, starts, axis=1))
-    within = np.diag(sums) / (sizes * (sizes - 1))
-    between = sums / np.outer(sizes, sizes)
-    first, second = np.triu_indices(len(sizes), k=1)
-    distances: Floats = within[first] + within[second] - between[first, second] - between[second, first]
-    return distances
-
-
-def _check(source: Array, target: Array) -> None:
-    for name, rows in (("source", source), ("target", target)):
-        if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
-            raise ValueError(f"{name}: want at least 2 rows of features, (n, d), got {rows.shape}. Add images.")
-        finite = np.isfinite(rows).all(axis=1)
-        if not finite.all():
-            row = int(finite.argmin())
-            value = rows[row][~np.isfinite(rows[row])][0]
-            raise ValueError(f"{name}, row {row}: want finite features, got {value}. Mend or remove that row.")
-    if source.shape[1] != target.shape[1]:
+    if not bandwidths or not all(0 < each < np.inf for each in bandwidths):
         raise ValueError(
-            f"source and target: want as many features a row, got {source.shape[1]} and {target.shape[1]}. "
-            "Extract both with the same backbone."
+            f"bandwidths: want multiples of the median above 0, got {tuple(bandwidths)}. Leave them out for the family."
         )
-
-
-def _centred(samples: Sequence[Array]) -> Floats:
-    """(N, d) pooled rows less their mean: distances keep their digits where features lie far from 0."""
-    pooled = np.concatenate(samples).astype(np.float64)
-    pooled -= pooled.mean(axis=0)
-    return pooled
-
-
-def _median_distance2(pooled: Floats, rng: np.random.Generator) -> float:
-    """Median of squared distances between different rows, over at most BANDWIDTH_ROWS of them."""
-    if len(pooled) > BANDWIDTH_ROWS:
-        pooled = pooled[rng.choice(len(pooled), BANDWIDTH_ROWS, replace=False)]
-    if not np.ptp(pooled, axis=0).any():
-        raise ValueError(
-            "source and target: want features that differ, got the same values in every row. "
-            "Look at the backbone; it says the same of every image."
-        )
-    distances = _distances2(pooled, slice(0, len(pooled)))[np.triu_indices(len(pooled), k=1)]
-    floor = DUPLICATE * distances.max()
-    median = float(np.median(distances))
-    return median if median > floor else float(np.median(distances[distances > floor]))
-
-
-def _labellings(n_marked: int, n_rows: int, n_permutations: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """(<= BLOCK, N) rows of 0 and 1, n_marked ones in each; the observed labelling first."""
-    observed = np.zeros(n_rows, dtype=np.uint8)
-    observed[:n_marked] = 1
-    for start in range(0, n_permutations + 1, BLOCK):
-        block = np.tile(observed, (min(BLOCK, n_permutations + 1 - start), 1))
-        permuted = block if start else block[1:]
-        rng.permuted(permuted, axis=1, out=permuted)
-        yield block.astype(np.float64)
-
-
-def _mmd2_of_labellings(pooled: Floats, bandwidth2: float, labellings: Floats) -> Floats:
-    """(B,) statistics: with z a labelling, K the kernel and 1 all ones, from z'Kz, z'K1 and 1'K1."""
-    marked = np.zeros(len(labellings))
-    reach = np.zeros(len(labellings))
-    total = 0.0
-    for rows, kernel in _kernel_tiles(pooled, bandwidth2):
-        marked += np.einsum("bt,tb->b", labellings[:, rows], kernel @ labellings.T)
-        sums = kernel.sum(axis=1)
-        reach += labellings[:, rows] @ sums
-        total += float(sums.sum())
-    n = int(labellings[0].sum())
-    m = len(pooled) - n
-    unmarked = total - 2 * reach + marked
-    return marked / (n * (n - 1)) + unmarked / (m * (m - 1)) - 2 * (reach - marked) / (n * m)
-
-
-def _kernel_tiles(pooled: Floats, bandwidth2: float) -> Iterator[tuple[slice, Floats]]:
-    """The (N, N) kernel with zero diagonal, some rows at a time."""
-    height = max(1, TILE_ELEMENTS // len(pooled))
-    for start in range(0, len(pooled), height):
-        rows = slice(start, min(start + height, len(pooled)))
-        kernel = _distances2(pooled, rows)
-        kernel /= -bandwidth2
-        np.exp(kernel, out=kernel)
-        kernel[np.arange(len(kernel)), np.arange(rows.start, rows.stop)] = 0
-        yield rows, kernel
-
-
-def _distances2(pooled: Floats, rows: slice) -> Floats:
-    """(t, N) squared distances of some rows to all."""
-    squares = np.einsum("nd,nd->n", pooled, pooled)
-    distances: Floats = pooled[rows] @ pooled.T
-    distances *= -2
-    distances += squares[rows, None]
-    distances += squares
-    return np.maximum(distances, 0, out=distances)

@@ -1,0 +1,87 @@
+"""Where in the network the target differs from what its BatchNorm layers remember of the source."""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.statistics.moments import BlockMoments, symmetric_divergence
+
+Floats = NDArray[np.float64]
+
+DRAWS = 200
+"""of the bootstrap"""
+
+
+class BlockShift(NamedTuple):
+    """How far the target lies from the running moments of one block: a description, with no p-value."""
+
+    block: str
+    n_channels: int
+    typical: float
+    """symmetric Gaussian divergence of a channel, nats: the geometric mean over channels of 1 + it, less 1"""
+    low: float
+    high: float
+    """interval of the typical divergence over other target images"""
+    high_tenth: float
+    """the divergence that one channel in ten exceeds, nats"""
+
+
+def block_profile(
+    moments: Sequence[BlockMoments], *, groups: NDArray[Any] | None = None, confidence: float, seed: int
+) -> tuple[BlockShift, ...]:
+    """Symmetric divergence between each channel's running moments and the target's, block by block.
+
+    The running moments were taken in training, on augmented images, so even images of the source do not give 0.
+    A divergence is too large by what chance adds; the bootstrap measures that and it is taken off. The typical
+    divergence is a mean because the bootstrap of a median over channels covers too little, and a geometric one
+    because a few channels that hardly vary in the source would make up any other.
+
+    Args:
+        moments: of target images at each block, from input to output.
+        groups: (n,) names of groups of images that are not independent; None: every image is.
+        confidence: of the intervals, between 0 and 1.
+        seed: of the bootstrap over target images, the same draws for every block.
+
+    Raises:
+        ValueError: no blocks, fewer than two images (or groups), or groups of another length.
+    """
+    if not moments:
+        raise ValueError("bn_stats: want moments of at least one block, got none. Use a network with BatchNorm.")
+    n = len(moments[0].means)
+    names = np.arange(n) if groups is None else groups
+    if names.shape != (n,):
+        raise ValueError(f"bn_stats, groups: want one name for each of {n} images, got {names.shape}. Or give None.")
+    group = np.unique(names, return_inverse=True)[1]
+    n_groups = int(group.max()) + 1
+    if n_groups < 2:
+        raise ValueError(f"bn_stats: want at least 2 images (or groups), got {n_groups}. Add target images.")
+    drawn = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=DRAWS)
+    weights = drawn[:, group] / drawn[:, group].sum(axis=1, keepdims=True)
+    spread = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(n_groups / (n_groups - 1))
+    return tuple(_block_shift(each, weights, float(spread)) for each in moments)
+
+
+def channel_divergences(moments: BlockMoments, weights: Floats) -> Floats:
+    """(b, k) divergence of each channel, nats.
+
+    Args:
+        moments: of n images.
+        weights: (b, n) of the images, each row sums to 1.
+    """
+    mean = weights @ moments.means.astype(np.float64)
+    variance = np.maximum(weights @ moments.squares.astype(np.float64) - mean**2, 0) + moments.floor.astype(np.float64)
+    return symmetric_divergence(mean, variance)
+
+
+def _block_shift(moments: BlockMoments, weights: Floats, spread: float) -> BlockShift:
+    """Summaries over channels less their excess in the bootstrap, never below 0; the interval in its deviations."""
+    n, n_channels = moments.means.shape
+    observed, drawn = (np.log1p(channel_divergences(moments, each)) for each in (np.full((1, n), 1 / n), weights))
+    means = drawn.mean(axis=1)
+    middle, half = 2 * observed.mean() - means.mean(), spread * means.std()
+    high_tenth = 2 * np.quantile(observed, 0.9) - np.quantile(drawn, 0.9, axis=1).mean()
+    numbers = np.expm1(np.maximum((middle, middle - half, middle + half, high_tenth), 0))
+    return BlockShift(moments.block, n_channels, *map(float, numbers))

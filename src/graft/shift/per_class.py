@@ -1,0 +1,67 @@
+"""Which classes moved: the two-sample test class by class, corrected for how many there are."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.statistics.holm import holm
+from graft.statistics.mmd import mmd2_unbiased
+from graft.statistics.two_sample import two_sample_test
+
+Array = NDArray[np.floating[Any]]
+Labels = NDArray[np.int64]
+Groups = NDArray[Any]
+
+
+class ClassShift(NamedTuple):
+    """How far the target images of a class lie from the source images of the same class."""
+
+    label: int
+    n_source: int
+    n_target: int
+    mmd2: float
+    """unbiased squared MMD, all classes at one bandwidth so that they compare"""
+    p_value: float
+    """of this class alone"""
+    p_holm: float
+    """corrected for all classes tested"""
+
+
+def per_class_shift(
+    source: tuple[Array, Labels, Groups],
+    target: tuple[Array, Labels, Groups],
+    *,
+    bandwidth2: float,
+    n_permutations: int,
+    seed: int,
+) -> tuple[ClassShift, ...]:
+    """Test every class that has at least two groups on both sides, in ascending order of its number.
+
+    Args:
+        source: (n, d) features, (n,) class numbers and (n,) names of groups of images that are not independent.
+        target: the same of the target, by the same classes.
+        bandwidth2: of mmd2; the tests take their own.
+        n_permutations: of each test.
+        seed: of each test.
+
+    Raises:
+        ValueError: as `two_sample_test`.
+    """
+    shared = [int(label) for label in np.intersect1d(source[1], target[1])]
+    every = [(label, _rows_of(source, label), _rows_of(target, label)) for label in shared]
+    classes = [each for each in every if min(len(np.unique(groups)) for _, groups in each[1:]) >= 2]
+    tests = [
+        two_sample_test(a[0], b[0], n_permutations=n_permutations, seed=seed, groups=(a[1], b[1]))
+        for _, a, b in classes
+    ]
+    corrected = holm([test.p_value for test in tests])
+    return tuple(
+        ClassShift(label, len(a[0]), len(b[0]), mmd2_unbiased(a[0], b[0], bandwidth2), test.p_value, float(p))
+        for (label, a, b), test, p in zip(classes, tests, corrected, strict=True)
+    )
+
+
+def _rows_of(side: tuple[Array, Labels, Groups], label: int) -> tuple[Array, Groups]:
+    features, labels, groups = side
+    return features[labels == label], groups[labels == label]

@@ -1,0 +1,93 @@
+"""How much the mix of classes differs between two samples, with the second one's labels or without."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+DRAWS = 1_000
+"""of the parametric bootstrap"""
+LEAST_SINGULAR = 0.05
+"""smallest singular value of the confusion; below it two mixes of classes look nearly alike to the classifier"""
+
+
+class BlackBoxShares(NamedTuple):
+    """Shares of the classes among unlabelled rows, as a classifier's predictions tell them."""
+
+    shares: Floats
+    """(c,) from 0 to 1, they sum to 1"""
+    low: Floats
+    high: Floats
+    """(c,) interval of each share by itself"""
+    smallest_singular_value: float
+    """of the confusion, 0 to 1: the nearer to 0, the less the predictions tell"""
+
+
+def total_variation(first: Counts, second: Counts) -> float:
+    """Half the sum of differences between class shares: the share that would have to change class, 0 to 1.
+
+    Args:
+        first: (c,) rows of each class in one sample, at least one in all.
+        second: (c,) the same of the other.
+
+    Raises:
+        ValueError: other shapes, or a sample without rows.
+    """
+    if first.ndim != 1 or first.shape != second.shape or min(first.sum(), second.sum()) < 1:
+        raise ValueError(
+            f"total_variation: want rows of the same classes in both samples, got {first.tolist()} and "
+            f"{second.tolist()}. Count the same classes in the same order."
+        )
+    return float(np.abs(first / first.sum() - second / second.sum()).sum() / 2)
+
+
+def black_box_shares(confusion: Counts, predicted: Counts, *, confidence: float, seed: int) -> BlackBoxShares | None:
+    """Class shares of unlabelled rows from a classifier's predictions, mended by its known confusion.
+
+    With A[i, j] the share of class j that the classifier calls i, the shares q solve A q = predicted shares;
+    values below 0 become 0. True where classes look the same in both samples and only their mix differs: where
+    the images themselves differ, the estimate takes the classifier's new mistakes for another mix. The interval
+    draws confusion and predictions again from their multinomials.
+
+    Args:
+        confusion: (c, c) rows of class j (column) that a classifier which had not seen them calls i (row).
+        predicted: (c,) unlabelled rows that it calls i.
+        confidence: of the interval, between 0 and 1.
+        seed: of the draws.
+
+    Returns:
+        None where the smallest singular value of A is below LEAST_SINGULAR.
+
+    Raises:
+        ValueError: other shapes, a class without rows in the confusion, or no predictions.
+
+    Source: Lipton, Wang and Smola, Detecting and correcting for label shift with black box predictors, ICML (2018).
+    """
+    c = len(predicted)
+    if confusion.shape != (c, c) or predicted.sum() < 1 or (confusion.sum(axis=0) < 1).any():
+        raise ValueError(
+            f"black_box_shares: want a confusion of {c} x {c} with rows of every class and at least one prediction, "
+            f"got {confusion.shape} with {confusion.sum(axis=0).tolist()} rows a class and {int(predicted.sum())} "
+            "predictions. Leave out classes without rows."
+        )
+    totals = confusion.sum(axis=0)
+    table = confusion / totals
+    smallest = float(np.linalg.svd(table, compute_uv=False)[-1])
+    if smallest < LEAST_SINGULAR:
+        return None
+    rng = np.random.default_rng(seed)
+    tables = np.stack([rng.multinomial(n, share, size=DRAWS) / n for n, share in zip(totals, table.T, strict=True)], 2)
+    mixes = rng.multinomial(predicted.sum(), predicted / predicted.sum(), size=DRAWS) / predicted.sum()
+    drawn = np.stack([_solved(*each) for each in zip(tables, mixes, strict=True)])
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(drawn, (tail, 1 - tail), axis=0)
+    return BlackBoxShares(_solved(table, predicted / predicted.sum()), low, high, smallest)
+
+
+def _solved(table: Floats, mix: Floats) -> Floats:
+    shares = np.maximum(np.linalg.lstsq(table, mix)[0], 0)
+    solved: Floats = shares / shares.sum()
+    return solved

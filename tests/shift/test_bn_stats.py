@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from graft.shift.bn_stats import BlockShift, block_profile, channel_divergences
+from graft.statistics.moments import BlockMoments
+
+Floats = NDArray[np.float64]
+
+
+def _moments(values: Floats, block: str = "stem", floor: float = 1e-5) -> BlockMoments:
+    """Of (n, k, positions) standardised values."""
+    return BlockMoments(block, values.mean(axis=2), (values**2).mean(axis=2), np.full(values.shape[1], floor))
+
+
+def _profile(values: Floats, groups: NDArray[np.int64] | None = None) -> BlockShift:
+    (found,) = block_profile([_moments(values)], groups=groups, confidence=0.95, seed=0)
+    return found
+
+
+def _images(n: int, k: int, seed: int = 0) -> Floats:
+    """Standard Gaussian values, half of whose variance an image's positions share."""
+    rng = np.random.default_rng(seed)
+    values: Floats = (rng.normal(size=(n, k, 16)) + rng.normal(size=(n, k, 1))) / np.sqrt(2)
+    return values
+
+
+def test_a_known_shift_and_stretch_gives_the_divergence_of_the_formula() -> None:
+    found = _profile(2 * _images(2000, 9) + 0.5)
+    expected = (4 + 0.25 + 1.25 / 4) / 2 - 1
+    assert found.typical == pytest.approx(expected, rel=0.05)
+    assert found.high_tenth == pytest.approx(expected, rel=0.1)
+    assert found.low <= found.typical <= found.high
+    assert found.n_channels == 9
+
+
+def test_one_channel_in_ten_lies_beyond_the_high_tenth() -> None:
+    found = _profile(_images(500, 201) + np.linspace(0, 1, 201)[:, None])
+    assert found.high_tenth == pytest.approx(0.9**2, rel=0.1)
+    assert found.high < found.high_tenth
+
+
+def test_images_like_the_source_lie_at_zero() -> None:
+    found = _profile(_images(40, 200))
+    by_chance = np.mean(channel_divergences(_moments(_images(40, 200)), np.full((1, 40), 1 / 40)))
+    assert found.low == 0
+    assert found.typical < 0.2 * by_chance
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("n", [40, 100])
+@pytest.mark.parametrize("shift", [0.3, 1.0])
+def test_the_interval_holds_the_typical_divergence(n: int, shift: float) -> None:
+    draws, shifts = 100, shift * np.linspace(0, 1, 50)
+    truth = np.expm1(np.mean(np.log1p(shifts**2)))
+    found = [_profile(_images(n, 50, seed) + shifts[:, None]) for seed in range(draws)]
+    missed = sum(not each.low <= truth <= each.high for each in found)
+    assert missed <= binom.ppf(0.999, draws, 0.05)  # an interval of the median leaves out 20
+    assert np.median([each.high - each.low for each in found]) < 1.2 * truth
+
+
+def test_weights_count_images_as_often_as_copies_would() -> None:
+    values = _images(3, 4)
+    weighted = channel_divergences(_moments(values), np.array([[0.5, 0.25, 0.25]]))
+    copied = channel_divergences(_moments(values[[0, 0, 1, 2]]), np.full((1, 4), 0.25))
+    np.testing.assert_allclose(weighted, copied)
+
+
+def test_copies_of_an_image_do_not_narrow_the_interval() -> None:
+    values = _images(20, 30) + 0.5
+    alone = _profile(values)
+    copied = _profile(np.repeat(values, 9, axis=0), np.arange(180) // 9)
+    assert copied[1:] == pytest.approx(alone[1:], rel=1e-9)
+
+
+def test_a_channel_that_never_varies_has_a_finite_divergence() -> None:
+    found = _profile(np.zeros((5, 3, 4)))
+    assert np.isfinite(found.typical)
+
+
+def test_every_block_is_measured_on_the_same_draws() -> None:
+    moments = [_moments(_images(30, 5) + 0.3, name) for name in ("stem", "top")]
+    stem, top = block_profile(moments, confidence=0.95, seed=0)
+    assert (stem.block, top.block) == ("stem", "top")
+    assert stem[1:] == top[1:]
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^bn_stats: want moments of at least one block, got none\. Use"):
+        block_profile([], confidence=0.95, seed=0)
+    with pytest.raises(ValueError, match=r"^bn_stats: want at least 2 images \(or groups\), got 1\. Add"):
+        _profile(_images(4, 2), np.zeros(4, dtype=np.int64))
+    with pytest.raises(ValueError, match=r"^bn_stats, groups: want one name for each of 4 images, got \(3,\)\. Or"):
+        _profile(_images(4, 2), np.arange(3))

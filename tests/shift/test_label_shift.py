@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from graft.shift.label_shift import held_out_calls, target_shares
+
+Features = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+
+def _draw(n: int, shares: tuple[float, ...], seed: int) -> tuple[Features, Labels]:
+    rng = np.random.default_rng(seed)
+    labels = np.sort(rng.choice(3, n, p=shares))
+    return (rng.normal(size=(n, 4)) + 1.5 * np.eye(3, 4)[labels]).astype(np.float32), labels
+
+
+def test_shares_come_back_that_the_probes_calls_alone_get_wrong() -> None:
+    features, labels = _draw(900, (0.4, 0.4, 0.2), 0)
+    target, _ = _draw(900, (0.05, 0.15, 0.8), 1)
+    found = target_shares(features, labels, np.arange(900), target, c=0.1, confidence=0.95, seed=0)
+    assert found is not None
+    np.testing.assert_allclose(found.shares, (0.05, 0.15, 0.8), atol=0.08)
+    assert np.all((found.low <= (0.05, 0.15, 0.8)) & (found.high >= (0.05, 0.15, 0.8)))
+
+
+def test_calls_are_made_by_probes_that_have_not_seen_the_row_nor_its_group() -> None:
+    rng = np.random.default_rng(0)
+    features = np.repeat(rng.normal(size=(20, 60)), 6, axis=0).astype(np.float32)
+    labels, groups = np.repeat(np.arange(20) % 2, 6), np.arange(120) // 6
+    assert np.mean(held_out_calls(features, labels, np.arange(120), c=10.0, seed=0) == labels) > 0.95
+    assert np.mean(held_out_calls(features, labels, groups, c=10.0, seed=0) == labels) < 0.8
+
+
+def test_a_class_of_one_group_is_refused() -> None:
+    features, labels = _draw(60, (0.4, 0.4, 0.2), 0)
+    groups = np.where(labels == 2, -1, np.arange(60))
+    with pytest.raises(ValueError, match=r"^source: want at least 2 images \(or groups\) of every class.+ got 1\. Add"):
+        target_shares(features, labels, groups, features, c=0.1, confidence=0.95, seed=0)

@@ -1,0 +1,66 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+
+from graft.statistics import domain_classifier as module
+from graft.statistics.domain_classifier import DomainClassifier, domain_classifier
+from graft.statistics.separability import FOLDS, PENALTY
+
+Floats = NDArray[np.float64]
+
+
+def _judge(source: Floats, target: Floats, groups: tuple[NDArray[Any], NDArray[Any]] | None = None) -> DomainClassifier:
+    found = domain_classifier(source, target, groups=groups, confidence=0.95, seed=0)
+    assert found is not None
+    return found
+
+
+def test_domains_far_apart_are_told_apart_always() -> None:
+    rng = np.random.default_rng(0)
+    found = _judge(rng.normal(size=(60, 5)), rng.normal(size=(200, 5)) + 5)
+    assert found.error < 0.01
+    assert found.a_distance > 1.95
+    assert found.auc.low > 0.9
+
+
+def test_domains_that_are_alike_are_told_apart_by_chance_alone() -> None:
+    rng = np.random.default_rng(0)
+    found = _judge(rng.normal(size=(800, 5)), rng.normal(size=(200, 5)))
+    assert found.error == pytest.approx(0.5, abs=0.06)
+    assert found.a_distance == pytest.approx(0, abs=0.24)
+    assert found.auc.low < 0.5
+
+
+def test_the_error_is_that_of_weighted_ridge_regression(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    source, target = rng.normal(size=(60, 4)), rng.normal(size=(25, 4)) + 0.8
+    side, fold = np.repeat([0, 1], [60, 25]), rng.permutation(np.arange(85) % FOLDS)
+    monkeypatch.setattr(module, "_folds", lambda *_: fold)
+    monkeypatch.setattr(module, "_some", lambda sample, *_: sample)
+    pooled = np.concatenate([source, target])
+    rows, wrong = (pooled - pooled.mean(axis=0)) / pooled.std(axis=0), np.zeros(85)
+    for held in range(FOLDS):
+        seen = fold != held
+        weight = 0.5 / np.bincount(side[seen])[side[seen]]
+        fitted = Ridge(alpha=PENALTY).fit(rows[seen], 2 * side[seen] - 1, sample_weight=weight)
+        wrong[~seen] = (fitted.predict(rows[~seen]) > 0) != side[~seen]
+    expected = (wrong[:60].mean() + wrong[60:].mean()) / 2
+    found = _judge(source, target)
+    assert found.error == pytest.approx(expected)
+    assert found.a_distance == pytest.approx(2 - 4 * expected)
+
+
+def test_copies_within_a_group_do_not_give_the_domain_away() -> None:
+    rng = np.random.default_rng(0)
+    source, target = (np.repeat(rng.normal(size=(15, 20)), 20, axis=0) for _ in range(2))
+    groups = np.arange(300) // 20, 15 + np.arange(300) // 20
+    assert _judge(source, target).a_distance > 0.8
+    assert _judge(source, target, groups).a_distance < 0.6
+
+
+def test_too_few_rows_give_no_answer() -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    assert domain_classifier(rows, rows[:9], confidence=0.95, seed=0) is None

@@ -1,0 +1,44 @@
+"""Squared MMD at one bandwidth, of one pair and of many."""
+
+import itertools
+
+import numpy as np
+import pytest
+from tests.statistics.naive import naive_mmd2, samples
+
+from graft.statistics.mmd import mmd2_unbiased, pairwise_mmd2
+
+
+def test_agrees_with_a_double_loop() -> None:
+    source, target = samples(7, 5, 3, 0.7)
+    assert mmd2_unbiased(source, target, 2.5) == pytest.approx(naive_mmd2(source, target, 2.5), abs=1e-12)
+
+
+def test_pairs_agree_with_one_pair_at_a_time() -> None:
+    rng = np.random.default_rng(0)
+    groups = [rng.normal(size=(n, 4)) + n / 4 for n in (3, 8, 2, 5)]
+    pairs = [naive_mmd2(a, b, 6.0) for a, b in itertools.combinations(groups, 2)]
+    np.testing.assert_allclose(pairwise_mmd2(groups, 6.0), pairs, atol=1e-12)
+
+
+def test_negative_values_are_not_clipped() -> None:
+    rows = samples(10, 2, 3, 0.0)[0]
+    assert mmd2_unbiased(rows, rows, 5.0) < 0
+
+
+@pytest.mark.parametrize("few", [0, 1])
+def test_a_few_rows_against_many_lose_no_digits(few: int) -> None:
+    sides = samples(250, 2, 3, 0.4)
+    source, target = sides if few else sides[::-1]
+    assert mmd2_unbiased(source, target, 4.0) == pytest.approx(naive_mmd2(source, target, 4.0), abs=1e-12)
+
+
+@pytest.mark.parametrize("bandwidth2", [0.0, -1.0, float("nan")])
+def test_a_bandwidth_that_is_not_above_zero_is_an_error(bandwidth2: float) -> None:
+    with pytest.raises(ValueError, match="bandwidth2: want a number above 0"):
+        mmd2_unbiased(*samples(5, 5, 2, 0.0), bandwidth2)
+
+
+def test_a_sample_of_one_row_is_an_error() -> None:
+    with pytest.raises(ValueError, match="target: want at least 2 rows"):
+        mmd2_unbiased(*samples(5, 1, 2, 0.0), 1.0)
