@@ -1,5 +1,7 @@
 """The smallest value, and the smallest shift, that a test would have found."""
 
+import math
+
 import numpy as np
 import pytest
 from tests.statistics.naive import samples
@@ -21,6 +23,10 @@ def test_too_few_permutations_have_no_critical_value() -> None:
     assert critical_value(np.zeros(18), 1_000) is None
     test = two_sample_test(*samples(20, 20, 2, 0.0), n_permutations=18, seed=0)
     assert (test.detectable_mmd2, test.detectable_shift) == (None, None)
+
+
+def test_more_labellings_than_a_float_can_count_are_enough() -> None:
+    assert critical_value(np.arange(99.0), math.comb(3_000, 1_500)) == 94.0
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.6])
