@@ -1,34 +1,55 @@
 """Run the unmodified backbone once over all images; shift, selection and head training read what it says.
 
-Reads   backbone and card, image stores of source and target
-Writes  (n, d) float32 features of each, row by row as in the stores
+Of a sample of both domains it says more, for the measurement of the shift: the activations of every block, the
+features of corrupted source images, and what target images put into BatchNorm layers. The target's sample is of
+its train split alone.
+
+Reads   backbone and card, catalogues and image stores of source and target
+Writes  (n, d) float32 features of each, row by row as in the stores, and a view of each
 Run     dvc repro extract_features
 """
 
 from collections.abc import Sequence
+from functools import partial
 
-from graft import stage
+from graft import stage, store
 from graft.cards import BackboneCard
 from graft.files import read_record
 from graft.learning.device import make_deterministic, pick_device
+from graft.learning.moments import batchnorm_moments, block_means
 from graft.learning.networks import load_network
 from graft.learning.scores import outputs_of
-from graft.store import open_images, save_array
+from graft.params import read_params
+from graft.shift import views
+
+BACKBONE = ("params", "backbone", "card")
+SOURCE = ("source-catalog", "source-images", "source-features", "source-view")
+TARGET = ("target-catalog", "target-images", "target-features", "target-view")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the features of both domains."""
-    names = ("backbone", "card", "source-images", "target-images", "source-features", "target-features")
-    args = stage.arguments(__doc__, names, argv)
-    make_deterministic(seed=0)  # nothing here is random; the device's arithmetic must repeat
+    """Write the features of both domains, and the views."""
+    args = stage.arguments(__doc__, (*BACKBONE, *SOURCE, *TARGET), argv)
+    params = read_params(args.params)
+    make_deterministic(params.seed)
 
-    preprocessing = read_record(BackboneCard, args.card).preprocessing
     network = load_network(args.backbone).to(pick_device())
-    for images, features in (
-        (args.source_images, args.source_features),
-        (args.target_images, args.target_features),
-    ):
-        save_array(outputs_of(network, open_images(images), preprocessing).features, features)
+    preprocessing = read_record(BackboneCard, args.card).preprocessing
+    seen_by = views.Network(
+        lambda images: outputs_of(network, images, preprocessing).features,
+        partial(block_means, network, preprocessing=preprocessing),
+        partial(batchnorm_moments, network, preprocessing=preprocessing),
+    )
+    source, target = store.open_images(args.source_images), store.open_images(args.target_images)
+    store.save_array(seen_by.features(source), args.source_features)
+    store.save_array(seen_by.features(target), args.target_features)
+
+    ours, train = store.read_labelled(args.source_catalog), store.read_labelled(args.target_catalog, "train")
+    n_sample, seed = params.extract_features.sample_images, params.seed
+    view = views.view_source(source, ours.rows, ours.groups, seen_by, n_sample, seed)
+    views.save_source_view(view, args.source_view)
+    moments = len(ours.rows) == 0
+    views.save_target_view(views.view_target(target, train.rows, seen_by, n_sample, seed, moments), args.target_view)
 
 
 if __name__ == "__main__":

@@ -1,41 +1,46 @@
 """Test and size the distance between source and target.
 
 The target's train split alone is measured: the test split stays closed until the arms are compared, and a
-similarity that had seen it would help to choose the strategy. Of the source, all images count.
+similarity that had seen it would help to choose the strategy. Of the source, all images count. Where there are
+none, a bank that params.yaml names stands for them, and else the running moments of the network's BatchNorm layers.
 
-Reads   catalogues and cached features of source and target
-Writes  a ShiftRecord
+Reads   the backbone's card, catalogues, cached features and views of source and target
+Writes  a ShiftRecord, and the points of the map as CSV
 Run     dvc repro measure_shift
 """
 
+import sys
 from collections.abc import Sequence
 
-import numpy as np
-
 from graft import stage
-from graft.files import write_record
+from graft.cards import BackboneCard
+from graft.files import read_record, write_record
 from graft.params import read_params
 from graft.shift.measurement import measure
-from graft.store import class_names, labelled, read_catalog
+from graft.shift.origin import origin_of
+from graft.shift.sides import read_side
+from graft.shift.views import read_source_view, read_target_view
+from graft.shift_map import write_map
+
+SOURCE = ("source-catalog", "source-features", "source-view")
+TARGET = ("target-catalog", "target-features", "target-view")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write how far the target lies from the source."""
-    names = ("params", "source-catalog", "target-catalog", "source-features", "target-features", "record")
-    args = stage.arguments(__doc__, names, argv)
+    args = stage.arguments(__doc__, ("params", "card", *SOURCE, *TARGET, "record", "map"), argv)
     params = read_params(args.params)
+    card = read_record(BackboneCard, args.card)
 
-    source_catalog, target_catalog = read_catalog(args.source_catalog), read_catalog(args.target_catalog)
-    source = labelled(source_catalog, class_names(source_catalog))
-    train = labelled(target_catalog, class_names(target_catalog), "train")
-    record = measure(
-        np.load(args.source_features)[source.rows],
-        source.labels,
-        np.load(args.target_features)[train.rows],
-        params.measure_shift,
-        params.seed,
-    )
+    own = read_side(args.source_catalog, args.source_features), read_source_view(args.source_view)
+    origin = origin_of(*own, card, params.measure_shift)
+    target = read_side(args.target_catalog, args.target_features, "train")
+    view = read_target_view(args.target_view)
+    record, points = measure(origin, target, view, params.measure_shift, params.seed)
+    write_map(points, args.map)
     write_record(record, args.record)
+    for warning in record.warnings:
+        print(warning, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from graft.decisions.strategy import select_strategy
 from graft.decisions.target import Target
 from graft.files import read_record, write_record
 from graft.params import read_params
-from graft.records import ShiftRecord
+from graft.shift_record import ShiftRecord
 from graft.store import read_catalog
 
 

@@ -1,6 +1,6 @@
 """Write the report, its Markdown for a pull request, and the headline numbers.
 
-Reads   every record, the predictions on the test split, and images of both domains for the pictures
+Reads   every record, the predictions on the test split, the map of both domains and images of them for the pictures
 Writes  reports/report.html, reports/report.md, reports/metrics.json
 Run     dvc repro write_report
 """
@@ -19,11 +19,13 @@ from graft.reporting.pictures import StoredImages
 from graft.reporting.predictions import read_predictions
 from graft.reporting.provenance import read_provenance
 from graft.reporting.report import html_report, markdown_report
+from graft.shift_map import read_map
+from graft.shift_record import ShiftRecord
 from graft.strategy_record import StrategyRecord
 
 RECORDS = ("catalog", "validation", "shift", "strategy", "training", "scratch", "verdict", "export")
 IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images")
-OTHERS = ("params", "predictions", *IMAGES, "html", "markdown", "metrics")
+OTHERS = ("params", "predictions", "shift-map", *IMAGES, "html", "markdown", "metrics")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -33,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     source = StoredImages(store.read_catalog(args.source_catalog), store.open_images(args.source_images))
     target = StoredImages(store.read_catalog(args.target_catalog), store.open_images(args.target_images))
     provenance = read_provenance(stage.PROVENANCE, without="write_report")
-    write_whole(args.html, html_report(evidence, source, target, provenance).encode())
+    points = read_map(args.shift_map)
+    write_whole(args.html, html_report(evidence, source, target, points, provenance).encode())
     write_whole(args.markdown, markdown_report(evidence).encode())
     write_whole(args.metrics, metrics_json(evidence).encode())
 
@@ -42,18 +45,15 @@ def read_evidence(args: Namespace) -> Evidence:
     """All records of the run, with the gate's reasons and what to try next."""
     catalog = read_record(records.CatalogRecord, args.catalog)
     validation = read_record(records.ValidationRecord, args.validation)
-    shift = read_record(records.ShiftRecord, args.shift)
-    strategy = read_record(StrategyRecord, args.strategy)
+    shift, strategy = read_record(ShiftRecord, args.shift), read_record(StrategyRecord, args.strategy)
     transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
     verdict = read_record(records.VerdictRecord, args.verdict)
     export = read_record(records.ExportRecord, args.export)
-    limits = read_params(args.params).gate_release
-    reasons = release_reasons(validation, (transfer, scratch), verdict, export, limits)
+    reasons = release_reasons(validation, (transfer, scratch), verdict, export, read_params(args.params).gate_release)
     steps = next_steps(Findings(catalog, validation, strategy, transfer, verdict, reasons))
     predictions = read_predictions(args.predictions, len(catalog.target.classes))
-    return Evidence(
-        catalog, validation, shift, strategy, transfer, scratch, verdict, export, reasons, steps, predictions
-    )
+    arms = (transfer, scratch, verdict, export)
+    return Evidence(catalog, validation, shift, strategy, *arms, reasons, steps, predictions)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+from graft.cards import BackboneCard
 from graft.records import (
     CatalogRecord,
     Domain,
@@ -11,6 +12,7 @@ from graft.records import (
     ValidationRecord,
     VerdictRecord,
 )
+from graft.shift_record import ShiftRecord, ShiftSource
 from graft.store import SPLITS, CatalogRow
 from graft.strategy_record import LabelCheck, StrategyRecord
 
@@ -86,6 +88,42 @@ def catalog_record(dataset: str) -> CatalogRecord:
     }
     return CatalogRecord.model_validate(
         {"dataset": dataset, "preprocessing": preprocessing, "source": domain, "target": domain}
+    )
+
+
+def backbone_card(**changes: Any) -> BackboneCard:
+    """A small network that was trained on the source."""
+    values: dict[str, Any] = {
+        "network": "small_cnn",
+        "origin": "pretrain",
+        "blocks": ("block1", "block2", "block3", "block4"),
+        "n_features": 128,
+        "preprocessing": catalog_record("folders").preprocessing,
+        "weights_sha256": "a" * 64,
+        "blocks_sha256": "b" * 64,
+        "source_val_accuracy": 0.9,
+    }
+    return BackboneCard.model_validate({**values, **changes})
+
+
+def unknown_shift() -> ShiftRecord:
+    """The record where nothing stands for the source."""
+    return ShiftRecord(
+        source=ShiftSource(kind="none", name="small_cnn (pretrain)", licence=None, n_images=0),
+        n_target=180,
+        n_features=6,
+        test=None,
+        size=None,
+        yardstick=None,
+        profile=None,
+        classes=(),
+        labels=None,
+        witnesses=None,
+        map_shares=None,
+        similarity="unknown",
+        sentence="There are no source images.",
+        remarks=(),
+        warnings=(),
     )
 
 

@@ -1,18 +1,28 @@
+import re
+import shutil
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from graft import cli
 from graft.cards import ModelCard
 from graft.files import write_record
-from graft.params import json_schema
+from graft.learning.networks import build_network, save_network
+from graft.learning.preprocessing import SMALL_CNN
+from graft.params import Params, json_schema, read_params
 from graft.records import GateRecord, Reason
+from graft.shift.bank import read_bank
+from graft.shift.measurement import measure
+from graft.shift.origin import origin_of
 from graft.store import read_catalog
 from graft.validation import shards
-from tests.examples import strategy_record, verdict_record
+from tests.examples import backbone_card, strategy_record, verdict_record
 from tests.house import ROOT
+from tests.shift.samples import nothing, side_of, target_view_of_side
 
 
 def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:
@@ -193,3 +203,83 @@ def test_the_example_has_no_shards(folder: Path) -> None:
     _raw(folder, "example")
     with pytest.raises(SystemExit, match=r"want `prepare_data.dataset: folders`, got example\. It is small"):
         cli.main(["shard", "target", "0"])
+
+
+CARD = backbone_card(preprocessing=SMALL_CNN)
+
+
+@pytest.fixture
+def loose(folder: Path) -> Path:
+    """A backbone of random weights, and a folder of 24 images at several depths, a copy, and a file that is none."""
+    torch.manual_seed(0)
+    save_network(build_network("small_cnn", 2), "small_cnn", folder / "models/pretrained/backbone.safetensors")
+    write_record(CARD, folder / "models/pretrained/card.json")
+    shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        path = folder / "photos" / ("deep/er" if number % 2 else ".") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path)
+    shutil.copy(folder / "photos/0.png", folder / "photos/copy.png")
+    (folder / "photos/bad.jpg").write_bytes(b"no image")
+    return folder / "photos"
+
+
+def _paste(told: str) -> Params:
+    """params.yaml with the two lines that were told in place of those it has."""
+    lines = re.findall(r"^  bank_(?:file|sha256): .*$", told, re.MULTILINE)
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    for line in lines:
+        text = re.sub(rf"^{line.split(':')[0]}: .*$", line, text, flags=re.MULTILINE)
+    Path("params.yaml").write_text(text, encoding="utf-8")
+    return read_params(Path("params.yaml"))
+
+
+def test_a_bank_is_made_named_in_params_and_measured_against(loose: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["bank", str(loose), "--name", "My photos, 2024", "--licence", "CC BY 4.0"])
+    told = capsys.readouterr().out
+    assert told.startswith(
+        "models/banks/My-photos-2024.npz: 25 images, 1 files that cannot be read left out. Put these"
+    )
+    params = _paste(told).measure_shift
+    bank = read_bank(params, CARD)
+    assert (bank.about.name, bank.about.licence) == ("My photos, 2024", "CC BY 4.0")
+    assert len(np.unique(bank.side.groups)) == 24
+    assert bank.side.features.shape == (25, 128)
+    target = side_of(bank.side.features[:20] + 1, "b")
+    origin = origin_of(nothing().side, nothing().view, CARD, params)
+    blocks = [each._replace(means=each.means[:20]) for each in bank.view.blocks]
+    record, points = measure(origin, target, target_view_of_side(target)._replace(blocks=tuple(blocks)), params, 0)
+    assert record.source.kind == "proxy"
+    assert record.test is not None
+    assert record.test.bins == (24, 20)
+    assert "Held against the bank My photos, 2024 (25 images, CC BY 4.0)" in record.sentence
+    assert sum(each.side == "source" for each in points) == 25
+
+
+def test_the_same_folder_is_the_same_bank(loose: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for _ in range(2):
+        cli.main(["bank", str(loose), "--name", "Photos", "--licence", "CC0"])
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert [each.name for each in Path("models/banks").iterdir()] == ["Photos.npz"]
+
+
+def test_a_bank_before_the_first_run_says_what_to_do(loose: Path) -> None:
+    shutil.rmtree("models/pretrained")
+    with pytest.raises(SystemExit, match=r"card\.json: want a BackboneCard, got no file\. Run `dvc repro`"):
+        cli.main(["bank", str(loose), "--name", "Photos", "--licence", "CC0"])
+
+
+def test_a_bank_of_few_images_is_a_sentence(loose: Path) -> None:
+    for number in range(1, 24):
+        (loose / ("deep/er" if number % 2 else ".") / f"{number}.png").unlink()
+    with pytest.raises(SystemExit, match=r"want at least 10 different images that can be read, got 1\. Add"):
+        cli.main(["bank", str(loose), "--name", "Photos", "--licence", "CC0"])
+    assert not Path("models/banks").exists()
+
+
+def test_a_bank_of_no_folder_is_a_sentence(loose: Path) -> None:
+    with pytest.raises(SystemExit, match=r"none: want a folder with images \(.*\), got none\. Name another folder"):
+        cli.main(["bank", "none", "--name", "Photos", "--licence", "CC0"])

@@ -85,6 +85,10 @@ def test_unknown_section_lists_the_known(tmp_path: Path, values: Any) -> None:
         ("check_transfer", "on_negative", "cry", "want 'fail', 'ship_scratch' or 'warn', got 'cry'"),
         ("prepare_data", "dataset", "folder", "want 'example' or 'folders', got 'folder'"),
         ("network", "weights_sha256", "abc", "want match pattern"),
+        ("measure_shift", "bank_sha256", "ABC", "want match pattern"),
+        ("measure_shift", "far_above", 5.5, "want less than or equal to 5, got 5.5"),
+        ("measure_shift", "confidence", 95, "want less than 1, got 95"),
+        ("extract_features", "sample_images", 39, "want greater than or equal to 40, got 39"),
         ("images", "size_px", 8, "want greater than or equal to 16, got 8"),
         ("finetune_target", "rates", [], "got []"),
     ],
@@ -112,6 +116,14 @@ def test_file_of_weights_needs_path_and_hash(tmp_path: Path, values: Any) -> Non
 def test_path_without_weights_file_is_refused(tmp_path: Path, values: Any) -> None:
     values["network"]["weights_file"] = "x.pth"
     assert "want weights_file and weights_sha256 null with `weights: pretrain`" in _error(tmp_path, values)
+
+
+@pytest.mark.parametrize("given", ["bank_file", "bank_sha256"])
+def test_a_bank_and_its_hash_belong_together(tmp_path: Path, values: Any, given: str) -> None:
+    values["measure_shift"][given] = "a" * 64
+    error = _error(tmp_path, values)
+    assert "measure_shift: want bank_file and bank_sha256 both or neither, got " in error
+    assert "Paste the two lines that `graft bank` prints" in error
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,13 @@ def test_labelled_keeps_the_readable_rows_of_a_split() -> None:
     assert store.labelled(ROWS, ("cat", "dog")).rows.tolist() == [0, 1, 2]
 
 
+def test_a_split_of_a_file_is_numbered_by_all_classes_of_the_file(tmp_path: Path) -> None:
+    store.write_catalog((*ROWS, row("e", "dog", "val", 3)), tmp_path / "catalog.csv")
+    val = store.read_labelled(tmp_path / "catalog.csv", "val")
+    assert (val.rows.tolist(), val.labels.tolist()) == ([3], [1])
+    assert store.read_labelled(tmp_path / "catalog.csv").rows.tolist() == [0, 1, 2, 3]
+
+
 def test_labelled_of_nothing_has_no_rows_of_the_right_type() -> None:
     nothing = store.labelled((), (), "val")
     assert nothing.rows.shape == nothing.labels.shape == (0,)

@@ -8,7 +8,7 @@ from graft.records import Arm, Outcome, Preprocessing, Record, StrategyName
 class BackboneCard(Record):
     """Where the backbone comes from; lies beside its weights."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     network: str
     origin: str
     """`pretrain`, `torchvision NAME` or `file NAME`"""
@@ -17,6 +17,8 @@ class BackboneCard(Record):
     n_features: int
     preprocessing: Preprocessing
     weights_sha256: str
+    blocks_sha256: str
+    """of the parameters and buffers of all blocks, the head left out: equal blocks give equal features"""
     source_val_accuracy: float | None
     """of the pretraining on the source's validation split; null for published weights"""
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ STRATEGY = Path("models/records/strategy.json")
 GATE = Path("models/records/gate.json")
 REPORT = Path("reports/report.html")
 FINAL = Path("models/final")
+PRETRAINED = Path("models/pretrained")
+BANKS = Path("models/banks")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     part = commands.add_parser("shard", help="read one part of data/raw ahead of `dvc repro`, here or elsewhere")
     part.add_argument("domain", choices=("source", "target"))
     part.add_argument("index", type=int, help="from 0; the message for one that is too large tells how many there are")
+    made = commands.add_parser("bank", help="make features of a folder of images that may stand for the source")
+    made.add_argument("folder", type=Path, help="images, in folders or not; the backbone of the last run looks at them")
+    made.add_argument("--name", required=True, help="that reports call the bank by")
+    made.add_argument("--licence", required=True, help="of the images")
     args = parser.parse_args(argv)
     try:
         _run(args)
@@ -54,6 +61,8 @@ def _run(args: argparse.Namespace) -> None:
         print(summary())
     elif args.command == "shard":
         print(shard(args.domain, args.index))
+    elif args.command == "bank":
+        print(bank(args.folder, args.name, args.licence))
     else:
         check_release(args.force)
         if args.port is not None:
@@ -116,6 +125,50 @@ def shard(domain: str, index: int) -> str:
     preprocessing = preprocessing_for(params.network, params.images)
     made = make_shard(RAW / domain, plan[index], SHARDS / domain, preprocessing)
     return f"shard {index} of 0 to {len(plan) - 1}: {made}"
+
+
+def bank(folder: Path, name: str, licence: str) -> str:
+    """Make a bank of features of all images in a folder; the lines for params.yaml.
+
+    Raises:
+        FileNotFoundError: no such folder, or no backbone yet.
+        ValueError: the folder holds too few images that can be read, or params.yaml cannot be used.
+    """
+    from functools import partial
+
+    from graft.cards import BackboneCard
+    from graft.files import read_record
+    from graft.learning.device import make_deterministic, pick_device
+    from graft.learning.moments import batchnorm_moments, block_means
+    from graft.learning.networks import load_network
+    from graft.learning.scores import outputs_of
+    from graft.params import read_params
+    from graft.shift.bank import About, backbone_key, bank_of, save_bank
+    from graft.shift.views import Network
+    from graft.validation.loose import read_loose
+
+    file_name = re.sub(r"[^\w.-]+", "-", name).strip("-.")
+    if not file_name:
+        raise ValueError(f"graft bank, --name: want letters or digits, got {name!r}. Name it as reports shall call it.")
+    params, card = read_params(PARAMS), read_record(BackboneCard, PRETRAINED / "card.json")
+    make_deterministic(params.seed)
+    network = load_network(PRETRAINED / "backbone.safetensors").to(pick_device())
+    seen_by = Network(
+        lambda images: outputs_of(network, images, card.preprocessing).features,
+        partial(block_means, network, preprocessing=card.preprocessing),
+        partial(batchnorm_moments, network, preprocessing=card.preprocessing),
+    )
+    with read_loose(folder, card.preprocessing) as (rows, images):
+        about = About(name, licence, backbone_key(card))
+        made = bank_of((rows, images), seen_by, about, params.extract_features.sample_images, params.seed)
+    path = BANKS / f"{file_name}.npz"
+    sha256 = save_bank(made, path)
+    n_bad = sum(row.row < 0 for row in rows)
+    left_out = f", {n_bad} files that cannot be read left out" if n_bad else ""
+    return (
+        f"{path}: {len(made.side.rows)} images{left_out}. Put these lines under measure_shift in {PARAMS}:\n"
+        f"  bank_file: {path}\n  bank_sha256: {sha256}"
+    )
 
 
 def check_release(force: bool) -> None:

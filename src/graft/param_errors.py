@@ -5,7 +5,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, not the last one's victory."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands twice."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.YAMLError(f"the key {twice[0]} twice, {str(node.start_mark).strip()}")
+        return super().construct_mapping(node, deep)
 
 
 def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
@@ -29,7 +42,7 @@ def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
     if error["type"] == "value_error":
         return f"{where}: {error['ctx']['error']}"
     want = error["msg"].replace("Input should be ", "").replace("Value should ", "").replace("String should ", "")
-    meaning = f" It is {field.description}." if field is not None and field.description else ""
+    meaning = f" It is {' '.join(field.description.split())}." if field is not None and field.description else ""
     return f"{where}: want {want}, got {error['input']!r}.{_float_trap(error['input'])}{meaning}"
 
 

@@ -8,12 +8,12 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from graft.param_errors import sentence
+from graft.param_errors import UniqueKeys, sentence
 
 Strategy = Literal["feature_extraction", "top_blocks", "full"]
 
@@ -126,15 +126,38 @@ class PretrainSource(Section):
     """learning rate at the peak of the one-cycle schedule, above 0 to 10"""
 
 
+class ExtractFeatures(Section):
+    """What the backbone says of the images."""
+
+    sample_images: int = Field(ge=40, le=10_000, examples=[400])
+    """images of each domain, 40 to 10,000, that the shift's profile by block and its yardstick look at; for the
+    yardstick the backbone runs over 14 times as many source images"""
+
+
 class MeasureShift(Section):
     """The two-sample test between source and target features."""
 
     n_permutations: int = Field(ge=99, le=100_000, examples=[999])
     """permutations of the shift test, 99 to 100,000; p cannot fall below 1 / (1 + this)"""
-    near_below: float = Field(gt=0, examples=[0.25])
-    """similarity is near where MMD^2 is below this share of the MMD^2 between two source classes"""
-    far_above: float = Field(gt=0, examples=[0.75])
-    """similarity is far where MMD^2 is above this share of the MMD^2 between two source classes"""
+    confidence: float = Field(gt=0.5, lt=1, examples=[0.95])
+    """confidence of the intervals, above 0.5 to below 1"""
+    near_below: float = Field(ge=0, le=5, examples=[1.0])
+    """similarity is near where the source's own images, corrupted below this severity, move as far; 0 to 5"""
+    far_above: float = Field(ge=0, le=5, examples=[3.0])
+    """similarity is far where it takes a corruption above this severity, 0 to 5; between the two, mid"""
+    bank_file: str | None = Field(examples=[None])
+    """features of images that stand for the source where you have none, made by `graft bank`; null: none"""
+    bank_sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$", examples=[None])
+    """sha256 of that file, 64 hex digits, as `graft bank` prints it; null without one"""
+
+    @model_validator(mode="after")
+    def _bank_and_hash_belong_together(self) -> "MeasureShift":
+        if (self.bank_file is None) != (self.bank_sha256 is None):
+            raise ValueError(
+                f"want bank_file and bank_sha256 both or neither, got {self.bank_file} and {self.bank_sha256}. "
+                "Paste the two lines that `graft bank` prints, or set both to null."
+            )
+        return self
 
     @model_validator(mode="after")
     def _limits_ascend(self) -> "MeasureShift":
@@ -217,17 +240,6 @@ class GateRelease(Section):
     """when the seeds and images do not settle the comparison: warn or fail"""
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, not the last one's victory."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        if twice:
-            raise yaml.YAMLError(f"the key {twice[0]} twice, {str(node.start_mark).strip()}")
-        return super().construct_mapping(node, deep)
-
-
 class Params(Section):
     """All of params.yaml."""
 
@@ -238,6 +250,7 @@ class Params(Section):
     prepare_data: PrepareData
     validate_data: ValidateData
     pretrain_source: PretrainSource
+    extract_features: ExtractFeatures
     measure_shift: MeasureShift
     select_strategy: SelectStrategy
     training: Training
@@ -270,7 +283,7 @@ def read_params(path: Path) -> Params:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want a file, got none. Run from the top of the repository.")
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # a SafeLoader
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: want YAML, got {' '.join(str(error).split())}. Mend that line.") from None
     if not isinstance(values, Mapping):

@@ -94,28 +94,6 @@ class ValidationRecord(Record):
     findings: tuple[Finding, ...]
 
 
-class ShiftRecord(Record):
-    """How far the target lies from the source: data/records/shift.json."""
-
-    schema_version: Literal[1] = 1
-    source: Literal["own", "none"]
-    n_source: int
-    n_target: int
-    n_features: int
-    mmd2: float | None
-    """unbiased squared MMD, no unit, may be negative; null without source images"""
-    p_value: float | None
-    n_permutations: int
-    bandwidth2: float | None
-    """pooled median of squared off-diagonal distances between features"""
-    null_mmd2: tuple[float, ...]
-    """101 quantiles, 0 to 1, of the statistic under permutation; empty without source images"""
-    class_mmd2: float | None
-    """median MMD^2 between two source classes, the same kernel; null without source images"""
-    similarity: Similarity
-    sentence: str
-
-
 class Epoch(Record):
     """A point of a training curve."""
 

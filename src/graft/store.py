@@ -113,6 +113,16 @@ def labelled(catalog: Iterable[CatalogRow], classes: Sequence[str], split: Split
     )
 
 
+def read_labelled(path: Path, split: Split | None = None) -> Labelled:
+    """The readable images of one split of a catalogue's file, or of all, by the classes it holds.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    catalog = read_catalog(path)
+    return labelled(catalog, class_names(catalog), split)
+
+
 def save_array(array: NDArray[np.float32], path: Path) -> None:
     """Write an array as .npy, whole or not at all."""
     content = io.BytesIO()

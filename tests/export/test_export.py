@@ -167,6 +167,7 @@ def test_card_is_that_of_the_seed_that_ships() -> None:
         n_features=128,
         preprocessing=SMALL_CNN,
         weights_sha256="b" * 64,
+        blocks_sha256="c" * 64,
         source_val_accuracy=None,
     )
     training = training_record()

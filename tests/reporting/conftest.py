@@ -9,11 +9,14 @@ from types import ModuleType
 import numpy as np
 import pytest
 from tests.examples import catalog_row
+from tests.reporting import sample_shifts
 
 from graft.reporting.evidence import Evidence
 from graft.reporting.pictures import StoredImages
 from graft.reporting.predictions import Predictions
 from graft.reporting.provenance import Provenance, StageRun
+from graft.shift_map import MapPoint
+from graft.shift_record import ShiftRecord, SourceKind
 
 SPEC = importlib.util.spec_from_file_location("samples_of_the_report", Path(__file__).with_name("samples.py"))
 assert SPEC is not None
@@ -42,6 +45,12 @@ def evidence() -> Evidence:
 
 
 @pytest.fixture
+def shift() -> ShiftRecord:
+    """Held against images of the source."""
+    return sample_shifts.sample_shift(DIGITS)
+
+
+@pytest.fixture
 def target() -> StoredImages:
     return sample_target()
 
@@ -53,6 +62,10 @@ def provenance() -> Provenance:
         for place, name in enumerate(("prepare_data", "validate_data", "pretrain_source", "finetune_target"))
     )
     return Provenance(stages, ("Linux x86_64, 2 cores, Python 3.11.9",), ("numpy 2.4.1", "torch 2.10.0"))
+
+
+def sample_map(kind: SourceKind = "own") -> tuple[MapPoint, ...]:
+    return sample_shifts.sample_map(DIGITS, kind)
 
 
 def sample_target(classes: Sequence[str] = DIGITS, side_px: int = SIDE_PX) -> StoredImages:

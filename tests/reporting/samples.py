@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.reporting.sample_shifts import sample_shift
 
 from graft.records import (
     Arm,
@@ -18,7 +19,6 @@ from graft.records import (
     Quarantined,
     Reason,
     Run,
-    ShiftRecord,
     Split,
     TrainingRecord,
     Trial,
@@ -27,6 +27,7 @@ from graft.records import (
 )
 from graft.reporting.evidence import Evidence
 from graft.reporting.predictions import Predictions
+from graft.shift_record import SourceKind
 from graft.store import SPLITS
 from graft.strategy_record import LabelCheck, Score, SplitCheck, StrategyRecord, Suspect, Vote
 
@@ -36,7 +37,7 @@ N_SEEDS = 5
 
 
 def sample_evidence(
-    classes: Sequence[str] = DIGITS, outcome: Outcome = "POSITIVE", source: bool = True, curve: bool = True
+    classes: Sequence[str] = DIGITS, outcome: Outcome = "POSITIVE", kind: SourceKind = "own", curve: bool = True
 ) -> Evidence:
     """A run in which transfer gains, or not, as the outcome says; no curve: a feature extraction."""
     gain = {"POSITIVE": 0.09, "NEGATIVE": -0.06, "EQUIVALENT": 0.0, "INCONCLUSIVE": 0.015}[outcome]
@@ -44,10 +45,10 @@ def sample_evidence(
     verdict = sample_verdict(predictions, outcome, curve)
     level = "fail" if outcome == "NEGATIVE" else "warn" if outcome == "INCONCLUSIVE" else "pass"
     return Evidence(
-        catalog=sample_catalog(classes, source),
+        catalog=sample_catalog(classes, kind == "own"),
         validation=sample_validation(),
-        shift=sample_shift(source),
-        strategy=sample_strategy(classes, source, curve),
+        shift=sample_shift(classes, kind),
+        strategy=sample_strategy(classes, kind in ("own", "proxy"), curve),
         transfer=sample_training("transfer", curve),
         scratch=sample_training("scratch", True),
         verdict=verdict,
@@ -172,26 +173,6 @@ def sample_validation() -> ValidationRecord:
                 advice="Look at these images, or lower `validate_data.min_side_px`.",
             ),
         ),
-    )
-
-
-def sample_shift(source: bool) -> ShiftRecord:
-    quantiles = np.linspace(-1, 1, 101)
-    return ShiftRecord(
-        source="own" if source else "none",
-        n_source=800 if source else 0,
-        n_target=600,
-        n_features=128,
-        mmd2=0.0612 if source else None,
-        p_value=0.001 if source else None,
-        n_permutations=999,
-        bandwidth2=12.5 if source else None,
-        null_mmd2=tuple(float(each) for each in 0.0025 * quantiles**3) if source else (),
-        class_mmd2=0.112 if source else None,
-        similarity="mid" if source else "unknown",
-        sentence="The target differs from the source (p = 0.001) by half of what separates two classes."
-        if source
-        else "There are no source images, so the distance is unknown.",
     )
 
 

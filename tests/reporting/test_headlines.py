@@ -1,4 +1,5 @@
 import json
+from types import ModuleType
 
 from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import MOST, headline_numbers, metrics_json
@@ -10,10 +11,14 @@ def test_there_are_at_most_fifteen_and_all_are_numbers_or_null(evidence: Evidenc
     assert all(value is None or type(value) in (int, float) for value in numbers.values())
 
 
-def test_without_source_images_the_shift_is_null_and_the_keys_stay(evidence: Evidence) -> None:
-    shift = evidence.shift.model_copy(update={"mmd2": None, "p_value": None})
-    without = headline_numbers(evidence._replace(shift=shift))
-    assert without["shift_mmd2"] is None
+def test_the_shift_is_its_size_and_the_p_value_of_its_test(evidence: Evidence) -> None:
+    numbers = headline_numbers(evidence)
+    assert (numbers["shift_mmd2"], numbers["shift_p_value"]) == (0.0612, 0.001)
+
+
+def test_without_source_images_the_shift_is_null_and_the_keys_stay(evidence: Evidence, samples: ModuleType) -> None:
+    without = headline_numbers(samples.sample_evidence(kind="bn_stats"))
+    assert (without["shift_mmd2"], without["shift_p_value"]) == (None, None)
     assert list(without) == list(headline_numbers(evidence))
 
 

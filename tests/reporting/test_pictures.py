@@ -31,7 +31,7 @@ def test_no_pictures_need_no_images(target: StoredImages) -> None:
 
 
 def test_an_image_that_the_catalogue_does_not_hold_gets_a_sentence(target: StoredImages) -> None:
-    with pytest.raises(ValueError, match="want images of the target's catalogue, got beef"):
+    with pytest.raises(ValueError, match="want images of the catalogue, got beef"):
         pictures(["beef"], target)
 
 

@@ -12,6 +12,11 @@ def test_numbers_that_are_not_there_are_a_dash() -> None:
     assert wording.number(-0.01234) == "−0.0123"
 
 
+def test_large_numbers_are_written_out() -> None:
+    assert [wording.number(each) for each in (999.0, 1234.5, -12345.6)] == ["999", "1234", "−12346"]
+    assert wording.number(12345.6, 6) == "12345.6"
+
+
 @pytest.mark.parametrize(("written", "short"), [("5.0%", "5%"), ("+10.0", "+10"), ("0.05", "0.05"), ("0.0", "0")])
 def test_ticks_drop_an_idle_zero_only(written: str, short: str) -> None:
     assert wording.brief(written) == short

@@ -31,6 +31,15 @@ def test_calls_are_made_by_probes_that_have_not_seen_the_row_nor_its_group() -> 
     assert np.mean(held_out_calls(features, labels, groups, c=10.0, seed=0) == labels) < 0.8
 
 
+def test_a_fold_that_leaves_one_class_to_learn_from_calls_that_class() -> None:
+    """Twelve patients, of whom two have the rare class too, dealt to the same fold by one seed of many."""
+    groups, labels = np.repeat(np.arange(12), 5), np.zeros(60, dtype=np.int64)
+    labels[[3, 33]] = 1
+    features = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    calls = [held_out_calls(features, labels, groups, c=0.1, seed=seed)[[3, 33]].tolist() for seed in range(30)]
+    assert [0, 0] in calls
+
+
 def test_a_class_of_one_group_is_refused() -> None:
     features, labels = _draw(60, (0.4, 0.4, 0.2), 0)
     groups = np.where(labels == 2, -1, np.arange(60))

@@ -31,6 +31,13 @@ def test_only_classes_with_two_groups_on_both_sides_are_tested() -> None:
     assert set(_judge(source, (*target[:2], groups))) == {0, 4}
 
 
+def test_a_class_of_blank_images_is_not_tested_and_stops_no_other() -> None:
+    source, target = _side((9, 9), 0, 0), _side((9, 9), 0, 1)
+    for rows, labels, _ in (source, target):
+        rows[labels == 1] = 3.0
+    assert set(_judge(source, target)) == {0}
+
+
 def test_copies_within_a_group_are_no_evidence() -> None:
     rng = np.random.default_rng(0)
     labels, groups = np.zeros(60, dtype=np.int64), np.arange(60) // 12

@@ -4,10 +4,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from tests.examples import catalog_row
+from tests.examples import catalog_row, unknown_shift
 
 from graft.files import read_record, write_record
-from graft.records import ShiftRecord, Split
+from graft.records import Split
 from graft.store import write_catalog
 from graft.strategy_record import StrategyRecord
 
@@ -34,27 +34,10 @@ def options(tmp_path: Path) -> list[str]:
     rows[7] = rows[7]._replace(label="a")
     write_catalog(rows, tmp_path / "target.csv")
     np.save(tmp_path / "target.npy", features.astype(np.float32))
-    write_record(_shift(), tmp_path / "shift.json")
+    write_record(unknown_shift(), tmp_path / "shift.json")
     files = {"params": ROOT / "params.yaml", "shift": tmp_path / "shift.json", "record": tmp_path / "strategy.json"}
     files |= {"target-catalog": tmp_path / "target.csv", "target-features": tmp_path / "target.npy"}
     return [part for name, path in files.items() for part in (f"--{name}", str(path))]
-
-
-def _shift() -> ShiftRecord:
-    return ShiftRecord(
-        source="none",
-        n_source=0,
-        n_target=180,
-        n_features=6,
-        mmd2=None,
-        p_value=None,
-        n_permutations=0,
-        bandwidth2=None,
-        null_mmd2=(),
-        class_mmd2=None,
-        similarity="unknown",
-        sentence="There are no source images.",
-    )
 
 
 def test_choice_labels_and_splits_stand_in_one_record(options: list[str], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from graft import stage
 from graft.files import write_record
+from graft.shift_map import write_map
 from graft.store import write_catalog
 
 ROOT = Path(__file__).parents[2]
@@ -37,12 +38,14 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     samples.write_predictions(evidence.predictions, tmp_path / "predictions.csv")
     write_catalog(target.catalog, tmp_path / "target.csv")
     np.save(tmp_path / "target.npy", target.images)
-    write_catalog((), tmp_path / "source.csv")
-    np.save(tmp_path / "source.npy", target.images[:0])
+    write_catalog(target.catalog, tmp_path / "source.csv")
+    np.save(tmp_path / "source.npy", target.images)
+    write_map(samples.sample_map(), tmp_path / "map.csv")
     files = {name: tmp_path / f"{name}.json" for name in RECORDS if name != "transfer"}
     files |= {"params": ROOT / "params.yaml", "training": tmp_path / "transfer.json"}
     files |= {"predictions": tmp_path / "predictions.csv", "target-catalog": tmp_path / "target.csv"}
     files |= {"source-catalog": tmp_path / "source.csv", "source-images": tmp_path / "source.npy"}
+    files |= {"shift-map": tmp_path / "map.csv"}
     files |= {"target-images": tmp_path / "target.npy", "html": tmp_path / "out/report.html"}
     files |= {"markdown": tmp_path / "out/report.md", "metrics": tmp_path / "out/metrics.json"}
     return [part for name, path in files.items() for part in (f"--{name}", str(path))]
@@ -62,6 +65,14 @@ def test_page_markdown_and_metrics_are_written(options: list[str], tmp_path: Pat
 def test_the_reasons_are_those_of_the_gate(options: list[str], tmp_path: Path) -> None:
     _run(options)
     assert "**pass**, verdict: " in (tmp_path / "out/report.md").read_text(encoding="utf-8")
+
+
+def test_the_map_is_drawn_from_its_file(options: list[str], tmp_path: Path) -> None:
+    _run(options)
+    assert "source, 300 images" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    write_map((), tmp_path / "map.csv")
+    _run(options)
+    assert "source, 300 images" not in (tmp_path / "out/report.html").read_text(encoding="utf-8")
 
 
 def test_provenance_shows_in_the_page_and_changes_nothing_else(options: list[str], tmp_path: Path) -> None:

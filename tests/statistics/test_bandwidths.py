@@ -5,7 +5,7 @@ import pytest
 from tests.statistics.naive import Floats, naive_median, samples
 
 from graft.statistics import bandwidths
-from graft.statistics.bandwidths import Sample, family, sample_of
+from graft.statistics.bandwidths import Sample, family, pooled_median2, sample_of
 from graft.statistics.rows import row_keys
 from graft.statistics.two_sample import FAMILY, two_sample_test
 
@@ -17,6 +17,13 @@ def sampled(rows: Floats) -> Sample:
 def test_the_median_is_that_of_all_pairs() -> None:
     rows = samples(25, 2, 3, 0.0)[0]
     assert family(sampled(rows), np.arange(25), (1.0,))[0].bandwidth2 == pytest.approx(naive_median(rows))
+
+
+def test_the_pooled_median_of_two_samples_is_that_of_the_test() -> None:
+    source, target = samples(25, 14, 3, 0.5)
+    test = two_sample_test(source, target, n_permutations=9, seed=0, bandwidths=(1.0,))
+    assert pooled_median2(source, target, 0) == pytest.approx(naive_median(np.concatenate([source, target])))
+    assert pooled_median2(source, target, 1) == pytest.approx(test.bandwidth2)
 
 
 def test_pairs_of_one_group_do_not_count_for_the_median() -> None:

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
-from graft.statistics import domain_classifier as module
+from graft.statistics import separability
 from graft.statistics.domain_classifier import DomainClassifier, domain_classifier
-from graft.statistics.separability import FOLDS, PENALTY
+from graft.statistics.separability import FOLDS, PENALTY, Sample
 
 Floats = NDArray[np.float64]
 
@@ -38,8 +38,8 @@ def test_the_error_is_that_of_weighted_ridge_regression(monkeypatch: pytest.Monk
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(60, 4)), rng.normal(size=(25, 4)) + 0.8
     side, fold = np.repeat([0, 1], [60, 25]), rng.permutation(np.arange(85) % FOLDS)
-    monkeypatch.setattr(module, "_folds", lambda *_: fold)
-    monkeypatch.setattr(module, "_some", lambda sample, *_: sample)
+    monkeypatch.setattr(separability, "_folds", lambda *_: fold)
+    monkeypatch.setattr(separability, "_some", lambda sample, *_: sample)
     pooled = np.concatenate([source, target])
     rows, wrong = (pooled - pooled.mean(axis=0)) / pooled.std(axis=0), np.zeros(85)
     for held in range(FOLDS):
@@ -51,6 +51,14 @@ def test_the_error_is_that_of_weighted_ridge_regression(monkeypatch: pytest.Monk
     found = _judge(source, target)
     assert found.error == pytest.approx(expected)
     assert found.a_distance == pytest.approx(2 - 4 * expected)
+
+
+def test_the_area_is_that_of_separability() -> None:
+    rng = np.random.default_rng(0)
+    sides = rng.normal(size=(60, 4)), rng.normal(size=(25, 4)) + 0.3
+    groups = np.array([f"a{i}" for i in range(60)]), np.array([f"b{i}" for i in range(25)])
+    first, second = (Sample(rows, names, np.zeros(len(rows))) for rows, names in zip(sides, groups, strict=True))
+    assert _judge(*sides, groups).auc == separability.separability(first, second, confidence=0.95, seed=0)
 
 
 def test_copies_within_a_group_do_not_give_the_domain_away() -> None:

@@ -3,7 +3,8 @@ import pytest
 from scipy.linalg import sqrtm
 from sklearn.covariance import LedoitWolf, ledoit_wolf_shrinkage
 
-from graft.statistics.frechet import frechet_distance, ledoit_wolf_share
+from graft.statistics import frechet
+from graft.statistics.frechet import Array, FrechetDistance, frechet_by_chance, frechet_distance, ledoit_wolf_share
 
 
 def test_agrees_with_the_matrix_root() -> None:
@@ -55,7 +56,69 @@ def test_features_that_never_vary_are_measured_too() -> None:
     assert frechet_distance(flat[:2], flat[:2]).distance2 == 0
 
 
+@pytest.mark.parametrize("shape", [(400, 150, 8), (60, 90, 120)])
+def test_without_a_shift_the_distance_is_that_of_chance(shape: tuple[int, int, int]) -> None:
+    n, m, d = shape
+    rng = np.random.default_rng(0)
+    found = [frechet_by_chance(rng.normal(size=(n, d)), rng.normal(size=(m, d)), seed=seed) for seed in range(20)]
+    ratios = np.array([each.distance2 / each.chance for each in found])
+    assert found[0].rows == (n, m)
+    assert found[0].distance2 > 0.01
+    assert np.abs(np.log(ratios)).max() < 1.4
+    assert abs(np.log(ratios).mean()) < 0.15
+
+
+def test_a_shift_lies_above_chance() -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        found = frechet_by_chance(rng.normal(size=(200, 8)), rng.normal(size=(150, 8)) + 0.5, seed=seed)
+        assert found.distance2 > 3 * found.chance
+
+
+def test_copies_are_dealt_out_together() -> None:
+    rng = np.random.default_rng(0)
+    source, target = (np.repeat(rng.normal(size=(30, 4)), 20, axis=0) for _ in range(2))
+    names, order = np.arange(600) // 20, rng.permutation(600)
+    target = target[order]
+    single = [frechet_by_chance(source, target, seed=seed) for seed in range(10)]
+    whole = [frechet_by_chance(source, target, groups=(names, names[order]), seed=seed) for seed in range(10)]
+    assert len({each.distance2 for each in single + whole}) == 1
+    assert np.mean([each.chance for each in single]) < 0.2 * single[0].distance2
+    assert 0.4 * whole[0].distance2 < np.mean([each.chance for each in whole]) < 2.5 * whole[0].distance2
+
+
+def test_both_distances_are_of_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frechet, "MOST_ROWS", 40)
+    seen = []
+    measure = frechet.frechet_distance
+
+    def watch(source: Array, target: Array) -> FrechetDistance:
+        seen.append((source, target))
+        return measure(source, target)
+
+    monkeypatch.setattr(frechet, "frechet_distance", watch)
+    rng = np.random.default_rng(0)
+    source, target = rng.normal(size=(90, 3)), rng.normal(size=(25, 3))
+    found = frechet_by_chance(source, target, groups=(np.arange(90) // 3, np.arange(25) // 3), seed=0)
+    assert found.rows == (40, 25)
+    assert [(len(one), len(other)) for one, other in seen] == [(40, 25), (40, 25)]
+    observed, dealt = (np.concatenate(each) for each in seen)
+    assert set(map(tuple, observed.tolist())) == set(map(tuple, dealt.tolist()))
+    assert set(map(tuple, seen[0][0].tolist())) <= set(map(tuple, source.tolist()))
+
+
+def test_the_seed_decides_the_division() -> None:
+    rng = np.random.default_rng(0)
+    source, target = rng.normal(size=(50, 3)), rng.normal(size=(50, 3))
+    one, again, other = (frechet_by_chance(source, target, seed=seed) for seed in (1, 1, 2))
+    assert one == again
+    assert one.distance2 == other.distance2
+    assert one.chance != other.chance
+
+
 @pytest.mark.parametrize("shapes", [((1, 3), (9, 3)), ((9, 3), (9, 4)), ((9,), (9, 3))])
 def test_samples_that_do_not_fit_are_refused(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     with pytest.raises(ValueError, match=r"^source and target: want at least 2 rows each.+ got .+\. Extract"):
         frechet_distance(np.ones(shapes[0]), np.ones(shapes[1]))
+    with pytest.raises(ValueError, match=r"^source and target: want at least 2 rows each"):
+        frechet_by_chance(np.ones(shapes[0]), np.ones(shapes[1]), seed=0)

@@ -28,16 +28,23 @@ def test_up_to_a_thousand_units_each_is_a_bin(sizes: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("n", [5, 8, 30, 300, 501, 999, 2_000, 10_007, 50_000])
 @pytest.mark.parametrize("m", [996, 1_999, 20_011, 50_000])
-def test_the_smaller_side_keeps_its_rows_and_eight_bins(n: int, m: int) -> None:
+def test_the_smaller_side_keeps_its_rows_and_enough_bins(n: int, m: int) -> None:
     (ours, theirs), (rows, others) = counts_by_side(bins_of(n, m))
     small, large, kept, n_bins = (n, m, rows, ours) if n <= m else (m, n, others, theirs)
     assert kept >= 0.95 * small
-    assert n_bins >= min(8, small)
+    assert n_bins >= min(permutations.LEAST_BINS, small)
     assert 330 <= ours + theirs <= 1_000
     wide = rows // ours
     assert (rows, others) == (ours * wide, theirs * wide)
     if small >= large / 25:
         assert rows + others > 0.97 * (n + m)  # the larger side is cut only where the sides differ much
+
+
+@pytest.mark.parametrize("sizes", [(35, 3_000), (3_000, 35), (63, 50_000), (3, 998)])
+def test_a_handful_against_many_is_permuted_row_by_row(sizes: tuple[int, int]) -> None:
+    bins, few = bins_of(*sizes), min(sizes)
+    used = (few, 1_000 - few) if sizes[0] == few else (1_000 - few, few)
+    assert (bins.units, bins.complete, counts_by_side(bins)) == (1, False, (used, used))
 
 
 def test_near_equal_sides_fill_about_512_bins() -> None:
@@ -47,6 +54,7 @@ def test_near_equal_sides_fill_about_512_bins() -> None:
 def test_bins_hold_whole_groups_equally_many_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(permutations, "EXACT", 30)
     monkeypatch.setattr(permutations, "BINS", 30)
+    monkeypatch.setattr(permutations, "LEAST_BINS", 8)
     groups = np.repeat(np.arange(100), np.random.default_rng(0).integers(1, 5, 100))
     n = int(np.searchsorted(groups, 60))
     bins = bins_of(n, len(groups) - n, groups)
@@ -64,6 +72,15 @@ def test_rows_of_one_group_lie_together() -> None:
     bins = bins_of(4, 4, groups)
     assert (np.diff(bins.groups) >= 0).all()
     assert len(set(zip(bins.groups.tolist(), groups[bins.order].tolist(), strict=True))) == 5
+
+
+def test_how_groups_are_numbered_does_not_matter_even_where_their_keys_have_one_sum() -> None:
+    rng = np.random.default_rng(0)
+    keys = np.repeat(rng.integers(1, 2**30, 40), 2) * np.tile([1, -1], 40)
+    numbers = np.repeat(np.arange(40), 2)
+    others = np.concatenate([rng.permutation(20), 20 + rng.permutation(20)])[numbers]
+    one, other = (form_bins(keys, each, 40, np.random.default_rng(1)).order for each in (numbers, others))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_the_seed_shuffles_which_rows_share_a_bin() -> None:

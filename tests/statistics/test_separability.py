@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from graft.statistics import separability as module
-from graft.statistics.separability import FEWEST_GROUPS, Sample, Separability, _interval, separability
+from graft.statistics.separability import FEWEST_GROUPS, HeldOut, Sample, Separability, area_under_curve, separability
 
 Floats = NDArray[np.float64]
 
@@ -33,14 +33,14 @@ def test_the_estimate_is_the_share_of_ordered_pairs() -> None:
     scores = np.array([0.1, 0.4, 0.4, 0.9, 0.2, 0.3])
     side, groups = np.array([0, 0, 1, 1, 0, 1]), np.arange(6)
     cell = np.array([0, 0, 0, 0, 1, 1])
-    found = _interval(scores, side, cell, groups, 0.95)
+    found = area_under_curve(HeldOut(scores, side, cell, groups), 0.95)
     assert found is not None
     assert found.auc == pytest.approx((0.5 + 3 + 1) / 5)  # a tie is half a pair
 
 
 def test_pairs_of_different_cells_do_not_count() -> None:
     scores, side = np.array([5.0, 6.0, 1.0, 2.0]), np.array([0, 1, 0, 1])
-    found = _interval(scores, side, np.array([0, 0, 1, 1]), np.arange(4), 0.95)
+    found = area_under_curve(HeldOut(scores, side, np.array([0, 0, 1, 1]), np.arange(4)), 0.95)
     assert found is not None
     assert found.auc == 1
 
@@ -53,7 +53,9 @@ def test_the_same_solution_in_rows_and_in_features(n_features: int) -> None:
     centred = x - weight @ x
     system = (centred * weight[:, None]).T @ centred + module.PENALTY * np.eye(n_features)
     expected = np.linalg.solve(system, (centred * weight[:, None]).T @ (2 * side - 1))
-    np.testing.assert_allclose(module._ridge(x, side), expected, rtol=1e-8, atol=1e-12)
+    weights, middle = module._ridge(x, side)
+    np.testing.assert_allclose(weights, expected, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(middle, (x[side == 0].mean(axis=0) + x[side == 1].mean(axis=0)) / 2)
 
 
 def test_another_mix_of_strata_alone_is_not_told_apart() -> None:
@@ -151,7 +153,8 @@ def test_samples_without_a_shared_stratum_give_no_answer() -> None:
 
 
 def test_strata_that_no_fold_holds_of_both_give_no_answer() -> None:
-    assert _interval(np.arange(4.0), np.array([0, 0, 1, 1]), np.array([0, 1, 2, 3]), np.arange(4), 0.95) is None
+    held_out = HeldOut(np.arange(4.0), np.array([0, 0, 1, 1]), np.arange(4), np.arange(4))
+    assert area_under_curve(held_out, 0.95) is None
 
 
 def test_features_that_never_vary_are_chance() -> None:

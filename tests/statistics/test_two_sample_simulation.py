@@ -90,6 +90,7 @@ def test_level_is_kept_exactly(draw: Draw, n: int, m: int) -> None:
 def test_level_is_kept_in_bins(draw: Draw, n: int, m: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(permutations, "EXACT", 60)
     monkeypatch.setattr(permutations, "BINS", 40)
+    monkeypatch.setattr(permutations, "LEAST_BINS", 8)
     monkeypatch.setattr(bandwidths_module, "SAMPLE_ROWS", 60)
     monkeypatch.setattr(kernels, "TILE_ROWS", 64)
     check_level(p_values(draw, n, m))

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchvision
 
-from graft.learning.networks import load_network
+from graft.learning.networks import load_network, state_sha256
 from graft.learning.preprocessing import SMALL_CNN
 from graft.records import CatalogRecord
 from graft.transfer.pretraining import make_backbone
@@ -29,6 +29,7 @@ def test_card_tells_the_weights(tmp_path: Path) -> None:
     assert card.weights_sha256 == hashlib.sha256((tmp_path / "net.safetensors").read_bytes()).hexdigest()
     assert card.blocks == tuple(load_network(tmp_path / "net.safetensors").blocks)
     assert card.n_features == 128
+    assert card.blocks_sha256 == state_sha256(load_network(tmp_path / "net.safetensors").blocks.values())
 
 
 def test_pretraining_without_source_images_is_one_sentence(tmp_path: Path) -> None:
@@ -47,6 +48,12 @@ def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:
         "weights_sha256": sha256,
     }
     empty = np.empty((0, 32, 32, 3), dtype=np.uint8)
-    card = make_backbone(tiny_params(network=network), (), empty, RECORD, tmp_path / "net.safetensors")
+    params = tiny_params(network=network)
+    card, other = (
+        make_backbone(params.model_copy(update={"seed": seed}), (), empty, RECORD, tmp_path / f"{seed}.safetensors")
+        for seed in (0, 1)
+    )
     assert card.origin == "file w.pth"
     assert card.source_val_accuracy is None
+    assert card.weights_sha256 != other.weights_sha256  # the head is drawn
+    assert card.blocks_sha256 == other.blocks_sha256

@@ -1,5 +1,7 @@
 """The figures of one run."""
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from graft.reporting.evidence import Evidence
@@ -8,29 +10,50 @@ from graft.reporting.figures.curves import curves
 from graft.reporting.figures.forest import Row, forest
 from graft.reporting.figures.matrix import confusion
 from graft.reporting.figures.null import null_distribution
+from graft.reporting.figures.profile import block_profile
 from graft.reporting.figures.rates import rates
 from graft.reporting.figures.recalls import recalls
+from graft.reporting.figures.scatter import scatter
+from graft.reporting.figures.yardstick import yardstick
+from graft.reporting.shift_words import other_side
 from graft.reporting.tallies import accuracy_by_seed, class_scores
+from graft.shift_map import MapPoint
+from graft.shift_record import ShiftRecord
 
 MOST_CLASSES_IN_FIGURES = 40
 
 
 def drawings(evidence: Evidence) -> dict[str, Markup | None]:
     """Every figure by its name in the template; None where there is nothing to draw."""
-    classes, shift = evidence.classes, evidence.shift
+    classes = evidence.classes
     arms = (evidence.transfer, evidence.scratch)
     scores = class_scores(evidence.predictions, classes)
     matrix = evidence.shipped_confusion() if len(classes) <= MOST_CLASSES_IN_FIGURES else None
     return {
         "difference": _difference(evidence),
         "accuracies": _accuracies(evidence),
-        "shift": None if shift.mmd2 is None else null_distribution(shift),
         "weights": bars("Weight of votes and evidence", evidence.strategy.weights, evidence.strategy.choice),
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
         "rates": rates(arms),
         "recalls": recalls(scores) if len(scores) <= MOST_CLASSES_IN_FIGURES else None,
         "confusion": None if matrix is None else confusion(matrix, classes),
+    }
+
+
+def shift_drawings(shift: ShiftRecord, points: Sequence[MapPoint]) -> dict[str, Markup | None]:
+    """The figures of the distance by name; None where there is nothing to draw.
+
+    Args:
+        shift: the record.
+        points: of the map.
+    """
+    scale, size, shares = shift.yardstick, shift.size, shift.map_shares
+    return {
+        "null": None if shift.test is None else null_distribution(shift.test),
+        "yardstick": None if scale is None or size is None else yardstick(scale, size),
+        "profile": None if shift.profile is None else block_profile(shift.profile),
+        "map": scatter(points, shares, other_side(shift.source)) if points and shares else None,
     }
 
 

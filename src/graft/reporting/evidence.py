@@ -9,13 +9,13 @@ from graft.records import (
     CatalogRecord,
     ExportRecord,
     Reason,
-    ShiftRecord,
     TrainingRecord,
     ValidationRecord,
     VerdictRecord,
 )
 from graft.reporting.predictions import Predictions
 from graft.reporting.tallies import confusion_matrix
+from graft.shift_record import ShiftRecord
 from graft.strategy_record import StrategyRecord
 
 

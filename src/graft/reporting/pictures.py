@@ -52,7 +52,7 @@ def sheet(images: StoredImages, limit: int) -> tuple[str, ...]:
     return tuple(data_uri(images.images[row]) for _, _, row in sorted(order)[:limit])
 
 
-def pictures(images: Sequence[str], target: StoredImages) -> tuple[Picture, ...]:
+def pictures(images: Sequence[str], stored: StoredImages) -> tuple[Picture, ...]:
     """The pictures of images named by the first hex digits of their sha256.
 
     Raises:
@@ -61,12 +61,12 @@ def pictures(images: Sequence[str], target: StoredImages) -> tuple[Picture, ...]
     if not images:
         return ()
     digits = len(images[0])
-    place = {each.sha256[:digits]: each.row for each in target.catalog if each.row >= 0}
+    place = {each.sha256[:digits]: each.row for each in stored.catalog if each.row >= 0}
     strange = [each for each in images if each not in place]
     if strange:
         raise ValueError(
-            f"report: want images of the target's catalogue, got {strange[0]}. "
+            f"report: want images of the catalogue, got {strange[0]}. "
             "Run `dvc repro`; it makes records and catalogue from the same images."
         )
-    small = target.images.shape[1] < SIDE_PX
-    return tuple(Picture(data_uri(target.images[place[each]]), small) for each in images)
+    small = stored.images.shape[1] < SIDE_PX
+    return tuple(Picture(data_uri(stored.images[place[each]]), small) for each in images)

@@ -10,12 +10,15 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from graft.reporting import wording
-from graft.reporting.drawings import drawings
+from graft.reporting import shift_words, wording
+from graft.reporting.drawings import drawings, shift_drawings
 from graft.reporting.evidence import Evidence
 from graft.reporting.pictures import Picture, StoredImages, pictures, sheet
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import Mistake, class_scores, frequent_confusions, got_worse, mistakes
+from graft.reporting.witnesses import witness_sides
+from graft.shift_map import MapPoint
+from graft.shift_record import ShiftRecord
 from graft.store import SPLITS
 from graft.strategy_record import Suspect
 
@@ -23,6 +26,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_PICTURES = 24
 MOST_IN_SHEET = 10
 MOST_CONFUSIONS = 8
+MOST_MOVED = 12
+"""classes in the table of their distances"""
 HEADLINES = {
     "POSITIVE": "Transfer helped",
     "NEGATIVE": "Transfer hurt",
@@ -31,20 +36,28 @@ HEADLINES = {
 }
 
 
-def html_report(evidence: Evidence, source: StoredImages, target: StoredImages, provenance: Provenance) -> str:
+def html_report(
+    evidence: Evidence,
+    source: StoredImages,
+    target: StoredImages,
+    shift_map: Sequence[MapPoint],
+    provenance: Provenance,
+) -> str:
     """One page that holds all it needs: style, script, figures and pictures.
 
     Args:
         evidence: the records.
         source: images of the source; none where there is no source.
         target: images of the target.
+        shift_map: points of both domains; none where there is nothing to hold the target against.
         provenance: what is known of when, where and how long the stages ran.
 
     Raises:
-        ValueError: an image of the predictions, or of the labels to look at, is not in the catalogue.
+        ValueError: an image of the predictions, of the labels to look at or of the shift is not in the catalogue.
     """
     verdict = evidence.verdict
     wrong = mistakes(evidence.predictions, verdict.ships, verdict.ships_seed, evidence.classes, MOST_PICTURES)
+    sides = witness_sides(evidence.shift, source, target)
     script = Markup((TEMPLATES / "sort.js").read_text(encoding="utf-8"))
     digest = hashlib.sha256(f"\n{script}".encode()).digest()
     return (
@@ -52,10 +65,15 @@ def html_report(evidence: Evidence, source: StoredImages, target: StoredImages, 
         .get_template("report.html.j2")
         .render(
             **_shared(evidence),
-            figures=drawings(evidence),
+            figures=drawings(evidence) | shift_drawings(evidence.shift, shift_map),
+            witnesses=sides,
             mistakes=_with_pictures(wrong, target),
             suspects=_with_pictures(evidence.strategy.labels.suspects[:MOST_PICTURES], target),
-            sheets={"Source": sheet(source, MOST_IN_SHEET), "Target": sheet(target, MOST_IN_SHEET)},
+            sheets={
+                domain: sheet(stored, MOST_IN_SHEET)
+                for domain, stored in (("source", source), ("target", target))
+                if domain not in {each.domain for each in sides}
+            },
             provenance=provenance,
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
             script=script,
@@ -98,7 +116,7 @@ def _page_templates() -> Environment:
 
 def _with_words(environment: Environment) -> Environment:
     words = (wording.percent, wording.points, wording.number, wording.plain, wording.prose, wording.shortened)
-    environment.filters.update({word.__name__: word for word in words})
+    environment.filters.update({word.__name__: word for word in words} | {"fraction": shift_words.fraction})
     return environment
 
 
@@ -108,6 +126,7 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
     scores = class_scores(evidence.predictions, classes)
     return {
         "evidence": evidence,
+        **_of_shift(evidence.shift),
         "headline": HEADLINES[evidence.verdict.verdict],
         "scores": scores,
         "worse": got_worse(scores),
@@ -117,4 +136,16 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
         "n_test": int(matrix.sum()),
         "counts": {name: [counts[split].get(name, 0) for split in SPLITS] for name in classes},
         "totals": [sum(counts[split].values()) for split in SPLITS],
+    }
+
+
+def _of_shift(shift: ShiftRecord) -> dict[str, Any]:
+    moved = sorted(shift.classes, key=lambda each: -each.mmd2)
+    return {
+        "facts": shift_words.facts(shift),
+        "other_side": shift_words.other_side(shift.source),
+        "measures": shift_words.measures(shift),
+        "most_in": None if shift.profile is None else shift_words.most_in(shift.profile),
+        "moved": moved[:MOST_MOVED],
+        "n_moved_less": len(moved[MOST_MOVED:]),
     }

@@ -25,8 +25,11 @@ def points(share: float) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number to so many significant digits; a dash where there is none."""
-    return "\u2013" if value is None else f"{value:.{digits}g}".replace("-", MINUS)
+    """A number to so many significant digits, a large one to the whole; a dash where there is none."""
+    if value is None:
+        return "\u2013"
+    whole = abs(value) >= 10**digits
+    return (f"{value:.0f}" if whole else f"{value:.{digits}g}").replace("-", MINUS)
 
 
 def brief(written: str) -> str:

@@ -49,6 +49,10 @@ def held_out_calls(features: Features, labels: Labels, groups: Groups, *, c: flo
     calls = np.empty(len(labels), dtype=np.int64)
     for held in np.unique(fold):
         seen = fold != held
+        known = np.unique(labels[seen])
+        if len(known) == 1:  # where groups hold several classes a fold may leave only one to learn from
+            calls[~seen] = known[0]
+            continue
         head = linear_head(features[seen], labels[seen], c, int(labels.max()) + 1)
         calls[~seen] = head_logits(head, features[~seen]).argmax(axis=1)
     return calls

@@ -1,107 +1,228 @@
-"""The distance of the target from the source, held against the distance between two source classes."""
+"""How far the target lies from the source: the test, the size, the place on the yardstick, blocks, classes, images."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graft.params import MeasureShift
-from graft.records import ShiftRecord, Similarity
-from graft.statistics.mmd import pairwise_mmd2
+from graft.records import Interval, Similarity
+from graft.shift import wording
+from graft.shift.label_shift import target_shares
+from graft.shift.origin import Origin
+from graft.shift.per_class import per_class_shift
+from graft.shift.profile import profile_of_moments, profile_of_samples
+from graft.shift.sides import Side, check_groups, without_copies
+from graft.shift.size import size_of
+from graft.shift.views import SourceView, TargetView
+from graft.shift.witnesses import map_of, some, witnesses
+from graft.shift.yardstick import Place, make_yardstick, place_on, severity_of, similarity_of
+from graft.shift_map import MapPoint
+from graft.shift_record import (
+    ClassMoved,
+    LabelShift,
+    ShiftRecord,
+    ShiftSize,
+    ShiftSource,
+    ShiftTest,
+    ShiftYardstick,
+    TriedBandwidth,
+    YardstickMark,
+)
+from graft.statistics.label_shift import total_variation
+from graft.statistics.moments import BlockMeans
 from graft.statistics.two_sample import TwoSample, two_sample_test
 
-Features = NDArray[np.float32]
-
-UNDERPOWERED = 50
-"""images a side below which the test misses small shifts (0.1 standard deviations) more often than not"""
 QUANTILES = 101
 """of the null distribution that the record keeps"""
+PROBE_ROWS = 2_000
+"""source images that the probe for the mix of classes learns from"""
+PROBE_C = 0.01
+"""inverse strength of its regularisation"""
+
+Shift = tuple[ShiftRecord, tuple[MapPoint, ...]]
 
 
-def measure(
-    source: Features, source_labels: NDArray[np.int64], target: Features, params: MeasureShift, seed: int
-) -> ShiftRecord:
-    """Test and size the shift from source to target.
-
-    With enough images every shift is significant, so size makes the similarity and not p: the squared MMD as
-    a share of its median over pairs of source classes, at the same bandwidth.
+def measure(source: Origin, target: Side, view: TargetView, params: MeasureShift, seed: int) -> Shift:
+    """The record of the shift, and the points of the map.
 
     Args:
-        source: (n, d) features of the source images by the unmodified backbone; no rows where there are none.
-        source_labels: (n,) class numbers.
-        target: (m, d) features of target images by the same backbone.
-        params: permutations, and the shares that bound near and far.
-        seed: of the permutations.
+        source: the user's images or a bank; no rows where there is neither, and then the target is held against
+            the running moments of the network, where it has any.
+        target: train images; the test split stays closed until the arms are compared.
+        view: what the network says of a sample of them.
+        params: permutations, confidence, and the limits of near and far.
+        seed: of everything that is drawn.
 
     Raises:
-        ValueError: as `two_sample_test`.
+        ValueError: fewer than two groups a side, or as `two_sample_test`.
     """
-    if len(source) == 0:
-        return _without_source(target)
-    test = two_sample_test(source, target, n_permutations=params.n_permutations, seed=seed)
-    yardstick = class_distance(source, source_labels, test.bandwidth2)
-    similarity = similarity_of(test.mmd2, yardstick, params)
+    if len(source.side.rows) == 0:
+        return _described(source.described, target, view, params, seed), ()
+    side = without_copies(source.side, target)
+    check_groups(target, "target, train split")
+    if len(np.unique(side.groups)) < 2:
+        view = view._replace(refusal="All source images that do not stand in the target too are of one group.")
+        return _described(source.described, target, view, params, seed), ()
+    groups = side.groups, target.groups
+    n_groups = len(np.unique(groups[0])), len(np.unique(groups[1]))
+    test = two_sample_test(
+        side.features, target.features, n_permutations=params.n_permutations, seed=seed, groups=groups
+    )
+    median2 = next(each.bandwidth2 for each in test.bandwidths if each.multiple == 1.0)
+    size = size_of(side, target, median2, params.confidence, seed)
+    yardstick, place = _yardstick(source, median2, size, params)
+    similarity = _similarity(yardstick, place, params)
+    tested, classes = _test(test, params), _classes(side, target, median2, params, seed)
+    labels = _labels(side, target, params, seed)
+    shown = side if source.described.kind == "own" else side._replace(images=np.full(len(side.rows), ""))
+    points, shares = map_of(shown, target, seed)
+    record = ShiftRecord(
+        source=source.described,
+        n_target=len(target.rows),
+        n_features=target.features.shape[1],
+        test=tested,
+        size=size,
+        yardstick=yardstick,
+        profile=profile_of_samples(_sampled(side, source.view), _sampled(target, view), params.confidence, seed),
+        classes=classes,
+        labels=labels,
+        witnesses=witnesses(shown, target, median2, seed),
+        map_shares=shares,
+        similarity=similarity,
+        sentence=wording.sentence(
+            source.described, (tested, size), place, similarity, (len(side.rows), len(target.rows))
+        ),
+        remarks=wording.remarks(tested, classes, len(source.side.rows) - len(side.rows)),
+        warnings=wording.warnings(tested, n_groups, yardstick, similarity),
+    )
+    return record, points
+
+
+def _described(source: ShiftSource, target: Side, view: TargetView, params: MeasureShift, seed: int) -> ShiftRecord:
+    """The record where no features stand for the source: at most a description of the blocks."""
+    profile = None
+    if view.moments:
+        sample = target.of_rows(view.rows)
+        profile = profile_of_moments(view.moments, sample, params.confidence, seed)
     return ShiftRecord(
-        source="own",
-        n_source=len(source),
-        n_target=len(target),
-        n_features=target.shape[1],
-        mmd2=test.mmd2,
+        source=source.model_copy(update={"kind": "none" if profile is None else "bn_stats"}),
+        n_target=len(target.rows),
+        n_features=target.features.shape[1],
+        test=None,
+        size=None,
+        yardstick=None,
+        profile=profile,
+        classes=(),
+        labels=None,
+        witnesses=None,
+        map_shares=None,
+        similarity="unknown",
+        sentence=wording.sentence_without_source(source, profile, view.refusal),
+        remarks=(),
+        warnings=(),
+    )
+
+
+def _sampled(side: Side, view: SourceView | TargetView) -> tuple[Side, tuple[BlockMeans, ...]]:
+    """The images of the sample that stand on this side, and the blocks' means of them."""
+    there = np.isin(view.rows, side.rows)
+    return side.of_rows(view.rows), tuple(BlockMeans(each.block, each.means[there]) for each in view.blocks)
+
+
+def _test(test: TwoSample, params: MeasureShift) -> ShiftTest:
+    return ShiftTest(
         p_value=test.p_value,
         n_permutations=params.n_permutations,
+        mmd2=test.mmd2,
         bandwidth2=test.bandwidth2,
-        null_mmd2=tuple(float(each) for each in np.quantile(test.null, np.linspace(0, 1, QUANTILES))),
-        class_mmd2=yardstick,
-        similarity=similarity,
-        sentence=_sentence(test, yardstick, similarity, (len(source), len(target))),
+        bandwidths=tuple(TriedBandwidth(**each._asdict()) for each in test.bandwidths),
+        null_mmd2=tuple(np.quantile(test.null, np.linspace(0, 1, QUANTILES)).tolist()),
+        method=test.method,
+        bins=test.bins,
+        rows_used=test.rows_used,
+        detectable_mmd2=test.detectable_mmd2,
+        detectable_shift=test.detectable_shift,
     )
 
 
-def class_distance(source: Features, labels: NDArray[np.int64], bandwidth2: float) -> float | None:
-    """Median squared MMD between two source classes; None where fewer than two classes have two images."""
-    numbers, counts = np.unique(labels, return_counts=True)
-    classes = [source[labels == number] for number in numbers[counts >= 2]]
-    return float(np.median(pairwise_mmd2(classes, bandwidth2))) if len(classes) >= 2 else None
+def _yardstick(
+    source: Origin, bandwidth2: float, size: ShiftSize, params: MeasureShift
+) -> tuple[ShiftYardstick | None, Place | None]:
+    if source.view.yardstick is None:
+        return None, None
+    made = make_yardstick(source.view.yardstick, bandwidth2)
+    origin = "the source" if source.described.kind == "own" else "the bank"
+    place = place_on(made, size.mmd2, origin=origin, near_below=params.near_below, far_above=params.far_above)
+    ends = size.interval
+    shown = ShiftYardstick(
+        n_images=made.n_images,
+        clean=made.clean,
+        marks=tuple(YardstickMark(**each._asdict()) for each in made.marks),
+        noise=made.noise,
+        severity=place.severity,
+        severities=None if ends is None else (severity_of(made, ends.low), severity_of(made, ends.high)),
+    )
+    return shown, place
 
 
-def similarity_of(mmd2: float, class_mmd2: float | None, params: MeasureShift) -> Similarity:
-    """near, mid or far; unknown where the source classes give no yardstick or do not differ themselves."""
-    if class_mmd2 is None or class_mmd2 <= 0:
+def _similarity(yardstick: ShiftYardstick | None, place: Place | None, params: MeasureShift) -> Similarity:
+    """The bin of the target's place; unknown where the interval reaches from near to far."""
+    if yardstick is None or place is None:
         return "unknown"
-    share = mmd2 / class_mmd2
-    if share < params.near_below:
-        return "near"
-    return "far" if share > params.far_above else "mid"
+    ends = {similarity_of(each, params.near_below, params.far_above) for each in yardstick.severities or ()}
+    return "unknown" if {"near", "far"} <= ends else place.similarity
 
 
-def _without_source(target: Features) -> ShiftRecord:
-    return ShiftRecord(
-        source="none",
-        n_source=0,
-        n_target=len(target),
-        n_features=target.shape[1],
-        mmd2=None,
-        p_value=None,
-        n_permutations=0,
-        bandwidth2=None,
-        null_mmd2=(),
-        class_mmd2=None,
-        similarity="unknown",
-        sentence=(
-            "There are no source images, so the distance of the target from the source is unknown; "
-            "put some under data/raw/source to have it measured."
-        ),
+def _shared(source: Side, target: Side) -> list[str]:
+    """Names of the classes that both sides have, in order."""
+    return sorted(set(np.unique(source.labels)) & set(np.unique(target.labels)) - {""})
+
+
+def _classes(source: Side, target: Side, bandwidth2: float, params: MeasureShift, seed: int) -> tuple[ClassMoved, ...]:
+    shared = _shared(source, target)
+    sides = [each.at(np.isin(each.labels, shared)) for each in (source, target)]
+    found = per_class_shift(
+        *((each.features, np.searchsorted(shared, each.labels), each.groups) for each in sides),
+        bandwidth2=bandwidth2,
+        n_permutations=params.n_permutations,
+        seed=seed,
+    )
+    return tuple(ClassMoved(**{**each._asdict(), "label": shared[each.label]}) for each in found)
+
+
+def _labels(source: Side, target: Side, params: MeasureShift, seed: int) -> LabelShift | None:
+    """How the mix of the shared classes differs; the probe that tells it from predictions learns from some images."""
+    shared = _shared(source, target)
+    if len(shared) < 2:
+        return None
+    ours, theirs = (each.at(np.isin(each.labels, shared)) for each in (source, target))
+    counts = [np.bincount(np.searchsorted(shared, each.labels), minlength=len(shared)) for each in (ours, theirs)]
+    return LabelShift(
+        classes=tuple(shared),
+        source=tuple((counts[0] / counts[0].sum()).tolist()),
+        target=tuple((counts[1] / counts[1].sum()).tolist()),
+        total_variation=total_variation(counts[0], counts[1]),
+        black_box=_black_box(some(ours, PROBE_ROWS, seed), theirs, shared, params, seed),
     )
 
 
-def _sentence(test: TwoSample, yardstick: float | None, similarity: Similarity, sizes: tuple[int, int]) -> str:
-    if yardstick is None:
-        place = "lies at an unknown distance: fewer than two source classes have two images to compare it with"
-    elif similarity == "unknown":
-        place = "lies at an unknown distance: the source classes themselves do not lie apart"
-    elif test.mmd2 <= 0:
-        place = "lies no farther from the source than chance puts it"
-    else:
-        place = f"lies at {test.mmd2 / yardstick:.2f} of the squared distance between two source classes"
-    numbers = f"MMD^2 {test.mmd2:.2g}, p = {test.p_value:.2g}, {sizes[0]} source and {sizes[1]} target images"
-    close = "." if similarity == "unknown" else f": {similarity}."
-    warning = f" With fewer than {UNDERPOWERED} images a side the test misses small shifts more often than not."
-    return f"The target {place} ({numbers}){close}{warning if min(sizes) < UNDERPOWERED else ''}"
+def _black_box(
+    source: Side, target: Side, shared: list[str], params: MeasureShift, seed: int
+) -> tuple[Interval, ...] | None:
+    """Shares of the target's classes by the predictions of a probe; None where a class has too few groups."""
+    if min(len(np.unique(source.groups[source.labels == name])) for name in shared) < 2:
+        return None
+    numbers = np.searchsorted(shared, source.labels)
+    found = target_shares(
+        source.features.astype(np.float32),
+        numbers,
+        source.groups,
+        target.features.astype(np.float32),
+        c=PROBE_C,
+        confidence=params.confidence,
+        seed=seed,
+    )
+    if found is None:
+        return None
+    return tuple(
+        Interval(estimate=share, low=low, high=high)
+        for share, low, high in zip(found.shares.tolist(), found.low.tolist(), found.high.tolist(), strict=True)
+    )

@@ -36,7 +36,7 @@ def per_class_shift(
     n_permutations: int,
     seed: int,
 ) -> tuple[ClassShift, ...]:
-    """Test every class that has at least two groups on both sides, in ascending order of its number.
+    """Test every class with two groups on both sides and images that differ, in ascending order of its number.
 
     Args:
         source: (n, d) features, (n,) class numbers and (n,) names of groups of images that are not independent.
@@ -50,7 +50,7 @@ def per_class_shift(
     """
     shared = [int(label) for label in np.intersect1d(source[1], target[1])]
     every = [(label, _rows_of(source, label), _rows_of(target, label)) for label in shared]
-    classes = [each for each in every if min(len(np.unique(groups)) for _, groups in each[1:]) >= 2]
+    classes = [each for each in every if _can_be_tested(each[1:])]
     tests = [
         two_sample_test(a[0], b[0], n_permutations=n_permutations, seed=seed, groups=(a[1], b[1]))
         for _, a, b in classes
@@ -65,3 +65,9 @@ def per_class_shift(
 def _rows_of(side: tuple[Array, Labels, Groups], label: int) -> tuple[Array, Groups]:
     features, labels, groups = side
     return features[labels == label], groups[labels == label]
+
+
+def _can_be_tested(sides: tuple[tuple[Array, Groups], tuple[Array, Groups]]) -> bool:
+    """Two groups on both sides, and not the same features in every row: blank images alone tell nothing."""
+    features = np.concatenate([rows for rows, _ in sides])
+    return min(len(np.unique(groups)) for _, groups in sides) >= 2 and bool(np.ptp(features, axis=0).any())

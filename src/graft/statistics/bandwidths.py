@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graft.statistics.rows import Floats, Ints, Rows, check_finite, taken, to_numpy
+from graft.statistics.rows import Floats, Ints, Rows, check_finite, row_keys, taken, to_numpy
+from graft.statistics.samples import Groups, group_numbers
 
 SAMPLE_ROWS = 1_000
 """pooled rows that bandwidths are chosen from"""
@@ -79,6 +80,24 @@ def family(sample: Sample, groups: Ints, multiples: Sequence[float]) -> tuple[Ba
         reason = _fault(distances / (multiple * median), pairs, PAIRS_A_ROW * len(groups))
         found.append(Bandwidth(multiple, multiple * median, None, None if multiple == max(multiples) else reason))
     return tuple(found)
+
+
+def pooled_median2(source: Rows, target: Rows, seed: int, groups: tuple[Groups, Groups] | None = None) -> float:
+    """Median of squared distances between pooled rows; where there are more than SAMPLE_ROWS, between some of them.
+
+    Args:
+        source: (n, d) finite features.
+        target: (m, d) finite features.
+        seed: of the rows that are looked at.
+        groups: (n,) and (m,) names of groups of rows, whose own pairs do not count; None: every row is a group.
+
+    Raises:
+        ValueError: all rows are equal.
+    """
+    keys = np.concatenate([row_keys(each, "float64") for each in (source, target)])
+    numbers = group_numbers((len(source), len(target)), groups)
+    sample = sample_of((source, target), keys, numbers, np.random.default_rng(seed))
+    return _median(_distances2(sample))
 
 
 def _fault(powers: Floats, share: float, wanted: int) -> str | None:

@@ -23,7 +23,7 @@ def critical_value(null: Floats, n_labellings: int) -> float | None:
         n_labellings: that there are, whose statistics may differ.
     """
     allowed = int(LEVEL * (len(null) + 1) + 1e-9) - 1
-    if allowed < 0 or LEVEL * n_labellings < 1:
+    if allowed < 0 or n_labellings < 1 / LEVEL:  # a product would overflow
         return None
     rank = len(null) - 1 - allowed
     return float(np.partition(null, rank)[rank])

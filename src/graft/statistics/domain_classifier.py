@@ -5,18 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.separability import (
-    FOLDS,
-    Floats,
-    Places,
-    Sample,
-    Separability,
-    _folds,
-    _ridge,
-    _some,
-    _standardised,
-    separability,
-)
+from graft.statistics.separability import Sample, Separability, area_under_curve, held_out_scores
 
 
 class DomainClassifier(NamedTuple):
@@ -59,24 +48,10 @@ def domain_classifier(
         Sample(rows, names.astype(np.str_), np.zeros(len(rows), dtype=np.int64))
         for rows, names in zip((source, target), groups, strict=True)
     ]
-    auc = separability(samples[0], samples[1], confidence=confidence, seed=seed)
-    if auc is None:
+    held_out = held_out_scores(samples[0], samples[1], seed=seed)
+    auc = None if held_out is None else area_under_curve(held_out, confidence)
+    if held_out is None or auc is None:
         return None
-    error = _held_out_error(samples, np.random.default_rng(seed))
+    wrong = (held_out.scores > 0) != (held_out.side == 1)
+    error = float(np.mean([wrong[held_out.side == each].mean() for each in (0, 1)]))
     return DomainClassifier(auc, error, 2 * (1 - 2 * error))
-
-
-def _held_out_error(samples: list[Sample], rng: np.random.Generator) -> float:
-    """Mean of the two sides' shares of rows on the wrong side, by the folds and the classifier of `separability`."""
-    first, second = (_some(each, np.array([0]), rng) for each in samples)
-    side: Places = np.repeat([0, 1], [len(first.groups), len(second.groups)])
-    strata = np.zeros(len(side), dtype=np.int64)
-    groups = np.unique(np.concatenate([first.groups, second.groups]), return_inverse=True)[1]
-    features: Floats = _standardised(np.concatenate([first.features, second.features]).astype(np.float64), strata)
-    fold = _folds(side, strata, groups, rng)
-    wrong = np.zeros(len(side), dtype=np.bool_)
-    for held in range(FOLDS):
-        seen = fold != held
-        middle = sum(features[seen & (side == each)].mean(axis=0) for each in (0, 1)) / 2
-        wrong[~seen] = ((features[~seen] - middle) @ _ridge(features[seen], side[seen]) > 0) != (side[~seen] == 1)
-    return float(np.mean([wrong[side == each].mean() for each in (0, 1)]))

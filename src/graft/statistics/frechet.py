@@ -5,8 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.statistics.samples import Groups, group_numbers
+
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
+
+MOST_ROWS = 2_000
+"""of one sample beside chance, drawn with the seed where there are more"""
 
 
 class FrechetDistance(NamedTuple):
@@ -19,6 +24,17 @@ class FrechetDistance(NamedTuple):
     """the part that the covariances make"""
     shrinkage: tuple[float, float]
     """weight of the round covariance in that of source and of target; 0 where both have more rows than features"""
+
+
+class FrechetWithChance(NamedTuple):
+    """Squared distance beside what chance alone gives, in squared units of the features."""
+
+    distance2: float
+    """between source and target"""
+    chance: float
+    """between the two parts of the same rows divided at random, as large as source and target"""
+    rows: tuple[int, int]
+    """of source and target that both are taken from"""
 
 
 def frechet_distance(source: Array, target: Array) -> FrechetDistance:
@@ -40,11 +56,7 @@ def frechet_distance(source: Array, target: Array) -> FrechetDistance:
     Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance matrices, Journal of
     Multivariate Analysis 88 (2004).
     """
-    if source.ndim != 2 or target.ndim != 2 or min(len(source), len(target)) < 2 or source.shape[1] != target.shape[1]:
-        raise ValueError(
-            f"source and target: want at least 2 rows each, of as many features, got {source.shape} and "
-            f"{target.shape}. Extract both with the same backbone."
-        )
+    _check_fit(source, target)
     shrink = min(len(source), len(target)) <= source.shape[1]
     (mean1, cov1, share1), (mean2, cov2, share2) = (_moments(each, shrink) for each in (source, target))
     values, vectors = np.linalg.eigh(cov1)
@@ -53,6 +65,36 @@ def frechet_distance(source: Array, target: Array) -> FrechetDistance:
     of_means = float(np.sum((mean1 - mean2) ** 2))
     of_covariances = max(float(np.trace(cov1) + np.trace(cov2) - 2 * crossed), 0.0)
     return FrechetDistance(of_means + of_covariances, of_means, of_covariances, (share1, share2))
+
+
+def frechet_by_chance(
+    source: Array, target: Array, *, groups: tuple[Groups, Groups] | None = None, seed: int
+) -> FrechetWithChance:
+    """Squared Fréchet distance of at most MOST_ROWS rows a side, and that of a random division of them.
+
+    Samples of one distribution have a distance well above 0, the more so the fewer rows and the more features
+    there are. The division shows how much of the distance that is: it deals out whole groups, but for one group
+    that is cut where that keeps the sizes.
+
+    Args:
+        source: (n, d) finite features, n >= 2.
+        target: (m, d) finite features, m >= 2.
+        groups: (n,) and (m,) names of groups of rows, as in `two_sample_test`.
+        seed: of the rows that are drawn, and of the division.
+
+    Raises:
+        ValueError: as `frechet_distance`, or groups as in `two_sample_test`.
+    """
+    _check_fit(source, target)
+    numbers = group_numbers((len(source), len(target)), groups)
+    rng = np.random.default_rng(seed)
+    drawn = [np.sort(rng.permutation(len(each))[:MOST_ROWS]) for each in (source, target)]
+    n = len(drawn[0])
+    rows = np.concatenate([source[drawn[0]], target[drawn[1]]])
+    group = np.unique(numbers[np.concatenate([drawn[0], len(source) + drawn[1]])], return_inverse=True)[1]
+    dealt = rows[np.argsort(rng.permutation(group.max() + 1)[group], kind="stable")]
+    observed, chance = (frechet_distance(each[:n], each[n:]).distance2 for each in (rows, dealt))
+    return FrechetWithChance(observed, chance, (n, len(rows) - n))
 
 
 def ledoit_wolf_share(centred: Floats) -> float:
@@ -68,6 +110,14 @@ def ledoit_wolf_share(centred: Floats) -> float:
     spread = size2 - round_size2
     fourth = float(np.sum(np.sum(centred**2, axis=1) ** 2)) / n
     return min((fourth - size2) / n / spread, 1.0) if spread > 0 else 0.0
+
+
+def _check_fit(source: Array, target: Array) -> None:
+    if source.ndim != 2 or target.ndim != 2 or min(len(source), len(target)) < 2 or source.shape[1] != target.shape[1]:
+        raise ValueError(
+            f"source and target: want at least 2 rows each, of as many features, got {source.shape} and "
+            f"{target.shape}. Extract both with the same backbone."
+        )
 
 
 def _moments(rows: Array, shrink: bool) -> tuple[Floats, Floats, float]:

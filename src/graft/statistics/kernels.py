@@ -83,6 +83,34 @@ def bin_sums(rows: Rows, groups: Ints, edges: Ints, factors: Sequence[float]) ->
     return result
 
 
+def row_sums(rows: Rows, groups: Ints, edges: Ints) -> Floats:
+    """Sums of the kernel exp(-|x - y|^2 / 2) of each row over the rows of each bin, without pairs of one group.
+
+    Args:
+        rows: as for `bin_sums`.
+        groups: as for `bin_sums`.
+        edges: (s + 1,) where each bin starts, and n; fewer bins than rows.
+
+    Returns:
+        (n, s) sums.
+
+    Raises:
+        ValueError: rows so far apart that their squared distance is no number.
+    """
+    xp = library(rows)
+    work = "float64" if str(rows.dtype).endswith("float64") else "float32"
+    sums = xp.zeros((len(rows), len(edges) - 1), dtype=xp.float64, **place(xp, rows))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for left, right, powers, kernel in _tiles(rows, groups, edges, work):
+            xp.exp(powers, out=kernel)
+            sums[left.rows, right.bins] += kernel @ right.membership
+            if left is not right:
+                sums[right.rows, left.bins] += kernel.T @ left.membership
+    result = to_numpy(sums)
+    check_finite(result)
+    return result
+
+
 def bfloat16_share(rows: Rows, factors: Sequence[float]) -> float:
     """How much of the statistic's spread over labellings is rounding where torch multiplies in bfloat16.
 

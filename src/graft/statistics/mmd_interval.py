@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.statistics.kernels import bin_sums
-from graft.statistics.samples import Groups, checked_sides, group_numbers
+from graft.statistics.samples import Groups, check_bandwidth2, checked_sides, group_numbers
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -84,8 +84,7 @@ def mmd2_interval(
     Source: Politis, Romano and Wolf, Subsampling (1999), for halves without replacement; Gretton et al., A
     kernel two-sample test, JMLR 13 (2012), for the two rates.
     """
-    if not bandwidth2 > 0:
-        raise ValueError(f"bandwidth2: want a number above 0, got {bandwidth2}. Take it from two_sample_test.")
+    check_bandwidth2(bandwidth2)
     rows = np.concatenate(checked_sides(source, target)).astype(np.float64)
     numbers = group_numbers((len(source), len(target)), groups)
     sides = numbers[: len(source)], numbers[len(source) :]

@@ -9,6 +9,14 @@ Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 
 
+class BlockMeans(NamedTuple):
+    """Mean activations of n images at the end of one block."""
+
+    block: str
+    means: Array
+    """(n, k) mean over positions of each channel"""
+
+
 class BlockMoments(NamedTuple):
     """What n images put into the BatchNorm layers of one block, in units of the running moments.
 

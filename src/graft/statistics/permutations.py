@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,8 @@ EXACT = 1_000
 """units up to which each is permuted by itself; also the most bins there ever are"""
 BINS = 512
 """that more units are put into, about"""
-LEAST_BINS = 8
-"""of the smaller side"""
+LEAST_BINS = 32
+"""of the smaller side, or one for each of its units"""
 MOST_DROPPED = 0.05
 """of the smaller side's units that may be left over when bins are filled"""
 BLOCK = 1_000
@@ -53,8 +53,8 @@ def form_bins(keys: Ints, groups: Ints, n_source: int, rng: np.random.Generator)
         rng: shuffles the units.
     """
     names, unit = np.unique(groups, return_inverse=True)
-    unit_keys = np.zeros(len(names), dtype=np.int64)
-    np.add.at(unit_keys, unit, _mixed(keys))
+    unit_keys = np.full(len(names), np.iinfo(np.int64).max)
+    np.minimum.at(unit_keys, unit, keys)  # sums would let rows cancel
     of_source = np.zeros(len(names), dtype=np.bool_)
     of_source[unit[:n_source]] = True
     sides = [np.flatnonzero(of_source), np.flatnonzero(~of_source)]
@@ -152,9 +152,3 @@ def _sizes(bins: Bins) -> tuple[Floats, Floats]:
     sizes = np.diff(bins.edges).astype(np.float64)
     squares = np.bincount(bins.groups).astype(np.float64) ** 2
     return sizes, squares.reshape(-1, bins.units).sum(axis=1)
-
-
-def _mixed(keys: Ints) -> Any:
-    """Keys such that those of a group's rows may be summed: linear forms alone would let rows cancel."""
-    mixed = keys ^ (keys >> 29)
-    return mixed * np.int64(-7046029254386353131)

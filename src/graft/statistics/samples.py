@@ -32,6 +32,16 @@ def checked_sides(source: Rows, target: Rows) -> tuple[Rows, Rows]:
     return (source, target) if isinstance(source, np.ndarray) else (source.detach(), target.detach())
 
 
+def check_bandwidth2(bandwidth2: float) -> None:
+    """Refuse a bandwidth that no kernel has.
+
+    Raises:
+        ValueError: it is not above 0.
+    """
+    if not bandwidth2 > 0:
+        raise ValueError(f"bandwidth2: want a number above 0, got {bandwidth2}. Take it from two_sample_test.")
+
+
 def group_numbers(sizes: tuple[int, int], groups: tuple[Groups, Groups] | None) -> Ints:
     """(n + m,) a whole number for the group of each pooled row; a name on both sides makes two groups.
 

@@ -39,6 +39,19 @@ class Sample(NamedTuple):
     """(n,) only rows of one stratum, such as a class, are compared; all equal where there are none"""
 
 
+class HeldOut(NamedTuple):
+    """Rows of both samples, scored by classifiers that have not seen them; the first sample's come first."""
+
+    scores: Floats
+    """(n,) above 0 speaks for the second sample"""
+    side: Places
+    """(n,) 0 for the first sample, 1 for the second"""
+    cells: Places
+    """(n,) number of the row's fold and stratum; scores are comparable within one"""
+    groups: Places
+    """(n,) number of the row's group"""
+
+
 def separability(first: Sample, second: Sample, *, confidence: float, seed: int) -> Separability | None:
     """Cross-validated area under the curve of a linear classifier between two samples, with its interval.
 
@@ -63,6 +76,21 @@ def separability(first: Sample, second: Sample, *, confidence: float, seed: int)
     clustered ROC curve data, Biometrics 53 (1997); for the overlap Nadeau and Bengio, Inference for the
     generalization error, Machine Learning 52 (2003).
     """
+    held_out = held_out_scores(first, second, seed=seed)
+    return None if held_out is None else area_under_curve(held_out, confidence)
+
+
+def held_out_scores(first: Sample, second: Sample, *, seed: int) -> HeldOut | None:
+    """Scores of the linear classifier of `separability` for rows of folds that it has not seen.
+
+    Args:
+        first: rows of one sample.
+        second: rows of the other; groups may stand in both.
+        seed: of the folds, and of the rows where a sample has more than MOST_ROWS.
+
+    Returns:
+        None where a sample has fewer than FEWEST_GROUPS groups in strata that both samples have.
+    """
     rng = np.random.default_rng(seed)
     shared = np.intersect1d(first.strata, second.strata)
     first, second = (_some(each, shared, rng) for each in (first, second))
@@ -76,8 +104,36 @@ def separability(first: Sample, second: Sample, *, confidence: float, seed: int)
     scores = np.empty(len(side))
     for held in range(FOLDS):
         seen = fold != held
-        scores[~seen] = features[~seen] @ _ridge(features[seen], side[seen])
-    return _interval(scores, side, fold * (strata.max() + 1) + strata, groups, confidence)
+        weights, middle = _ridge(features[seen], side[seen])
+        scores[~seen] = (features[~seen] - middle) @ weights
+    return HeldOut(scores, side, fold * (strata.max() + 1) + strata, groups)
+
+
+def area_under_curve(held_out: HeldOut, confidence: float) -> Separability | None:
+    """Area over the pairs within cells, with the interval from each group's influence on it.
+
+    Returns:
+        None where no cell holds rows of both samples.
+    """
+    from scipy.special import stdtrit
+
+    scores, side, cells, groups = held_out
+    won, met = np.zeros(len(scores)), np.zeros(len(scores))
+    for each in np.unique(cells):
+        one, two = (np.flatnonzero((cells == each) & (side == s)) for s in (0, 1))
+        a, b = np.sort(scores[one]), np.sort(scores[two])
+        won[two] = (np.searchsorted(a, scores[two]) + np.searchsorted(a, scores[two], "right")) / 2
+        won[one] = len(b) - (np.searchsorted(b, scores[one]) + np.searchsorted(b, scores[one], "right")) / 2
+        met[two], met[one] = len(a), len(b)
+    pairs = met.sum() / 2
+    if pairs == 0:
+        return None
+    auc = float(won.sum() / 2 / pairs)
+    influence = np.bincount(groups, weights=(won - auc * met) / pairs)
+    fewest = min(len(np.unique(groups[side == s])) for s in (0, 1))
+    error = np.sqrt(OVERLAP * np.sum(influence**2) * fewest / (fewest - 1))
+    half = float(error * stdtrit(fewest - 1, (1 + confidence) / 2))
+    return Separability(auc, max(auc - half, 0.0), min(auc + half, 1.0))
 
 
 def _some(sample: Sample, shared: NDArray[Any], rng: np.random.Generator) -> Sample:
@@ -105,37 +161,16 @@ def _folds(side: Places, strata: Places, groups: Places, rng: np.random.Generato
     return fold[groups]
 
 
-def _ridge(features: Floats, side: Places) -> Floats:
-    """(d,) weights of the ridge regression of the sample, solved in the smaller of rows and features."""
+def _ridge(features: Floats, side: Places) -> tuple[Floats, Floats]:
+    """(d,) weights of the ridge regression of the sample, solved in the smaller of rows and features.
+
+    With them (d,) the middle between the samples' means, which it scores 0.
+    """
     n, d = features.shape
     weight = np.where(side == 1, 0.5 / max(np.sum(side == 1), 1), 0.5 / max(np.sum(side == 0), 1))
     root = np.sqrt(weight)[:, None]
     mean = weight @ features
     x, y = (features - mean) * root, (2 * side - 1) * root[:, 0]
     if d <= n:
-        solved: Floats = np.linalg.solve(x.T @ x + PENALTY * np.eye(d), x.T @ y)
-        return solved
-    dual: Floats = x.T @ np.linalg.solve(x @ x.T + PENALTY * np.eye(n), y)
-    return dual
-
-
-def _interval(scores: Floats, side: Places, cell: Places, groups: Places, confidence: float) -> Separability | None:
-    """AUC over the pairs within cells, with the interval from each group's influence on it."""
-    from scipy.special import stdtrit
-
-    won, met = np.zeros(len(scores)), np.zeros(len(scores))
-    for each in np.unique(cell):
-        one, two = (np.flatnonzero((cell == each) & (side == s)) for s in (0, 1))
-        a, b = np.sort(scores[one]), np.sort(scores[two])
-        won[two] = (np.searchsorted(a, scores[two]) + np.searchsorted(a, scores[two], "right")) / 2
-        won[one] = len(b) - (np.searchsorted(b, scores[one]) + np.searchsorted(b, scores[one], "right")) / 2
-        met[two], met[one] = len(a), len(b)
-    pairs = met.sum() / 2
-    if pairs == 0:
-        return None
-    auc = float(won.sum() / 2 / pairs)
-    influence = np.bincount(groups, weights=(won - auc * met) / pairs)
-    fewest = min(len(np.unique(groups[side == s])) for s in (0, 1))
-    error = np.sqrt(OVERLAP * np.sum(influence**2) * fewest / (fewest - 1))
-    half = float(error * stdtrit(fewest - 1, (1 + confidence) / 2))
-    return Separability(auc, max(auc - half, 0.0), min(auc + half, 1.0))
+        return np.linalg.solve(x.T @ x + PENALTY * np.eye(d), x.T @ y), mean
+    return x.T @ np.linalg.solve(x @ x.T + PENALTY * np.eye(n), y), mean

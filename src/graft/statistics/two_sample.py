@@ -75,7 +75,7 @@ def two_sample_test(
 
     Up to 1,000 rows (or groups) each is exchanged by itself. Above, about 512 bins of them are, and the kernel is
     streamed in tiles, so that memory beyond a copy of the rows does not grow. At most 5 % of the smaller side and
-    less than a bin of the larger are then left out; where the smaller side would fill fewer than 8 bins, bins are
+    less than a bin of the larger are then left out; where the smaller side would fill fewer than 32 bins, bins are
     smaller and more of the larger side is left out. The order of the rows does not matter, and ties count against
     significance. Arrays are computed by numpy, or by torch where they are so large that it pays and it is
     installed; tensors by torch on their device.

@@ -11,7 +11,7 @@ from graft.learning.augmentation import Augmentation
 from graft.learning.batches import Samples, samples_on
 from graft.learning.device import pick_device
 from graft.learning.loop import Plan, fit
-from graft.learning.networks import Network, build_network, published_network, save_network
+from graft.learning.networks import Network, build_network, published_network, save_network, state_sha256
 from graft.params import Params
 from graft.records import CatalogRecord, Preprocessing, Split
 from graft.store import CatalogRow, class_names, labelled
@@ -50,6 +50,7 @@ def make_backbone(
         n_features=network.head.in_features,
         preprocessing=record.preprocessing,
         weights_sha256=sha256,
+        blocks_sha256=state_sha256(network.blocks.values()),
         source_val_accuracy=accuracy,
     )
 

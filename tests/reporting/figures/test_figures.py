@@ -12,7 +12,6 @@ from graft.reporting.figures.bars import bars
 from graft.reporting.figures.curves import curves
 from graft.reporting.figures.forest import Row, forest
 from graft.reporting.figures.matrix import confusion
-from graft.reporting.figures.null import null_distribution
 from graft.reporting.figures.rates import rates
 from graft.reporting.figures.recalls import recalls
 from graft.reporting.tallies import ClassScore
@@ -43,23 +42,6 @@ def test_a_forest_plot_of_accuracies_marks_no_zero() -> None:
     assert len(_all(figure, "circle", "seed")) == 2
 
 
-def test_the_null_distribution_shows_its_whole_mass_and_the_observed_value(evidence: Evidence) -> None:
-    figure = null_distribution(evidence.shift)
-    assert len(_all(figure, "line", "observed")) == 1
-    (observed,) = _xs(figure, "line", "observed", "x1")
-    assert max(_xs(figure, "rect", "null", "x")) < observed < _xs(figure, "line", "reference", "x1")[0]
-
-
-def test_the_heights_of_the_null_are_in_proportion_to_its_mass(evidence: Evidence) -> None:
-    flat = tuple(np.linspace(-0.5, 0.5, 101).tolist())
-    shift = evidence.shift.model_copy(update={"null_mmd2": flat, "mmd2": 0.0, "class_mmd2": None})
-    figure = null_distribution(shift)
-    inner = _xs(figure, "rect", "null", "height")[1:-1]
-    assert max(inner) - min(inner) < 1
-    covered = sum(_xs(figure, "rect", "null", "width"))
-    assert covered == pytest.approx(336 / 1.12, abs=9)  # 6 % of room at both ends, two bins cut
-
-
 def test_rates_stand_at_their_logarithm_and_the_chosen_one_has_a_ring(evidence: Evidence) -> None:
     figure = rates((evidence.transfer, evidence.scratch))
     xs = sorted({*_xs(figure, "circle", "best", "cx")})
@@ -80,12 +62,6 @@ def test_recalls_rank_classes_by_gain_and_place_both_arms_on_one_scale() -> None
     assert (after[0] - before[0]) / (after[1] - before[1]) == pytest.approx(-2, rel=0.02)
     assert before[0] == after[1]
     assert len(_all(figure, "line", "gain loss")) == 1
-
-
-def test_there_is_no_null_distribution_without_source_images(evidence: Evidence) -> None:
-    shift = evidence.shift.model_copy(update={"mmd2": None, "null_mmd2": ()})
-    with pytest.raises(ValueError, match="want a shift record with a statistic"):
-        null_distribution(shift)
 
 
 def test_curves_draw_every_seed_and_a_mean_an_arm(evidence: Evidence) -> None:
@@ -154,5 +130,7 @@ def test_bars_are_ordered_and_the_choice_stands_out() -> None:
 
 
 def test_figures_name_no_colour(evidence: Evidence) -> None:
-    figure = curves("t", (evidence.transfer, evidence.scratch), "val_loss") + null_distribution(evidence.shift)
+    figure = curves("t", (evidence.transfer, evidence.scratch), "val_loss") + rates(
+        (evidence.transfer, evidence.scratch)
+    )
     assert re.search(r'(fill|stroke|color)="', figure) is None

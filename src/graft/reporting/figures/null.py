@@ -3,22 +3,16 @@
 import numpy as np
 from markupsafe import Markup
 
-from graft.records import ShiftRecord
 from graft.reporting.figures import svg
-from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
+from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, tag
 from graft.reporting.wording import MINUS, number
+from graft.shift_record import ShiftTest
 
 
-def null_distribution(shift: ShiftRecord) -> Markup:
-    """The statistic under permutation, the observed value and the distance of two source classes.
-
-    Raises:
-        ValueError: the record holds no statistic.
-    """
-    if shift.mmd2 is None or not shift.null_mmd2:
-        raise ValueError("null_distribution: want a shift record with a statistic, got none. Draw no figure for it.")
-    quantiles = np.array(shift.null_mmd2)
-    marked = [shift.mmd2, *([] if shift.class_mmd2 is None else [shift.class_mmd2])]
+def null_distribution(test: ShiftTest) -> Markup:
+    """The statistic under permutation, the observed value, and the value from which it is significant."""
+    quantiles, found_from = np.array(test.null_mmd2), test.detectable_mmd2
+    marked = [test.mmd2, *([] if found_from is None else [found_from])]
     low, high = svg.padded(min(quantiles[0], *marked, 0.0), max(quantiles[-1], *marked))
     x, bottom = Scale(low, high, EDGE, WIDTH - EDGE), 150.0
     edges = np.linspace(low, high, 85)
@@ -29,21 +23,19 @@ def null_distribution(shift: ShiftRecord) -> Markup:
         for a, b, m in zip(edges[:-1], edges[1:], mass, strict=True)
         if m > 0
     ]
-    flags = [*_flag(x, shift.mmd2, 34, bottom, f"observed {number(shift.mmd2)}", "observed")]
-    if shift.class_mmd2 is not None:
-        flags += _flag(x, shift.class_mmd2, 14, bottom, f"two source classes {number(shift.class_mmd2)}", "reference")
-    described = (
-        f"Observed squared MMD {number(shift.mmd2)}; under permutation {number(quantiles[0])} to "
-        f"{number(quantiles[-1])}; between two source classes {number(shift.class_mmd2)}; "
-        f"p = {number(shift.p_value)}"
-    )
+    flags = svg.flag(x, test.mmd2, 34, bottom, f"observed {number(test.mmd2)}", "observed")
+    if found_from is not None:
+        flags += svg.flag(x, found_from, 14, bottom, f"significant above {number(found_from)}", "reference")
     axis = svg.bottom_axis(x, bottom, lambda value: f"{value:g}".replace("-", MINUS))
-    name = label(WIDTH / 2, bottom + 34, "squared MMD between source and target", "tick", "middle")
-    return drawing("Distance of the target from the source", described, bottom + 42, *bars, *axis, *flags, name)
+    name = label(WIDTH / 2, bottom + 34, "squared MMD of the two domains", "tick", "middle")
+    return drawing(
+        "Distance of the two domains beside chance", _in_words(test), bottom + 42, *bars, *axis, *flags, name
+    )
 
 
-def _flag(x: Scale, value: float, y: float, bottom: float, words: str, class_: str) -> list[Markup]:
-    """A vertical line with its words beside it, on the side where there is room."""
-    left = x.at(value) > WIDTH / 2
-    text = label(x.at(value) + (-6 if left else 6), y, words, f"label {class_}", "end" if left else "start")
-    return [segment(x.at(value), y - 10, x.at(value), bottom, class_), text]
+def _in_words(test: ShiftTest) -> str:
+    limit = "never significant" if test.detectable_mmd2 is None else f"significant above {number(test.detectable_mmd2)}"
+    return (
+        f"Observed squared MMD {number(test.mmd2)}; under permutation {number(test.null_mmd2[0])} to "
+        f"{number(test.null_mmd2[-1])}; {limit}; p = {number(test.p_value)}"
+    )

@@ -85,3 +85,10 @@ def bottom_axis(x: Scale, y: float, written: Callable[[float], str]) -> list[Mar
         anchor = "start" if x.at(each) < EDGE + 14 else "end" if x.at(each) > WIDTH - EDGE - 14 else "middle"
         marks.append(label(x.at(each), y + 16, brief(written(each)), "tick", anchor))
     return marks
+
+
+def flag(x: Scale, value: float, y: float, bottom: float, words: str, class_: str) -> list[Markup]:
+    """A vertical line with its words beside it at height y, on the side where there is room."""
+    left = x.at(value) > (x.start + x.end) / 2
+    text = label(x.at(value) + (-6 if left else 6), y, words, f"label {class_}", "end" if left else "start")
+    return [segment(x.at(value), y - 10, x.at(value), bottom, class_), text]

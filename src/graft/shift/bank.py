@@ -1,0 +1,125 @@
+"""A bank of features that stands for the source where its images are not at hand: a proxy, never called the source."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from graft.cards import BackboneCard
+from graft.params import MeasureShift
+from graft.shift.sides import Side
+from graft.shift.views import (
+    Images,
+    Network,
+    SourceView,
+    read_arrays,
+    save_arrays,
+    source_arrays,
+    source_view_of,
+    view_source,
+)
+from graft.store import CatalogRow, class_names, labelled
+
+FEWEST = 10
+"""different images; with fewer there is no interval"""
+
+
+class About(NamedTuple):
+    """What a bank says of itself."""
+
+    name: str
+    """that reports call it by"""
+    licence: str
+    """of its images"""
+    backbone: str
+    """what `backbone_key` says of the backbone that made the features: others do not compare"""
+
+
+class Bank(NamedTuple):
+    """Features of a folder of images by one backbone."""
+
+    about: About
+    side: Side
+    view: SourceView
+
+
+def bank_of(
+    store: tuple[Sequence[CatalogRow], Images], network: Network, about: About, n_sample: int, seed: int
+) -> Bank:
+    """A bank of the images that can be read; exact copies are one group.
+
+    Args:
+        store: rows of the files, and (n, s, s, 3) images of those that can be read.
+        network: how the images are looked at.
+        about: what the bank shall say of itself.
+        n_sample: images that blocks and yardstick look at.
+        seed: of the sample.
+
+    Raises:
+        ValueError: fewer than FEWEST different images can be read.
+    """
+    rows, images = store
+    known = labelled(rows, class_names(rows))
+    n_different = len(np.unique(known.sha256))
+    if n_different < FEWEST:
+        raise ValueError(
+            f"graft bank: want at least {FEWEST} different images that can be read, got {n_different}. "
+            "Add images; a few hundred make a good bank."
+        )
+    nameless = np.full(len(known.rows), "", dtype=np.str_)
+    side = Side(network.features(images)[known.rows], known.rows, nameless, known.sha256, known.sha256)
+    view = view_source(images, known.rows, known.sha256, network, n_sample, seed)
+    return Bank(about, side, view)
+
+
+def backbone_key(card: BackboneCard) -> str:
+    """Hash of all that decides on the features of an image: the blocks, and how the image is prepared."""
+    text = json.dumps([card.blocks_sha256, card.preprocessing.model_dump(mode="json")])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def save_bank(bank: Bank, path: Path) -> str:
+    """Write a bank, whole or not at all; its sha256."""
+    words = {name: np.array(text) for name, text in bank.about._asdict().items()}
+    side = {f"side {name}": array for name, array in bank.side._asdict().items()}
+    save_arrays({**words, "n_images": np.array(len(bank.side.rows)), **side, **source_arrays(bank.view)}, path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_bank(params: MeasureShift, card: BackboneCard) -> Bank:
+    """The bank that params.yaml names.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: its sha256 is another, it is no bank, or another backbone made it.
+    """
+    path = Path(params.bank_file or "")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"params.yaml, measure_shift.bank_file: want a bank, got no file {path}. Make one: `graft bank --help`."
+        )
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != params.bank_sha256:
+        raise ValueError(
+            f"params.yaml, measure_shift.bank_sha256: want the sha256 of {path}, which is {found}, got "
+            f"{params.bank_sha256}. Fetch the file again if it should be the other one."
+        )
+    try:
+        arrays = read_arrays(path)
+        side = Side(**{name: arrays[f"side {name}"] for name in Side._fields})
+        about = About(*(str(arrays[name]) for name in About._fields))
+        bank = Bank(about, side, source_view_of(arrays))
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path}: want a bank, got a file that is none ({error}). Make one with `graft bank`."
+        ) from None
+    if bank.about.backbone != backbone_key(card):
+        raise ValueError(
+            f"{path}: want features by this backbone ({card.network}, {card.origin}, {card.preprocessing.crop_px} px), "
+            "got those of another backbone or image size. Make the bank anew with `graft bank`."
+        )
+    return bank

@@ -1,0 +1,48 @@
+"""What the target is held against: the user's source images, a named bank, or what the network remembers."""
+
+from typing import NamedTuple
+
+from graft.cards import BackboneCard
+from graft.params import MeasureShift
+from graft.shift.bank import read_bank
+from graft.shift.sides import Side
+from graft.shift.views import SourceView
+from graft.shift_record import ShiftSource
+
+
+class Origin(NamedTuple):
+    """The source, or what stands for it."""
+
+    described: ShiftSource
+    side: Side
+    """no rows where there are neither images nor a bank"""
+    view: SourceView
+
+
+def origin_of(side: Side, view: SourceView, card: BackboneCard, params: MeasureShift) -> Origin:
+    """The user's images where there are any, else the bank that params.yaml names, else the network's own moments.
+
+    Args:
+        side: the user's source images; no rows where there are none.
+        view: what the network says of a sample of them.
+        card: of the backbone.
+        params: which bank.
+
+    Raises:
+        FileNotFoundError: there is no such bank.
+        ValueError: a bank beside source images, or one that cannot be used.
+    """
+    if len(side.rows) and params.bank_file is not None:
+        raise ValueError(
+            "params.yaml, measure_shift.bank_file: want null where data/raw/source has images, got "
+            f"{params.bank_file}. Set bank_file and bank_sha256 to null; the images themselves are the better source."
+        )
+    if len(side.rows):
+        own = ShiftSource(kind="own", name="source", licence=None, n_images=len(side.rows))
+        return Origin(own, side, view)
+    if params.bank_file is None:
+        network = ShiftSource(kind="bn_stats", name=f"{card.network} ({card.origin})", licence=None, n_images=0)
+        return Origin(network, side, view)
+    bank = read_bank(params, card)
+    proxy = ShiftSource(kind="proxy", name=bank.about.name, licence=bank.about.licence, n_images=len(bank.side.rows))
+    return Origin(proxy, bank.side, bank.view)

@@ -1,0 +1,63 @@
+"""Where in the network the target differs: block by block, from input to output."""
+
+from collections.abc import Sequence
+
+from graft.records import Interval
+from graft.shift.bn_stats import block_profile
+from graft.shift.sides import Side
+from graft.shift_record import BlockProfile, BlockShift
+from graft.statistics.bandwidths import pooled_median2
+from graft.statistics.mmd_interval import mmd2_interval
+from graft.statistics.moments import BlockMeans, BlockMoments
+
+
+def profile_of_samples(
+    source: tuple[Side, Sequence[BlockMeans]], target: tuple[Side, Sequence[BlockMeans]], confidence: float, seed: int
+) -> BlockProfile | None:
+    """Squared MMD of the channels' means at every block, each at its own pooled median.
+
+    Args:
+        source: the images of the sample, and the blocks' means of them.
+        target: the same of the target, by the same network.
+        confidence: of the intervals, between 0 and 1.
+        seed: of the intervals.
+
+    Returns:
+        None where a sample has too few images or groups for an interval.
+    """
+    groups = source[0].groups, target[0].groups
+    blocks = []
+    for ours, theirs in zip(source[1], target[1], strict=True):
+        found = mmd2_interval(
+            ours.means,
+            theirs.means,
+            bandwidth2=pooled_median2(ours.means, theirs.means, seed, groups),
+            groups=groups,
+            confidence=confidence,
+            seed=seed,
+        )
+        if found is None:
+            return None
+        shift = Interval(estimate=found.mmd2, low=found.low, high=found.high)
+        blocks.append(BlockShift(block=ours.block, n_channels=ours.means.shape[1], shift=shift))
+    return BlockProfile(measure="mmd2", n_images=(len(source[0].rows), len(target[0].rows)), blocks=tuple(blocks))
+
+
+def profile_of_moments(moments: Sequence[BlockMoments], target: Side, confidence: float, seed: int) -> BlockProfile:
+    """Divergence of the target's channels from the network's running moments at every block.
+
+    Args:
+        moments: of the target's images at each block.
+        target: these images.
+        confidence: of the intervals, between 0 and 1.
+        seed: of the intervals.
+    """
+    blocks = tuple(
+        BlockShift(
+            block=each.block,
+            n_channels=each.n_channels,
+            shift=Interval(estimate=each.typical, low=each.low, high=each.high),
+        )
+        for each in block_profile(moments, groups=target.groups, confidence=confidence, seed=seed)
+    )
+    return BlockProfile(measure="divergence", n_images=(0, len(target.rows)), blocks=blocks)

@@ -1,0 +1,68 @@
+"""What is compared: the images of one side with their features."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.records import Split
+from graft.store import class_names, labelled, read_catalog
+
+Places = NDArray[np.int64]
+
+
+class Side(NamedTuple):
+    """The images of source or target; no rows where there are none."""
+
+    features: NDArray[np.floating[Any]]
+    """(n, d) by the unmodified backbone"""
+    rows: Places
+    """(n,) places in the image store"""
+    labels: NDArray[np.str_]
+    """(n,) class names; empty where they are not known"""
+    groups: NDArray[np.str_]
+    """(n,) names of groups of images that are not independent"""
+    images: NDArray[np.str_]
+    """(n,) sha256 of the files"""
+
+    def at(self, places: NDArray[Any]) -> "Side":
+        """Some of the images, by their places on this side or by a mask."""
+        return Side(*(each[places] for each in self))
+
+    def of_rows(self, rows: Places) -> "Side":
+        """The images at these places in the store that stand on this side, in their order."""
+        place = {row: index for index, row in enumerate(self.rows.tolist())}
+        return self.at(np.array([place[row] for row in rows.tolist() if row in place], dtype=np.int64))
+
+
+def read_side(catalog: Path, features: Path, split: Split | None = None) -> Side:
+    """The readable images of one split, or of all.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    rows = read_catalog(catalog)
+    names = class_names(rows)
+    known = labelled(rows, names, split)
+    labels = np.array(names, dtype=np.str_)[known.labels]
+    return Side(np.load(features)[known.rows], known.rows, labels, known.groups, known.sha256)
+
+
+def without_copies(source: Side, target: Side) -> Side:
+    """The source less images that stand in the target too: the same picture on both sides hides a shift."""
+    return source.at(~np.isin(source.images, target.images))
+
+
+def check_groups(side: Side, name: str) -> None:
+    """Refuse a side whose images are all of one group: nothing there tells a shift from chance.
+
+    Raises:
+        ValueError: fewer than two groups.
+    """
+    n_groups = len(np.unique(side.groups))
+    if n_groups < 2:
+        raise ValueError(
+            f"{name}: want images of at least 2 groups, got {n_groups} ({len(side.rows)} images). Add images of other "
+            "groups, or let prepare_data.group_pattern or group_file tell them apart."
+        )

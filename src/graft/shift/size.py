@@ -1,0 +1,38 @@
+"""How large the shift is, in four ways: with enough images every p is small."""
+
+from graft.records import Interval
+from graft.shift.sides import Side
+from graft.shift_record import ShiftSize
+from graft.statistics.domain_classifier import domain_classifier
+from graft.statistics.frechet import frechet_by_chance
+from graft.statistics.mmd import mmd2_unbiased
+from graft.statistics.mmd_interval import mmd2_interval
+
+
+def size_of(source: Side, target: Side, bandwidth2: float, confidence: float, seed: int) -> ShiftSize:
+    """Squared MMD, domain classifier and Frechet distance, each with what tells it from chance.
+
+    Args:
+        source: n images, n >= 2.
+        target: m images, m >= 2.
+        bandwidth2: the pooled median of squared distances; one chosen for its large statistic would overstate.
+        confidence: of the intervals, between 0 and 1.
+        seed: of everything that is drawn.
+    """
+    groups = source.groups, target.groups
+    interval = mmd2_interval(
+        source.features, target.features, bandwidth2=bandwidth2, groups=groups, confidence=confidence, seed=seed
+    )
+    mmd2 = mmd2_unbiased(source.features, target.features, bandwidth2) if interval is None else interval.mmd2
+    told = domain_classifier(source.features, target.features, groups=groups, confidence=confidence, seed=seed)
+    frechet = frechet_by_chance(source.features, target.features, groups=groups, seed=seed)
+    return ShiftSize(
+        mmd2=mmd2,
+        interval=None if interval is None else Interval(estimate=mmd2, low=interval.low, high=interval.high),
+        bandwidth2=bandwidth2,
+        confidence=confidence,
+        auc=None if told is None else Interval(estimate=told.auc.auc, low=told.auc.low, high=told.auc.high),
+        a_distance=None if told is None else told.a_distance,
+        frechet=frechet.distance2,
+        frechet_by_chance=frechet.chance,
+    )

@@ -1,0 +1,111 @@
+"""What the measurement says in sentences."""
+
+from collections.abc import Sequence
+
+from graft.records import Similarity
+from graft.shift.yardstick import FEWEST, Place
+from graft.shift_record import BlockProfile, ClassMoved, ShiftSize, ShiftSource, ShiftTest, ShiftYardstick
+
+LEVEL = 0.05
+MOST_NAMED = 10
+"""classes in a sentence"""
+SMALL_SHIFT = 0.2
+"""standard deviations in every feature, a small effect by Cohen's convention; a test that misses it is underpowered"""
+
+
+def sentence(
+    source: ShiftSource,
+    found: tuple[ShiftTest, ShiftSize],
+    place: Place | None,
+    similarity: Similarity,
+    sizes: tuple[int, int],
+) -> str:
+    """The target's place in one sentence.
+
+    Args:
+        source: what the target was held against.
+        found: test and size of the whole.
+        place: on the yardstick; None where there is none.
+        similarity: what is made of it.
+        sizes: images of source and target that were compared.
+    """
+    test, size = found
+    where = (
+        f"The yardstick needs {FEWEST} source images (or groups), so the target lies at an unknown distance"
+        if place is None
+        else f"{place.sentence.removesuffix('.')}: {similarity}"
+    )
+    interval = "" if size.interval is None else f", {size.interval.low:.2g} to {size.interval.high:.2g}"
+    numbers = f"MMD^2 {size.mmd2:.2g}{interval}; p = {test.p_value:.2g}"
+    if source.kind == "own":
+        return f"{where} ({numbers}; {sizes[0]} source and {sizes[1]} target images)."
+    against = f"the bank {source.name} ({sizes[0]} images, {source.licence}), not the network's own source"
+    return f"Held against {against}: {where[0].lower()}{where[1:]} ({numbers}; {sizes[1]} target images)."
+
+
+def sentence_without_source(source: ShiftSource, profile: BlockProfile | None, refusal: str) -> str:
+    """What can be said where no features stand for the source."""
+    cure = "Put images under data/raw/source, or name a bank (`graft bank`), to have the distance measured."
+    if profile is None:
+        lacking = "There are no source images to measure it from. " if source.n_images == 0 else ""
+        return f"The distance of the target from the source is unknown. {lacking}{refusal} {cure}"
+    far = max(profile.blocks, key=lambda each: each.shift.estimate)
+    near = min(profile.blocks, key=lambda each: each.shift.estimate)
+    return (
+        f"There are no source images, so similarity is unknown. Held against the running moments of {source.name}, "
+        f"the target differs most in block {far.block} ({far.shift.estimate:.2g} nats a channel, "
+        f"{far.shift.low:.2g} to {far.shift.high:.2g}) and least in {near.block} ({near.shift.estimate:.2g}): "
+        f"a description, with no p-value. {cure}"
+    )
+
+
+def remarks(test: ShiftTest, classes: Sequence[ClassMoved], n_dropped: int) -> tuple[str, ...]:
+    """What else a reader should know.
+
+    Args:
+        test: of the whole.
+        classes: the shared classes, tested one by one.
+        n_dropped: source images that were left out because they stand in the target too.
+    """
+    said = []
+    if test.p_value > LEVEL and test.detectable_shift is not None:
+        said.append(
+            f"No shift was found; one of {test.detectable_shift:.2g} standard deviations in every feature would have "
+            "been, four times in five."
+        )
+    if classes:
+        moved = [each.label for each in sorted(classes, key=lambda each: -each.mmd2) if each.p_holm <= LEVEL]
+        more = len(moved) - MOST_NAMED
+        named = ", ".join(moved[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        said.append(f"{len(moved)} of {len(classes)} shared classes moved{f': {named}' if moved else ''}.")
+    if n_dropped:
+        said.append(f"{n_dropped} source images stand in the target too and were left out.")
+    return tuple(said)
+
+
+def warnings(
+    test: ShiftTest, sizes: tuple[int, int], yardstick: ShiftYardstick | None, similarity: Similarity
+) -> tuple[str, ...]:
+    """Why to trust the measurement less.
+
+    Args:
+        test: of the whole.
+        sizes: groups of source and target images.
+        yardstick: with the places of the interval's ends.
+        similarity: what was made of it.
+    """
+    said = []
+    shift = test.detectable_shift
+    if shift is None or shift > SMALL_SHIFT:
+        least = f"only shifts of {shift:.2g} standard deviations in every feature" if shift else "no shift at all"
+        said.append(
+            f"Underpowered: with {sizes[0]} independent source and {sizes[1]} target images the test finds {least}, "
+            "four times in five. Add images before a large p is read as no shift."
+        )
+    if similarity == "unknown" and yardstick is not None and yardstick.severities is not None:
+        low, high = yardstick.severities
+        said.append(
+            f"With these images the target's place lies between severity {low:.1f} and {high:.1f}, from near to far: "
+            "similarity is taken as unknown. Add images."
+        )
+    return tuple(said)
