@@ -18,6 +18,8 @@ Method = Callable[[Any, Any, int, int], Any]
 
 def graft(**options: Any) -> Method:
     """This project's test with these options, on arrays."""
+    import torch  # noqa: F401  (large arrays are computed by it; the peers' libraries are loaded before, too)
+
     from graft.statistics import two_sample_test
 
     return lambda source, target, n, seed: (
