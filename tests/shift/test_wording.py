@@ -89,7 +89,7 @@ def test_without_a_source_the_farthest_and_the_nearest_block_are_named() -> None
     profile = BlockProfile(measure="divergence", n_images=(0, 9), blocks=blocks)
     said = wording.sentence_without_source(OWN.model_copy(update={"name": "resnet18 (X)"}), profile, "")
     assert "similarity is unknown. Held against the running moments of resnet18 (X)" in said
-    assert "most in block block1 (2.2 nats a channel, 1.1 to 4.5) and least in top (0.12)" in said
+    assert "most in block1 (2.2 nats a channel, 1.1 to 4.5) and least in top (0.12)" in said
     assert "with no p-value. Put images under data/raw/source, or name a bank (`graft bank`)" in said
 
 

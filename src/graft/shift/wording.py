@@ -53,7 +53,7 @@ def sentence_without_source(source: ShiftSource, profile: BlockProfile | None, r
     near = min(profile.blocks, key=lambda each: each.shift.estimate)
     return (
         f"There are no source images, so similarity is unknown. Held against the running moments of {source.name}, "
-        f"the target differs most in block {far.block} ({far.shift.estimate:.2g} nats a channel, "
+        f"the target differs most in {far.block} ({far.shift.estimate:.2g} nats a channel, "
         f"{far.shift.low:.2g} to {far.shift.high:.2g}) and least in {near.block} ({near.shift.estimate:.2g}): "
         f"a description, with no p-value. {cure}"
     )
