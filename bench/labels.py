@@ -129,6 +129,7 @@ def _target(data: Path, name: str, size_px: int) -> Target:
         weights="file",
         weights_file=str(weights),
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        head="linear",
     )
     preprocessing = preprocessing_for(network, Images(size_px=size_px))
     folder = data / "datasets" / name
@@ -139,7 +140,7 @@ def _target(data: Path, name: str, size_px: int) -> Target:
         pixels.append(images.fit(images.decode(content, str(place)), preprocessing))
         rows.append(_row(str(place), hashlib.sha256(content).hexdigest(), len(rows)))
     stacked = np.stack(pixels)
-    features = outputs_of(published_network(network, n_classes=2), stacked, preprocessing).features
+    features = outputs_of(published_network(network, 2, size_px), stacked, preprocessing).features
     return Target(features, rows)
 
 

@@ -15,7 +15,7 @@ from graft.decisions.predictions import write_predictions
 from graft.decisions.verdict import JudgedArm, judge_transfer
 from graft.files import read_record, write_record
 from graft.learning.device import make_deterministic, pick_device
-from graft.learning.networks import load_network
+from graft.learning.saving import load_network
 from graft.learning.scores import outputs_of
 from graft.params import read_params
 from graft.records import CatalogRecord, TrainingRecord

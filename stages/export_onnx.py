@@ -16,7 +16,7 @@ from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.files import read_record, write_record
 from graft.learning.device import make_deterministic
-from graft.learning.networks import load_network
+from graft.learning.saving import load_network
 from graft.records import CatalogRecord, TrainingRecord, VerdictRecord
 from graft.store import class_names, labelled, open_images, read_catalog
 

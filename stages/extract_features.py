@@ -17,7 +17,7 @@ from graft.cards import BackboneCard
 from graft.files import read_record
 from graft.learning.device import make_deterministic, pick_device
 from graft.learning.moments import batchnorm_moments, block_means
-from graft.learning.networks import load_network
+from graft.learning.saving import load_network
 from graft.learning.scores import outputs_of
 from graft.params import read_params
 from graft.shift import views

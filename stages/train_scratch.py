@@ -1,7 +1,7 @@
 """Train the control: the same network from random start, once a seed, at two budgets.
 
 Reads   the target's catalogue and image store, the catalogue record
-Writes  a folder with the weights of each seed of the stronger budget, and a TrainingRecord
+Writes  a folder with the weights of each seed of the stronger budget, a TrainingRecord, and its curves as CSV
 Run     dvc repro train_scratch
 """
 
@@ -15,19 +15,35 @@ from graft.records import CatalogRecord
 from graft.store import open_images, read_catalog
 from graft.transfer.arms import target_data
 from graft.transfer.baseline import train_scratch
+from graft.transfer.curves import write_curves
+from graft.transfer.resume import half_done
+
+PARAMS = {"seed", "network", "recipes", "training", "train_scratch"}
+"""what decides on the result, with data and code: a killed run goes on under the same alone"""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the control arm."""
-    args = stage.arguments(__doc__, ("params", "catalog", "target-catalog", "target-images", "weights", "record"), argv)
+    args = stage.arguments(
+        __doc__, ("params", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
+    )
     params = read_params(args.params)
     make_deterministic(params.seed)
 
     preprocessing = read_record(CatalogRecord, args.catalog).preprocessing
-    data = target_data(read_catalog(args.target_catalog), open_images(args.target_images), preprocessing, pick_device())
-    with stage.whole_folder(args.weights) as folder:
-        record = train_scratch(data, params, folder)
-    write_record(record, args.record)
+    data = target_data(
+        read_catalog(args.target_catalog),
+        open_images(args.target_images),
+        preprocessing,
+        params.recipes[params.training.augmentation],
+        pick_device(),
+    )
+    read = (args.catalog, args.target_catalog, args.target_images)
+    with half_done("train_scratch", params.model_dump_json(include=PARAMS), read) as kept:
+        with stage.whole_folder(args.weights) as folder:
+            record = train_scratch(data, params, folder, kept)
+        write_curves(record.runs, args.curves)
+        write_record(record, args.record)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Write the report, its Markdown for a pull request, and the headline numbers.
 
-Reads   every record, the predictions on the test split, the map of both domains and images of them for the pictures
+Reads   every record, the predictions on the test split, the map of both domains, images of them, augmented images
 Writes  reports/report.html, reports/report.md, reports/metrics.json
 Run     dvc repro write_report
 """
@@ -8,14 +8,16 @@ Run     dvc repro write_report
 from argparse import Namespace
 from collections.abc import Sequence
 
-from graft import records, stage, store
+import numpy as np
+
+from graft import records, stage
 from graft.decisions.advice import Findings, next_steps
 from graft.decisions.gate import release_reasons
 from graft.files import read_record, write_whole
-from graft.params import read_params
+from graft.params import Params, read_params
 from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import metrics_json
-from graft.reporting.pictures import StoredImages
+from graft.reporting.pictures import Exhibits, stored
 from graft.reporting.predictions import read_predictions
 from graft.reporting.provenance import read_provenance
 from graft.reporting.report import html_report, markdown_report
@@ -24,36 +26,34 @@ from graft.shift_record import ShiftRecord
 from graft.strategy_record import StrategyRecord
 
 RECORDS = ("catalog", "validation", "shift", "strategy", "training", "scratch", "verdict", "export")
-IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images")
+IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images", "sheet")
 OTHERS = ("params", "predictions", "shift-map", *IMAGES, "html", "markdown", "metrics")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read all evidence, write the three files."""
     args = stage.arguments(__doc__, (*RECORDS, *OTHERS), argv)
-    evidence = read_evidence(args)
-    source = StoredImages(store.read_catalog(args.source_catalog), store.open_images(args.source_images))
-    target = StoredImages(store.read_catalog(args.target_catalog), store.open_images(args.target_images))
+    params = read_params(args.params)
+    evidence = read_evidence(args, params)
+    source, target = stored(args.source_catalog, args.source_images), stored(args.target_catalog, args.target_images)
+    exhibits = Exhibits(source, target, read_map(args.shift_map), np.load(args.sheet), params.training.augmentation)
     provenance = read_provenance(stage.PROVENANCE, without="write_report")
-    points = read_map(args.shift_map)
-    write_whole(args.html, html_report(evidence, source, target, points, provenance).encode())
+    write_whole(args.html, html_report(evidence, exhibits, provenance).encode())
     write_whole(args.markdown, markdown_report(evidence).encode())
     write_whole(args.metrics, metrics_json(evidence).encode())
 
 
-def read_evidence(args: Namespace) -> Evidence:
+def read_evidence(args: Namespace, params: Params) -> Evidence:
     """All records of the run, with the gate's reasons and what to try next."""
     catalog = read_record(records.CatalogRecord, args.catalog)
     validation = read_record(records.ValidationRecord, args.validation)
     shift, strategy = read_record(ShiftRecord, args.shift), read_record(StrategyRecord, args.strategy)
     transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
-    verdict = read_record(records.VerdictRecord, args.verdict)
-    export = read_record(records.ExportRecord, args.export)
-    reasons = release_reasons(validation, (transfer, scratch), verdict, export, read_params(args.params).gate_release)
+    verdict, export = read_record(records.VerdictRecord, args.verdict), read_record(records.ExportRecord, args.export)
+    reasons = release_reasons(validation, (transfer, scratch), verdict, export, params.gate_release)
     steps = next_steps(Findings(catalog, validation, strategy, transfer, verdict, reasons))
-    predictions = read_predictions(args.predictions, len(catalog.target.classes))
-    arms = (transfer, scratch, verdict, export)
-    return Evidence(catalog, validation, shift, strategy, *arms, reasons, steps, predictions)
+    rest = (verdict, export, reasons, steps, read_predictions(args.predictions, len(catalog.target.classes)))
+    return Evidence(catalog, validation, shift, strategy, transfer, scratch, *rest)
 
 
 if __name__ == "__main__":

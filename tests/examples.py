@@ -197,6 +197,7 @@ def training_record(n_runs: int = 1) -> TrainingRecord:
         "val_loss": 1.0,
         "weights_sha256": "0",
         "curve": (),
+        "phases": (),
     }
     return TrainingRecord.model_validate(
         {
@@ -205,7 +206,7 @@ def training_record(n_runs: int = 1) -> TrainingRecord:
             "network": "small_cnn",
             "rate": 0.1,
             "block_rates": {},
-            "frozen_sha256": None,
+            "rate_curve": None,
             "budget": "matched",
             "trials": (),
             "runs": (run,) * n_runs,

@@ -11,8 +11,9 @@ from PIL import Image
 from graft import cli
 from graft.cards import ModelCard
 from graft.files import write_record
-from graft.learning.networks import build_network, save_network
+from graft.learning.networks import build_network
 from graft.learning.preprocessing import SMALL_CNN
+from graft.learning.saving import save_network
 from graft.params import Params, json_schema, read_params
 from graft.records import GateRecord, Reason
 from graft.shift.bank import read_bank

@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from graft.params import Params, read_params
+from graft.training_params import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -80,11 +81,11 @@ def test_unknown_section_lists_the_known(tmp_path: Path, values: Any) -> None:
     [
         ("training", "epochs", 0, "want greater than or equal to 1, got 0. It is passes over the target train split"),
         ("training", "epochs", "30", "want a valid integer, got '30'. YAML reads 30 as text: write 30."),
-        ("training", "flip", 1, "want a valid boolean, got 1"),
         ("pretrain_source", "rate", "1e-3", "YAML reads 1e-3 as text: write 0.001."),
         ("check_transfer", "on_negative", "cry", "want 'fail', 'ship_scratch' or 'warn', got 'cry'"),
         ("prepare_data", "dataset", "folder", "want 'example' or 'folders', got 'folder'"),
         ("network", "weights_sha256", "abc", "want match pattern"),
+        ("network", "head", "big", "want 'linear' or 'mlp', got 'big'"),
         ("measure_shift", "bank_sha256", "ABC", "want match pattern"),
         ("measure_shift", "far_above", 5.5, "want less than or equal to 5, got 5.5"),
         ("measure_shift", "confidence", 95, "want less than 1, got 95"),
@@ -111,6 +112,50 @@ def test_arms_must_have_as_many_trials(tmp_path: Path, values: Any) -> None:
 def test_file_of_weights_needs_path_and_hash(tmp_path: Path, values: Any) -> None:
     values["network"]["weights"] = "file"
     assert "want weights_file and weights_sha256 with `weights: file`, got None and None" in _error(tmp_path, values)
+
+
+def test_small_cnn_has_no_published_weights(tmp_path: Path, values: Any) -> None:
+    values["network"]["weights"] = "IMAGENET1K_V1"
+    assert "network: want `weights: pretrain` with small_cnn, got 'IMAGENET1K_V1'." in _error(tmp_path, values)
+
+
+def test_an_unknown_recipe_lists_the_choices(tmp_path: Path, values: Any) -> None:
+    values["training"]["augmentation"] = "digit"
+    assert (
+        "want training.augmentation among recipes, got digit. Choose one of digits, none, photographs, strong, "
+        "or add a recipe of that name."
+    ) in _error(tmp_path, values)
+
+
+def test_a_recipe_of_ones_own_can_be_chosen(tmp_path: Path, values: Any) -> None:
+    values["recipes"]["mine"] = {**values["recipes"]["none"], "flip": 1}
+    values["training"]["augmentation"] = "mine"
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values))
+    assert read_params(path).recipes["mine"].flip == 1
+
+
+def test_missing_key_of_a_recipe_shows_the_line_to_paste(tmp_path: Path, values: Any) -> None:
+    del values["recipes"]["none"]["shift"]
+    assert _error(tmp_path, values) == (
+        "params.yaml, recipes.none.shift: want this key, got none. Paste under `none:` the line `  shift: 0.0625`."
+    )
+
+
+def test_unknown_key_of_a_recipe_names_the_nearest(tmp_path: Path, values: Any) -> None:
+    values["recipes"]["none"]["rotate"] = 3
+    assert "recipes.none.rotate: want a known key, got rotate. Did you mean rotation?" in _error(tmp_path, values)
+
+
+def test_wrong_value_of_a_recipe_tells_its_range(tmp_path: Path, values: Any) -> None:
+    values["recipes"]["none"]["flip"] = 1.5
+    error = _error(tmp_path, values)
+    assert "recipes.none.flip: want less than or equal to 1, got 1.5. It is probability of a mirror" in error
+
+
+def test_missing_recipes_show_one_to_paste(tmp_path: Path, values: Any) -> None:
+    pasted = _error(tmp_path, {key: value for key, value in values.items() if key != "recipes"}).split("`")[1]
+    Recipe.model_validate(yaml.safe_load(pasted)["recipes"]["digits"])
 
 
 def test_path_without_weights_file_is_refused(tmp_path: Path, values: Any) -> None:
@@ -140,7 +185,7 @@ def test_limits_must_ascend(tmp_path: Path, values: Any, section: str, low: str,
 
 def test_every_fault_is_listed(tmp_path: Path, values: Any) -> None:
     values["training"]["epochs"] = 0
-    values["training"]["flip"] = "x"
+    values["training"]["subsample"] = "x"
     assert len(_error(tmp_path, values).splitlines()) == 2
 
 
@@ -170,3 +215,4 @@ def test_no_key_has_a_default() -> None:
         )
 
     assert required(Params)
+    assert required(Recipe)

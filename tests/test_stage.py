@@ -55,6 +55,7 @@ def test_provenance_says_how_long_and_on_what(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "reports" / "provenance" / "work_hard.json").read_text())
     assert written["stage"] == "work_hard"
     assert written["device"] == "cpu"
+    assert written["precision"] == "float32"
     assert "numpy" in written["packages"]
     assert "torch" not in written["packages"]
     assert written["memory_mib"] > 5

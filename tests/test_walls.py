@@ -12,6 +12,7 @@ GROUND = {
     "__init__",
     "params",
     "param_errors",
+    "training_params",
     "records",
     "strategy_record",
     "shift_record",
@@ -29,10 +30,11 @@ TORCH = {"torch", "torchvision", "safetensors"}
 # room: (rooms of ours it may import, packages it may import beyond numpy, pydantic and the standard library)
 WALLS: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
-    "params": ({"param_errors"}, {"yaml"}),
+    "params": ({"param_errors", "training_params"}, {"yaml"}),
+    "training_params": (set(), set()),
     "param_errors": (set(), {"yaml"}),
     "records": (set(), set()),
-    "strategy_record": ({"records"}, set()),
+    "strategy_record": ({"records", "training_params"}, set()),
     "shift_record": ({"records"}, set()),
     "shift_map": ({"files"}, set()),
     "cards": ({"records"}, set()),

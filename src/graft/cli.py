@@ -140,7 +140,7 @@ def bank(folder: Path, name: str, licence: str) -> str:
     from graft.files import read_record
     from graft.learning.device import make_deterministic, pick_device
     from graft.learning.moments import batchnorm_moments, block_means
-    from graft.learning.networks import load_network
+    from graft.learning.saving import load_network
     from graft.learning.scores import outputs_of
     from graft.params import read_params
     from graft.shift.bank import About, backbone_key, bank_of, save_bank

@@ -1,5 +1,6 @@
 """Records to and from JSON files; every file is written whole or not at all."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -42,6 +43,12 @@ def read_record(kind: type[R], path: Path) -> R:
         raise ValueError(
             f"{path}: want a {kind.__name__}, got {where}: {first['msg']}. Run `dvc repro`; it writes the file anew."
         ) from None
+
+
+def file_sha256(path: Path) -> str:
+    """What `sha256sum` prints for a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_whole(path: Path, content: bytes) -> None:

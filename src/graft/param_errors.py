@@ -3,7 +3,7 @@
 import difflib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -51,9 +51,16 @@ def _field(names: list[str], root: type[BaseModel]) -> tuple[type[BaseModel], An
     section = root
     field = None
     for name in names:
-        field = section.model_fields.get(name)
-        section = field.annotation if _is_section(field) else section  # type: ignore[union-attr,assignment]
+        entry = _entry_of(field)  # below such a field, the name is of the user's own choice
+        field = None if entry else section.model_fields.get(name)
+        section = entry or (field.annotation if _is_section(field) else section)  # type: ignore[union-attr,assignment]
     return section, field
+
+
+def _entry_of(field: Any) -> type[BaseModel] | None:
+    """The section that each value is, of a field that maps names to sections."""
+    kinds = get_args(field.annotation) if field is not None and get_origin(field.annotation) is dict else ()
+    return kinds[1] if kinds else None
 
 
 def _line_to_paste(names: list[str], field: Any) -> str:

@@ -8,23 +8,15 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from graft.param_errors import UniqueKeys, sentence
+from graft.training_params import EXAMPLE, FinetuneTarget, Rate, Recipe, Section, Strategy, Training, TrainScratch
 
-Strategy = Literal["feature_extraction", "top_blocks", "full"]
-
-Rate = Annotated[float, Field(gt=0, le=10)]
-MOST_SEEDS = 50
-
-
-class Section(BaseModel):
-    """A part of params.yaml: frozen, no unknown key, no silent conversion of types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+Head = Literal["linear", "mlp"]
 
 
 def _check_ascending(low_name: str, low: float, high_name: str, high: float) -> None:
@@ -43,6 +35,8 @@ class Network(Section):
     """with `weights: file`, the path of a state dict of this network; else null"""
     weights_sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$", examples=[None])
     """with `weights: file`, the sha256 of that file, 64 hex digits; else null"""
+    head: Head = Field(examples=["linear"])
+    """what both arms learn on top of the backbone: linear, or mlp (one hidden layer with BatchNorm and dropout)"""
 
     @model_validator(mode="after")
     def _file_and_hash_belong_to_weights_file(self) -> "Network":
@@ -55,6 +49,15 @@ class Network(Section):
         if self.weights != "file" and given != [None, None]:
             want = f"want weights_file and weights_sha256 null with `weights: {self.weights}`"
             raise ValueError(f"{want}, got {given[0]} and {given[1]}. Set them to null, or set `weights: file`.")
+        return self
+
+    @model_validator(mode="after")
+    def _small_cnn_is_never_published(self) -> "Network":
+        if self.name == "small_cnn" and self.weights != "pretrain":
+            raise ValueError(
+                f"want `weights: pretrain` with small_cnn, got {self.weights!r}. "
+                "Published weights exist for torchvision networks, such as `name: resnet18`."
+            )
         return self
 
 
@@ -169,7 +172,8 @@ class SelectStrategy(Section):
     """How the strategy is chosen."""
 
     overrule: Strategy | None = Field(examples=[None])
-    """null: graft chooses; or feature_extraction, top_blocks, full: you do, and the record says so"""
+    """null: graft chooses among feature_extraction, top_blocks and full; or one of these, gradual, surgical or norms:
+    you do, and the record says so"""
     folds: int = Field(ge=2, le=20, examples=[5])
     """folds of the cross-validated probes on cached features, 2 to 20"""
     headroom_small: float = Field(ge=0, le=1, examples=[0.05])
@@ -181,45 +185,6 @@ class SelectStrategy(Section):
     def _limits_ascend(self) -> "SelectStrategy":
         _check_ascending("headroom_small", self.headroom_small, "headroom_large", self.headroom_large)
         return self
-
-
-class Training(Section):
-    """What both arms share: the comparison is fair because they cannot differ in these."""
-
-    n_seeds: int = Field(ge=2, le=MOST_SEEDS, examples=[5])
-    """paired seeds of the comparison, 2 to 50"""
-    epochs: int = Field(ge=1, le=10_000, examples=[30])
-    """passes over the target train split in a run, 1 to 10,000"""
-    batch_size: int = Field(ge=2, le=4096, examples=[32])
-    """images in an optimizer step, 2 to 4096"""
-    weight_decay: float = Field(ge=0, le=1, examples=[0.01])
-    """decoupled weight decay of AdamW on weights (not on biases and norms), 0 to 1"""
-    subsample: float = Field(gt=0, le=1, examples=[0.9])
-    """share of each class of the train split that a seed sees, above 0 to 1"""
-    shift_px: int = Field(ge=0, le=64, examples=[2])
-    """augmentation: random shift of each image in pixels, 0 to 64"""
-    flip: bool = Field(examples=[False])
-    """augmentation: mirror each image left to right with probability 1/2; not for digits or text"""
-
-
-class FinetuneTarget(Section):
-    """The transfer arm."""
-
-    rates: tuple[Rate, ...] = Field(min_length=1, strict=False, examples=[[0.001, 0.003, 0.01]])
-    """learning rates of the head that are tried on validation; as many as train_scratch.rates"""
-    depth_decay: float = Field(gt=0, le=1, examples=[0.5])
-    """factor of the learning rate from each block to the one below it, above 0 to 1"""
-    top_blocks: int = Field(ge=1, examples=[1])
-    """blocks below the head that the strategy top_blocks trains, from 1"""
-
-
-class TrainScratch(Section):
-    """The control arm."""
-
-    rates: tuple[Rate, ...] = Field(min_length=1, strict=False, examples=[[0.001, 0.003, 0.01]])
-    """learning rates that are tried on validation; as many as finetune_target.rates"""
-    long_factor: int = Field(ge=2, le=20, examples=[3])
-    """epochs of the long budget as a multiple of training.epochs, 2 to 20; the stronger budget counts"""
 
 
 class CheckTransfer(Section):
@@ -253,11 +218,32 @@ class Params(Section):
     extract_features: ExtractFeatures
     measure_shift: MeasureShift
     select_strategy: SelectStrategy
+    recipes: dict[str, Recipe] = Field(examples=[{"digits": EXAMPLE}])
+    """ways of varying training images, by name; add your own"""
     training: Training
     finetune_target: FinetuneTarget
     train_scratch: TrainScratch
     check_transfer: CheckTransfer
     gate_release: GateRelease
+
+    @model_validator(mode="after")
+    def _augmentation_names_a_recipe(self) -> "Params":
+        if self.training.augmentation not in self.recipes:
+            raise ValueError(
+                f"want training.augmentation among recipes, got {self.training.augmentation}. "
+                f"Choose one of {', '.join(self.recipes)}, or add a recipe of that name."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _views_are_not_mixed(self) -> "Params":
+        if self.finetune_target.views is not None and self.training.mixing != "none":
+            raise ValueError(
+                f"want finetune_target.views null with training.mixing {self.training.mixing}, got "
+                f"{self.finetune_target.views}. Images of fixed views are not blended: "
+                "set views to null, or mixing to none."
+            )
+        return self
 
     @model_validator(mode="after")
     def _arms_have_equal_trials(self) -> "Params":

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 Split = Literal["train", "val", "test"]
 Similarity = Literal["near", "mid", "far", "unknown"]
-StrategyName = Literal["feature_extraction", "top_blocks", "full", "scratch"]
+StrategyName = Literal["feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms", "scratch"]
 Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
 Arm = Literal["transfer", "scratch"]
 Budget = Literal["matched", "long"]
@@ -112,6 +112,31 @@ class Trial(Record):
     val_loss: float
 
 
+class PhaseRecord(Record):
+    """One phase of a run, from what it trained to what came of it."""
+
+    name: str
+    trained: tuple[str, ...]
+    """blocks and head that learnt, from input to output"""
+    epochs: int
+    val_accuracy: float
+    """the best so far when it ended"""
+    rolled_back: bool
+    """it ended no better than it began, and its weights were dropped"""
+    frozen_sha256: str | None
+    """of all parameters and buffers that it had to leave alone, equal before and after; null: it trained all"""
+
+
+class RateCurve(Record):
+    """Loss while the learning rate rises."""
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    """running mean"""
+    suggested: float
+    """where the loss falls most steeply"""
+
+
 class Run(Record):
     """One seed of one arm, its best epoch on validation."""
 
@@ -123,26 +148,32 @@ class Run(Record):
     val_loss: float
     weights_sha256: str
     curve: tuple[Epoch, ...]
+    phases: tuple[PhaseRecord, ...]
 
 
 class TrainingRecord(Record):
     """How one arm was trained: models/records/training.json and scratch.json."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     arm: Arm
     strategy: StrategyName
     network: str
     rate: float
-    """the chosen learning rate of the head; for feature_extraction the inverse regularisation C"""
+    """the chosen learning rate of the head; where it was fitted in closed form the inverse regularisation C"""
     block_rates: dict[str, float]
     """learning rate by block, from input to output, head last; 0: frozen"""
-    frozen_sha256: str | None
-    """of the frozen blocks' parameters and buffers, equal before and after every run; null: none frozen"""
+    rate_curve: RateCurve | None
+    """null: training.find_rate is off, or nothing was trained by steps"""
     budget: Budget
     """the budget that counts: the stronger on validation"""
     trials: tuple[Trial, ...]
     runs: tuple[Run, ...]
     """one a seed, of the budget that counts"""
+
+    @property
+    def in_closed_form(self) -> bool:
+        """A linear head on frozen features is fitted at once; all else is trained, epoch by epoch."""
+        return self.strategy == "feature_extraction" and not any(run.curve for run in self.runs)
 
 
 class Interval(Record):

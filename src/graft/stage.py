@@ -98,6 +98,7 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
         "seconds": round(time.time() - started, 1),
         "memory_mib": _peak_memory_mib(),
         "device": _device(),
+        "precision": _precision(),
         "threads": _threads(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -119,6 +120,11 @@ def _peak_memory_mib() -> int:
 def _device() -> str:
     """The device the stage picked; a stage that picked none used the CPU."""
     return str(getattr(sys.modules.get("graft.learning.device"), "picked", "cpu"))
+
+
+def _precision() -> str:
+    """The precision the stage picked for training; a stage that picked none used float32."""
+    return str(getattr(sys.modules.get("graft.learning.device"), "precision", "float32")).removeprefix("torch.")
 
 
 def _threads() -> int:

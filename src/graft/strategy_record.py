@@ -3,6 +3,7 @@
 from typing import Literal
 
 from graft.records import Interval, Record, Similarity, Split, StrategyName
+from graft.training_params import Strategy
 
 
 class Vote(Record):
@@ -82,7 +83,7 @@ class StrategyRecord(Record):
     """k nearest neighbours, cosine"""
     weights: dict[str, float]
     """sum of votes and evidence by strategy"""
-    choice: Literal["feature_extraction", "top_blocks", "full"]
+    choice: Strategy
     runner_up: StrategyName | None
     overruled: bool
     """true where params.yaml made the choice"""

@@ -4,9 +4,9 @@ import pytest
 from tests.examples import CLEAN, catalog_record, strategy_record, training_record, verdict_record
 
 from graft.decisions.advice import Findings, next_steps
-from graft.params import MOST_SEEDS
 from graft.records import Epoch, Finding, Reason, TrainingRecord, ValidationRecord
 from graft.strategy_record import SplitCheck, StrategyRecord
+from graft.training_params import MOST_SEEDS
 
 SETTLED = Findings(
     catalog_record("folders"), CLEAN, strategy_record(), training_record(), verdict_record("POSITIVE"), reasons=()

@@ -32,6 +32,7 @@ def run_of(seed: int, val_accuracy: float, val_loss: float = 1.0) -> Run:
         val_loss=val_loss,
         weights_sha256="0" * 64,
         curve=(),
+        phases=(),
     )
 
 
@@ -42,7 +43,7 @@ def trained(arm: Literal["transfer", "scratch"], seeds: tuple[int, ...] = (0, 1,
         network="small_cnn",
         rate=0.01,
         block_rates={},
-        frozen_sha256=None,
+        rate_curve=None,
         budget="matched",
         trials=(),
         runs=tuple(run_of(seed, [0.5, 0.9, 0.7, 0.8, 0.6][place % 5]) for place, seed in enumerate(seeds)),

@@ -32,7 +32,7 @@ def network() -> Network:
     torch.manual_seed(0)
     net = build_network("small_cnn", 3)
     with torch.no_grad():
-        net.head.weight.mul_(20)  # logits as spread as those of a trained network
+        next(net.head.parameters()).mul_(20)  # logits as spread as those of a trained network
     return net.eval()
 
 
@@ -145,7 +145,7 @@ def test_a_file_that_is_no_onnx_is_refused(network: Network, tmp_path: Path) -> 
 def test_logits_that_are_all_alike_prove_nothing(exported: Path, network: Network) -> None:
     flat = copy.deepcopy(network)
     with torch.no_grad():
-        flat.head.weight.zero_()
+        next(flat.head.parameters()).zero_()
     with pytest.raises(RuntimeError, match="want logits that differ between images"):
         check_parity(exported, flat, SMALL_CNN, IMAGES)
 

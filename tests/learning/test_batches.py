@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from graft.learning.batches import batch_rows, normalised, samples_on, subsample
+from graft.learning.batches import balanced_rows, batch_rows, class_weights, normalised, samples_on, subsample
 from graft.records import Preprocessing
 
 PREPROCESSING = Preprocessing(
@@ -48,3 +48,62 @@ def test_subsample_is_that_of_its_seed() -> None:
     labels = np.repeat([0, 1], 50)
     assert np.array_equal(subsample(labels, 0.9, seed=3), subsample(labels, 0.9, seed=3))
     assert not np.array_equal(subsample(labels, 0.9, seed=3), subsample(labels, 0.9, seed=4))
+
+
+SKEWED = torch.tensor([0] * 80 + [2] * 15 + [5] * 5)
+
+
+def _balanced(seed: int = 0) -> list[torch.Tensor]:
+    return balanced_rows(SKEWED, 32, torch.Generator().manual_seed(seed))
+
+
+def test_balanced_rows_show_each_class_equally_often() -> None:
+    labels = SKEWED[torch.cat(_balanced())]
+    assert len(labels) == len(SKEWED)
+    assert sorted(torch.bincount(labels)[[0, 2, 5]].tolist()) == [33, 33, 34]
+
+
+def test_balanced_rows_repeat_no_image_before_all_of_its_class_have_come() -> None:
+    times = torch.bincount(torch.cat(_balanced()), minlength=len(SKEWED))
+    for label in (0, 2, 5):
+        assert times[label == SKEWED].max() - times[label == SKEWED].min() == 1
+
+
+def test_over_many_epochs_every_image_of_a_large_class_comes_equally_often() -> None:
+    times = torch.bincount(torch.cat([torch.cat(_balanced(seed)) for seed in range(300)]), minlength=len(SKEWED))
+    expected = 300 * (100 / 3) / 80
+    assert (times[SKEWED == 0] - expected).abs().max() < 4.5 * np.sqrt(expected)
+
+
+def test_balanced_batches_are_shuffled_and_of_nearly_equal_size() -> None:
+    batches = _balanced()
+    assert [len(rows) for rows in batches] == [25, 25, 25, 25]
+    assert all(len(torch.unique(SKEWED[rows])) == 3 for rows in batches)
+
+
+def test_balanced_rows_are_those_of_their_generator() -> None:
+    assert torch.equal(torch.cat(_balanced(3)), torch.cat(_balanced(3)))
+    assert not torch.equal(torch.cat(_balanced(3)), torch.cat(_balanced(4)))
+
+
+def test_class_weights_are_inverse_frequencies_with_mean_one_over_images() -> None:
+    weights = class_weights(SKEWED, 7)
+    assert weights[SKEWED].mean() == pytest.approx(1)
+    assert weights[0] * 80 == pytest.approx(float(weights[2] * 15))
+    assert weights[2] * 15 == pytest.approx(float(weights[5] * 5))
+
+
+def test_a_class_without_images_weighs_nothing() -> None:
+    assert class_weights(SKEWED, 7)[[1, 3, 4, 6]].tolist() == [0, 0, 0, 0]
+
+
+def test_normalised_is_whole_after_an_export_that_came_first() -> None:
+    fresh = PREPROCESSING.model_copy(update={"resize_px": 5})
+
+    class Normalising(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return normalised(images, fresh)
+
+    images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    torch.export.export(Normalising(), (images,))
+    assert normalised(images, fresh).numpy()[0, :, 0, 0] == pytest.approx([-0.1 / 0.5, -0.2 / 0.6, -0.3 / 0.7])

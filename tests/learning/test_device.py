@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from graft import stage
-from graft.learning.device import make_deterministic, pick_device
+from graft.learning.device import autocast, make_deterministic, pick_device, pick_precision
 
 
 def test_environment_overrules(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +25,31 @@ def test_the_device_picked_is_remembered_for_provenance(monkeypatch: pytest.Monk
     monkeypatch.setenv("GRAFT_DEVICE", "cpu")
     pick_device()
     assert stage._device() == "cpu"
+
+
+@pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
+def test_environment_overrules_the_precision_and_provenance_says_it(
+    monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.setenv("GRAFT_PRECISION", wanted)
+    assert pick_precision(torch.device("cpu")) == getattr(torch, wanted)
+    assert stage._precision() == wanted
+
+
+def test_a_precision_that_is_none_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAFT_PRECISION", "float16")
+    with pytest.raises(ValueError, match=r"GRAFT_PRECISION: want float32 or bfloat16, got 'float16'\. Unset it"):
+        pick_precision(torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("has_it", "picked"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_bfloat16_where_the_processor_multiplies_it(
+    monkeypatch: pytest.MonkeyPatch, has_it: bool, picked: torch.dtype
+) -> None:
+    monkeypatch.delenv("GRAFT_PRECISION", raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_it})
+    assert pick_precision(torch.device("cpu")) == picked
+    assert autocast(torch.device("cpu"), picked)._enabled is has_it
 
 
 def test_deterministic_means_deterministic() -> None:

@@ -1,189 +1,345 @@
+"""One run: what it learns, what it leaves alone, and that it can be taken up anywhere to the same last bit."""
+
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from torch.optim.lr_scheduler import OneCycleLR
+from tests.learning.runs import ADAMW, NOTHING_VARIED, ignore, network, phase, plan, samples
 
-from graft.learning.augmentation import Augmentation, augmented
+from graft.learning import checkpoints, steps
+from graft.learning.augmentation import augmented
 from graft.learning.batches import Samples, batch_rows, normalised
-from graft.learning.loop import Plan, _optimizer, fit, parts_of
-from graft.learning.networks import Network, build_network, state_sha256
+from graft.learning.checkpoints import Keeper, State
+from graft.learning.loop import Fitted, fit
+from graft.learning.networks import Network, state_sha256, with_new_head
+from graft.learning.optimisation import ScheduleName, take_step
+from graft.learning.phases import parts_of
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import evaluate
+from graft.learning.steps import Mixing, Plan
+from graft.params import Head
+from graft.training_params import Recipe
 
 
-def _samples(n: int, seed: int) -> Samples:
-    """Two classes that differ in brightness: a network learns them in a few steps."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(n) % 2
-    noise = torch.randint(0, 100, (n, 3, 32, 32), generator=generator)
-    return Samples((noise + 100 * labels.view(-1, 1, 1, 1)).to(torch.uint8), labels)
-
-
-def _plan(network: Network, rate: float = 0.01, frozen: tuple[str, ...] = (), epochs: int = 3) -> Plan:
-    rates = {name: 0.0 if name in frozen else rate for name in parts_of(network)}
-    return Plan(rates, epochs, 8, 0.01, Augmentation(1, False), SMALL_CNN)
-
-
-def _network(seed: int = 0) -> Network:
-    torch.manual_seed(seed)
-    return build_network("small_cnn", 2)
-
-
-def _fit(network: Network, plan: Plan, seed: int = 0) -> object:
-    return fit(network, _samples(32, 1), _samples(16, 2), plan, seed, lambda: None)
+def run(net: Network, to: Plan, seed: int = 0, keeper: Keeper = checkpoints.NOTHING) -> Fitted:
+    return fit(net, samples(32, 1), samples(16, 2), to, seed, ignore, keeper)
 
 
 def test_training_learns() -> None:
-    network = _network()
-    fit(network, _samples(64, 1), _samples(32, 2), _plan(network, epochs=6), 0, lambda: None)
-    assert evaluate(network, _samples(64, 3), SMALL_CNN).accuracy >= 0.95
+    net = network()
+    fit(net, samples(64, 1), samples(32, 2), plan(phase(epochs=6)), 0, ignore)
+    assert evaluate(net, samples(64, 3), SMALL_CNN).accuracy >= 0.95
 
 
 def test_same_seed_gives_the_same_weights() -> None:
-    one, two = _network(), _network()
-    assert _fit(one, _plan(one)) == _fit(two, _plan(two))
+    one, two = network(), network()
+    assert run(one, plan()) == run(two, plan())
     assert state_sha256([one]) == state_sha256([two])
 
 
 def test_another_seed_gives_others() -> None:
-    one, two = _network(), _network()
-    _fit(one, _plan(one, epochs=1), seed=0)
-    _fit(two, _plan(two, epochs=1), seed=1)
+    one, two = network(), network()
+    run(one, plan(phase(epochs=1)), seed=0)
+    run(two, plan(phase(epochs=1)), seed=1)
     assert state_sha256([one]) != state_sha256([two])
 
 
 def test_frozen_blocks_keep_parameters_and_buffers() -> None:
-    network = _network()
-    before = state_sha256([network.blocks["block1"], network.blocks["block2"]])
-    after_head = state_sha256([network.head])
-    _fit(network, _plan(network, frozen=("block1", "block2")))
-    assert state_sha256([network.blocks["block1"], network.blocks["block2"]]) == before
-    assert state_sha256([network.head]) != after_head
+    net = network()
+    before, head = state_sha256([net.blocks["block1"], net.blocks["block2"]]), state_sha256([net.head])
+    fitted = run(net, plan(phase(frozen=("block1", "block2"))))
+    assert state_sha256([net.blocks["block1"], net.blocks["block2"]]) == before
+    assert state_sha256([net.head]) != head
+    assert fitted.phases[0].trained == ("block3", "block4", "head")
+    assert fitted.phases[0].frozen_sha256 is not None
+
+
+def test_a_frozen_block_that_changes_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network()
+
+    def meddle(*given: object) -> None:
+        take_step(*given)  # type: ignore[arg-type]
+        with torch.no_grad():
+            next(net.blocks["block1"].buffers()).add_(1)
+
+    monkeypatch.setattr(steps, "take_step", meddle)
+    with pytest.raises(RuntimeError, match="phase: want frozen parameters and buffers unchanged"):
+        run(net, plan(phase(frozen=("block1",))))
 
 
 def test_unfrozen_blocks_all_change() -> None:
-    network = _network()
-    before = copy.deepcopy(network)
-    _fit(network, _plan(network))
-    for name, part in parts_of(network).items():
+    net = network()
+    before = copy.deepcopy(net)
+    run(net, plan())
+    for name, part in parts_of(net).items():
         for old, new in zip(parts_of(before)[name].parameters(), part.parameters(), strict=True):
             assert not torch.equal(old, new), name
 
 
+def test_norms_alone_leave_all_other_weights() -> None:
+    net = network()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    run(net, plan(phase(norms_only=True)))
+    changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    assert all(name.startswith("head") or ".1." in name for name in changed)  # each block's second layer is its norm
+    assert any("block1.1.weight" in name for name in changed)
+
+
+@pytest.mark.parametrize("policy", ["frozen", "adapt"])
+def test_statistics_stand_still_under_frozen_and_adapt(policy: str) -> None:
+    net = network()
+    before = [each.clone() for each in net.buffers()]
+    run(net, plan(batchnorm=policy))
+    assert all(torch.equal(a, b) for a, b in zip(before, net.buffers(), strict=True))
+
+
 def test_network_ends_with_the_best_epoch_on_validation() -> None:
-    network = _network()
-    val = _samples(16, 2)
-    fitted = fit(network, _samples(32, 1), val, _plan(network), 0, lambda: None)
-    assert evaluate(network, val, SMALL_CNN) == fitted.best
+    net = network()
+    fitted = run(net, plan())
+    assert evaluate(net, samples(16, 2), SMALL_CNN) == pytest.approx(fitted.best)
     assert fitted.best.accuracy >= max(point.val_accuracy for point in fitted.curve)
 
 
-def test_a_run_that_only_ends_worse_is_rolled_back_to_its_start() -> None:
-    network = _network()
-    fit(network, _samples(64, 1), _samples(32, 2), _plan(network, epochs=6), 0, lambda: None)
-    good = state_sha256([network])
-    fitted = fit(network, _samples(32, 1), _samples(32, 2), _plan(network, rate=10.0, epochs=2), 0, lambda: None)
+def _with_wrong_labels(right: Samples) -> Samples:
+    """Two of the labels are wrong, so that a network that is too sure of itself has a large loss."""
+    labels = right.labels.clone()
+    labels[:2] = 1 - labels[:2]
+    return Samples(right.images, labels)
+
+
+def test_a_phase_that_only_ends_worse_is_rolled_back_to_its_start() -> None:
+    net, val = network(), _with_wrong_labels(samples(16, 2))
+    fit(net, samples(64, 1), val, plan(phase(epochs=6)), 0, ignore)
+    good = state_sha256([net])
+    fitted = fit(net, samples(32, 1), val, plan(phase(rate=10.0, epochs=2)), 0, ignore)
     assert fitted.best_epoch == 0
-    assert state_sha256([network]) == good
+    assert fitted.phases[0].rolled_back
+    assert state_sha256([net]) == good
+
+
+def test_the_next_phase_starts_from_what_was_rolled_back_to() -> None:
+    good, ruin = phase(epochs=4), phase(rate=10.0, epochs=2, name="ruin")
+    still = phase(rate=1e-12, epochs=1, name="still")
+    one, two, val = network(), network(), _with_wrong_labels(samples(16, 2))
+    as_they_are = plan(recipe=NOTHING_VARIED, batchnorm="frozen")
+    fitted = fit(one, samples(32, 1), val, as_they_are._replace(phases=(good, ruin, still)), 0, ignore)
+    fit(two, samples(32, 1), val, as_they_are._replace(phases=(good,)), 0, ignore)
+    assert [each.rolled_back for each in fitted.phases][:2] == [False, True]
+    assert fitted.curve[-1].val_loss == pytest.approx(evaluate(two, val, SMALL_CNN).loss, rel=1e-3)
 
 
 def test_a_run_whose_loss_is_not_finite_ends_with_its_best_epoch() -> None:
-    network = _network()
+    net = network()
     with torch.no_grad():
-        next(network.blocks["block1"].parameters()).fill_(float("inf"))
-    fitted = fit(network, _samples(32, 1), _samples(16, 2), _plan(network), 0, lambda: None)
+        next(net.blocks["block1"].parameters()).fill_(float("inf"))
+    fitted = run(net, plan())
     assert (fitted.best_epoch, fitted.curve) == (0, ())
 
 
 def test_equal_accuracy_goes_to_the_lower_loss() -> None:
-    network = _network()
-    fitted = fit(network, _samples(64, 1), _samples(32, 2), _plan(network, epochs=6), 0, lambda: None)
+    fitted = fit(network(), samples(64, 1), samples(32, 2), plan(phase(epochs=6)), 0, ignore)
     best = max(point.val_accuracy for point in fitted.curve)
     ties = [point for point in fitted.curve if point.val_accuracy == best]
     assert len(ties) > 1
     assert fitted.best.loss == min(point.val_loss for point in ties)
 
 
-def test_each_block_peaks_at_its_own_rate_and_ends_near_zero() -> None:
-    network = _network()
-    rates = {name: 0.001 * 2**index for index, name in enumerate(parts_of(network))}
-    optimizer, schedule = _optimizer(network, _plan(network)._replace(rates=rates), 40)
-    owner = {id(each): name for name, part in parts_of(network).items() for each in part.parameters()}
-    seen: dict[str, list[float]] = {name: [] for name in rates}
-    for _ in range(40):
-        for group in optimizer.param_groups:
-            seen[owner[id(group["params"][0])]].append(group["lr"])
-        optimizer.step()
-        schedule.step()
-    for name, rate in rates.items():
-        assert max(seen[name]) == pytest.approx(rate, rel=0.02)
-        assert seen[name][-1] < rate / 100
-
-
-def test_the_schedule_advances_with_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, steps = _network(), []
-    original = OneCycleLR.step
-
-    def step(self: OneCycleLR) -> None:
-        steps.append(1)
-        original(self)
-
-    monkeypatch.setattr(OneCycleLR, "step", step)
-    _fit(network, _plan(network))
-    assert len(steps) == 3 * 4 + 1  # three epochs of four batches, and the one that sets the start
+def test_a_phase_ends_early_when_validation_stands_still() -> None:
+    fitted = run(network(), plan(phase(rate=1e-12, epochs=9, patience=2), recipe=NOTHING_VARIED, batchnorm="frozen"))
+    assert len(fitted.curve) < 9
+    assert fitted.phases[0].epochs == len(fitted.curve) == fitted.best_epoch + 2
 
 
 def test_training_loss_is_the_mean_over_images() -> None:
-    network = _network()
-    train = _samples(20, 1)  # three batches of 7, 7 and 6
-    plan = _plan(network, rate=1e-12, epochs=1)._replace(augmentation=Augmentation(0, False))
-    network_in_training = copy.deepcopy(network).train()
+    net, train = network(), samples(20, 1)  # three batches of 7, 7 and 6
+    in_training, losses = copy.deepcopy(net).train(), []
     generator = torch.Generator().manual_seed(0)
-    losses = []
     for rows in batch_rows(20, 8, generator):
-        logits = network_in_training(normalised(train.images[rows], SMALL_CNN))
+        logits = in_training(normalised(train.images[rows], SMALL_CNN))
         losses += torch.nn.functional.cross_entropy(logits, train.labels[rows], reduction="none").tolist()
-        augmented(train.images[rows], plan.augmentation, generator)
-    fitted = fit(network, train, _samples(16, 2), plan, 0, lambda: None)
+        augmented(train.images[rows], NOTHING_VARIED, generator)
+    to = plan(phase(rate=1e-12, epochs=1), recipe=NOTHING_VARIED)
+    fitted = fit(net, train, samples(16, 2), to, 0, ignore)
     assert fitted.curve[0].train_loss == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-def test_every_epoch_ticks_once() -> None:
-    network, ticks = _network(), []
-    fit(network, _samples(32, 1), _samples(16, 2), _plan(network), 0, lambda: ticks.append(1))
-    assert len(ticks) == 3
+def test_every_image_of_every_epoch_ticks() -> None:
+    ticks: list[int] = []
+    fit(network(), samples(32, 1), samples(16, 2), plan(), 0, ticks.append)
+    assert sum(ticks) == 3 * 32
 
 
 def test_two_arms_with_one_seed_see_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    from graft.learning import loop
-
     seen: list[list[torch.Tensor]] = []
-    original = augmented
 
-    def remember(images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:
-        made = original(images, augmentation, generator)
-        seen[-1].append(made)
-        return made
+    def remember(images: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
+        seen[-1].append(augmented(images, recipe, generator))
+        return seen[-1][-1]
 
-    monkeypatch.setattr(loop, "augmented", remember)
-    for network, rate in ((_network(0), 0.01), (_network(1), 0.001)):
+    monkeypatch.setattr(steps, "augmented", remember)
+    for seed, rate in ((0, 0.01), (1, 0.001)):
         seen.append([])
-        _fit(network, _plan(network, rate=rate))
+        run(network(seed), plan(phase(rate=rate)))
     assert len(seen[0]) == 3 * 4
     assert all(torch.equal(a, b) for a, b in zip(*seen, strict=True))
 
 
-def test_weight_decay_leaves_biases_and_norms_alone() -> None:
-    network = _network()
-    optimizer, _ = _optimizer(network, _plan(network), 10)
-    decayed = {id(each) for group in optimizer.param_groups if group["weight_decay"] for each in group["params"]}
-    for part in network.modules():
-        if isinstance(part, torch.nn.BatchNorm2d):
-            assert not {id(part.weight), id(part.bias)} & decayed
-    assert id(network.head.weight) in decayed
-    assert np.isclose(
-        sum(p.numel() for g in optimizer.param_groups for p in g["params"]),
-        sum(p.numel() for p in network.parameters()),
-    )
+def _final(to: Plan, keeper: Keeper = checkpoints.NOTHING, head: Head = "linear") -> tuple[str, Fitted]:
+    net = with_new_head(network(), 2, head)
+    fitted = run(net, to, keeper=keeper)
+    return state_sha256([net]), fitted
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch() -> None:
+    large = plan(phase(epochs=1), recipe=NOTHING_VARIED, batchnorm="frozen", batch_size=32)
+    small = large._replace(batch_size=8, optimisation=ADAMW._replace(accumulate=4))
+    one, two = network(), network()
+    for net, to in ((one, large), (two, small)):
+        fit(net, samples(32, 1), samples(16, 2), to, 0, ignore)
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_a_running_mean_of_weights_is_what_is_scored_and_kept() -> None:
+    net = network()
+    fitted = run(net, plan(phase(epochs=4), ema_decay=0.9))
+    assert evaluate(net, samples(16, 2), SMALL_CNN) == pytest.approx(fitted.best)
+    assert state_sha256([net]) != _final(plan(phase(epochs=4)))[0]
+
+
+def test_a_running_mean_follows_its_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, seen = network(), []
+
+    def watch(*given: object) -> None:
+        take_step(*given)  # type: ignore[arg-type]
+        seen.append(net.get_parameter("head.weight").detach().clone())
+
+    monkeypatch.setattr(steps, "take_step", watch)
+    run(net, plan(phase(epochs=1), ema_decay=0.5))
+    mean = seen[0]
+    for weight in seen[1:]:
+        mean = 0.5 * mean + 0.5 * weight
+    torch.testing.assert_close(net.get_parameter("head.weight").detach(), mean)
+
+
+def test_a_running_mean_takes_counters_over_and_leaves_those_of_frozen_blocks_alone() -> None:
+    net = network()
+    counter = net.get_buffer("blocks.block1.1.num_batches_tracked").fill_(3)  # torch's own mean of 3 and 3 is 2
+    fitted = run(net, plan(phase(frozen=("block1",)), ema_decay=0.9))
+    assert fitted.best_epoch > 0
+    assert counter == 3
+    assert net.get_buffer("blocks.block4.1.num_batches_tracked") == 4 * fitted.best_epoch  # of 4 steps an epoch
+
+
+def test_what_is_kept_is_held_against_the_hash_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drifting(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+        return {name: value.detach() + 1 for name, value in network.state_dict().items()}
+
+    monkeypatch.setattr("graft.learning.loop._copy_of", drifting)
+    with pytest.raises(RuntimeError, match="want frozen parameters and buffers unchanged"):
+        run(network(), plan(phase(frozen=("block1",))))
+
+
+VARIANTS = {
+    "plain": plan(),
+    "gradual": plan(
+        phase(frozen=("block1", "block2", "block3"), epochs=2), phase(frozen=("block1",), epochs=2), phase(epochs=2)
+    ),
+    "restarts": plan(optimisation=ADAMW._replace(schedule="warm_restarts", optimizer="sgd", accumulate=2)),
+    "mean": plan(ema_decay=0.9, label_smoothing=0.1),
+    "mixup": plan(mixing=Mixing("mixup", 0.2)),
+    "cutmix": plan(mixing=Mixing("cutmix", 1.0), balance="weights"),
+    "sampling": plan(balance="sampling", optimisation=ADAMW._replace(clip_norm=1.0, schedule="cosine")),
+    "views": plan(phase(frozen=("block1", "block2"), epochs=4), views=2),
+    "patience": plan(phase(epochs=6, patience=1)),
+    "bfloat16": plan(precision=torch.bfloat16),
+}
+
+
+class KilledError(Exception):
+    """What a kill looks like to a test."""
+
+
+def _killer(at: int, kept: list[State]) -> Keeper:
+    """Keeps every state, as bytes would, and kills the run after so many steps."""
+    count = [0]
+
+    def save(make: Callable[[], State]) -> None:
+        kept[:] = [copy.deepcopy(make())]
+        count[0] += 1
+        if count[0] == at:
+            raise KilledError
+
+    return Keeper(lambda: kept[-1] if kept else None, save)
+
+
+@pytest.mark.parametrize(("name", "head"), [*((name, "linear") for name in VARIANTS), ("plain", "mlp")])
+def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(name: str, head: Head) -> None:
+    to = VARIANTS[name]  # a head with dropout draws from torch's own generator
+    whole = _final(to, head=head)
+    kept: list[State] = []
+    n_kills = 0
+    while True:
+        try:
+            resumed = _final(to, _killer(at=3, kept=kept), head)
+            break
+        except KilledError:
+            n_kills += 1
+            torch.rand(7)  # what others draw meanwhile must not matter
+    assert n_kills >= 2
+    assert resumed == whole
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "warm_restarts", "constant"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_every_schedule_learns(schedule: ScheduleName, optimizer: str) -> None:
+    settings = ADAMW._replace(schedule=schedule, optimizer=optimizer, warmup=0.1)  # type: ignore[arg-type]
+    net = network()
+    fit(net, samples(64, 1), samples(32, 2), plan(phase(epochs=6), optimisation=settings), 0, ignore)
+    assert evaluate(net, samples(64, 3), SMALL_CNN).accuracy >= 0.9
+
+
+def test_kept_activations_give_what_the_running_blocks_give() -> None:
+    frozen = phase(frozen=("block1", "block2", "block3"), epochs=1)
+    fresh = plan(frozen, recipe=NOTHING_VARIED)
+    one, two = network(), network()
+    run(one, fresh)
+    run(two, fresh._replace(views=1))
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_fixed_views_that_do_not_fit_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from graft.learning import loop
+
+    monkeypatch.setattr(loop, "free_bytes", lambda device: 10**9)
+    monkeypatch.setattr("graft.learning.activations.free_bytes", lambda device: 1000)
+    with pytest.raises(ValueError, match=r"finetune_target\.views: want activations of 3 views in 0\.0 GiB"):
+        run(network(), plan(phase(frozen=("block1",)), views=3))
+
+
+def test_validation_without_room_for_its_activations_scores_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from graft.learning import loop
+
+    to = plan(phase(frozen=("block1", "block2")))
+    kept = _final(to)
+    monkeypatch.setattr(loop, "free_bytes", lambda device: 0)
+    assert _final(to) == kept
+
+
+def test_balanced_sampling_shows_rare_classes_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = samples(40, 1)
+    skewed = Samples(train.images, torch.tensor([0] * 36 + [1] * 4))
+    seen: list[torch.Tensor] = []
+    original = steps._batch
+
+    def watch(*given: object) -> tuple[torch.Tensor, torch.Tensor]:
+        values, targets = original(*given)  # type: ignore[arg-type]
+        seen.append(targets)
+        return values, targets
+
+    monkeypatch.setattr(steps, "_batch", watch)
+    fit(network(), skewed, samples(16, 2), plan(balance="sampling"), 0, ignore)
+    assert torch.cat(seen).float().mean().item() == pytest.approx(0.5, abs=0.05)

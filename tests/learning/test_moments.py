@@ -10,8 +10,8 @@ from torch import nn
 
 from graft.images import decode, fit
 from graft.learning.batches import normalised
-from graft.learning.moments import batchnorm_moments, block_means, pooled
-from graft.learning.networks import Network, build_network, from_torchvision
+from graft.learning.moments import batchnorm_moments, block_means
+from graft.learning.networks import Network, build_network, from_torchvision, pooled
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import outputs_of
 from graft.records import Preprocessing

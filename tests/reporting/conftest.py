@@ -8,11 +8,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.examples import catalog_row
 from tests.reporting import sample_shifts
 
 from graft.reporting.evidence import Evidence
-from graft.reporting.pictures import StoredImages
+from graft.reporting.pictures import Exhibits, StoredImages
 from graft.reporting.predictions import Predictions
 from graft.reporting.provenance import Provenance, StageRun
 from graft.shift_map import MapPoint
@@ -91,6 +92,20 @@ def sample_target(classes: Sequence[str] = DIGITS, side_px: int = SIDE_PX) -> St
             )
         )
     return StoredImages(tuple(catalog), images)
+
+
+def sample_sheet(side_px: int = SIDE_PX) -> NDArray[np.uint8]:
+    """(6, 6, s, s, 3) pictures, the first of each row as it is, the others shifted."""
+    images = sample_target(side_px=side_px).images[:6]
+    return np.stack([np.roll(images, 3 * place, axis=2) for place in range(6)], axis=1)
+
+
+def sample_exhibits(
+    target: StoredImages, source: StoredImages | None = None, points: Sequence[MapPoint] = ()
+) -> Exhibits:
+    """What the page shows; without another source, one that looks like the target."""
+    sheet = sample_sheet(target.images.shape[1])
+    return Exhibits(target if source is None else source, target, points, sheet, "digits")
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:

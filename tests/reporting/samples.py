@@ -15,8 +15,10 @@ from graft.records import (
     Finding,
     Interval,
     Outcome,
+    PhaseRecord,
     Preprocessing,
     Quarantined,
+    RateCurve,
     Reason,
     Run,
     Split,
@@ -37,9 +39,16 @@ N_SEEDS = 5
 
 
 def sample_evidence(
-    classes: Sequence[str] = DIGITS, outcome: Outcome = "POSITIVE", kind: SourceKind = "own", curve: bool = True
+    classes: Sequence[str] = DIGITS,
+    outcome: Outcome = "POSITIVE",
+    kind: SourceKind = "own",
+    curve: bool = True,
+    gradual: bool = False,
 ) -> Evidence:
-    """A run in which transfer gains, or not, as the outcome says; no curve: a feature extraction."""
+    """A run in which transfer gains, or not, as the outcome says.
+
+    No curve: a feature extraction. Gradual: the params said so, and the rate was looked for.
+    """
     gain = {"POSITIVE": 0.09, "NEGATIVE": -0.06, "EQUIVALENT": 0.0, "INCONCLUSIVE": 0.015}[outcome]
     predictions = sample_predictions(len(classes), gain)
     verdict = sample_verdict(predictions, outcome, curve)
@@ -48,8 +57,10 @@ def sample_evidence(
         catalog=sample_catalog(classes, kind == "own"),
         validation=sample_validation(),
         shift=sample_shift(classes, kind),
-        strategy=sample_strategy(classes, kind in ("own", "proxy"), curve),
-        transfer=sample_training("transfer", curve),
+        strategy=sample_strategy(classes, kind in ("own", "proxy"), curve).model_copy(
+            update={"choice": "gradual", "overruled": True} if gradual else {}
+        ),
+        transfer=in_phases(sample_training("transfer", curve)) if gradual else sample_training("transfer", curve),
         scratch=sample_training("scratch", True),
         verdict=verdict,
         export=sample_export(),
@@ -258,7 +269,7 @@ def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
             "network": "small_cnn",
             "rate": rates[-1],
             "block_rates": {f"block{i}": 0.01 * 0.5 ** (4 - i) * curve for i in range(1, 5)} | {"head": 0.01},
-            "frozen_sha256": None if curve else "cd" * 32,
+            "rate_curve": None,
             "budget": budgets[-1],
             "trials": [
                 Trial(budget=budget, rate=rate, val_accuracy=0.7 + 0.03 * place, val_loss=0.9 - 0.1 * place)
@@ -287,6 +298,41 @@ def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) 
         val_loss=best.val_loss,
         weights_sha256="ef" * 32,
         curve=curve if n_epochs else (),
+        phases=(sample_phase("full" if arm == "transfer" else "scratch", 4, n_epochs, best.val_accuracy),)
+        if n_epochs
+        else (sample_phase("head", 0, 0, best.val_accuracy),),
+    )
+
+
+def in_phases(record: TrainingRecord) -> TrainingRecord:
+    """The same arm, unfrozen block by block at a rate that was looked for; seed 3 drops its second phase."""
+    tens = np.linspace(-5, 0, 101)
+    losses = 2.3 - 1.5 / (1 + np.exp(-3 * (tens + 2.4))) + np.maximum(3 * (tens + 0.9), 0)
+    looked = RateCurve(rates=tuple(10**tens), losses=tuple(losses), suggested=10**-2.4)
+    rates = tuple(0.004 * 3.0**place for place in (-2, -1, 0, 1, 2))
+    trials = [Trial(budget="matched", rate=each, val_accuracy=0.9 - each, val_loss=0.3 + each) for each in rates]
+    runs = []
+    for run in record.runs:
+        top, dropped = run.val_accuracy - 0.1, run.seed == 3
+        phases = (
+            sample_phase("top 1 of 4", 1, 6 + run.seed, top),
+            sample_phase("top 2 of 4", 2, 8, top if dropped else top + 0.05, rolled_back=dropped),
+            sample_phase("top 4 of 4", 4, 16 - run.seed, run.val_accuracy),
+        )
+        runs.append(run.model_copy(update={"phases": phases}))
+    changes = {"strategy": "gradual", "rate": rates[1], "rate_curve": looked, "trials": trials, "runs": runs}
+    return record.model_copy(update=changes)
+
+
+def sample_phase(name: str, n_blocks: int, epochs: int, accuracy: float, *, rolled_back: bool = False) -> PhaseRecord:
+    """A phase that trains the top blocks of four, and the head."""
+    return PhaseRecord(
+        name=name,
+        trained=(*(f"block{number}" for number in range(5 - n_blocks, 5)), "head"),
+        epochs=epochs,
+        val_accuracy=accuracy,
+        rolled_back=rolled_back,
+        frozen_sha256="cd" * 32 if n_blocks < 4 else None,
     )
 
 

@@ -3,6 +3,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from tests.reporting.conftest import sample_exhibits
 from tests.reporting.pages import Page
 
 from graft.reporting.evidence import Evidence
@@ -22,7 +23,18 @@ NOTHING = Provenance((), (), ())
 
 
 @pytest.fixture(
-    params=["positive", "negative", "inconclusive", "equivalent", "proxy", "bn_stats", "none", "no_curve", "perfect"]
+    params=[
+        "positive",
+        "negative",
+        "inconclusive",
+        "equivalent",
+        "proxy",
+        "bn_stats",
+        "none",
+        "no_curve",
+        "gradual",
+        "perfect",
+    ]
 )
 def variant(request: pytest.FixtureRequest, samples: ModuleType) -> Evidence:
     name = str(request.param)
@@ -30,6 +42,8 @@ def variant(request: pytest.FixtureRequest, samples: ModuleType) -> Evidence:
         return samples.sample_evidence(kind=name)  # type: ignore[no-any-return]
     if name == "no_curve":
         return samples.sample_evidence(curve=False)  # type: ignore[no-any-return]
+    if name == "gradual":
+        return samples.sample_evidence(gradual=True)  # type: ignore[no-any-return]
     if name == "perfect":
         return _perfect(samples.sample_evidence())
     return samples.sample_evidence(outcome=name.upper())  # type: ignore[no-any-return]
@@ -37,7 +51,7 @@ def variant(request: pytest.FixtureRequest, samples: ModuleType) -> Evidence:
 
 def _html(evidence: Evidence, target: StoredImages, provenance: Provenance) -> str:
     """The page of a run; without a map, and a source that looks like the target."""
-    return html_report(evidence, target, target, (), provenance)
+    return html_report(evidence, sample_exhibits(target), provenance)
 
 
 def _perfect(evidence: Evidence) -> Evidence:

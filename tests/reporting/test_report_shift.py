@@ -3,6 +3,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from tests.reporting.conftest import sample_exhibits
 from tests.reporting.pages import Page
 
 from graft.reporting.evidence import Evidence
@@ -26,7 +27,7 @@ def _page(evidence: Evidence, samples: ModuleType, kind: str = "own") -> Page:
     target = target._replace(catalog=[each._replace(split="train") for each in target.catalog])
     source = target if kind == "own" else NO_IMAGES
     nothing = Provenance((), (), ())
-    return Page(_section(html_report(evidence, source, target, samples.sample_map(kind), nothing)))
+    return Page(_section(html_report(evidence, sample_exhibits(target, source, samples.sample_map(kind)), nothing)))
 
 
 def _with(evidence: Evidence, **changes: object) -> Evidence:
@@ -167,5 +168,5 @@ def test_hostile_names_are_harmless(samples: ModuleType) -> None:
 def test_the_section_is_small_with_large_images(samples: ModuleType) -> None:
     target = samples.sample_target(side_px=224)
     nothing = Provenance((), (), ())
-    text = html_report(samples.sample_evidence(), target, target, samples.sample_map(), nothing)
+    text = html_report(samples.sample_evidence(), sample_exhibits(target, None, samples.sample_map()), nothing)
     assert len(_section(text).encode()) < 1_000_000

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tests.examples import backbone_card, catalog_row
 
 from graft.files import write_record
-from graft.learning.networks import build_network, load_network, save_network
+from graft.learning.networks import build_network
+from graft.learning.saving import load_network, save_network
 from graft.learning.scores import outputs_of
 from graft.records import Split
 from graft.shift.views import read_source_view, read_target_view

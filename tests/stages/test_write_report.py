@@ -41,11 +41,12 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     write_catalog(target.catalog, tmp_path / "source.csv")
     np.save(tmp_path / "source.npy", target.images)
     write_map(samples.sample_map(), tmp_path / "map.csv")
+    np.save(tmp_path / "sheet.npy", samples.sample_sheet())
     files = {name: tmp_path / f"{name}.json" for name in RECORDS if name != "transfer"}
     files |= {"params": ROOT / "params.yaml", "training": tmp_path / "transfer.json"}
     files |= {"predictions": tmp_path / "predictions.csv", "target-catalog": tmp_path / "target.csv"}
     files |= {"source-catalog": tmp_path / "source.csv", "source-images": tmp_path / "source.npy"}
-    files |= {"shift-map": tmp_path / "map.csv"}
+    files |= {"shift-map": tmp_path / "map.csv", "sheet": tmp_path / "sheet.npy"}
     files |= {"target-images": tmp_path / "target.npy", "html": tmp_path / "out/report.html"}
     files |= {"markdown": tmp_path / "out/report.md", "metrics": tmp_path / "out/metrics.json"}
     return [part for name, path in files.items() for part in (f"--{name}", str(path))]

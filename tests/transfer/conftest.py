@@ -23,7 +23,7 @@ def tiny_params(**sections: dict[str, object]) -> Params:
     """params.yaml with runs of two epochs and two seeds; sections given are merged in."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     small: dict[str, dict[str, object]] = {
-        "training": {"n_seeds": 2, "epochs": 2, "batch_size": 8, "shift_px": 1},
+        "training": {"n_seeds": 2, "epochs": 2, "batch_size": 8},
         "finetune_target": {"rates": [0.001, 0.01]},
         "train_scratch": {"rates": [0.001, 0.01], "long_factor": 2},
         "pretrain_source": {"epochs": 2},
@@ -48,7 +48,7 @@ def tiny_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 @pytest.fixture
 def data() -> TargetData:
-    return target_data(tiny_catalog(), tiny_images(), SMALL_CNN, torch.device("cpu"))
+    return target_data(tiny_catalog(), tiny_images(), SMALL_CNN, tiny_params().recipes["digits"], torch.device("cpu"))
 
 
 @pytest.fixture

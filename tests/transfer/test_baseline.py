@@ -1,14 +1,15 @@
 from pathlib import Path
 
 from graft.files import to_json
-from graft.learning.networks import load_network, state_sha256
+from graft.learning.networks import state_sha256
+from graft.learning.saving import load_network
 from graft.transfer.arms import TargetData
 from graft.transfer.baseline import train_scratch
 from tests.transfer.conftest import tiny_params
 
 
 def test_the_control_tries_every_rate_at_both_budgets(data: TargetData, tmp_path: Path) -> None:
-    record = train_scratch(data, tiny_params(), tmp_path)
+    record = train_scratch(data, tiny_params(), tmp_path, tmp_path / "half")
     assert [(each.budget, each.rate) for each in record.trials] == [
         ("matched", 0.001),
         ("matched", 0.01),
@@ -18,11 +19,11 @@ def test_the_control_tries_every_rate_at_both_budgets(data: TargetData, tmp_path
 
 
 def test_each_seed_starts_elsewhere(data: TargetData, tmp_path: Path) -> None:
-    train_scratch(data, tiny_params(), tmp_path)
+    train_scratch(data, tiny_params(), tmp_path, tmp_path / "half")
     hashes = {state_sha256([load_network(tmp_path / f"seed_{seed}.safetensors")]) for seed in (0, 1)}
     assert len(hashes) == 2
 
 
 def test_same_seed_gives_the_same_record(data: TargetData, tmp_path: Path) -> None:
-    one = train_scratch(data, tiny_params(), tmp_path / "a")
-    assert to_json(one) == to_json(train_scratch(data, tiny_params(), tmp_path / "b"))
+    one = train_scratch(data, tiny_params(), tmp_path / "a", tmp_path / "half")
+    assert to_json(one) == to_json(train_scratch(data, tiny_params(), tmp_path / "b", tmp_path / "half again"))

@@ -1,3 +1,5 @@
+"""The transfer arm on tiny data: what each strategy starts from, what it moves and what it leaves alone."""
+
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +8,12 @@ import torch
 
 from graft import probe
 from graft.files import to_json
-from graft.learning.networks import load_network, state_sha256
+from graft.learning.networks import state_sha256
 from graft.learning.preprocessing import SMALL_CNN
+from graft.learning.saving import load_network
 from graft.learning.scores import outputs_of
-from graft.transfer import finetune
+from graft.records import TrainingRecord
+from graft.training_params import Strategy
 from graft.transfer.arms import TargetData, seen_by
 from graft.transfer.finetune import Backbone, Task, finetune_target
 from tests.transfer.conftest import strategy, tiny_images, tiny_params
@@ -20,8 +24,12 @@ def task(backbone: Backbone, data: TargetData) -> Task:
     return Task(backbone, data, strategy("full"), tiny_params())
 
 
+def tuned(task: Task, choice: Strategy, folder: Path) -> TrainingRecord:
+    return finetune_target(task._replace(strategy=strategy(choice)), folder, folder / "half")
+
+
 def test_feature_extraction_equals_probe_on_the_running_backbone(task: Task, tmp_path: Path) -> None:
-    record = finetune_target(task._replace(strategy=strategy("feature_extraction")), tmp_path)
+    record = tuned(task, "feature_extraction", tmp_path)
     network = load_network(tmp_path / "seed_1.safetensors")
     places = seen_by(task.data, task.params.training, 1)
     rows = task.data.train_rows[places]
@@ -31,61 +39,65 @@ def test_feature_extraction_equals_probe_on_the_running_backbone(task: Task, tmp
 
 
 def test_feature_extraction_leaves_every_block_untouched(task: Task, tmp_path: Path) -> None:
-    record = finetune_target(task._replace(strategy=strategy("feature_extraction")), tmp_path)
+    tuned(task, "feature_extraction", tmp_path)
     blocks = load_network(tmp_path / "seed_0.safetensors").blocks
-    assert state_sha256(blocks.values()) == state_sha256(task.backbone.network.blocks.values()) == record.frozen_sha256
+    assert state_sha256(blocks.values()) == state_sha256(task.backbone.network.blocks.values())
 
 
 def test_feature_extraction_has_as_many_trials_as_the_control(task: Task, tmp_path: Path) -> None:
-    record = finetune_target(task._replace(strategy=strategy("feature_extraction")), tmp_path)
-    rates = [trial.rate for trial in record.trials]
+    rates = [trial.rate for trial in tuned(task, "feature_extraction", tmp_path).trials]
     assert len(rates) == len(task.params.train_scratch.rates)
     assert rates[1] == pytest.approx(rates[0] * 10)
 
 
 def test_top_blocks_freezes_the_lower_blocks(task: Task, tmp_path: Path) -> None:
-    record = finetune_target(task._replace(strategy=strategy("top_blocks")), tmp_path)
+    record = tuned(task, "top_blocks", tmp_path)
     start = task.backbone.network.blocks
     end = load_network(tmp_path / "seed_0.safetensors").blocks
     frozen = ["block1", "block2", "block3"]
     assert [name for name, rate in record.block_rates.items() if rate == 0] == frozen
-    assert record.frozen_sha256 == state_sha256(end[name] for name in frozen)
     assert state_sha256(start[name] for name in frozen) == state_sha256(end[name] for name in frozen)
 
 
 def test_full_freezes_nothing(task: Task, tmp_path: Path) -> None:
-    assert finetune_target(task, tmp_path).frozen_sha256 is None
+    assert [run.phases[0].frozen_sha256 for run in tuned(task, "full", tmp_path).runs] == [None, None]
 
 
-def test_a_frozen_block_that_changed_is_a_fault(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = finetune._tune
-
-    def meddle(task: Task, seed: int, rate: float, tick: object) -> object:
-        trained = original(task, seed, rate, lambda: None)
-        with torch.no_grad():
-            next(trained.network.blocks["block1"].parameters()).add_(1)
-        return trained
-
-    monkeypatch.setattr(finetune, "_tune", meddle)
-    with pytest.raises(RuntimeError, match="want frozen blocks block1, block2, block3 unchanged"):
-        finetune_target(task._replace(strategy=strategy("top_blocks")), tmp_path)
+def _with_mlp(task: Task) -> Task:
+    network = task.params.network.model_copy(update={"head": "mlp"})
+    return task._replace(params=task.params.model_copy(update={"network": network}))
 
 
-def test_fine_tuning_starts_from_the_probe(task: Task, tmp_path: Path) -> None:
-    still = tiny_params(finetune_target={"rates": [1e-12, 1e-12]}, train_scratch={"rates": [0.1, 0.1]})
-    finetune_target(task._replace(params=still), tmp_path)
+def test_mlp_is_trained_on_frozen_blocks(task: Task, tmp_path: Path) -> None:
+    record = tuned(_with_mlp(task), "feature_extraction", tmp_path)
     network = load_network(tmp_path / "seed_0.safetensors")
-    places = seen_by(task.data, still.training, 0)
-    rows = task.data.train_rows[places]
-    head = probe.linear_head(task.backbone.features[rows], task.data.train.labels.numpy()[places], 0.1, 2)
-    np.testing.assert_allclose(network.head.weight.detach(), head.weight, atol=1e-5)
+    assert network.head_kind == "mlp"
+    assert state_sha256(network.blocks.values()) == state_sha256(task.backbone.network.blocks.values())
+    assert [trial.rate for trial in record.trials] == list(task.params.finetune_target.rates)
+    assert not record.in_closed_form
+
+
+def test_seed_alone_draws_the_mlp(task: Task, tmp_path: Path) -> None:
+    still = tiny_params(finetune_target={"rates": [1e-12, 1e-12]}, train_scratch={"rates": [0.1, 0.1]})
+    for folder in ("a", "b"):
+        torch.manual_seed(ord(folder))
+        tuned(_with_mlp(task._replace(params=still)), "full", tmp_path / folder)
+    first, second, other = (
+        load_network(tmp_path / file).head[-1].weight  # type: ignore[index]
+        for file in ("a/seed_0.safetensors", "b/seed_0.safetensors", "a/seed_1.safetensors")
+    )
+    assert torch.equal(first, second)
+    assert not torch.allclose(first, other, atol=1e-3)
 
 
 def test_each_seed_has_a_run_and_weights(task: Task, tmp_path: Path) -> None:
-    record = finetune_target(task, tmp_path)
+    record = finetune_target(task, tmp_path / "weights", tmp_path / "half")
     assert [run.seed for run in record.runs] == [0, 1]
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["seed_0.safetensors", "seed_1.safetensors"]
+    assert sorted(file.name for file in (tmp_path / "weights").iterdir()) == [
+        "seed_0.safetensors",
+        "seed_1.safetensors",
+    ]
 
 
 def test_same_seed_gives_the_same_record(task: Task, tmp_path: Path) -> None:
-    assert to_json(finetune_target(task, tmp_path / "a")) == to_json(finetune_target(task, tmp_path / "b"))
+    assert to_json(tuned(task, "full", tmp_path / "a")) == to_json(tuned(task, "full", tmp_path / "b"))

@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from graft.learning.batches import Samples
-from graft.learning.loop import Fitted, Plan
-from graft.learning.networks import Network, load_network, state_sha256
+from graft.learning.checkpoints import Keeper
+from graft.learning.loop import Fitted
+from graft.learning.networks import Network, state_sha256
+from graft.learning.saving import load_network
 from graft.learning.scores import Score
+from graft.learning.steps import Plan, Tick
 from graft.params import Params
 from graft.records import TrainingRecord
 from graft.transfer import baseline, finetune
@@ -39,27 +42,29 @@ def _spy(monkeypatch: pytest.MonkeyPatch, module: object, accuracy: Accuracy) ->
     calls: list[Call] = []
 
     def fit(
-        network: Network, train: Samples, val: Samples, plan: Plan, seed: int, tick: Callable[[], object]
+        network: Network, train: Samples, val: Samples, plan: Plan, seed: int, tick: Tick, keeper: Keeper
     ) -> Fitted:
         calls.append(Call(state_sha256([network]), train, val, plan, seed))
         with torch.no_grad():
-            network.head.bias.fill_(plan.epochs)
-        return Fitted(1, Score(0.5, accuracy(plan)), ())
+            network.head.state_dict()["bias"].fill_(plan.phases[0].epochs)
+        return Fitted(1, Score(0.5, accuracy(plan)), (), (), 0)
 
     monkeypatch.setattr(module, "fit", fit)
     return calls
 
 
 def _params() -> Params:
-    return tiny_params(training={"n_seeds": 3, "subsample": 0.5, "flip": True, "weight_decay": 0.03})
+    return tiny_params(training={"n_seeds": 3, "subsample": 0.5, "weight_decay": 0.03})
 
 
 @pytest.fixture
 def transfer(
     monkeypatch: pytest.MonkeyPatch, backbone: Backbone, data: TargetData, tmp_path: Path
 ) -> tuple[list[Call], TrainingRecord]:
-    calls = _spy(monkeypatch, finetune, lambda plan: plan.rates["head"])
-    record = finetune_target(Task(backbone, data, strategy("full"), _params()), tmp_path / "transfer")
+    calls = _spy(monkeypatch, finetune, lambda plan: plan.phases[0].rates["head"])
+    record = finetune_target(
+        Task(backbone, data, strategy("full"), _params()), tmp_path / "transfer", tmp_path / "half"
+    )
     return calls, record
 
 
@@ -67,7 +72,7 @@ def _scratch(
     monkeypatch: pytest.MonkeyPatch, data: TargetData, folder: Path, accuracy: Accuracy
 ) -> tuple[list[Call], TrainingRecord]:
     calls = _spy(monkeypatch, baseline, accuracy)
-    return calls, train_scratch(data, _params(), folder)
+    return calls, train_scratch(data, _params(), folder, folder.parent / "half")
 
 
 def _same(one: Samples, two: Samples) -> bool:
@@ -77,14 +82,17 @@ def _same(one: Samples, two: Samples) -> bool:
 def test_arms_share_images_order_augmentation_and_all_but_rates(
     monkeypatch: pytest.MonkeyPatch, transfer: tuple[list[Call], TrainingRecord], data: TargetData, tmp_path: Path
 ) -> None:
-    scratch, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.rates["head"])
+    scratch, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
     matched = scratch[: len(transfer[0])]
     assert len(transfer[0]) == 4  # two rates on the first seed, then two more seeds
     for one, two in zip(transfer[0], matched, strict=True):
         assert one.seed == two.seed
         assert _same(one.train, two.train)
         assert _same(one.val, two.val)
-        assert one.plan._replace(rates={}) == two.plan._replace(rates={})
+        assert one.plan._replace(phases=()) == two.plan._replace(phases=())
+        assert [(each.epochs, each.patience) for each in one.plan.phases] == [
+            (each.epochs, each.patience) for each in two.plan.phases
+        ]
 
 
 def test_a_run_sees_the_subsample_of_its_seed(transfer: tuple[list[Call], TrainingRecord], data: TargetData) -> None:
@@ -97,17 +105,19 @@ def test_a_run_sees_the_subsample_of_its_seed(transfer: tuple[list[Call], Traini
 def test_plans_hold_what_params_say(transfer: tuple[list[Call], TrainingRecord], backbone: Backbone) -> None:
     params = _params()
     for call, rate in zip(transfer[0], (0.001, 0.01, 0.01, 0.01), strict=True):
-        assert call.plan.epochs == params.training.epochs
+        assert call.plan.phases[0].epochs == params.training.epochs
         assert call.plan.batch_size == params.training.batch_size
-        assert call.plan.weight_decay == 0.03
-        assert call.plan.augmentation == (params.training.shift_px, True)
-        assert call.plan.rates == block_rates("full", list(backbone.network.blocks), rate, params.finetune_target)
+        assert call.plan.optimisation.weight_decay == 0.03
+        assert call.plan.recipe == params.recipes["digits"]
+        assert call.plan.phases[0].rates == block_rates(
+            "full", list(backbone.network.blocks), rate, params.finetune_target
+        )
 
 
 def test_rates_are_tried_on_the_first_seed_and_the_best_serves_the_others(
     transfer: tuple[list[Call], TrainingRecord],
 ) -> None:
-    assert [(call.seed, call.plan.rates["head"]) for call in transfer[0]] == [
+    assert [(call.seed, call.plan.phases[0].rates["head"]) for call in transfer[0]] == [
         (0, 0.001),
         (0, 0.01),
         (1, 0.01),
@@ -120,16 +130,16 @@ def test_rates_are_tried_on_the_first_seed_and_the_best_serves_the_others(
 def test_the_control_runs_at_one_rate_for_all_blocks_and_at_two_budgets(
     monkeypatch: pytest.MonkeyPatch, data: TargetData, tmp_path: Path
 ) -> None:
-    calls, _ = _scratch(monkeypatch, data, tmp_path, lambda plan: plan.rates["head"])
-    assert [call.plan.epochs for call in calls] == [2, 2, 2, 2, 4, 4, 4, 4]
-    blocks = [name for name in calls[0].plan.rates if name != "head"]
-    assert all(call.plan.rates == equal_rates(blocks, call.plan.rates["head"]) for call in calls)
+    calls, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
+    assert [call.plan.phases[0].epochs for call in calls] == [2, 2, 2, 2, 4, 4, 4, 4]
+    blocks = [name for name in calls[0].plan.phases[0].rates if name != "head"]
+    assert all(call.plan.phases[0].rates == equal_rates(blocks, call.plan.phases[0].rates["head"]) for call in calls)
 
 
 def test_the_control_starts_elsewhere_with_each_seed_and_alike_at_each_budget(
     monkeypatch: pytest.MonkeyPatch, data: TargetData, tmp_path: Path
 ) -> None:
-    calls, _ = _scratch(monkeypatch, data, tmp_path, lambda plan: plan.rates["head"])
+    calls, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
     starts = {(call.seed, call.start_sha256) for call in calls}
     assert len(starts) == 3
 
@@ -138,17 +148,21 @@ def test_the_control_starts_elsewhere_with_each_seed_and_alike_at_each_budget(
 def test_the_stronger_budget_counts_and_its_weights_stay(
     monkeypatch: pytest.MonkeyPatch, data: TargetData, tmp_path: Path, long: float, counts: str, epochs: int
 ) -> None:
-    _, record = _scratch(monkeypatch, data, tmp_path, lambda plan: long if plan.epochs == 4 else 0.8)
+    _, record = _scratch(
+        monkeypatch, data, tmp_path / "scratch", lambda plan: long if plan.phases[0].epochs == 4 else 0.8
+    )
     assert record.budget == counts
     assert {run.budget for run in record.runs} == {counts}
-    assert sorted(each.name for each in tmp_path.iterdir()) == [f"seed_{seed}.safetensors" for seed in range(3)]
+    assert sorted(each.name for each in (tmp_path / "scratch").iterdir()) == [
+        f"seed_{seed}.safetensors" for seed in range(3)
+    ]
     for seed in range(3):
-        assert load_network(tmp_path / f"seed_{seed}.safetensors").head.bias[0] == epochs
+        assert load_network(tmp_path / "scratch" / f"seed_{seed}.safetensors").head.state_dict()["bias"][0] == epochs
 
 
 def test_a_tie_of_rates_goes_to_the_lower_loss_then_the_smaller_rate(
     monkeypatch: pytest.MonkeyPatch, backbone: Backbone, data: TargetData, tmp_path: Path
 ) -> None:
     _spy(monkeypatch, finetune, lambda plan: 0.8)
-    record = finetune_target(Task(backbone, data, strategy("full"), _params()), tmp_path)
+    record = finetune_target(Task(backbone, data, strategy("full"), _params()), tmp_path / "w", tmp_path / "half")
     assert record.rate == 0.001

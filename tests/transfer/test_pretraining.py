@@ -6,8 +6,9 @@ import pytest
 import torch
 import torchvision
 
-from graft.learning.networks import load_network, state_sha256
+from graft.learning.networks import state_sha256
 from graft.learning.preprocessing import SMALL_CNN
+from graft.learning.saving import load_network
 from graft.records import CatalogRecord
 from graft.transfer.pretraining import make_backbone
 from tests.examples import domain_record

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from graft.params import MOST_SEEDS
 from graft.records import CatalogRecord, Reason, TrainingRecord, ValidationRecord, VerdictRecord
 from graft.strategy_record import StrategyRecord
+from graft.training_params import MOST_SEEDS
 
 MOST_STEPS = 3
 TABLES_WEIGHT = 1.0
@@ -80,8 +80,9 @@ def _training(findings: Findings) -> Iterator[str]:
 
 
 def _strategy(findings: Findings) -> Iterator[str]:
-    weights, second = findings.strategy.weights, findings.strategy.runner_up
-    if second and weights[findings.strategy.choice] - weights[second] <= TABLES_WEIGHT:
+    record = findings.strategy
+    second = None if record.overruled else record.runner_up
+    if second and record.weights[record.choice] - record.weights[second] <= TABLES_WEIGHT:
         yield (
             f"`{second}` came close: `dvc exp run -S select_strategy.overrule={second}` tries it, "
             "`dvc metrics diff` compares."

@@ -49,7 +49,7 @@ def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:
 
 def _ends_its_grid(arm: TrainingRecord) -> bool:
     tried = sorted(trial.rate for trial in arm.trials if trial.budget == arm.budget)
-    return len(tried) > 1 and arm.strategy != "feature_extraction" and arm.rate in (tried[0], tried[-1])
+    return len(tried) > 1 and not arm.in_closed_form and arm.rate in (tried[0], tried[-1])
 
 
 def _verdict(verdict: VerdictRecord, params: GateRelease) -> Reason:

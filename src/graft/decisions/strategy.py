@@ -101,9 +101,8 @@ def weigh(facts: Facts, table_votes: tuple[Vote, ...], params: SelectStrategy) -
     """
     weights = evidence(facts, params)
     named = [vote.strategy for vote in table_votes if vote.strategy]
-    for strategy in named:
-        if strategy != "scratch":
-            weights[strategy] += 1 / len(named)
+    for strategy in CHEAPEST_FIRST:
+        weights[strategy] += named.count(strategy) / max(len(named), 1)
     return {each: round(weight, 9) for each, weight in weights.items()}
 
 

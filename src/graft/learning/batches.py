@@ -1,5 +1,6 @@
 """Batches of uint8 images: order, subsample, normalisation; all draws come from the seed alone."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -33,9 +34,19 @@ def samples_on(device: torch.device, images: NDArray[np.uint8], labels: NDArray[
 
 def normalised(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     """(n, 3, s, s) float32 network input of (n, 3, s, s) uint8 images."""
-    mean = torch.tensor(preprocessing.mean, device=images.device).view(1, 3, 1, 1)
-    std = torch.tensor(preprocessing.std, device=images.device).view(1, 3, 1, 1)
-    return (images.to(torch.float32) / 255.0 - mean) / std
+    line = _line if torch.compiler.is_compiling() else _line_once  # tensors of an export are no real ones
+    factor, offset = line(preprocessing, images.device)
+    return torch.addcmul(offset, images.to(torch.float32), factor)
+
+
+def _line(preprocessing: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(1, 3, 1, 1) factor and offset that make normalised values of bytes."""
+    mean, std = (torch.tensor(each, device=device).view(1, 3, 1, 1) for each in (preprocessing.mean, preprocessing.std))
+    return 1 / (255 * std), -mean / std
+
+
+_line_once = cache(_line)
+"""made once, for a small step feels it"""
 
 
 def batch_rows(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:
@@ -43,8 +54,50 @@ def batch_rows(n: int, batch_size: int, generator: torch.Generator) -> list[Tens
 
     Equal sizes matter: a last batch of one image breaks BatchNorm, and dropping it loses data.
     """
-    n_batches = max(1, min(-(-n // batch_size), n // 2))
-    return list(torch.randperm(n, generator=generator).tensor_split(n_batches))
+    return _in_batches(torch.randperm(n, generator=generator), batch_size)
+
+
+def balanced_rows(labels: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:
+    """One epoch of as many rows as there are images, each class that is there equally often up to one row.
+
+    Within a class every image is drawn before one is drawn again: a small class is repeated evenly, and of a large
+    one each epoch sees another part.
+
+    Args:
+        labels: (n,) class numbers on the CPU.
+        batch_size: images in a batch; batches are of nearly equal size, as in `batch_rows`.
+        generator: on the CPU.
+    """
+    members = [torch.nonzero(labels == label).flatten() for label in torch.unique(labels)]
+    quotas = torch.full((len(members),), len(labels) // len(members))
+    quotas[torch.randperm(len(members), generator=generator)[: len(labels) % len(members)]] += 1
+    rows = torch.cat([_drawn(each, int(quota), generator) for each, quota in zip(members, quotas, strict=True)])
+    return _in_batches(rows[torch.randperm(len(rows), generator=generator)], batch_size)
+
+
+def _drawn(rows: Tensor, quota: int, generator: torch.Generator) -> Tensor:
+    """So many of the rows, in rounds: none comes again before all have come."""
+    rounds = -(-quota // len(rows))
+    return torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])[:quota]
+
+
+def _in_batches(rows: Tensor, batch_size: int) -> list[Tensor]:
+    n_batches = max(1, min(-(-len(rows) // batch_size), len(rows) // 2))
+    return list(rows.tensor_split(n_batches))
+
+
+def class_weights(labels: Tensor, n_classes: int) -> Tensor:
+    """(c,) float32 weights of a loss, in inverse proportion to the images of a class; their mean over images is 1.
+
+    A class without images weighs 0.
+
+    Args:
+        labels: (n,) class numbers.
+        n_classes: c.
+    """
+    counts = torch.bincount(labels, minlength=n_classes).to(torch.float32)
+    weights = len(labels) / ((counts > 0).sum() * counts)
+    return torch.where(counts > 0, weights, 0.0)
 
 
 def subsample(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.int64]:

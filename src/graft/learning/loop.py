@@ -1,31 +1,37 @@
-"""The training loop: one run of one network, its best epoch on validation kept."""
+"""The training loop: one run of one network, phase by phase, the best epoch on validation kept."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.swa_utils import AveragedModel
 
-from graft.learning.augmentation import Augmentation, augmented
-from graft.learning.batches import Samples, batch_rows, normalised
+from graft.learning.activations import (
+    AT_ONCE,
+    SHARE_OF_MEMORY,
+    activations,
+    back,
+    bytes_of,
+    check_room,
+    free_bytes,
+    front,
+)
+from graft.learning.augmentation import augmented
+from graft.learning.batches import Samples, batch_rows
+from graft.learning.checkpoints import NOTHING, Keeper, State
+from graft.learning.device import autocast
 from graft.learning.networks import Network
-from graft.learning.scores import Score, evaluate
-from graft.records import Epoch, Preprocessing
+from graft.learning.optimisation import build_optimizer, build_schedule, running_mean
+from graft.learning.phases import Phase, check_frozen, frozen_sha256, n_frozen_blocks, trained_parameters
+from graft.learning.run import Run, Stepping, run_of, take_up
+from graft.learning.scores import Score, score_of
+from graft.learning.steps import Feed, Plan, Task, Tick, train_epoch
+from graft.records import Epoch, PhaseRecord
 
-
-class Plan(NamedTuple):
-    """How a run goes."""
-
-    rates: Mapping[str, float]
-    """peak learning rate by block, `head` included; 0 keeps a block frozen"""
-    epochs: int
-    batch_size: int
-    weight_decay: float
-    augmentation: Augmentation
-    preprocessing: Preprocessing
+VIEW_SEEDS = 1_000_003
+"""apart: seeds of the fixed views, so that no two runs share one"""
 
 
 class Fitted(NamedTuple):
@@ -35,88 +41,149 @@ class Fitted(NamedTuple):
     """0: the start of the run was not surpassed"""
     best: Score
     curve: tuple[Epoch, ...]
+    phases: tuple[PhaseRecord, ...]
+    n_seen: int
+    """images that went through a step"""
 
 
-def fit(network: Network, train: Samples, val: Samples, plan: Plan, seed: int, tick: Callable[[], object]) -> Fitted:
+def fit(
+    network: Network, train: Samples, val: Samples, plan: Plan, seed: int, tick: Tick, keeper: Keeper = NOTHING
+) -> Fitted:
     """Train a network and leave it with the weights of its best epoch on validation.
 
-    Order and augmentation are drawn from the seed alone, on the CPU: two arms with one seed see the same
-    images in the same order under the same augmentation.
+    Order, augmentation and mixing are drawn from the seed alone, on the CPU: two arms with one seed see the same
+    images in the same order under the same augmentation. Every phase starts from the best weights so far: one
+    that ended worse than it began is rolled back.
 
     Args:
         network: on its device; blocks with rate 0 stay untouched, BatchNorm statistics included.
         train: images to learn from.
         val: images to choose the epoch by: highest accuracy, then lowest loss, then the earliest.
-        plan: rates, budget and the rest.
-        seed: of order and augmentation.
-        tick: called after each epoch, for a progress bar.
+        plan: phases, rates, budget and the rest.
+        seed: of all that is drawn.
+        tick: called after each batch, for a progress bar.
+        keeper: where the state is kept, so that a killed run goes on to the same result, to the last bit.
+
+    Raises:
+        ValueError: the fixed views do not fit into memory.
+        RuntimeError: a frozen block changed.
     """
-    generator = torch.Generator().manual_seed(seed)
-    steps = len(batch_rows(len(train.labels), plan.batch_size, torch.Generator()))
-    optimizer, schedule = _optimizer(network, plan, plan.epochs * steps)
-    best_epoch, best = 0, evaluate(network, val, plan.preprocessing)
-    kept = _copy_of(network)
-    curve: list[Epoch] = []
-    for epoch in range(1, plan.epochs + 1):
-        train_loss = _train_epoch(network, train, plan, generator, (optimizer, schedule))
+    torch.manual_seed(seed)  # of dropout
+    network.to(memory_format=torch.channels_last)
+    state = keeper.load()
+    run = _start(network, val, plan, seed) if state is None else run_of(network, state)
+    tick(run.n_seen)
+    for phase in plan.phases[len(run.records) :]:
+        _run_phase(run, phase, Task(train, val, plan, seed, tick, keeper), state)
+        state = None
+    return Fitted(run.best_epoch, run.best, tuple(run.curve), tuple(run.records), run.n_seen)
+
+
+def _start(network: Network, val: Samples, plan: Plan, seed: int) -> Run:
+    best = _score(network, Feed(0, None, ()), val, plan)
+    return Run(network, torch.Generator().manual_seed(seed), best, 0, _copy_of(network))
+
+
+def _run_phase(run: Run, phase: Phase, task: Task, state: State | None) -> None:
+    """Train by one phase, or what is left of it, and record what came of it."""
+    plan, network = task.plan, run.network
+    if state is None:
+        run.epoch, run.step, run.since_gain = 0, 0, 0
+    before = frozen_sha256(network, phase, plan.batchnorm)
+    feed, stepping = _feed(network, phase, task), _stepping(network, phase, task)
+    if state is not None:
+        take_up(run, stepping, state)
+    while run.epoch < phase.epochs and (phase.patience is None or run.since_gain < phase.patience):
+        train_loss = train_epoch(run, phase, task, feed, stepping)
         if not math.isfinite(train_loss):  # the rate was too large: the best epoch so far stands
             break
-        score = evaluate(network, val, plan.preprocessing)
-        curve.append(Epoch(epoch=epoch, train_loss=train_loss, val_loss=score.loss, val_accuracy=score.accuracy))
-        if (score.accuracy, -score.loss) > (best.accuracy, -best.loss):
-            best_epoch, best, kept = epoch, score, _copy_of(network)
-        tick()
-    network.load_state_dict(kept)
-    return Fitted(best_epoch, best, tuple(curve))
+        _judge(run, train_loss, feed, stepping, task)
+    check_frozen(network, phase, plan.batchnorm, before)
+    network.load_state_dict(run.kept)
+    check_frozen(network, phase, plan.batchnorm, before)  # of what goes on from here, a running mean perhaps
+    run.records.append(
+        PhaseRecord(
+            name=phase.name,
+            trained=tuple(name for name, rate in phase.rates.items() if rate > 0),
+            epochs=run.epoch,
+            val_accuracy=run.best.accuracy,
+            rolled_back=run.best_epoch <= len(run.curve) - run.epoch,
+            frozen_sha256=before,
+        )
+    )
 
 
-def _train_epoch(
-    network: Network,
-    train: Samples,
-    plan: Plan,
-    generator: torch.Generator,
-    stepping: tuple[torch.optim.AdamW, OneCycleLR],
-) -> float:
-    """One pass over the training images; the mean loss. The device is asked for numbers once, at the end."""
-    optimizer, schedule = stepping
-    _set_training(network, plan.rates)
-    total = torch.zeros((), device=train.labels.device)
-    for rows in batch_rows(len(train.labels), plan.batch_size, generator):
-        rows = rows.to(train.labels.device)
-        images = augmented(train.images[rows], plan.augmentation, generator)
-        loss = F.cross_entropy(network(normalised(images, plan.preprocessing)), train.labels[rows])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        total += loss.detach() * len(rows)
-    return (total / len(train.labels)).item()
+def _judge(run: Run, train_loss: float, feed: Feed, stepping: Stepping, task: Task) -> None:
+    """Score the epoch that has ended, and keep its weights where they are the best so far."""
+    counted = run.network
+    if stepping.ema is not None:
+        assert isinstance(stepping.ema.module, Network)
+        counted = stepping.ema.module
+    score = _score(counted, feed, task.val, task.plan)
+    run.curve.append(
+        Epoch(epoch=len(run.curve) + 1, train_loss=train_loss, val_loss=score.loss, val_accuracy=score.accuracy)
+    )
+    run.epoch, run.step, run.since_gain = run.epoch + 1, 0, run.since_gain + 1
+    if (score.accuracy, -score.loss) > (run.best.accuracy, -run.best.loss):
+        run.best, run.best_epoch, run.kept, run.since_gain = score, len(run.curve), _copy_of(counted), 0
 
 
-def parts_of(network: Network) -> dict[str, nn.Module]:
-    """Blocks from input to output, then the head."""
-    return {**dict(network.blocks.items()), "head": network.head}
+def _feed(network: Network, phase: Phase, task: Task) -> Feed:
+    """What the steps of a phase see; where the lowest blocks are frozen, what these say is made once."""
+    plan, n_front, images = task.plan, n_frozen_blocks(network, phase), task.val.images
+    if n_front == 0:
+        return Feed(0, None, ())
+    network.eval()
+    device, n_views = images.device, plan.views or 0
+    with autocast(device, plan.precision):
+        one = bytes_of(network, n_front, images[:1], plan.preprocessing)
+        fits = one * len(images) <= SHARE_OF_MEMORY * free_bytes(device)
+        val = activations(network, n_front, torch.split(images, AT_ONCE), plan.preprocessing) if fits else None
+        if n_views == 0:
+            return Feed(n_front, val, ())
+        check_room(one * n_views * len(task.train.labels), device, n_views)
+        numbers = range(n_views)
+        views = [activations(network, n_front, _view(task, each), plan.preprocessing) for each in numbers]
+    return Feed(n_front, val, tuple(views))
 
 
-def _set_training(network: Network, rates: Mapping[str, float]) -> None:
-    """Training mode for the blocks that learn; frozen ones keep their BatchNorm statistics too."""
-    for name, part in parts_of(network).items():
-        part.train(rates[name] > 0)
+def _view(task: Task, number: int) -> Iterator[Tensor]:
+    """Batches of one fixed augmented view of all training images."""
+    generator = torch.Generator().manual_seed(view_seed(task.seed, number))
+    for images in torch.split(task.train.images, AT_ONCE):
+        yield augmented(images, task.plan.recipe, generator)
 
 
-def _optimizer(network: Network, plan: Plan, total_steps: int) -> tuple[torch.optim.AdamW, OneCycleLR]:
-    """One optimizer over all blocks, frozen ones at rate 0; weights decay, biases and norms do not."""
-    groups, peaks = [], []
-    for name, part in parts_of(network).items():
-        part.requires_grad_(plan.rates[name] > 0)
-        for decays in (True, False):
-            members = [each for each in part.parameters() if (each.ndim > 1) is decays]
-            if members:
-                groups.append({"params": members, "weight_decay": plan.weight_decay if decays else 0.0})
-                peaks.append(plan.rates[name])
-    optimizer = torch.optim.AdamW(groups, lr=1.0)
-    return optimizer, OneCycleLR(optimizer, max_lr=peaks, total_steps=max(total_steps, 2))
+def view_seed(seed: int, number: int) -> int:
+    """Seed of one fixed view of all training images."""
+    return seed + VIEW_SEEDS * (1 + number)
 
 
-def _copy_of(network: Network) -> dict[str, Tensor]:
+def _stepping(network: Network, phase: Phase, task: Task) -> Stepping:
+    plan = task.plan
+    trained = trained_parameters(network, phase)
+    optimizer = build_optimizer(trained, phase.rates, plan.optimisation)
+    n_batches = len(batch_rows(len(task.train.labels), plan.batch_size, torch.Generator()))
+    n_steps = phase.epochs * -(-n_batches // plan.optimisation.accumulate)
+    ema = None
+    if plan.ema_decay is not None:
+        ema = AveragedModel(network, multi_avg_fn=running_mean(plan.ema_decay), use_buffers=True)
+    parameters = [each for members in trained.values() for each in members]
+    return Stepping(parameters, optimizer, build_schedule(optimizer, n_steps, plan.optimisation), ema)
+
+
+def _score(network: Network, feed: Feed, val: Samples, plan: Plan) -> Score:
+    """Of the validation images, from what the frozen blocks said of them where that is kept."""
+    network.eval()
+    with torch.inference_mode(), autocast(val.labels.device, plan.precision):
+        parts = _fronts(network, feed.n_front, val.images, plan) if feed.val is None else torch.split(feed.val, AT_ONCE)
+        logits = torch.cat([back(network, feed.n_front, part) for part in parts])
+    return score_of(logits.float(), val.labels)
+
+
+def _fronts(network: Network, n_front: int, images: Tensor, plan: Plan) -> Iterator[Tensor]:
+    return (front(network, n_front, each, plan.preprocessing) for each in torch.split(images, AT_ONCE))
+
+
+def _copy_of(network: nn.Module) -> dict[str, Tensor]:
     return {key: value.detach().clone() for key, value in network.state_dict().items()}

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from graft.learning.batches import normalised
-from graft.learning.networks import Network
+from graft.learning.networks import Network, pooled
 from graft.learning.scores import BATCH
 from graft.records import Preprocessing
 from graft.statistics.moments import BlockMeans, BlockMoments
@@ -83,15 +83,6 @@ def _keep_mean(seen: list[NDArray[np.float32]]) -> Callable[[nn.Module, tuple[Te
         seen.append(pooled(output).cpu().numpy())
 
     return hook
-
-
-def pooled(activations: Tensor) -> Tensor:
-    """(n, k) mean over positions of (n, k, h, w) maps or (n, t, k) tokens; (n, k) stays as it is."""
-    return (
-        activations.flatten(2).mean(dim=2)
-        if activations.ndim == 4
-        else activations.reshape(len(activations), -1, activations.shape[-1]).mean(dim=1)
-    )
 
 
 def _watched(network: Network) -> Watched:

@@ -15,25 +15,27 @@ def preprocessing_for(network: Network, images: Images) -> Preprocessing:
     the convention: state dicts in circulation follow it.
 
     Raises:
-        ValueError: no such network, or no such weights of it.
+        ValueError: no such network, no such weights of it, or a size that it cannot take.
     """
-    preset = SMALL_CNN if network.name == "small_cnn" else _torchvision_preset(network)
+    preset = SMALL_CNN if network.name == "small_cnn" else _torchvision_preset(network, images.size_px)
     if images.size_px is None:
         return preset
     resize_px = round(images.size_px * preset.resize_px / preset.crop_px)
     return preset.model_copy(update={"resize_px": resize_px, "crop_px": images.size_px})
 
 
-def _torchvision_preset(network: Network) -> Preprocessing:
-    from graft.learning.weights import (
-        published_weights,  # torchvision costs seconds; small_cnn needs none of it
-    )
+def _torchvision_preset(network: Network, size_px: int | None) -> Preprocessing:
+    from graft.learning.families import check_size, family_of  # torch costs seconds; small_cnn needs none of it
+    from graft.learning.weights import published_weights
 
     preset = published_weights(network).transforms()
+    if size_px is not None:
+        check_size(network.name, size_px)
+    own = family_of(network.name).mean_and_std
     return Preprocessing(
         resize_px=preset.resize_size[0],
         crop_px=preset.crop_size[0],
-        mean=tuple(preset.mean),
-        std=tuple(preset.std),
+        mean=tuple(preset.mean) if own is None else (own, own, own),
+        std=tuple(preset.std) if own is None else (own, own, own),
         interpolation=preset.interpolation.value,
     )

@@ -46,7 +46,7 @@ def outputs_of(network: Network, images: NDArray[np.uint8], preprocessing: Prepr
             features.append(network.features(normalised(block.to(device), preprocessing)))
             logits.append(network.head(features[-1]))
     if not features:
-        return Outputs(_empty(network.head.in_features), _empty(network.head.out_features))
+        return Outputs(_empty(network.n_features), _empty(network.n_classes))
     return Outputs(torch.cat(features).cpu().numpy(), torch.cat(logits).cpu().numpy())
 
 

@@ -8,6 +8,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from graft.learning.families import family_of, head_of, torchvision_network
 from graft.params import Network
 
 
@@ -17,57 +18,54 @@ def published_weights(network: Network) -> Any:
     Raises:
         ValueError: torchvision has no such network, or no such weights of it.
     """
-    try:
-        known = torchvision.models.get_model_weights(network.name)
-    except ValueError:
-        raise ValueError(
-            f"params.yaml, network.name: want small_cnn or a torchvision classification network, got "
-            f"{network.name!r}. Choices: small_cnn, {', '.join(classification_networks())}."
-        ) from None
+    family_of(network.name)
+    # One of VGG's holds features alone, and no number where its other layers stand.
+    known = {each.name: each for each in torchvision.models.get_model_weights(network.name) if each.meta["categories"]}
     if network.weights in ("file", "pretrain"):
-        return next(iter(known))
-    if network.weights not in known.__members__:
+        return next(iter(known.values()))
+    if network.weights not in known:
         raise ValueError(
             f"params.yaml, network.weights: want pretrain, file or weights of {network.name}, got "
-            f"{network.weights!r}. Choices: {', '.join(known.__members__)}."
+            f"{network.weights!r}. Choices: {', '.join(known)}."
         )
     return known[network.weights]
 
 
-def classification_networks() -> list[str]:
-    """Names of the classification networks that torchvision has."""
-    return torchvision.models.list_models(module=torchvision.models)  # type: ignore[no-any-return]
-
-
-def load_published(network: Network) -> nn.Module:
-    """The torchvision network with its published weights, its own head still on.
+def load_published(network: Network, size_px: int) -> nn.Module:
+    """The torchvision network with its published weights, made for images of size_px; its head is random.
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: wrong sha256, no state dict, or one of another network.
+        ValueError: no such network, wrong sha256, no state dict, one of another network, or one with holes.
         RuntimeError: the weights cannot be downloaded here.
     """
+    model = torchvision_network(network.name, size_px)
     state = _state_from_file(network) if network.weights == "file" else _state_from_torchvision(network)
-    with torch.device("meta"):  # shapes alone
-        *_, head_bias = torchvision.models.get_model(network.name, weights=None).state_dict()
-    # The head goes anyway, so a file may have any number of classes.
-    n_classes = len(state[head_bias]) if head_bias in state else 1000
+    origin = network.weights_file or network.weights
     try:
-        model: nn.Module = torchvision.models.get_model(network.name, weights=None, num_classes=n_classes)
+        state = family_of(network.name).translate(model, state)
+        state.update(_head_state(model))  # the head goes anyway, so a file may have any number of classes
         model.load_state_dict(state, strict=True)
-    except RuntimeError as error:
+    except (KeyError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"{network.weights_file or network.weights}: want weights of {network.name}, got others ({reason}). "
+            f"{origin}: want weights of {network.name}, got others ({reason}). "
             "Set network.name to the network the weights belong to."
         ) from None
+    if not all(bool(value.isfinite().all()) for value in state.values()):
+        raise ValueError(f"{origin}: want numbers in all weights, got some that are none. Take another file.")
     return model
+
+
+def _head_state(model: nn.Module) -> dict[str, Tensor]:
+    name, head = head_of(model)
+    return {f"{name}.{key}": value for key, value in head.state_dict().items()}
 
 
 def _state_from_torchvision(network: Network) -> dict[str, Tensor]:
     weights = published_weights(network)
     try:
-        return dict(weights.get_state_dict(progress=True, check_hash=True))
+        return weights.get_state_dict(progress=True, check_hash=True)  # type: ignore[no-any-return]
     except (OSError, RuntimeError) as error:
         raise RuntimeError(
             f"params.yaml, network.weights: want {network.weights} of {network.name} downloaded, got {error}. "

@@ -11,6 +11,7 @@ from graft.reporting.figures.forest import Row, forest
 from graft.reporting.figures.matrix import confusion
 from graft.reporting.figures.null import null_distribution
 from graft.reporting.figures.profile import block_profile
+from graft.reporting.figures.rate_finder import rate_finder
 from graft.reporting.figures.rates import rates
 from graft.reporting.figures.recalls import recalls
 from graft.reporting.figures.scatter import scatter
@@ -36,6 +37,7 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
         "rates": rates(arms),
+        "rate_finder": rate_finder(arms),
         "recalls": recalls(scores) if len(scores) <= MOST_CLASSES_IN_FIGURES else None,
         "confusion": None if matrix is None else confusion(matrix, classes),
     }

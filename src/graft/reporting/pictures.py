@@ -3,13 +3,15 @@
 import base64
 import io
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from graft.store import CatalogRow
+from graft.shift_map import MapPoint
+from graft.store import CatalogRow, open_images, read_catalog
 
 SIDE_PX = 96
 """pictures are at most this wide in the file, so that the page stays small"""
@@ -23,6 +25,20 @@ class StoredImages(NamedTuple):
     """(n, s, s, 3) uint8 RGB"""
 
 
+class Exhibits(NamedTuple):
+    """What the page shows beside the records."""
+
+    source: StoredImages
+    """none where there is no source"""
+    target: StoredImages
+    shift_map: Sequence[MapPoint]
+    """points of both domains; none where there is nothing to hold the target against"""
+    augmented: NDArray[np.uint8]
+    """(n, 1 + v, s, s, 3) train images as they are, then varied"""
+    recipe: str
+    """name of what varied them"""
+
+
 class Picture(NamedTuple):
     """An image inside the page."""
 
@@ -30,6 +46,11 @@ class Picture(NamedTuple):
     """data URI of a PNG"""
     pixelated: bool
     """smaller than it is shown"""
+
+
+def stored(catalog: Path, images: Path) -> StoredImages:
+    """The images of a domain and their catalogue, from their files."""
+    return StoredImages(read_catalog(catalog), open_images(images))
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
@@ -68,5 +89,13 @@ def pictures(images: Sequence[str], stored: StoredImages) -> tuple[Picture, ...]
             f"report: want images of the catalogue, got {strange[0]}. "
             "Run `dvc repro`; it makes records and catalogue from the same images."
         )
-    small = stored.images.shape[1] < SIDE_PX
-    return tuple(Picture(data_uri(stored.images[place[each]]), small) for each in images)
+    return tuple(_picture(stored.images[place[each]]) for each in images)
+
+
+def rows(images: NDArray[np.uint8]) -> list[tuple[Picture, ...]]:
+    """Pictures of a (n, v, s, s, 3) uint8 RGB sheet, row by row."""
+    return [tuple(map(_picture, row)) for row in images]
+
+
+def _picture(image: NDArray[np.uint8]) -> Picture:
+    return Picture(data_uri(image), len(image) < SIDE_PX)

@@ -13,11 +13,11 @@ from markupsafe import Markup
 from graft.reporting import shift_words, wording
 from graft.reporting.drawings import drawings, shift_drawings
 from graft.reporting.evidence import Evidence
-from graft.reporting.pictures import Picture, StoredImages, pictures, sheet
+from graft.reporting.phases import phase_rows
+from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import Mistake, class_scores, frequent_confusions, got_worse, mistakes
 from graft.reporting.witnesses import witness_sides
-from graft.shift_map import MapPoint
 from graft.shift_record import ShiftRecord
 from graft.store import SPLITS
 from graft.strategy_record import Suspect
@@ -36,26 +36,18 @@ HEADLINES = {
 }
 
 
-def html_report(
-    evidence: Evidence,
-    source: StoredImages,
-    target: StoredImages,
-    shift_map: Sequence[MapPoint],
-    provenance: Provenance,
-) -> str:
+def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) -> str:
     """One page that holds all it needs: style, script, figures and pictures.
 
     Args:
         evidence: the records.
-        source: images of the source; none where there is no source.
-        target: images of the target.
-        shift_map: points of both domains; none where there is nothing to hold the target against.
+        exhibits: images and points to show with them.
         provenance: what is known of when, where and how long the stages ran.
 
     Raises:
         ValueError: an image of the predictions, of the labels to look at or of the shift is not in the catalogue.
     """
-    verdict = evidence.verdict
+    verdict, (source, target, shift_map, augmented, recipe) = evidence.verdict, exhibits
     wrong = mistakes(evidence.predictions, verdict.ships, verdict.ships_seed, evidence.classes, MOST_PICTURES)
     sides = witness_sides(evidence.shift, source, target)
     script = Markup((TEMPLATES / "sort.js").read_text(encoding="utf-8"))
@@ -74,6 +66,9 @@ def html_report(
                 for domain, stored in (("source", source), ("target", target))
                 if domain not in {each.domain for each in sides}
             },
+            phases=[*phase_rows(evidence.transfer), *phase_rows(evidence.scratch)],
+            recipe=recipe,
+            views=rows(augmented),
             provenance=provenance,
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
             script=script,

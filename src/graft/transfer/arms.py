@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graft.learning.augmentation import Augmentation
 from graft.learning.batches import Samples, samples_on, subsample
-from graft.learning.loop import Fitted, Plan
-from graft.learning.networks import Network, save_network
-from graft.params import Training
+from graft.learning.loop import Fitted
+from graft.learning.networks import Network
+from graft.learning.saving import save_network
 from graft.records import Budget, Preprocessing, Run, Trial
 from graft.store import CatalogRow, class_names, labelled
+from graft.training_params import Recipe, Training
 
 
 class TargetData(NamedTuple):
@@ -27,10 +27,16 @@ class TargetData(NamedTuple):
     """(n,) places of the train images in the store and in the features"""
     val_rows: NDArray[np.int64]
     preprocessing: Preprocessing
+    recipe: Recipe
+    """how the train images are varied"""
 
 
 def target_data(
-    catalog: Iterable[CatalogRow], images: NDArray[np.uint8], preprocessing: Preprocessing, device: torch.device
+    catalog: Iterable[CatalogRow],
+    images: NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    recipe: Recipe,
+    device: torch.device,
 ) -> TargetData:
     """Train and validation images of the target on their device."""
     catalog = tuple(catalog)
@@ -43,6 +49,7 @@ def target_data(
         train_rows=train.rows,
         val_rows=val.rows,
         preprocessing=preprocessing,
+        recipe=recipe,
     )
 
 
@@ -60,18 +67,6 @@ def part_of(samples: Samples, places: NDArray[np.int64]) -> Samples:
 def seeds_of(first_seed: int, training: Training) -> list[int]:
     """The paired seeds."""
     return [first_seed + index for index in range(training.n_seeds)]
-
-
-def plan_of(rates: dict[str, float], data: TargetData, training: Training, epochs: int) -> Plan:
-    """The plan of a run; all but rates and epochs is the same for both arms."""
-    return Plan(
-        rates=rates,
-        epochs=epochs,
-        batch_size=training.batch_size,
-        weight_decay=training.weight_decay,
-        augmentation=Augmentation(training.shift_px, training.flip),
-        preprocessing=data.preprocessing,
-    )
 
 
 class Trained(NamedTuple):
@@ -121,6 +116,11 @@ def run_arm(
     return Arm(chosen, tuple(trials), tuple(runs))
 
 
+def rates_around(found: float, n: int) -> tuple[float, ...]:
+    """As many rates as the other arm tries, a factor of 3 apart, with the one that was found in their midst."""
+    return tuple(found * 3.0 ** (index - (n - 1) / 2) for index in range(n))
+
+
 def save_to(folder: Path, name: str) -> Callable[[int, Trained], str]:
     """Writer of `seed_N.safetensors` files of a network into a folder."""
 
@@ -148,4 +148,5 @@ def _run(seed: int, trained: Trained, budget: Budget, save: Callable[[int, Train
         val_loss=trained.fitted.best.loss,
         weights_sha256=save(seed, trained),
         curve=trained.fitted.curve,
+        phases=trained.fitted.phases,
     )

@@ -1,35 +1,52 @@
 """The control arm: the same network from random start, with its own rate grid, at two budgets."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from graft.learning.checkpoints import NOTHING, Keeper
+from graft.learning.device import pick_precision
 from graft.learning.loop import fit
-from graft.learning.networks import build_network
+from graft.learning.networks import Network, build_network
+from graft.learning.phases import Phase
+from graft.learning.rate_finder import find_rate
+from graft.learning.steps import Plan, Task, Tick
 from graft.params import Params
-from graft.records import Budget, TrainingRecord
-from graft.transfer.arms import Arm, TargetData, Trained, part_of, plan_of, run_arm, save_to, seeds_of, seen_by
+from graft.records import Budget, RateCurve, TrainingRecord
+from graft.transfer.arms import Arm, TargetData, Trained, part_of, rates_around, run_arm, save_to, seeds_of, seen_by
+from graft.transfer.plans import plan_of
+from graft.transfer.resume import remembered
 from graft.transfer.strategies import equal_rates
 
 
-def train_scratch(data: TargetData, params: Params, folder: Path) -> TrainingRecord:
+def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Path) -> TrainingRecord:
     """Train the control with every seed at both budgets; the weights of the stronger stay in the folder.
 
     The long budget is there because a network from random start needs longer (He, Girshick and Dollar 2019):
     at the matched budget alone the comparison would flatter transfer. Which budget counts is decided on
     validation, so a reader of the record can see when the control was given more steps than transfer.
+
+    Args:
+        data: the target's images.
+        params: all of params.yaml.
+        folder: of the weights.
+        half_done: folder of the checkpoints.
     """
     from tqdm import tqdm
 
     epochs = params.training.epochs
     budgets: dict[Budget, int] = {"matched": epochs, "long": epochs * params.train_scratch.long_factor}
-    n_runs = len(params.train_scratch.rates) + params.training.n_seeds - 1
-    with tqdm(total=n_runs * sum(budgets.values()), desc="train_scratch", disable=None) as bar:
+    seed, n_rates = params.seed, len(params.train_scratch.rates)
+    curve = _rate_curve(data, params) if params.training.find_rate else None
+    rates = params.train_scratch.rates if curve is None else rates_around(curve.suggested, n_rates)
+    n_runs = n_rates + params.training.n_seeds - 1
+    n_images = n_runs * sum(budgets.values()) * len(seen_by(data, params.training, seed))
+    with tqdm(total=n_images, desc="train_scratch", unit=" images", disable=None) as bar:
         arms = {
-            budget: _arm(budget, budgets[budget], data, params, (folder / budget, bar.update)) for budget in budgets
+            budget: _arm((budget, budgets[budget]), rates, data, params, (folder, half_done, bar.update))
+            for budget in budgets
         }
     stronger = max(arms, key=lambda budget: _val_accuracy(arms[budget]))  # a tie goes to the matched budget
     _keep(folder, stronger)
@@ -39,26 +56,55 @@ def train_scratch(data: TargetData, params: Params, folder: Path) -> TrainingRec
         strategy="scratch",
         network=params.network.name,
         rate=arm.rate,
-        block_rates=equal_rates(list(build_network(params.network.name, len(data.classes)).blocks), arm.rate),
-        frozen_sha256=None,
+        block_rates=equal_rates(list(_new_network(data, params).blocks), arm.rate),
+        rate_curve=curve,
         budget=stronger,
         trials=arms["matched"].trials + arms["long"].trials,
         runs=arm.runs,
     )
 
 
-def _arm(budget: Budget, epochs: int, data: TargetData, params: Params, to: tuple[Path, Callable[[], object]]) -> Arm:
-    folder, tick = to
+def _new_network(data: TargetData, params: Params) -> Network:
+    return build_network(params.network.name, len(data.classes), data.preprocessing.crop_px, params.network.head)
 
-    def run(seed: int, rate: float) -> Trained:
+
+def _plan(data: TargetData, params: Params, network: Network, rate: float, epochs: int) -> Plan:
+    rates = equal_rates(list(network.blocks), rate)
+    phase = Phase("scratch", rates, epochs, params.training.patience, norms_only=False)
+    precision = pick_precision(data.train.labels.device)
+    return plan_of((phase,), params.training, data.recipe, data.preprocessing, precision)
+
+
+def _rate_curve(data: TargetData, params: Params) -> RateCurve:
+    torch.manual_seed(params.seed)
+    network = _new_network(data, params).to(data.train.labels.device)
+    train = part_of(data.train, seen_by(data, params.training, params.seed))
+    plan = _plan(data, params, network, 1.0, params.training.epochs)
+    return find_rate(network, Task(train, data.val, plan, params.seed, lambda n: None, NOTHING))
+
+
+def _arm(
+    budget: tuple[Budget, int],
+    rates: tuple[float, ...],
+    data: TargetData,
+    params: Params,
+    to: tuple[Path, Path, Tick],
+) -> Arm:
+    (name, epochs), (folder, half_done, tick) = budget, to
+
+    def run(seed: int, rate: float, keeper: Keeper) -> Trained:
         torch.manual_seed(seed)
-        network = build_network(params.network.name, len(data.classes)).to(data.train.labels.device)
-        plan = plan_of(equal_rates(list(network.blocks), rate), data, params.training, epochs)
-        samples = part_of(data.train, seen_by(data, params.training, seed))
-        return Trained(network, fit(network, samples, data.val, plan, seed, tick), rate)
+        network = blank()
+        train = part_of(data.train, seen_by(data, params.training, seed))
+        plan = _plan(data, params, network, rate, epochs)
+        return Trained(network, fit(network, train, data.val, plan, seed, tick, keeper), rate)
 
+    def blank() -> Network:
+        return _new_network(data, params).to(data.train.labels.device)
+
+    again = remembered(run, blank, half_done / name, tick)
     seeds = seeds_of(params.seed, params.training)
-    return run_arm(run, seeds, params.train_scratch.rates, budget, save_to(folder, params.network.name))
+    return run_arm(again, seeds, rates, name, save_to(folder / name, params.network.name))
 
 
 def _val_accuracy(arm: Arm) -> float:

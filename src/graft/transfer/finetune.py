@@ -1,23 +1,44 @@
-"""The transfer arm: pretrained blocks, a head that starts from the linear probe, then the strategy's blocks."""
+"""The transfer arm: pretrained blocks, a head that starts from the linear probe, then the strategy's phases."""
 
 import copy
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from graft import probe
+from graft.learning import loop, steps
+from graft.learning.activations import AT_ONCE, activations
+from graft.learning.augmentation import augmented
+from graft.learning.checkpoints import NOTHING, Keeper
+from graft.learning.device import pick_precision
 from graft.learning.loop import Fitted, fit
-from graft.learning.networks import Network, state_sha256, with_new_head
+from graft.learning.networks import Network, with_new_head
+from graft.learning.phases import adapt_batchnorm, check_frozen, frozen_sha256
+from graft.learning.rate_finder import find_rate
 from graft.learning.scores import score_of
+from graft.learning.steps import Plan, Tick
 from graft.params import Params
-from graft.records import TrainingRecord
+from graft.records import PhaseRecord, RateCurve, TrainingRecord
 from graft.strategy_record import StrategyRecord
-from graft.transfer.arms import TargetData, Trained, part_of, plan_of, run_arm, save_to, seeds_of, seen_by
-from graft.transfer.strategies import block_rates
+from graft.transfer.arms import (
+    TargetData,
+    Trained,
+    part_of,
+    rates_around,
+    run_arm,
+    save_to,
+    seeds_of,
+    seen_by,
+)
+from graft.transfer.plans import plan_of
+from graft.transfer.resume import remembered
+from graft.transfer.strategies import block_rates, phases_of
+
+Features = NDArray[np.float32]
 
 
 class Backbone(NamedTuple):
@@ -25,7 +46,7 @@ class Backbone(NamedTuple):
 
     network: Network
     name: str
-    features: NDArray[np.float32]
+    features: Features
     """(n, d) cached features of all target images, in the order of the store"""
 
 
@@ -38,92 +59,165 @@ class Task(NamedTuple):
     params: Params
 
 
-def finetune_target(task: Task, folder: Path) -> TrainingRecord:
+class Start(NamedTuple):
+    """What every run of the arm starts from."""
+
+    network: Network
+    """on the device of the images"""
+    train: Features
+    """(v, n, d) features of the train images, of each fixed view where there are any"""
+    val: Features
+    """(m, d)"""
+
+
+def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord:
     """Train the transfer arm with every seed and write its weights.
 
+    Args:
+        task: what is trained from what.
+        folder: of the weights.
+        half_done: folder of the checkpoints.
+
     Raises:
+        ValueError: surgical names a block that the network has not, or fixed views do not fit into memory.
         RuntimeError: a frozen block changed.
     """
     from tqdm import tqdm
 
-    backbone, _, strategy, params = task
-    seeds = seeds_of(params.seed, params.training)
-    extracts = strategy.choice == "feature_extraction"
-    rates = params.finetune_target.rates
-    if extracts:
-        rates = _c_grid(strategy.probe_c, len(rates))
-    blocks = list(backbone.network.blocks)
-    frozen = [name for name in blocks if not block_rates(strategy.choice, blocks, 1.0, params.finetune_target)[name]]
-    before = _blocks_sha256(backbone.network, frozen)
-    epochs = 1 if extracts else params.training.epochs
-    with tqdm(total=(len(rates) + len(seeds) - 1) * epochs, desc="finetune_target", disable=None) as bar:
+    backbone, data, strategy, params = task
+    settings, blocks = params.finetune_target, list(backbone.network.blocks)
+    block_rates(strategy.choice, blocks, 1.0, settings)  # a name that is no block's gets its sentence first
+    seeds, start = seeds_of(params.seed, params.training), start_of(task)
+    by_steps = strategy.choice != "feature_extraction" or params.network.head != "linear"
+    curve = _rate_curve(task, start, seeds[0]) if by_steps and params.training.find_rate else None
+    rates = _rates(task, by_steps, curve)
+    n_images = params.training.epochs * len(seen_by(data, params.training, seeds[0])) if by_steps else 1
+    total = (len(rates) + len(seeds) - 1) * n_images
+    with tqdm(total=total, desc="finetune_target", unit=" images", disable=None) as bar:
 
-        def run(seed: int, rate: float) -> Trained:
-            trained = (_extract if extracts else _tune)(task, seed, rate, bar.update)
-            _check_frozen(trained.network, frozen, before)
-            return trained
+        def run(seed: int, rate: float, keeper: Keeper) -> Trained:
+            torch.manual_seed(seed)  # of a random head
+            if by_steps:
+                return _tune(task, start, (seed, rate), bar.update, keeper)
+            return _extract(task, start, seed, rate, bar.update)
 
-        arm = run_arm(run, seeds, rates, "matched", save_to(folder, backbone.name))
+        def blank() -> Network:
+            return with_new_head(copy.deepcopy(start.network), len(data.classes), params.network.head)
+
+        again = remembered(run, blank, half_done, bar.update)
+        arm = run_arm(again, seeds, rates, "matched", save_to(folder, backbone.name))
     return TrainingRecord(
         arm="transfer",
         strategy=strategy.choice,
         network=backbone.name,
         rate=arm.rate,
-        block_rates=block_rates(strategy.choice, blocks, arm.rate, params.finetune_target),
-        frozen_sha256=before if frozen else None,
+        block_rates=block_rates(strategy.choice, blocks, arm.rate, settings),
+        rate_curve=curve,
         budget="matched",
         trials=arm.trials,
         runs=arm.runs,
     )
 
 
-def _c_grid(c: float, n: int) -> tuple[float, ...]:
-    """As many inverse regularisations around the probe's as the control has rates, a factor of 10 apart."""
-    return tuple(c * 10.0 ** (index - (n - 1) / 2) for index in range(n))
+def start_of(task: Task) -> Start:
+    """The network, its BatchNorm adapted where that is the policy, and its features of the target's images."""
+    backbone, data, _, params = task
+    settings = params.finetune_target
+    network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
+    if settings.batchnorm == "adapt":
+        adapt_batchnorm(network, data.train, data.preprocessing)
+    elif settings.views is None:
+        return Start(network, backbone.features[data.train_rows][None], backbone.features[data.val_rows])
+    views = [_features(network, task, number) for number in range(settings.views or 0)]
+    train = np.stack(views or [_features(network, task, None)])
+    val = activations(network, len(network.blocks), torch.split(data.val.images, AT_ONCE), data.preprocessing)
+    return Start(network, train, val.cpu().numpy())
 
 
-def _with_probe_head(task: Task, places: NDArray[np.int64], c: float) -> Network:
-    """The pretrained network with the head that a linear probe of these images gives (LP-FT, Kumar et al. 2022)."""
-    data, backbone = task.data, task.backbone
-    labels = data.train.labels.cpu().numpy()[places]
-    head = probe.linear_head(backbone.features[data.train_rows[places]], labels, c, len(data.classes))
-    network = with_new_head(copy.deepcopy(backbone.network), len(data.classes))
-    with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(head.weight))
-        network.head.bias.copy_(torch.from_numpy(head.bias))
+def _features(network: Network, task: Task, view: int | None) -> Features:
+    """(n, d) features of the train images as they are, or of one fixed view of them."""
+    data, generator = task.data, torch.Generator()
+    batches: tuple[Tensor, ...] = torch.split(data.train.images, AT_ONCE)
+    if view is not None:
+        generator.manual_seed(loop.view_seed(task.params.seed, view))
+        batches = tuple(augmented(each, data.recipe, generator) for each in batches)
+    features: Features = activations(network, len(network.blocks), batches, data.preprocessing).cpu().numpy()
+    return features
+
+
+def _rates(task: Task, by_steps: bool, curve: RateCurve | None) -> tuple[float, ...]:
+    """What is tried: learning rates, or for a head that is fitted as many strengths of its regularisation."""
+    rates = task.params.finetune_target.rates
+    if not by_steps:
+        return tuple(task.strategy.probe_c * 10.0 ** (index - (len(rates) - 1) / 2) for index in range(len(rates)))
+    return rates if curve is None else rates_around(curve.suggested, len(rates))
+
+
+def _with_head(task: Task, start: Start, places: NDArray[np.int64], c: float) -> Network:
+    """The pretrained network under a head of its own for the target.
+
+    A linear one is what a linear probe of these images gives (LP-FT, Kumar et al. 2022); an mlp is random.
+    """
+    data = task.data
+    network = with_new_head(copy.deepcopy(start.network), len(data.classes), task.params.network.head)
+    if isinstance(network.head, nn.Linear):
+        labels = np.tile(data.train.labels.cpu().numpy()[places], len(start.train))
+        seen = np.concatenate([each[places] for each in start.train])
+        head = probe.linear_head(seen, labels, c, len(data.classes))
+        with torch.no_grad():
+            network.head.weight.copy_(torch.from_numpy(head.weight))
+            network.head.bias.copy_(torch.from_numpy(head.bias))
     return network.to(data.train.labels.device)
 
 
-def _extract(task: Task, seed: int, c: float, tick: Callable[[], object]) -> Trained:
-    """Feature extraction: the backbone is not run again, the head is fitted on cached features."""
-    data = task.data
-    network = _with_probe_head(task, seen_by(data, task.params.training, seed), c)
-    features = torch.from_numpy(task.backbone.features[data.val_rows]).to(data.val.labels.device)
-    with torch.inference_mode():
-        score = score_of(network.head(features), data.val.labels)
-    tick()
-    return Trained(network, Fitted(0, score, ()), c)
-
-
-def _tune(task: Task, seed: int, rate: float, tick: Callable[[], object]) -> Trained:
-    """One run of top_blocks or full, from the probe's head."""
+def _extract(task: Task, start: Start, seed: int, c: float, tick: Tick) -> Trained:
+    """Feature extraction of a linear head: it is fitted on cached features, the backbone is not run again."""
     data, params = task.data, task.params
-    places = seen_by(data, params.training, seed)
-    network = _with_probe_head(task, places, task.strategy.probe_c)
-    rates = block_rates(task.strategy.choice, list(network.blocks), rate, params.finetune_target)
-    plan = plan_of(rates, data, params.training, params.training.epochs)
-    return Trained(network, fit(network, part_of(data.train, places), data.val, plan, seed, tick), rate)
+    (phase,) = phases_of("feature_extraction", list(start.network.blocks), c, params.finetune_target, 1, None)
+    before = frozen_sha256(start.network, phase, "frozen")
+    network = _with_head(task, start, seen_by(data, params.training, seed), c)
+    with torch.inference_mode():
+        score = score_of(network.head(torch.from_numpy(start.val).to(data.val.labels.device)), data.val.labels)
+    check_frozen(network, phase, "frozen", before)
+    record = PhaseRecord(
+        name="head",
+        trained=("head",),
+        epochs=0,
+        val_accuracy=score.accuracy,
+        rolled_back=False,
+        frozen_sha256=before,
+    )
+    tick(1)
+    return Trained(network, Fitted(0, score, (), (record,), 0), c)
 
 
-def _blocks_sha256(network: Network, names: list[str]) -> str:
-    return state_sha256(network.blocks[name] for name in names)
+def _tune(task: Task, start: Start, at: tuple[int, float], tick: Tick, keeper: Keeper) -> Trained:
+    """One run of the loop, over the phases of the strategy."""
+    data, (seed, rate) = task.data, at
+    places = seen_by(data, task.params.training, seed)
+    network = _with_head(task, start, places, task.strategy.probe_c)
+    fitted = fit(network, part_of(data.train, places), data.val, _plan(task, rate), seed, tick, keeper)
+    return Trained(network, fitted, rate)
 
 
-def _check_frozen(network: Network, names: list[str], before: str) -> None:
-    """Frozen means frozen: parameters and buffers."""
-    after = _blocks_sha256(network, names)
-    if after != before:
-        raise RuntimeError(
-            f"finetune_target: want frozen blocks {', '.join(names)} unchanged, got {after[:12]} for {before[:12]}. "
-            "This is a fault of graft; please report it."
-        )
+def _rate_curve(task: Task, start: Start, seed: int) -> RateCurve:
+    data = task.data
+    places = seen_by(data, task.params.training, seed)
+    network = _with_head(task, start, places, task.strategy.probe_c)
+    train = part_of(data.train, places)
+    return find_rate(network, steps.Task(train, data.val, _plan(task, 1.0), seed, lambda n: None, NOTHING))
+
+
+def _plan(task: Task, rate: float) -> Plan:
+    data, params = task.data, task.params
+    settings, training = params.finetune_target, params.training
+    blocks = list(task.backbone.network.blocks)
+    return plan_of(
+        phases_of(task.strategy.choice, blocks, rate, settings, training.epochs, training.patience),
+        training,
+        data.recipe,
+        data.preprocessing,
+        pick_precision(data.train.labels.device),
+        batchnorm=settings.batchnorm,
+        views=settings.views,
+    )

@@ -7,14 +7,16 @@ from numpy import uint8
 from numpy.typing import NDArray
 
 from graft.cards import BackboneCard
-from graft.learning.augmentation import Augmentation
 from graft.learning.batches import Samples, samples_on
-from graft.learning.device import pick_device
-from graft.learning.loop import Plan, fit
-from graft.learning.networks import Network, build_network, published_network, save_network, state_sha256
+from graft.learning.device import pick_device, pick_precision
+from graft.learning.loop import fit
+from graft.learning.networks import Network, build_network, published_network, state_sha256
+from graft.learning.phases import Phase
+from graft.learning.saving import save_network
 from graft.params import Params
-from graft.records import CatalogRecord, Preprocessing, Split
+from graft.records import CatalogRecord, Split
 from graft.store import CatalogRow, class_names, labelled
+from graft.transfer.plans import plan_of
 from graft.transfer.strategies import equal_rates
 
 
@@ -40,14 +42,14 @@ def make_backbone(
         network, accuracy = _pretrained(params, source, images, record)
     else:
         torch.manual_seed(params.seed)
-        network = published_network(params.network, len(record.target.classes))
+        network = published_network(params.network, len(record.target.classes), record.preprocessing.crop_px)
     sha256 = save_network(network, params.network.name, path)
     origin = {"pretrain": "pretrain", "file": f"file {Path(params.network.weights_file or '').name}"}
     return BackboneCard(
         network=params.network.name,
         origin=origin.get(params.network.weights, f"torchvision {params.network.weights}"),
         blocks=tuple(network.blocks),
-        n_features=network.head.in_features,
+        n_features=network.n_features,
         preprocessing=record.preprocessing,
         weights_sha256=sha256,
         blocks_sha256=state_sha256(network.blocks.values()),
@@ -68,25 +70,18 @@ def _pretrained(
         )
     device = pick_device()
     torch.manual_seed(params.seed)
-    network = build_network(params.network.name, len(classes)).to(device)
+    network = build_network(params.network.name, len(classes), record.preprocessing.crop_px).to(device)
 
     def samples(split: Split) -> Samples:
         chosen = labelled(source, classes, split)
         return samples_on(device, images[chosen.rows], chosen.labels)
 
-    plan = _plan(network, params, record.preprocessing)
-    with tqdm(total=plan.epochs, desc="pretrain_source", disable=None) as bar:
-        fitted = fit(network, samples("train"), samples("val"), plan, params.seed, bar.update)
-    return network, fitted.best.accuracy
-
-
-def _plan(network: Network, params: Params, preprocessing: Preprocessing) -> Plan:
+    train, val = samples("train"), samples("val")
     epochs = params.pretrain_source.epochs
-    return Plan(
-        rates=equal_rates(list(network.blocks), params.pretrain_source.rate),
-        epochs=epochs,
-        batch_size=params.training.batch_size,
-        weight_decay=params.training.weight_decay,
-        augmentation=Augmentation(params.training.shift_px, params.training.flip),
-        preprocessing=preprocessing,
-    )
+    rates = equal_rates(list(network.blocks), params.pretrain_source.rate)
+    phase = Phase("pretrain", rates, epochs, None, norms_only=False)
+    recipe = params.recipes[params.training.augmentation]
+    plan = plan_of((phase,), params.training, recipe, record.preprocessing, pick_precision(device))
+    with tqdm(total=epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
+        fitted = fit(network, train, val, plan, params.seed, bar.update)
+    return network, fitted.best.accuracy

@@ -12,6 +12,7 @@ from graft.reporting.figures.bars import bars
 from graft.reporting.figures.curves import curves
 from graft.reporting.figures.forest import Row, forest
 from graft.reporting.figures.matrix import confusion
+from graft.reporting.figures.rate_finder import rate_finder
 from graft.reporting.figures.rates import rates
 from graft.reporting.figures.recalls import recalls
 from graft.reporting.tallies import ClassScore
@@ -134,3 +135,28 @@ def test_figures_name_no_colour(evidence: Evidence) -> None:
         (evidence.transfer, evidence.scratch)
     )
     assert re.search(r'(fill|stroke|color)="', figure) is None
+
+
+def test_the_search_for_a_rate_rings_the_rate_it_found(samples: ModuleType) -> None:
+    evidence = samples.sample_evidence(gradual=True)
+    figure = rate_finder((evidence.transfer, evidence.scratch))
+    assert figure is not None
+    (line,) = _all(figure, "polyline", "trials")
+    xs = [float(each.split(",")[0]) for each in line.attrib["points"].split()]
+    (ring,) = _xs(figure, "circle", "chosen", "cx")
+    assert (ring - xs[0]) / (xs[-1] - xs[0]) == pytest.approx((5 - 2.4) / 5, abs=0.01)
+    written = [each.text for each in _all(figure, "text", "tick")][-7:-1]
+    assert written == ["1e-05", "0.0001", "0.001", "0.01", "0.1", "1"]
+
+
+def test_without_a_search_for_a_rate_there_is_no_figure(evidence: Evidence) -> None:
+    assert rate_finder((evidence.transfer, evidence.scratch)) is None
+
+
+def test_of_many_rates_only_powers_of_ten_are_written(samples: ModuleType) -> None:
+    evidence = samples.sample_evidence(gradual=True)
+    few = [each.text for each in _all(rates((evidence.scratch,)), "text", "tick")]
+    many = [each.text for each in _all(rates((evidence.transfer, evidence.scratch)), "text", "tick")]
+    assert "0.003" in few
+    assert "0.003" not in many
+    assert many[-3:-1] == ["0.001", "0.01"]

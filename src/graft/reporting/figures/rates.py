@@ -11,6 +11,9 @@ from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
 from graft.reporting.wording import brief, number, percent
 
+MOST_LABELS = 6
+"""rates that are written below the axis; of more, only powers of ten are"""
+
 
 class _Line(NamedTuple):
     words: str
@@ -21,9 +24,9 @@ class _Line(NamedTuple):
 def rates(arms: Sequence[TrainingRecord]) -> Markup:
     """Validation accuracy by learning rate, a line for each arm and budget; a ring marks the chosen rate.
 
-    An arm of feature extraction has no learning rate and is left out.
+    An arm whose head was fitted in closed form has no learning rate and is left out.
     """
-    learned = [each for each in arms if each.strategy != "feature_extraction"]
+    learned = [each for each in arms if not each.in_closed_form]
     lines = [line for each in learned for line in _lines(each)]
     every = [trial for line in lines for trial in line.trials]
     top, bottom, left = 12.0, 172.0, 44.0
@@ -78,6 +81,9 @@ def _left_axis(x: Scale, y: Scale) -> list[Markup]:
 
 def _rate_axis(x: Scale, y: float, tried: Sequence[float]) -> list[Markup]:
     marks = [segment(x.start, y, x.end, y, "axis")]
+    if len(tried) > MOST_LABELS and math.floor(x.high) > math.ceil(x.low):
+        marks += svg.decades(x, y)
+        tried = ()
     for each in tried:
         at = x.at(math.log10(each))
         marks.append(segment(at, y, at, y + 4, "axis"))

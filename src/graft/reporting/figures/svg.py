@@ -87,6 +87,15 @@ def bottom_axis(x: Scale, y: float, written: Callable[[float], str]) -> list[Mar
     return marks
 
 
+def decades(x: Scale, y: float) -> list[Markup]:
+    """Tick labels at the powers of ten along a horizontal axis whose scale is the logarithm to base 10."""
+    marks = []
+    for power in range(math.ceil(x.low), math.floor(x.high) + 1):
+        marks.append(segment(x.at(power), y, x.at(power), y + 4, "axis"))
+        marks.append(label(x.at(power), y + 16, f"{10.0**power:g}", "tick", "middle"))
+    return marks
+
+
 def flag(x: Scale, value: float, y: float, bottom: float, words: str, class_: str) -> list[Markup]:
     """A vertical line with its words beside it at height y, on the side where there is room."""
     left = x.at(value) > (x.start + x.end) / 2

@@ -1,0 +1,124 @@
+"""Strategies side by side on real images: accuracy on images that none of them saw, and seconds of training.
+
+    python bench/strategies.py WEIGHTS FOLDER [FOLDER ...]
+
+WEIGHTS is a state dict of torchvision's mobilenet_v2; a FOLDER holds `<split>/<class>/<image>`. The whole pipeline
+runs in a copy of this project, once for each strategy (`select_strategy.overrule`), on at most IMAGES_PER_CLASS
+images of each class; every strategy and the control try as many rates on validation, and all are tested on the same
+images. One thread, so that two of these benchmarks may run at once.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+STRATEGIES = ("feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms")
+IMAGES_PER_CLASS = {"hymenoptera": 200, "cifar10": 80}
+SIZE_PX = {"hymenoptera": 96, "cifar10": 64}
+EPOCHS = 6
+RATES = [0.001, 0.005]
+N_SEEDS = 3
+
+
+def main() -> None:
+    """Print one table for each folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
+    args = parser.parse_args()
+    for folder in args.folders:
+        with tempfile.TemporaryDirectory() as project:
+            compare(Path(project), args.weights.resolve(), folder)
+
+
+def compare(project: Path, weights: Path, folder: Path) -> None:
+    """One table of all strategies on one folder of images."""
+    copy_project(project)
+    environment = {**os.environ, "PYTHONPATH": str(project / "src"), "OMP_NUM_THREADS": "1"}
+    n = copy_images(folder, project / "data/raw/target", IMAGES_PER_CLASS[folder.name])
+    print(f"\n{folder.name}: {n} images, mobilenet_v2 at {SIZE_PX[folder.name]} px, {EPOCHS} epochs, {N_SEEDS} seeds\n")
+    print("| strategy | test accuracy | interval | difference from scratch | interval | training, CPU s |")
+    print("|---|---:|---|---:|---|---:|", flush=True)
+    for strategy in STRATEGIES:
+        write_params(project, weights, folder.name, strategy)
+        before = os.times()
+        subprocess.run(
+            ["dvc", "repro", "-q", "check_transfer"], cwd=project, env=environment, check=True, stdout=sys.stderr
+        )
+        after = os.times()
+        verdict = json.loads((project / "models/records/verdict.json").read_text(encoding="utf-8"))
+        seconds = after.children_user + after.children_system - before.children_user - before.children_system
+        print(row(strategy, verdict, seconds), flush=True)
+    accuracy = verdict["scratch_accuracy"]
+    print(
+        f"| scratch | {accuracy['estimate']:.1%} | {accuracy['low']:.1%} to {accuracy['high']:.1%} | | | |", flush=True
+    )
+
+
+def row(strategy: str, verdict: dict[str, Any], seconds: float) -> str:
+    """A line of the table; the first strategy's seconds hold the shared stages and the control too."""
+    accuracy, gain = verdict["transfer_accuracy"], verdict["difference"]
+    return (
+        f"| {strategy} | {accuracy['estimate']:.1%} | {accuracy['low']:.1%} to {accuracy['high']:.1%} | "
+        f"{100 * gain['estimate']:+.1f} | {100 * gain['low']:+.1f} to {100 * gain['high']:+.1f} | {seconds:.0f} |"
+    )
+
+
+def copy_project(project: Path) -> None:
+    """The tracked files of this project, as a repository of DVC's own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file() and not name.startswith(("data/records", "models/records", "dvc.lock", ".dvc")):
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, project / name)
+    subprocess.run(["dvc", "init", "-q", "--no-scm"], cwd=project, check=True)
+
+
+def copy_images(folder: Path, to: Path, n_per_class: int) -> int:
+    """At most so many images of each class over all splits, drawn with a fixed seed; their number."""
+    by_class: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            by_class.setdefault(file.parent.name, []).append(file)
+    for name, files in by_class.items():
+        (to / name).mkdir(parents=True)
+        for place in np.random.default_rng(0).permutation(len(files))[:n_per_class]:
+            shutil.copy(files[place], to / name / f"{files[place].parent.parent.name}-{files[place].name}")
+    return sum(min(len(files), n_per_class) for files in by_class.values())
+
+
+def write_params(project: Path, weights: Path, name: str, strategy: str) -> None:
+    """params.yaml of this project with what this benchmark changes."""
+    path = project / "params.yaml"
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    params["network"].update(name="mobilenet_v2", weights="file", weights_file=str(weights), weights_sha256=sha256)
+    params["images"]["size_px"] = SIZE_PX[name]
+    params["prepare_data"]["dataset"] = "folders"
+    params["validate_data"].update(on_near_duplicates="warn", on_undecodable="quarantine")
+    params["select_strategy"]["overrule"] = strategy
+    params["training"].update(n_seeds=N_SEEDS, epochs=EPOCHS, augmentation="photographs")
+    params["finetune_target"].update(rates=RATES, surgical_blocks=["stem", "block1"])
+    params["train_scratch"].update(rates=RATES, long_factor=2)
+    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

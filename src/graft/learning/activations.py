@@ -1,0 +1,71 @@
+"""What the frozen blocks say of images: computed without a gradient, and kept where it never changes."""
+
+import os
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from graft.learning.batches import normalised
+from graft.learning.networks import Network
+from graft.records import Preprocessing
+
+AT_ONCE = 32
+"""images that the frozen blocks see at once"""
+SHARE_OF_MEMORY = 0.5
+"""of what is free that activations may take"""
+
+
+def front(network: Network, n_blocks: int, images: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """What the lowest blocks say of (b, 3, s, s) uint8 images; no gradient goes through them.
+
+    In channels-last order, which convolutions are fastest in.
+    """
+    values = normalised(images, preprocessing).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        for block in list(network.blocks.values())[:n_blocks]:
+            values = block(values)
+    return values
+
+
+def back(network: Network, n_blocks: int, values: Tensor) -> Tensor:
+    """(b, c) logits from what the lowest blocks said."""
+    for block in list(network.blocks.values())[n_blocks:]:
+        values = block(values)
+    logits: Tensor = network.head(values)
+    return logits
+
+
+def activations(network: Network, n_blocks: int, batches: Iterable[Tensor], preprocessing: Preprocessing) -> Tensor:
+    """(n, ...) what the lowest blocks, in evaluation mode, say of all images."""
+    return torch.cat([front(network, n_blocks, images, preprocessing) for images in batches])
+
+
+def bytes_of(network: Network, n_blocks: int, image: Tensor, preprocessing: Preprocessing) -> int:
+    """Memory that the activations of one (1, 3, s, s) uint8 image take."""
+    one = front(network, n_blocks, image, preprocessing)
+    return one.numel() * one.element_size()
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory of the device that is free; on systems that do not tell, half of what there is."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    page = os.sysconf("SC_PAGE_SIZE")
+    if "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return page * os.sysconf("SC_AVPHYS_PAGES")
+    return page * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def check_room(needed: int, device: torch.device, n_views: int) -> None:
+    """Refuse where activations would not fit.
+
+    Raises:
+        ValueError: they would take more than SHARE_OF_MEMORY of what is free.
+    """
+    limit = int(SHARE_OF_MEMORY * free_bytes(device))
+    if needed > limit:
+        raise ValueError(
+            f"params.yaml, finetune_target.views: want activations of {n_views} views in {limit / 2**30:.1f} GiB of "
+            f"memory, got {needed / 2**30:.1f} GiB. Lower views, or set it to null."
+        )

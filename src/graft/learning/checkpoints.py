@@ -1,0 +1,116 @@
+"""Half-done training, kept so that a killed stage goes on where it was; nothing else ever reads it.
+
+A stage has one folder, named by a hash of everything that decides on its result, so that old state is never taken
+up under new params, data or code. It goes when the stage is done.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+FOLDER = Path("models/checkpoints")
+SECONDS_BETWEEN = 10.0
+SHARE_OF_TIME = 0.02
+"""that saving may take at most"""
+
+State = dict[str, Any]
+"""tensors, numbers and text, nested: what can be read back without running foreign code"""
+
+
+class Keeper(NamedTuple):
+    """Where one run keeps its state."""
+
+    load: Callable[[], State | None]
+    """the last state; None: start anew"""
+    save: Callable[[Callable[[], State]], None]
+    """called after every step with what makes the state: it is made and written when enough time has passed"""
+
+
+NOTHING = Keeper(lambda: None, lambda state: None)
+"""of a run that is not worth keeping"""
+
+
+def key_of(parts: Iterable[str], code: Iterable[Path]) -> str:
+    """Hash of what decides on a result, and of the code that makes it.
+
+    Args:
+        parts: params, records, hashes of data, device and versions.
+        code: files and folders of Python source.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part.encode()).digest())
+    for top in code:
+        for file in sorted([top] if top.is_file() else top.rglob("*.py")):
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+@contextmanager
+def checkpoints(stage: str, key: str) -> Iterator[Path]:
+    """The stage's folder for this key, alone in this process; deleted when the stage ends well.
+
+    Folders of other keys go at once: nothing will ever take them up.
+
+    Raises:
+        RuntimeError: another process trains this stage.
+    """
+    top = FOLDER / stage
+    top.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / f"{stage}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RuntimeError(
+                f"{stage}: want to train alone, got another process that trains this stage here. "
+                "Wait for it, or end it."
+            ) from None
+        for other in top.iterdir():
+            if other.name != key:
+                shutil.rmtree(other)
+        folder = top / key
+        folder.mkdir(exist_ok=True)
+        yield folder
+        shutil.rmtree(top)
+
+
+def keeper_in(folder: Path, name: str) -> Keeper:
+    """Keeper of one run; it writes as often as SECONDS_BETWEEN and SHARE_OF_TIME allow."""
+    path = folder / f"{name}.pt"
+    due = time.monotonic() + SECONDS_BETWEEN
+
+    def save(make: Callable[[], State]) -> None:
+        nonlocal due
+        start = time.monotonic()
+        if start >= due:
+            write_state(make(), path)
+            took = time.monotonic() - start
+            due = start + took + max(SECONDS_BETWEEN, took / SHARE_OF_TIME)
+
+    return Keeper(lambda: read_state(path), save)
+
+
+def write_state(state: State, path: Path) -> None:
+    """Write a state whole or not at all, and down to the disk."""
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_state(path: Path) -> State | None:
+    """A state that write_state wrote; None where there is none."""
+    if not path.is_file():
+        return None
+    state: State = torch.load(path, map_location="cpu", weights_only=True)
+    return state

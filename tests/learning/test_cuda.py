@@ -1,0 +1,65 @@
+"""Training on a CUDA device; run where there is one."""
+
+import copy
+
+import pytest
+import torch
+from tests.learning.runs import ignore, network, phase, plan, samples
+
+from graft.learning.batches import Samples
+from graft.learning.checkpoints import Keeper, State
+from graft.learning.device import pick_precision
+from graft.learning.loop import Fitted, fit
+from graft.learning.networks import state_sha256
+from graft.learning.preprocessing import SMALL_CNN
+from graft.learning.scores import evaluate
+from graft.learning.steps import Plan
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+
+
+def on_device(n: int, seed: int) -> Samples:
+    made = samples(n, seed)
+    return Samples(made.images.cuda(), made.labels.cuda())
+
+
+def run(to: Plan, keeper: Keeper | None = None) -> tuple[str, Fitted, float]:
+    net = network().cuda()
+    given = (net, on_device(64, 1), on_device(32, 2), to, 0, ignore)
+    fitted = fit(*given) if keeper is None else fit(*given, keeper)
+    return state_sha256([net]), fitted, evaluate(net, on_device(64, 3), SMALL_CNN).accuracy
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_training_learns_and_repeats_to_the_bit(precision: torch.dtype) -> None:
+    to = plan(phase(epochs=6), precision=precision)
+    one, two = run(to), run(to)
+    assert one == two
+    assert one[2] >= 0.95
+
+
+def test_a_run_taken_up_on_the_device_ends_as_if_it_had_not_been_killed() -> None:
+    kept: list[State] = []
+
+    class KilledError(Exception):
+        pass
+
+    def save(make: object) -> None:
+        kept.append(copy.deepcopy(make()))  # type: ignore[operator]
+        if len(kept) == 5:
+            raise KilledError
+
+    to = plan(phase(epochs=2), precision=torch.bfloat16)
+    with pytest.raises(KilledError):
+        run(to, Keeper(lambda: None, save))
+    assert run(to, Keeper(lambda: kept[4], lambda make: None)) == run(to)
+
+
+def test_kept_activations_stay_on_the_device() -> None:
+    fitted = run(plan(phase(frozen=("block1", "block2"), epochs=4), views=2))[1]
+    assert fitted.best.accuracy >= 0.9
+
+
+def test_the_device_multiplies_bfloat16_where_it_can() -> None:
+    expected = torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float32
+    assert pick_precision(torch.device("cuda")) is expected

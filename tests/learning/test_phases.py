@@ -1,0 +1,114 @@
+"""What learns, what stands still, and the hash that proves it."""
+
+import numpy as np
+import pytest
+import torch
+
+from graft.learning.batches import samples_on
+from graft.learning.networks import Network, build_network
+from graft.learning.phases import (
+    Phase,
+    adapt_batchnorm,
+    frozen_sha256,
+    frozen_state,
+    n_frozen_blocks,
+    parts_of,
+    set_modes,
+    trained_parameters,
+)
+from graft.learning.preprocessing import SMALL_CNN
+
+NAMES = ("block1", "block2", "block3", "block4", "head")
+
+
+@pytest.fixture
+def network() -> Network:
+    torch.manual_seed(0)
+    return build_network("small_cnn", 2)
+
+
+def _phase(*trained: str, norms_only: bool = False) -> Phase:
+    return Phase("p", {name: 0.1 if name in trained else 0.0 for name in NAMES}, 1, None, norms_only)
+
+
+def test_trained_and_frozen_make_up_the_whole_network(network: Network) -> None:
+    for phase in (
+        _phase("head"),
+        _phase("block4", "head"),
+        _phase(*NAMES),
+        _phase("block1", "head"),
+        _phase(*NAMES, norms_only=True),
+    ):
+        frozen = frozen_state(network, phase, "frozen")
+        trained = [each for members in trained_parameters(network, phase).values() for each in members]
+        assert len(frozen) + len(trained) == len(network.state_dict())
+
+
+def test_only_what_is_trained_asks_for_gradients(network: Network) -> None:
+    trained_parameters(network, _phase("block4", "head"))
+    asking = [name.removeprefix("blocks.") for name, each in network.named_parameters() if each.requires_grad]
+    assert {name.split(".")[0] for name in asking} == {"block4", "head"}
+
+
+def test_norms_only_trains_norms_and_the_head(network: Network) -> None:
+    trained = trained_parameters(network, _phase(*NAMES, norms_only=True))
+    assert all(each.ndim == 1 for name in NAMES[:-1] for each in trained[name])
+    assert [each.ndim for each in trained["head"]] == [2, 1]
+
+
+@pytest.mark.parametrize(("policy", "moving"), [("train", 3), ("frozen", 0), ("adapt", 0)])
+def test_statistics_of_a_learning_block_move_only_under_train(network: Network, policy: str, moving: int) -> None:
+    frozen = frozen_state(network, _phase("block4", "head"), policy)  # type: ignore[arg-type]
+    buffers = {name for name, _ in network.blocks["block4"].named_buffers(prefix="blocks.block4")}
+    assert len(buffers - set(frozen)) == moving
+
+
+def test_statistics_of_frozen_blocks_stand_still_in_training_mode(network: Network) -> None:
+    set_modes(network, _phase("block4", "head"), "train")
+    assert [part.training for part in parts_of(network).values()] == [False, False, False, True, True]
+
+
+def test_under_frozen_no_block_updates_its_statistics(network: Network) -> None:
+    set_modes(network, _phase(*NAMES), "frozen")
+    norms = [each for each in network.blocks.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert norms
+    assert not any(each.training for each in norms)
+
+
+def test_frozen_blocks_count_from_below(network: Network) -> None:
+    assert n_frozen_blocks(network, _phase("head")) == 4
+    assert n_frozen_blocks(network, _phase("block3", "block4", "head")) == 2
+    assert n_frozen_blocks(network, _phase("block1", "head")) == 0
+    assert n_frozen_blocks(network, _phase(*NAMES, norms_only=True)) == 0
+
+
+def test_the_hash_sees_a_buffer_that_moved(network: Network) -> None:
+    phase = _phase("block4", "head")
+    before = frozen_sha256(network, phase, "train")
+    network.get_buffer("blocks.block1.1.num_batches_tracked").add_(1)
+    assert frozen_sha256(network, phase, "train") != before
+
+
+def test_the_hash_does_not_see_what_may_move(network: Network) -> None:
+    phase = _phase("block4", "head")
+    before = frozen_sha256(network, phase, "train")
+    with torch.no_grad():
+        network.get_parameter("head.weight").add_(1)
+        network.get_buffer("blocks.block4.1.running_mean").add_(1)
+    assert frozen_sha256(network, phase, "train") == before
+
+
+def test_where_all_is_trained_there_is_no_hash(network: Network) -> None:
+    assert frozen_sha256(network, _phase(*NAMES), "train") is None
+
+
+def test_adapted_statistics_are_those_of_the_images(network: Network) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3)).astype(np.uint8)
+    samples = samples_on(torch.device("cpu"), images, np.zeros(40, dtype=np.int64))
+    adapt_batchnorm(network, samples, SMALL_CNN)
+    mean, std = torch.tensor(SMALL_CNN.mean).view(3, 1, 1), torch.tensor(SMALL_CNN.std).view(3, 1, 1)
+    seen = network.get_submodule("blocks.block1.0")((samples.images.float() / 255 - mean) / std)
+    first = network.get_submodule("blocks.block1.1")
+    torch.testing.assert_close(first.running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(first.running_var, seen.var(dim=(0, 2, 3)), atol=1e-3, rtol=1e-3)
+    assert not network.blocks.training

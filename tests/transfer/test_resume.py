@@ -1,0 +1,131 @@
+"""A killed stage goes on; a finished one leaves nothing; other params never take old state up."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from graft.files import to_json
+from graft.learning import checkpoints
+from graft.learning.networks import state_sha256
+from graft.learning.optimisation import take_step
+from graft.learning.saving import load_network
+from graft.transfer import resume
+from graft.transfer.arms import TargetData
+from graft.transfer.baseline import train_scratch
+from graft.transfer.finetune import Backbone, Task, finetune_target
+from graft.transfer.resume import half_done
+from tests.transfer.conftest import strategy, tiny_params
+
+
+class KilledError(Exception):
+    """What a kill looks like to a test."""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "checkpoints")
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoints, "SHARE_OF_TIME", 1e9)
+
+
+@pytest.fixture
+def steps_taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts steps of the optimizer; where its first entry is set, it kills after as many."""
+    taken = [0, 10**9]
+
+    def counted(*given: object) -> None:
+        if taken[0] == taken[1]:
+            raise KilledError
+        taken[0] += 1
+        take_step(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("graft.learning.steps.take_step", counted)
+    return taken
+
+
+@pytest.fixture
+def run(backbone: Backbone, data: TargetData, tmp_path: Path) -> Callable[[str, str], str]:
+    """A stage as its script runs it, by arm and folder; what it made, as text."""
+
+    def stage(arm: str, name: str) -> str:
+        params = tiny_params()
+        folder = tmp_path / name
+        with half_done(arm, params.model_dump_json(), []) as kept:
+            if arm == "scratch":
+                record = train_scratch(data, params, folder, kept)
+            else:
+                record = finetune_target(Task(backbone, data, strategy(arm), params), folder, kept)
+        weights = [state_sha256([load_network(file)]) for file in sorted(folder.glob("*.safetensors"))]
+        return to_json(record) + str(weights)
+
+    return stage
+
+
+@pytest.mark.parametrize("arm", ["full", "gradual", "feature_extraction", "scratch"])
+def test_a_stage_killed_again_and_again_makes_what_an_undisturbed_one_makes(
+    arm: str, run: Callable[[str, str], str], steps_taken: list[int]
+) -> None:
+    whole = run(arm, "whole")
+    n_whole, steps_taken[0] = steps_taken[0], 0
+    n_kills, ended = 0, ""
+    while not ended:
+        steps_taken[:] = [0, 7]
+        try:
+            ended = run(arm, "killed")
+        except KilledError:
+            n_kills += 1
+            torch.rand(5)
+    assert ended == whole
+    assert n_kills >= n_whole // 8
+
+
+def test_a_finished_stage_trains_every_step_again_when_it_is_forced(
+    run: Callable[[str, str], str], steps_taken: list[int]
+) -> None:
+    first = run("full", "a")
+    n_first, steps_taken[0] = steps_taken[0], 0
+    assert run("full", "b") == first
+    assert steps_taken[0] == n_first > 0
+
+
+def test_other_params_start_anew(
+    run: Callable[[str, str], str], steps_taken: list[int], backbone: Backbone, data: TargetData, tmp_path: Path
+) -> None:
+    steps_taken[1] = 7
+    with pytest.raises(KilledError):
+        run("full", "a")
+    steps_taken[:] = [0, 10**9]
+    params = tiny_params(training={"weight_decay": 0.5})
+    with half_done("full", params.model_dump_json(), []) as kept:
+        finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "b", kept)
+    n_other, steps_taken[0] = steps_taken[0], 0
+    with half_done("full", params.model_dump_json(), []) as kept:
+        finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "c", kept)
+    assert n_other == steps_taken[0]
+
+
+def test_files_code_device_precision_and_threads_are_part_of_the_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = [tmp_path / "images.npy"]
+    files[0].write_bytes(b"pixels")
+
+    def key() -> str:
+        with half_done("full", "same", files) as folder:
+            return folder.name
+
+    monkeypatch.setenv("GRAFT_PRECISION", "float32")
+    keys = {key()}
+    files[0].write_bytes(b"pixels resized by other code")
+    keys.add(key())
+    monkeypatch.setattr("graft.learning.device.picked", torch.device("meta"))
+    keys.add(key())
+    monkeypatch.setenv("GRAFT_PRECISION", "bfloat16")
+    keys.add(key())
+    monkeypatch.setattr(resume, "CODE", (tmp_path / "code",))
+    keys.add(key())
+    monkeypatch.setattr("graft.transfer.resume.torch.get_num_threads", lambda: 99)
+    keys.add(key())
+    assert len(keys) == 6

@@ -1,0 +1,199 @@
+"""Each strategy and policy end to end on tiny data: what it starts from, what it moves, what the record proves."""
+
+import copy
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from graft import probe
+from graft.learning.activations import AT_ONCE
+from graft.learning.augmentation import augmented
+from graft.learning.loop import view_seed
+from graft.learning.networks import Network, state_sha256
+from graft.learning.phases import adapt_batchnorm, frozen_sha256
+from graft.learning.preprocessing import SMALL_CNN
+from graft.learning.saving import load_network
+from graft.learning.scores import outputs_of
+from graft.records import TrainingRecord
+from graft.training_params import Strategy
+from graft.transfer.arms import TargetData, rates_around, seen_by
+from graft.transfer.finetune import Backbone, Task, finetune_target, start_of
+from graft.transfer.strategies import phases_of
+from tests.transfer.conftest import strategy, tiny_images, tiny_params
+
+BY_STEPS: tuple[Strategy, ...] = tuple(each for each in get_args(Strategy) if each != "feature_extraction")
+STILL = 1e-12
+"""a rate that moves nothing"""
+UNSURE = 1e-4
+"""regularisation of a probe that leaves much to gain, so that no run is rolled back to its start"""
+
+
+@pytest.fixture
+def start(backbone: Backbone, data: TargetData) -> Task:
+    return Task(backbone, data, strategy("full"), tiny_params())
+
+
+def tuned(start: Task, choice: Strategy, folder: Path, **sections: dict[str, object]) -> TrainingRecord:
+    """A run of the arm by one rate and one strategy, on params that differ from tiny ones."""
+    transfer: dict[str, object] = {"rates": [0.01], "surgical_blocks": ["block2"]}
+    sections["finetune_target"] = transfer | sections.get("finetune_target", {})
+    scratch: dict[str, object] = {"rates": [0.01] * len(sections["finetune_target"]["rates"])}  # type: ignore[arg-type]
+    params = tiny_params(train_scratch=scratch, **sections)
+    chosen = strategy(choice).model_copy(update={"probe_c": UNSURE})
+    return finetune_target(start._replace(strategy=chosen, params=params), folder, folder / "half")
+
+
+def changed(start: Network, end: Network) -> set[str]:
+    """Names of the parameters that are not what they were."""
+    before = dict(start.named_parameters())
+    return {name for name, value in end.named_parameters() if not torch.equal(value, before[name])}
+
+
+def statistics(network: Network) -> dict[str, Tensor]:
+    return {name: value for name, value in network.named_buffers() if "running" in name}
+
+
+def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    return all(torch.equal(one[name], two[name]) for name in one.keys() | two.keys())
+
+
+@pytest.mark.parametrize("choice", BY_STEPS)
+def test_every_strategy_starts_from_the_probe(start: Task, tmp_path: Path, choice: Strategy) -> None:
+    tuned(start, choice, tmp_path, finetune_target={"rates": [STILL]})
+    network = load_network(tmp_path / "seed_1.safetensors")
+    places = seen_by(start.data, start.params.training, 1)
+    features = start.backbone.features[start.data.train_rows[places]]
+    head = probe.linear_head(features, start.data.train.labels.numpy()[places], UNSURE, 2)
+    np.testing.assert_allclose(network.get_parameter("head.weight").detach(), head.weight, atol=1e-5)
+    np.testing.assert_allclose(network.get_parameter("head.bias").detach(), head.bias, atol=1e-5)
+
+
+@pytest.mark.parametrize("choice", ["feature_extraction", *BY_STEPS])
+@pytest.mark.parametrize("policy", ["frozen", "adapt", "train"])
+def test_the_record_holds_the_hash_of_what_each_phase_left_alone(
+    start: Task, tmp_path: Path, choice: Strategy, policy: str
+) -> None:
+    record = tuned(start, choice, tmp_path, finetune_target={"batchnorm": policy}, training={"epochs": 4})
+    params = tiny_params(finetune_target={"batchnorm": policy, "surgical_blocks": ["block2"]})
+    begun = start_of(start._replace(params=params)).network
+    phases = phases_of(choice, list(begun.blocks), 0.01, params.finetune_target, 4, None)
+    before = [frozen_sha256(begun, phase, params.finetune_target.batchnorm) for phase in phases]
+    for run in record.runs:
+        assert [phase.frozen_sha256 for phase in run.phases] == before
+        ended = load_network(tmp_path / f"seed_{run.seed}.safetensors")
+        assert frozen_sha256(ended, phases[-1], params.finetune_target.batchnorm) == before[-1]
+    assert any(before) or (choice, policy) == ("full", "train")
+
+
+def test_surgical_moves_the_blocks_it_names_and_the_head(start: Task, tmp_path: Path) -> None:
+    tuned(start, "surgical", tmp_path)
+    moved = changed(start.backbone.network, load_network(tmp_path / "seed_0.safetensors"))
+    assert {name.removeprefix("blocks.").split(".")[0] for name in moved} == {"block2", "head"}
+
+
+def test_norms_moves_norms_and_the_head(start: Task, tmp_path: Path) -> None:
+    tuned(start, "norms", tmp_path)
+    moved = changed(start.backbone.network, load_network(tmp_path / "seed_0.safetensors"))
+    assert {name for name in moved if not name.startswith("head")} == {
+        f"blocks.block{block}.1.{part}" for block in (1, 2, 3, 4) for part in ("weight", "bias")
+    }
+
+
+def test_gradual_goes_down_to_the_first_block_a_phase_at_a_time(start: Task, tmp_path: Path) -> None:
+    record = tuned(start, "gradual", tmp_path, training={"epochs": 4}, finetune_target={"unfreeze": "schedule"})
+    for run in record.runs:
+        assert [phase.name for phase in run.phases] == [f"top {height} of 4" for height in (1, 2, 3, 4)]
+        assert [phase.trained[0] for phase in run.phases] == ["block4", "block3", "block2", "block1"]
+        assert [phase.epochs for phase in run.phases] == [1, 1, 1, 1]
+
+
+def test_adapt_gives_batchnorm_the_statistics_of_the_target(start: Task, tmp_path: Path) -> None:
+    adapted = copy.deepcopy(start.backbone.network)
+    adapt_batchnorm(adapted, start.data.train, SMALL_CNN)
+    tuned(start, "full", tmp_path, finetune_target={"batchnorm": "adapt"})
+    ended = load_network(tmp_path / "seed_0.safetensors")
+    assert same(statistics(ended), statistics(adapted))
+    assert not same(statistics(ended), statistics(start.backbone.network))
+
+
+def test_adapt_gives_the_probe_features_of_the_adapted_network(start: Task, tmp_path: Path) -> None:
+    record = tuned(start, "feature_extraction", tmp_path, finetune_target={"batchnorm": "adapt"})
+    network = load_network(tmp_path / "seed_0.safetensors")
+    features = outputs_of(network, tiny_images(), SMALL_CNN).features
+    assert not np.allclose(features, start.backbone.features, atol=1e-3)
+    places = seen_by(start.data, start.params.training, 0)
+    labels = start.data.train.labels.numpy()[places]
+    head = probe.linear_head(features[start.data.train_rows[places]], labels, record.rate, 2)
+    np.testing.assert_allclose(network.get_parameter("head.weight").detach(), head.weight, atol=1e-3)
+
+
+def test_under_frozen_statistics_stay_those_of_the_source(start: Task, tmp_path: Path) -> None:
+    tuned(start, "full", tmp_path, finetune_target={"batchnorm": "frozen"})
+    ended = load_network(tmp_path / "seed_0.safetensors")
+    assert same(statistics(ended), statistics(start.backbone.network))
+    assert changed(start.backbone.network, ended)
+
+
+def test_under_train_only_learning_blocks_move_their_statistics(start: Task, tmp_path: Path) -> None:
+    tuned(start, "top_blocks", tmp_path)
+    before = statistics(start.backbone.network)
+    after = statistics(load_network(tmp_path / "seed_0.safetensors"))
+    moved = {name.split(".")[1] for name, value in after.items() if not torch.equal(value, before[name])}
+    assert moved == {"block4"}
+
+
+def test_feature_extraction_on_views_learns_from_the_features_of_each(start: Task, tmp_path: Path) -> None:
+    record = tuned(start, "feature_extraction", tmp_path, finetune_target={"views": 3})
+    network, data = start.backbone.network, start.data
+    places = seen_by(data, start.params.training, 0)
+    features = []
+    for number in range(3):
+        generator = torch.Generator().manual_seed(view_seed(start.params.seed, number))
+        view = torch.cat([augmented(each, data.recipe, generator) for each in torch.split(data.train.images, AT_ONCE)])
+        images = view.permute(0, 2, 3, 1).numpy()
+        features.append(outputs_of(network, images, SMALL_CNN).features[places])
+    assert not np.allclose(features[0], features[1], atol=1e-3)
+    head = probe.linear_head(np.concatenate(features), np.tile(data.train.labels.numpy()[places], 3), record.rate, 2)
+    ended = load_network(tmp_path / "seed_0.safetensors")
+    np.testing.assert_allclose(ended.get_parameter("head.weight").detach(), head.weight, atol=1e-4)
+    assert state_sha256(ended.blocks.values()) == state_sha256(network.blocks.values())
+
+
+def test_on_views_the_frozen_blocks_run_as_often_however_many_epochs_there_are(
+    start: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = [0]
+    original = torch.nn.Conv2d.forward
+
+    def counted(layer: torch.nn.Conv2d, images: Tensor) -> Tensor:
+        seen[0] += len(images) if layer.in_channels == 3 else 0
+        return original(layer, images)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", counted)
+    runs = []
+    for epochs in (2, 6):
+        seen[0] = 0
+        tuned(start, "top_blocks", tmp_path / str(epochs), finetune_target={"views": 2}, training={"epochs": epochs})
+        runs.append(seen[0])
+    assert runs[0] == runs[1] > 0
+
+
+def test_rates_are_tried_around_the_one_that_was_found(start: Task, tmp_path: Path) -> None:
+    record = tuned(start, "full", tmp_path, training={"find_rate": True}, finetune_target={"rates": [1, 2, 3]})
+    assert record.rate_curve is not None
+    tried = [trial.rate for trial in record.trials]
+    assert tried == pytest.approx(rates_around(record.rate_curve.suggested, 3))
+    assert record.rate in tried
+
+
+def test_a_head_that_is_fitted_in_one_go_looks_for_no_rate(start: Task, tmp_path: Path) -> None:
+    assert tuned(start, "feature_extraction", tmp_path, training={"find_rate": True}).rate_curve is None
+
+
+@pytest.mark.parametrize(("n", "around"), [(1, [1.0]), (3, [1 / 3, 1.0, 3.0]), (2, [3**-0.5, 3**0.5])])
+def test_rates_lie_a_factor_of_three_apart_around_the_one_found(n: int, around: list[float]) -> None:
+    assert rates_around(0.01, n) == pytest.approx([0.01 * each for each in around])
