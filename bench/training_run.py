@@ -10,7 +10,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -261,20 +261,51 @@ def lightning(name: str, images: torch.Tensor, labels: torch.Tensor, precision: 
 
 
 def naive_head(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) -> float:
-    """The backbone at every epoch, in evaluation mode and without its gradient; the head by AdamW."""
-    model = network(name).eval().to(memory_format=torch.channels_last)
+    """The backbone at every epoch on batches made beforehand, without its gradient; the head by AdamW."""
+    model, values = network(name).eval().to(memory_format=torch.channels_last), floats(images)
+    order = [rows for _ in range(EPOCHS) for rows in torch.randperm(len(labels)).split(BATCH)]
+    return head_by_steps(model, ((values[rows], labels[rows]) for rows in order))
+
+
+def tutorial_head(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) -> float:
+    """The same as tutorials write it: a data set with the transforms of training, and its loader."""
+    from torch.utils.data import DataLoader, Dataset
+    from torchvision.transforms import v2
+
+    size = images.shape[2]
+    transforms = v2.Compose(
+        [
+            v2.RandomResizedCrop(size, scale=(0.7, 1.0)),
+            v2.RandomHorizontalFlip(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)),
+        ]
+    )
+
+    class Images(Dataset[Any]):
+        def __len__(self) -> int:
+            return len(labels)
+
+        def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
+            return transforms(images[row]), labels[row]
+
+    batches = DataLoader(Images(), batch_size=BATCH, shuffle=True)
+    return head_by_steps(network(name).eval(), (batch for _ in range(EPOCHS) for batch in batches))
+
+
+def head_by_steps(model: nn.Module, batches: Iterable[Any]) -> float:
+    """CPU seconds of training the head of a frozen network on these batches."""
     head = model.fc
     model.fc = nn.Identity()
-    optimizer, values = torch.optim.AdamW(head.parameters(), 1e-3, fused=True), floats(images)
+    optimizer = torch.optim.AdamW(head.parameters(), 1e-3, fused=True)
     start = time.process_time()
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(len(labels)).split(BATCH):
-            with torch.no_grad():
-                seen = model(values[rows])
-            loss = F.cross_entropy(head(seen), labels[rows])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
+    for values, targets in batches:
+        with torch.no_grad():
+            seen = model(values)
+        loss = F.cross_entropy(head(seen), targets)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
     return time.process_time() - start
 
 
@@ -316,6 +347,7 @@ WAYS: dict[str, Callable[..., Watch | float]] = {
     "graft top block": lambda *given: graft(*given, top=True, views=None),
     "graft top block, kept activations": lambda *given: graft(*given, top=True, views=1),
     "naive head": naive_head,
+    "naive head, tutorial": tutorial_head,
     "features": features,
     "features, 4 views": lambda *given: features(*given, views=4),
     "bare": bare,

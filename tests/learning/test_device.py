@@ -42,14 +42,25 @@ def test_a_precision_that_is_none_is_one_sentence(monkeypatch: pytest.MonkeyPatc
         pick_precision(torch.device("cpu"))
 
 
-@pytest.mark.parametrize(("has_it", "picked"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_bfloat16_where_the_processor_multiplies_it(
-    monkeypatch: pytest.MonkeyPatch, has_it: bool, picked: torch.dtype
+@pytest.mark.parametrize(("device", "picked"), [("cpu", torch.float32), ("cuda", torch.bfloat16)])
+def test_a_gpu_takes_bfloat16_and_a_processor_keeps_to_float32(
+    monkeypatch: pytest.MonkeyPatch, device: str, picked: torch.dtype
 ) -> None:
     monkeypatch.delenv("GRAFT_PRECISION", raising=False)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_it})
-    assert pick_precision(torch.device("cpu")) == picked
-    assert autocast(torch.device("cpu"), picked)._enabled is has_it
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not including_emulation)
+    assert pick_precision(torch.device(device)) == picked
+
+
+def test_a_gpu_without_bfloat16_keeps_to_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRAFT_PRECISION", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
+    assert pick_precision(torch.device("cuda")) == torch.float32
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_step_runs_in_the_precision_that_was_picked(precision: torch.dtype) -> None:
+    with autocast(torch.device("cpu"), precision):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is precision
 
 
 def test_deterministic_means_deterministic() -> None:

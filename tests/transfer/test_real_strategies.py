@@ -1,0 +1,89 @@
+"""Every strategy on real photographs from real weights: better than chance, and than the same network from nothing."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from graft import images
+from graft.learning.networks import published_network
+from graft.learning.preprocessing import preprocessing_for
+from graft.learning.scores import outputs_of
+from graft.params import Images, Params
+from graft.records import Split
+from graft.store import CatalogRow
+from graft.transfer.arms import TargetData, target_data
+from graft.transfer.baseline import train_scratch
+from graft.transfer.finetune import Backbone, Task, finetune_target
+from tests.examples import catalog_row
+from tests.house import ROOT
+from tests.transfer.conftest import strategy, tiny_params
+
+DATA = ROOT.parent / "shared" / "data"
+WEIGHTS = DATA / "weights" / "mobilenet_v2.pth"
+N_PER_CLASS, N_TRAIN = 40, 25
+PX = 48
+
+pytestmark = [
+    pytest.mark.real_data,
+    pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data here"),
+]
+
+
+class Real(NamedTuple):
+    """Two classes of cifar10, and mobilenet_v2 with its ImageNet weights."""
+
+    data: TargetData
+    backbone: Backbone
+    params: Params
+
+
+@pytest.fixture(scope="module")
+def real() -> Real:
+    params = tiny_params(
+        network={
+            "name": "mobilenet_v2",
+            "weights": "file",
+            "weights_file": str(WEIGHTS),
+            "weights_sha256": hashlib.sha256(WEIGHTS.read_bytes()).hexdigest(),
+        },
+        training={"augmentation": "photographs", "epochs": 2},
+        finetune_target={"rates": [0.001], "surgical_blocks": ["stem", "block1"]},
+        train_scratch={"rates": [0.001]},
+    )
+    preprocessing = preprocessing_for(params.network, Images(size_px=PX))
+    files = [(name, place, file) for name in ("airplane", "frog") for place, file in _files(name)]
+    rows, pixels = [], []
+    for index, (name, place, file) in enumerate(files):
+        split: Split = "train" if place < N_TRAIN else "val"
+        rows.append(catalog_row(f"{name}/{place}.png", label=name, split=split, sha256=f"{index:064x}", row=index))
+        pixels.append(images.fit(images.decode(file.read_bytes(), file.name), preprocessing))
+    store = np.stack(pixels)
+    torch.manual_seed(0)
+    network = published_network(params.network, 2, PX).eval()
+    features = outputs_of(network, store, preprocessing).features
+    recipe = params.recipes["photographs"]
+    catalog: tuple[CatalogRow, ...] = tuple(rows)
+    data = target_data(catalog, store, preprocessing, recipe, torch.device("cpu"))
+    return Real(data, Backbone(network, "mobilenet_v2", features), params)
+
+
+def _files(name: str) -> list[tuple[int, Path]]:
+    return list(enumerate(sorted((DATA / "datasets" / "cifar10").glob(f"*/{name}/*"))[:N_PER_CLASS]))
+
+
+@pytest.fixture(scope="module")
+def from_nothing(real: Real, tmp_path_factory: pytest.TempPathFactory) -> float:
+    folder = tmp_path_factory.mktemp("scratch")
+    record = train_scratch(real.data, real.params, folder / "weights", folder / "half")
+    return max(run.val_accuracy for run in record.runs)
+
+
+@pytest.mark.parametrize("name", ["feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms"])
+def test_every_strategy_gains_from_real_weights(name: str, real: Real, from_nothing: float, tmp_path: Path) -> None:
+    record = finetune_target(Task(real.backbone, real.data, strategy(name), real.params), tmp_path, tmp_path / "half")
+    accuracy = min(run.val_accuracy for run in record.runs)
+    assert accuracy > max(0.75, from_nothing)
