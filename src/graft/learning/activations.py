@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graft.learning.batches import normalised
+from graft.learning.convolution import fast_convolutions
 from graft.learning.networks import Network
 from graft.records import Preprocessing
 
@@ -22,7 +23,7 @@ def front(network: Network, n_blocks: int, images: Tensor, preprocessing: Prepro
     In channels-last order, which convolutions are fastest in.
     """
     values = normalised(images, preprocessing).contiguous(memory_format=torch.channels_last)
-    with torch.no_grad():
+    with torch.no_grad(), fast_convolutions(images.device):
         for block in list(network.blocks.values())[:n_blocks]:
             values = block(values)
     return values
@@ -30,8 +31,9 @@ def front(network: Network, n_blocks: int, images: Tensor, preprocessing: Prepro
 
 def back(network: Network, n_blocks: int, values: Tensor) -> Tensor:
     """(b, c) logits from what the lowest blocks said."""
-    for block in list(network.blocks.values())[n_blocks:]:
-        values = block(values)
+    with fast_convolutions(values.device):
+        for block in list(network.blocks.values())[n_blocks:]:
+            values = block(values)
     logits: Tensor = network.head(values)
     return logits
 
