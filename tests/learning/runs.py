@@ -11,6 +11,7 @@ from graft.learning.networks import Network, build_network
 from graft.learning.optimisation import Optimisation
 from graft.learning.phases import Phase, parts_of
 from graft.learning.preprocessing import SMALL_CNN
+from graft.learning.scores import Score, outputs_of, score_of
 from graft.learning.steps import Plan
 from graft.training_params import Recipe
 
@@ -60,3 +61,9 @@ def plan(*phases: Phase, optimisation: Optimisation = ADAMW, **others: Any) -> P
 
 def ignore(n: int) -> None:
     """A tick that nobody watches."""
+
+
+def evaluate(net: Network, given: Samples) -> Score:
+    """Score of a small_cnn on labelled images."""
+    outputs = outputs_of(net, given.images.permute(0, 2, 3, 1).cpu().numpy(), SMALL_CNN)
+    return score_of(torch.from_numpy(outputs.logits), given.labels.cpu())

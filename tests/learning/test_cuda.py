@@ -4,15 +4,13 @@ import copy
 
 import pytest
 import torch
-from tests.learning.runs import ignore, network, phase, plan, samples
+from tests.learning.runs import evaluate, ignore, network, phase, plan, samples
 
 from graft.learning.batches import Samples
 from graft.learning.checkpoints import Keeper, State
 from graft.learning.device import pick_precision
 from graft.learning.loop import Fitted, fit
 from graft.learning.networks import state_sha256
-from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.scores import evaluate
 from graft.learning.steps import Plan
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
@@ -27,7 +25,7 @@ def run(to: Plan, keeper: Keeper | None = None) -> tuple[str, Fitted, float]:
     net = network().cuda()
     given = (net, on_device(64, 1), on_device(32, 2), to, 0, ignore)
     fitted = fit(*given) if keeper is None else fit(*given, keeper)
-    return state_sha256([net]), fitted, evaluate(net, on_device(64, 3), SMALL_CNN).accuracy
+    return state_sha256([net]), fitted, evaluate(net, on_device(64, 3)).accuracy
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from tests.learning.runs import ADAMW, NOTHING_VARIED, ignore, network, phase, plan, samples
+from tests.learning.runs import ADAMW, NOTHING_VARIED, evaluate, ignore, network, phase, plan, samples
+from torch import Tensor
 
 from graft.learning import checkpoints, steps
 from graft.learning.augmentation import augmented
@@ -17,7 +18,6 @@ from graft.learning.networks import Network, state_sha256, with_new_head
 from graft.learning.optimisation import ScheduleName, take_step
 from graft.learning.phases import parts_of
 from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.scores import evaluate
 from graft.learning.steps import Mixing, Plan
 from graft.params import Head
 from graft.training_params import Recipe
@@ -30,7 +30,7 @@ def run(net: Network, to: Plan, seed: int = 0, keeper: Keeper = checkpoints.NOTH
 def test_training_learns() -> None:
     net = network()
     fit(net, samples(64, 1), samples(32, 2), plan(phase(epochs=6)), 0, ignore)
-    assert evaluate(net, samples(64, 3), SMALL_CNN).accuracy >= 0.95
+    assert evaluate(net, samples(64, 3)).accuracy >= 0.95
 
 
 def test_same_seed_gives_the_same_weights() -> None:
@@ -98,7 +98,7 @@ def test_statistics_stand_still_under_frozen_and_adapt(policy: str) -> None:
 def test_network_ends_with_the_best_epoch_on_validation() -> None:
     net = network()
     fitted = run(net, plan())
-    assert evaluate(net, samples(16, 2), SMALL_CNN) == pytest.approx(fitted.best)
+    assert evaluate(net, samples(16, 2)) == pytest.approx(fitted.best)
     assert fitted.best.accuracy >= max(point.val_accuracy for point in fitted.curve)
 
 
@@ -127,7 +127,7 @@ def test_the_next_phase_starts_from_what_was_rolled_back_to() -> None:
     fitted = fit(one, samples(32, 1), val, as_they_are._replace(phases=(good, ruin, still)), 0, ignore)
     fit(two, samples(32, 1), val, as_they_are._replace(phases=(good,)), 0, ignore)
     assert [each.rolled_back for each in fitted.phases][:2] == [False, True]
-    assert fitted.curve[-1].val_loss == pytest.approx(evaluate(two, val, SMALL_CNN).loss, rel=1e-3)
+    assert fitted.curve[-1].val_loss == pytest.approx(evaluate(two, val).loss, rel=1e-3)
 
 
 def test_a_run_whose_loss_is_not_finite_ends_with_its_best_epoch() -> None:
@@ -136,6 +136,59 @@ def test_a_run_whose_loss_is_not_finite_ends_with_its_best_epoch() -> None:
         next(net.blocks["block1"].parameters()).fill_(float("inf"))
     fitted = run(net, plan())
     assert (fitted.best_epoch, fitted.curve) == (0, ())
+
+
+def test_an_epoch_whose_last_step_breaks_the_network_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The training loss is from before that step: only validation shows it."""
+    net, seen = network(), 0
+
+    def breaking(*given: object) -> None:
+        nonlocal seen
+        take_step(*given)  # type: ignore[arg-type]
+        seen += 1
+        if seen == 8:  # the last of epoch 2
+            with torch.no_grad():
+                net.get_parameter("head.bias").fill_(float("nan"))
+
+    monkeypatch.setattr(steps, "take_step", breaking)
+    fitted = run(net, plan(phase(epochs=4)))
+    assert len(fitted.curve) == 1
+    assert all(value.isfinite().all() for value in net.state_dict().values())
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_weighted_losses_are_a_mean_over_images_whatever_the_batch(
+    monkeypatch: pytest.MonkeyPatch, accumulate: int
+) -> None:
+    """Divided by the weights of its own batch a rare class would count less the smaller the batch."""
+    net, gradients = network(), list[Tensor]()
+    rare = Samples(samples(32, 1).images, (torch.arange(32) % 8 == 0).long())
+
+    def noting(*given: object) -> None:
+        gradient = net.get_parameter("head.weight").grad
+        assert gradient is not None
+        gradients.append(gradient)
+
+    monkeypatch.setattr(steps, "take_step", noting)
+    fit(
+        net,
+        rare,
+        samples(16, 2),
+        plan(
+            phase(frozen=("block1", "block2", "block3", "block4"), epochs=1),
+            optimisation=ADAMW._replace(accumulate=accumulate),
+            batch_size=32 // accumulate,
+            balance="weights",
+            recipe=NOTHING_VARIED,
+        ),
+        0,
+        ignore,
+    )
+    net.eval()
+    weights = torch.tensor([32 / (2 * 28), 32 / (2 * 4)])
+    losses = torch.nn.functional.cross_entropy(net(normalised(rare.images, SMALL_CNN)), rare.labels, reduction="none")
+    (expected,) = torch.autograd.grad((weights[rare.labels] * losses).mean(), [net.get_parameter("head.weight")])
+    torch.testing.assert_close(gradients[-1], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_equal_accuracy_goes_to_the_lower_loss() -> None:
@@ -205,7 +258,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch() -> None:
 def test_a_running_mean_of_weights_is_what_is_scored_and_kept() -> None:
     net = network()
     fitted = run(net, plan(phase(epochs=4), ema_decay=0.9))
-    assert evaluate(net, samples(16, 2), SMALL_CNN) == pytest.approx(fitted.best)
+    assert evaluate(net, samples(16, 2)) == pytest.approx(fitted.best)
     assert state_sha256([net]) != _final(plan(phase(epochs=4)))[0]
 
 
@@ -275,6 +328,16 @@ def _killer(at: int, kept: list[State]) -> Keeper:
     return Keeper(lambda: kept[-1] if kept else None, save)
 
 
+def test_frozen_blocks_that_changed_while_a_run_was_killed_are_a_fault() -> None:
+    """What is taken up is held against the hash from before the phase, not against what lies in the checkpoint."""
+    kept: list[State] = []
+    with pytest.raises(KilledError):
+        run(network(), plan(phase(frozen=("block1",))), keeper=_killer(2, kept))
+    kept[0]["network"]["blocks.block1.0.weight"].add_(1)
+    with pytest.raises(RuntimeError, match="want frozen parameters and buffers unchanged"):
+        run(network(), plan(phase(frozen=("block1",))), keeper=_killer(0, kept))
+
+
 @pytest.mark.parametrize(("name", "head"), [*((name, "linear") for name in VARIANTS), ("plain", "mlp")])
 def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(name: str, head: Head) -> None:
     to = VARIANTS[name]  # a head with dropout draws from torch's own generator
@@ -298,7 +361,7 @@ def test_every_schedule_learns(schedule: ScheduleName, optimizer: str) -> None:
     settings = ADAMW._replace(schedule=schedule, optimizer=optimizer, warmup=0.1)  # type: ignore[arg-type]
     net = network()
     fit(net, samples(64, 1), samples(32, 2), plan(phase(epochs=6), optimisation=settings), 0, ignore)
-    assert evaluate(net, samples(64, 3), SMALL_CNN).accuracy >= 0.9
+    assert evaluate(net, samples(64, 3)).accuracy >= 0.9
 
 
 def test_kept_activations_give_what_the_running_blocks_give() -> None:

@@ -64,7 +64,7 @@ def test_one_cycle_peaks_where_the_warm_up_ends() -> None:
 
 @pytest.mark.parametrize("name", ["one_cycle", "cosine", "warm_restarts", "constant"])
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 4])
-@pytest.mark.parametrize("warmup", [0.0, 0.3, 0.5])
+@pytest.mark.parametrize("warmup", [0.0, 0.3, 0.5, 0.9])
 def test_few_steps_are_no_fault(name: ScheduleName, n_steps: int, warmup: float) -> None:
     rates = _rates(PLAIN._replace(schedule=name, warmup=warmup), n_steps)
     assert all(0 <= rate <= 0.5 + 1e-9 for rate in rates)
@@ -91,3 +91,14 @@ def test_gradients_are_clipped_to_the_norm_of_all_together() -> None:
     one.grad, two.grad = torch.tensor([[30.0]]), torch.tensor([[40.0]])
     take_step(optimizer, build_schedule(optimizer, 9, settings), [one, two], clip_norm=1.0)
     assert [one.item(), two.item()] == pytest.approx([-0.6, -0.8], rel=1e-3)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_momentum_of_sgd_stays_what_it_was_set_to_under_one_cycle(momentum: float) -> None:
+    weight = nn.Parameter(torch.zeros(2, 2))
+    optimizer = build_optimizer({"head": [weight]}, {"head": 0.1}, PLAIN._replace(optimizer="sgd", momentum=momentum))
+    schedule = build_schedule(optimizer, 10, PLAIN._replace(optimizer="sgd", momentum=momentum))
+    for _ in range(9):
+        assert optimizer.param_groups[0]["momentum"] == momentum
+        weight.grad = torch.zeros_like(weight)
+        take_step(optimizer, schedule, [weight], None)

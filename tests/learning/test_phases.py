@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from graft.learning.batches import samples_on
+from graft.learning.batches import normalised, samples_on
 from graft.learning.networks import Network, build_network
 from graft.learning.phases import (
     Phase,
@@ -112,3 +112,27 @@ def test_adapted_statistics_are_those_of_the_images(network: Network) -> None:
     torch.testing.assert_close(first.running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(first.running_var, seen.var(dim=(0, 2, 3)), atol=1e-3, rtol=1e-3)
     assert not network.blocks.training
+
+
+def test_adapted_statistics_do_not_depend_on_images_sorted_by_class(network: Network) -> None:
+    """A batch of one class would be normalised by its own mean, and the variance between classes would be lost."""
+    dark, bright = np.full((150, 32, 32, 3), 40, np.uint8), np.full((150, 32, 32, 3), 200, np.uint8)
+    samples = samples_on(torch.device("cpu"), np.concatenate([dark, bright]), np.repeat([0, 1], 150))
+    adapt_batchnorm(network, samples, SMALL_CNN)
+    values = normalised(samples.images, SMALL_CNN)
+    second = network.get_submodule("blocks.block2.1")
+    with torch.no_grad():
+        seen = network.get_submodule("blocks.block2.0")(network.eval().blocks["block1"](values))
+    assert second.running_var.mean().item() == pytest.approx(seen.var(dim=(0, 2, 3)).mean().item(), rel=0.05)
+
+
+def test_a_block_without_norms_is_frozen_where_norms_alone_learn() -> None:
+    torch.manual_seed(0)
+    first = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Dropout())
+    last = torch.nn.Sequential(torch.nn.BatchNorm2d(4), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(1))
+    network = Network({"first": first, "last": last}, 4, 2)
+    phase = Phase("norms", {"first": 0.1, "last": 0.1, "head": 0.1}, 1, None, norms_only=True)
+    assert list(trained_parameters(network, phase)) == ["last", "head"]
+    assert n_frozen_blocks(network, phase) == 1
+    set_modes(network, phase, "train")
+    assert not first.training

@@ -1,10 +1,10 @@
 import numpy as np
 import torch
 
-from graft.learning.batches import normalised, samples_on
+from graft.learning.batches import normalised
 from graft.learning.networks import build_network
 from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.scores import evaluate, outputs_of, score_of
+from graft.learning.scores import outputs_of, score_of
 
 
 def _images(n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -41,10 +41,3 @@ def test_score_is_mean_cross_entropy_and_share_right() -> None:
     score = score_of(logits, labels)
     np.testing.assert_allclose(score.loss, expected, rtol=1e-6)
     np.testing.assert_allclose(score.accuracy, 2 / 3, rtol=1e-6)
-
-
-def test_evaluate_agrees_with_outputs() -> None:
-    network = build_network("small_cnn", 4)
-    images, labels = _images(70), np.arange(70) % 4
-    score = evaluate(network, samples_on(torch.device("cpu"), images, labels), SMALL_CNN)
-    assert np.isclose(score.accuracy, np.mean(outputs_of(network, images, SMALL_CNN).logits.argmax(1) == labels))

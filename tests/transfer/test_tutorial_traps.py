@@ -19,14 +19,13 @@ from graft.learning.batches import Samples
 from graft.learning.networks import Network, build_network, with_new_head
 from graft.learning.optimisation import build_optimizer
 from graft.learning.phases import Phase, frozen_state, n_frozen_blocks, parts_of, trained_parameters
-from graft.learning.preprocessing import SMALL_CNN, preprocessing_for
-from graft.learning.scores import evaluate
+from graft.learning.preprocessing import preprocessing_for
 from graft.params import Params
 from graft.training_params import Recipe, Strategy
 from graft.transfer.arms import TargetData
 from graft.transfer.finetune import Backbone, Task, finetune_target
 from graft.transfer.strategies import phases_of
-from tests.learning.runs import ADAMW, ignore, network, phase, plan, samples
+from tests.learning.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
 from tests.transfer.conftest import strategy, tiny_params
 
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -118,7 +117,7 @@ def test_trap_4_validation_images_that_are_augmented(monkeypatch: pytest.MonkeyP
     fitted_anew = loop.fit(network(), train, val, plan(phase(epochs=2)), 0, ignore)
     of_train = {image.numpy().tobytes() for image in train.images}
     assert {image.numpy().tobytes() for batch in seen for image in batch} == of_train
-    assert evaluate(net, val, SMALL_CNN) == pytest.approx(fitted.best)
+    assert evaluate(net, val) == pytest.approx(fitted.best)
     assert fitted_anew.n_seen == 2 * 32
 
 

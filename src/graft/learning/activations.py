@@ -13,8 +13,8 @@ from graft.records import Preprocessing
 
 AT_ONCE = 32
 """images that the frozen blocks see at once"""
-SHARE_OF_MEMORY = 0.5
-"""of what is free that activations may take"""
+SHARE_OF_MEMORY = 0.25
+"""of what is free that activations may take; while they are joined they are there twice"""
 
 
 def front(network: Network, n_blocks: int, images: Tensor, preprocessing: Preprocessing) -> Tensor:

@@ -28,7 +28,7 @@ def samples_on(device: torch.device, images: NDArray[np.uint8], labels: NDArray[
         images: (n, s, s, 3) uint8 RGB.
         labels: (n,) class numbers.
     """
-    tensor = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
+    tensor = torch.from_numpy(np.require(images, requirements="W")).permute(0, 3, 1, 2)
     return Samples(tensor.to(device), torch.from_numpy(labels).to(device))
 
 

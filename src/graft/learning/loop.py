@@ -89,37 +89,42 @@ def _run_phase(run: Run, phase: Phase, task: Task, state: State | None) -> None:
     plan, network = task.plan, run.network
     if state is None:
         run.epoch, run.step, run.since_gain = 0, 0, 0
-    before = frozen_sha256(network, phase, plan.batchnorm)
+        run.frozen_sha256 = frozen_sha256(network, phase, plan.batchnorm)
     feed, stepping = _feed(network, phase, task), _stepping(network, phase, task)
     if state is not None:
         take_up(run, stepping, state)
     while run.epoch < phase.epochs and (phase.patience is None or run.since_gain < phase.patience):
         train_loss = train_epoch(run, phase, task, feed, stepping)
-        if not math.isfinite(train_loss):  # the rate was too large: the best epoch so far stands
-            break
-        _judge(run, train_loss, feed, stepping, task)
-    check_frozen(network, phase, plan.batchnorm, before)
+        counted = _counted(network, stepping)
+        score = _score(counted, feed, task.val, plan)
+        if not (math.isfinite(train_loss) and math.isfinite(score.loss)):
+            break  # the rate was too large: the best epoch so far stands
+        _judge(run, train_loss, score, counted)
+    check_frozen(network, phase, plan.batchnorm, run.frozen_sha256)
     network.load_state_dict(run.kept)
-    check_frozen(network, phase, plan.batchnorm, before)  # of what goes on from here, a running mean perhaps
+    check_frozen(network, phase, plan.batchnorm, run.frozen_sha256)  # of what goes on from here, a running mean perhaps
     run.records.append(
         PhaseRecord(
             name=phase.name,
-            trained=tuple(name for name, rate in phase.rates.items() if rate > 0),
+            trained=tuple(trained_parameters(network, phase)),
             epochs=run.epoch,
             val_accuracy=run.best.accuracy,
             rolled_back=run.best_epoch <= len(run.curve) - run.epoch,
-            frozen_sha256=before,
+            frozen_sha256=run.frozen_sha256,
         )
     )
 
 
-def _judge(run: Run, train_loss: float, feed: Feed, stepping: Stepping, task: Task) -> None:
-    """Score the epoch that has ended, and keep its weights where they are the best so far."""
-    counted = run.network
-    if stepping.ema is not None:
-        assert isinstance(stepping.ema.module, Network)
-        counted = stepping.ema.module
-    score = _score(counted, feed, task.val, task.plan)
+def _counted(network: Network, stepping: Stepping) -> Network:
+    """The network that is scored and kept: the running mean where there is one."""
+    if stepping.ema is None:
+        return network
+    assert isinstance(stepping.ema.module, Network)
+    return stepping.ema.module
+
+
+def _judge(run: Run, train_loss: float, score: Score, counted: Network) -> None:
+    """Note the score of the epoch that has ended, and keep its weights where they are the best so far."""
     run.curve.append(
         Epoch(epoch=len(run.curve) + 1, train_loss=train_loss, val_loss=score.loss, val_accuracy=score.accuracy)
     )

@@ -63,7 +63,13 @@ def build_schedule(optimizer: Optimizer, n_steps: int, settings: Optimisation) -
     n_steps = max(n_steps, 2)
     if settings.schedule == "one_cycle":
         peaks = [group["lr"] for group in optimizer.param_groups]
-        return OneCycleLR(optimizer, max_lr=peaks, total_steps=n_steps, pct_start=max(settings.warmup, 1.5 / n_steps))
+        return OneCycleLR(
+            optimizer,
+            max_lr=peaks,
+            total_steps=n_steps,
+            pct_start=max(settings.warmup, 1.5 / n_steps),
+            cycle_momentum=settings.optimizer == "adamw",  # that of sgd is a param
+        )
     return LambdaLR(optimizer, _factor(n_steps, settings))
 
 
@@ -73,7 +79,7 @@ def _factor(n_steps: int, settings: Optimisation) -> Callable[[int], float]:
     Source: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, ICLR (2017); all cycles
     are of equal length.
     """
-    n_warm = round(settings.warmup * n_steps)
+    n_warm = min(round(settings.warmup * n_steps), n_steps - 1)
     n_cycles = {"cosine": 1, "warm_restarts": settings.restarts, "constant": 0}[settings.schedule]
     length = (n_steps - n_warm) / max(n_cycles, 1)
 

@@ -37,14 +37,15 @@ def parts_of(network: Network) -> dict[str, nn.Module]:
 
 
 def trained_parameters(network: Network, phase: Phase) -> dict[str, list[nn.Parameter]]:
-    """Parameters that a phase trains, by part; all others stop asking for gradients."""
+    """Parameters that a phase trains, by part, parts without any left out; all others stop asking for gradients."""
+    network.requires_grad_(False)
     trained: dict[str, list[nn.Parameter]] = {}
     for name, part in parts_of(network).items():
-        part.requires_grad_(False)
         modules = _norms(part) if phase.norms_only and name != "head" else [part]
-        if phase.rates[name] > 0:
-            trained[name] = [each for module in modules for each in module.parameters()]
-            for each in trained[name]:
+        found = [each for module in modules for each in module.parameters()]
+        if found and phase.rates[name] > 0:
+            trained[name] = found
+            for each in found:
                 each.requires_grad_(True)
     return trained
 
@@ -54,8 +55,9 @@ def set_modes(network: Network, phase: Phase, policy: BatchNormPolicy) -> None:
 
     Where the policy is not `train`, those of learning blocks stand still too.
     """
+    trained = trained_parameters(network, phase)
     for name, part in parts_of(network).items():
-        part.train(phase.rates[name] > 0)
+        part.train(name in trained)
         if policy != "train" and name != "head":
             for norm in _batchnorms(part):
                 norm.eval()
@@ -63,15 +65,16 @@ def set_modes(network: Network, phase: Phase, policy: BatchNormPolicy) -> None:
 
 def n_frozen_blocks(network: Network, phase: Phase) -> int:
     """Blocks below the first that learns: what they say of an image never changes during the phase."""
-    learning = [phase.rates[name] > 0 for name in network.blocks]
-    return learning.index(True) if any(learning) else len(learning)
+    trained = trained_parameters(network, phase)
+    return next((n for n, name in enumerate(network.blocks) if name in trained), len(network.blocks))
 
 
 def frozen_state(network: Network, phase: Phase, policy: BatchNormPolicy) -> dict[str, Tensor]:
     """Parameters and buffers that the phase must leave as they are, by name."""
-    moving = {id(each) for members in trained_parameters(network, phase).values() for each in members}
+    trained = trained_parameters(network, phase)
+    moving = {id(each) for members in trained.values() for each in members}
     for name, part in parts_of(network).items():
-        if phase.rates[name] > 0 and (policy == "train" or name == "head"):
+        if name in trained and (policy == "train" or name == "head"):
             moving |= {id(each) for norm in _batchnorms(part) for each in norm.buffers()}
     named = (*network.named_parameters(), *network.named_buffers())
     return {name: tensor for name, tensor in named if id(tensor) not in moving}
@@ -106,6 +109,9 @@ def check_frozen(network: Network, phase: Phase, policy: BatchNormPolicy, before
 def adapt_batchnorm(network: Network, samples: Samples, preprocessing: Preprocessing) -> None:
     """Replace all BatchNorm statistics by those of these images, layer after layer in one pass.
 
+    Batches are drawn at random: images come sorted by class, and a batch of one class would be normalised by its own
+    mean.
+
     Source: Li et al., Revisiting batch normalization for practical domain adaptation (2016).
     """
     norms = [each for each in _batchnorms(network.blocks) if each.track_running_stats]
@@ -115,9 +121,10 @@ def adapt_batchnorm(network: Network, samples: Samples, preprocessing: Preproces
         each.reset_running_stats()
         each.momentum = None  # a plain mean over batches
         each.train()
+    rows = torch.randperm(len(samples.labels), generator=torch.Generator().manual_seed(0)).to(samples.labels.device)
     with torch.no_grad():
-        for images in torch.tensor_split(samples.images, max(1, len(samples.labels) // ADAPT_BATCH)):
-            network.features(normalised(images, preprocessing))
+        for batch in torch.tensor_split(rows, max(1, len(rows) // ADAPT_BATCH)):
+            network.features(normalised(samples.images[batch], preprocessing))
     for each, momentum in zip(norms, momenta, strict=True):
         each.momentum = momentum
     network.eval()

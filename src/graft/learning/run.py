@@ -37,13 +37,15 @@ class Run:
     """batches of the epoch that are done"""
     since_gain: int = 0
     """epochs of this phase since validation last rose"""
+    frozen_sha256: str | None = None
+    """of all that this phase leaves alone, from before its first step"""
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
     """the generator's state when the epoch's order was drawn"""
     loss: Tensor = field(default_factory=lambda: torch.zeros(()))
     """summed over the images of the epoch so far, on the device"""
 
 
-COUNTERS = ("best_epoch", "n_seen", "epoch", "step", "since_gain")
+PLAIN_FIELDS = ("best_epoch", "n_seen", "epoch", "step", "since_gain", "frozen_sha256")
 
 
 class Stepping(NamedTuple):
@@ -59,7 +61,7 @@ def state_of(run: Run, stepping: Stepping) -> State:
     """All that the rest of the run depends on; made between two steps of the optimizer."""
     device = run.loss.device
     return {
-        **{name: getattr(run, name) for name in COUNTERS},
+        **{name: getattr(run, name) for name in PLAIN_FIELDS},
         "best": tuple(run.best),
         "curve": [each.model_dump() for each in run.curve],
         "records": [each.model_dump() for each in run.records],
@@ -89,7 +91,7 @@ def run_of(network: Network, state: State) -> Run:
         records=[PhaseRecord.model_validate(each) for each in state["records"]],
         order=state["order"],
         loss=state["loss"].to(device),
-        **{name: state[name] for name in COUNTERS},
+        **{name: state[name] for name in PLAIN_FIELDS},
     )
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graft.learning.batches import Samples, normalised
+from graft.learning.batches import normalised
 from graft.learning.networks import Network
 from graft.records import Preprocessing
 
@@ -48,14 +48,6 @@ def outputs_of(network: Network, images: NDArray[np.uint8], preprocessing: Prepr
     if not features:
         return Outputs(_empty(network.n_features), _empty(network.n_classes))
     return Outputs(torch.cat(features).cpu().numpy(), torch.cat(logits).cpu().numpy())
-
-
-def evaluate(network: Network, samples: Samples, preprocessing: Preprocessing) -> Score:
-    """Loss and accuracy of a network on labelled images."""
-    network.eval()
-    with torch.inference_mode():
-        logits = torch.cat([network(normalised(block, preprocessing)) for block in torch.split(samples.images, BATCH)])
-    return score_of(logits, samples.labels)
 
 
 def score_of(logits: Tensor, labels: Tensor) -> Score:

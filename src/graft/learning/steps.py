@@ -86,7 +86,8 @@ def train_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Steppi
         with autocast(rows.device, plan.precision):
             values, targets = _batch(run, task, feed, rows)
             logits = back(run.network, feed.n_front, values).float()
-        loss = F.cross_entropy(logits, targets, weights, label_smoothing=plan.label_smoothing)
+        losses = F.cross_entropy(logits, targets, weights, reduction="none", label_smoothing=plan.label_smoothing)
+        loss = losses.mean()  # torch's own would divide by the batch's weights, and a rare class would lose its own
         of_step = number - number % plan.optimisation.accumulate
         (loss / min(plan.optimisation.accumulate, len(batches) - of_step)).backward()  # type: ignore[no-untyped-call]
         run.loss += loss.detach() * len(rows)
