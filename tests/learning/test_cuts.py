@@ -8,6 +8,7 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.models.regnet import BlockParams
 
+from graft.learning.cuts import GridMeans
 from graft.learning.families import head_of, torchvision_network
 from graft.learning.networks import Network, from_torchvision, pooled
 
@@ -127,3 +128,10 @@ def test_every_block_ends_in_channels_that_pooled_can_reduce(name: str) -> None:
         "vgg11": [64, 128, 256, 512, 512, 4096],
     }
     assert widths == [(2, width) for width in channels[name]]
+
+
+@pytest.mark.parametrize("size", range(1, 16))
+def test_means_over_a_grid_are_those_of_torch(size: int) -> None:
+    maps = torch.randn(2, 3, size, size + 2, dtype=torch.float64, generator=torch.Generator().manual_seed(size))
+    expected = torch.nn.AdaptiveAvgPool2d((7, 6))(maps)
+    torch.testing.assert_close(GridMeans(7, 6)(maps), expected, rtol=1e-12, atol=1e-12)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graft.learning.device import sent
 from graft.learning.geometry import boxes
 
 LUMA = (0.299, 0.587, 0.114)
@@ -43,9 +44,10 @@ def tinted(images: Tensor, tint: Tint) -> Tensor:
     """
     device = images.device
     values = images.to(torch.float32)
-    matrix = _matrices(tint).to(device)[..., None, None]
-    grey = (values.mean(dim=(2, 3)) * torch.tensor(LUMA, device=device)).sum(dim=1)
-    offset = ((1 - tint.contrast) * tint.brightness).to(device) * grey  # grey stays grey under saturation and hue
+    matrix = sent(_matrices(tint), device)[..., None, None]
+    means = values.mean(dim=(2, 3)).unbind(1)
+    grey = sum(share * mean for share, mean in zip(LUMA, means, strict=True))
+    offset = sent((1 - tint.contrast) * tint.brightness, device) * grey  # grey stays grey under saturation and hue
     # sums of products and no matrix product: that would be rounded to TF32 or bfloat16 where those are allowed
     made = torch.addcmul(offset[:, None, None, None], matrix[:, :, 0], values[:, :1])
     return made.addcmul_(matrix[:, :, 1], values[:, 1:2]).addcmul_(matrix[:, :, 2], values[:, 2:])
@@ -70,12 +72,12 @@ def rounded(values: Tensor) -> Tensor:
 def posterized(images: Tensor, bits: Tensor) -> Tensor:
     """uint8 images of which each keeps its highest bits alone; (n,) bits, 1 to 8, on the CPU."""
     masks = (256 - 2 ** (8 - bits)).to(torch.uint8)
-    return images & masks.to(images.device)[:, None, None, None]
+    return images & sent(masks, images.device)[:, None, None, None]
 
 
 def solarized(images: Tensor, limits: Tensor) -> Tensor:
     """uint8 images of which each has its levels above a limit inverted; (n,) uint8 limits on the CPU, 255: none."""
-    return torch.where(images > limits.to(images.device)[:, None, None, None], 255 - images, images)
+    return torch.where(images > sent(limits, images.device)[:, None, None, None], 255 - images, images)
 
 
 def erased(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
@@ -96,4 +98,4 @@ def erased(images: Tensor, probability: float, generator: torch.Generator) -> Te
     sides = sides.round().clamp(max=s).long()
     starts = ((s + 1 - sides) * torch.stack([down, right])).long()
     edges = torch.stack([starts[0], starts[0] + sides[0], starts[1], starts[1] + sides[1]])
-    return torch.where(boxes(edges, s, images.device), colours.to(images.device), images)
+    return torch.where(boxes(edges, s, images.device), sent(colours, images.device), images)

@@ -80,11 +80,36 @@ def _numbered(parts: Iterable[Iterable[nn.Module]]) -> Blocks:
     return {f"block{index}" if index else "stem": nn.Sequential(*part) for index, part in enumerate(parts)}
 
 
+class GridMeans(nn.Module):
+    """(n, c, p, q) means of (n, c, h, w) maps over a grid, as nn.AdaptiveAvgPool2d((p, q)) makes them.
+
+    The gradient of that one is added up in no fixed order on a GPU, so that torch refuses it where runs must repeat.
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        super().__init__()
+        self.rows, self.columns = rows, columns
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Sums by two products, so that the gradient is made of products too."""
+        down, across = _shares(self.rows, maps.shape[2], maps), _shares(self.columns, maps.shape[3], maps)
+        return down @ maps @ across.T
+
+
+def _shares(n: int, size: int, like: Tensor) -> Tensor:
+    """(n, size) share of each place in each of n cells, which overlap where the sizes do not divide."""
+    cell, place = (torch.arange(each, device=like.device) for each in (n, size))
+    starts, ends = cell * size // n, -((cell + 1) * -size // n)
+    inside = (place >= starts[:, None]) & (place < ends[:, None])
+    return inside.to(like.dtype) / inside.sum(dim=1, keepdim=True)
+
+
 def at_pools(net: nn.Module) -> Blocks:
     """VGG and AlexNet: a block up to each pooling, and their two large linear layers as a block of their own."""
     layers = list(net.get_submodule("features").children())
     starts = [0, *(place for place, layer in enumerate(layers, start=1) if isinstance(layer, nn.MaxPool2d))]
-    hidden = nn.Sequential(net.get_submodule("avgpool"), nn.Flatten(1), *rest_of_classifier(net))
+    rows, columns = net.get_submodule("avgpool").output_size  # type: ignore[misc]
+    hidden = nn.Sequential(GridMeans(rows, columns), nn.Flatten(1), *rest_of_classifier(net))
     return {**by_place(starts, nothing)(net), "hidden": hidden}
 
 

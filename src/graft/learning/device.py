@@ -3,6 +3,7 @@
 import os
 
 import torch
+from torch import Tensor
 
 picked = torch.device("cpu")
 """what pick_device gave last: the provenance of a stage"""
@@ -68,6 +69,11 @@ def pick_precision(device: torch.device) -> torch.dtype:
     fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     precision = PRECISIONS[wanted or ("bfloat16" if fast else "float32")]
     return precision
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on the device; a GPU gets it when it comes to it, and nobody waits."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graft.learning.device import sent
+
 
 class Moves(NamedTuple):
     """A mirror, then a shift by whole pixels; on the CPU."""
@@ -49,9 +51,9 @@ def moved(images: Tensor, moves: Moves) -> Tensor:
     """
     n, _, s, _ = images.shape
     places = torch.arange(s).expand(n, s)
-    rows = _reflected(places + moves.down[:, None], s).to(images.device)
+    rows = sent(_reflected(places + moves.down[:, None], s), images.device)
     columns = torch.where(moves.mirrored[:, None], places.flip(1), places) + moves.right[:, None]
-    columns = _reflected(columns, s).to(images.device)
+    columns = sent(_reflected(columns, s), images.device)
     which = torch.arange(n, device=images.device)[:, None, None]
     picked = images.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
     return picked.permute(0, 3, 1, 2)
@@ -76,7 +78,7 @@ def resampled(images: Tensor, views: Views) -> Tensor:
     s = images.shape[-1]
     half = (s - 1) / 2
     away = torch.arange(s, device=images.device, dtype=torch.float32) - half
-    to_x, to_y, start = (_maps(views) / half).to(images.device)[..., None, None].unbind(2)
+    to_x, to_y, start = sent(_maps(views) / half, images.device)[..., None, None].unbind(2)
     # sums of products and no matrix product: that would be rounded to TF32 or bfloat16 where those are allowed
     grid = (to_x * away + to_y * away[:, None] + start).permute(0, 2, 3, 1)
     return F.grid_sample(images.to(torch.float32), grid, padding_mode="reflection", align_corners=True)
@@ -99,6 +101,6 @@ def boxes(edges: Tensor, s: int, device: torch.device) -> Tensor:
         device: where the answer lives.
     """
     places = torch.arange(s, device=device)
-    top, bottom, left, right = edges.to(device)[:, :, None]
+    top, bottom, left, right = sent(edges, device)[:, :, None]
     rows, columns = (places >= top) & (places < bottom), (places >= left) & (places < right)
     return torch.logical_and(rows[:, None, :, None], columns[:, None, None, :])

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graft.learning.device import sent
 from graft.learning.geometry import boxes
 
 
@@ -38,7 +39,7 @@ def mixup(images: Tensor, targets: Tensor, alpha: float, generator: torch.Genera
         alpha: above 0; an image's own share is drawn from Beta(alpha, alpha).
         generator: on the CPU.
     """
-    share = _shares(len(images), alpha, generator).to(images.device)
+    share = sent(_shares(len(images), alpha, generator), images.device)
     values = images.to(torch.float32)
     blend = torch.lerp(values.roll(1, 0), values, share[:, None, None, None])
     kept = blend if images.is_floating_point() else blend.round_()
@@ -64,7 +65,7 @@ def cutmix(images: Tensor, targets: Tensor, alpha: float, generator: torch.Gener
     ends = (centres + sides / 2).round().clamp(max=s).long()
     share = 1 - (ends - starts).prod(dim=0) / s**2
     inside = boxes(torch.stack([starts[0], ends[0], starts[1], ends[1]]), s, images.device)
-    return Mixed(torch.where(inside, images.roll(1, 0), images), _blended(targets, share.to(images.device)))
+    return Mixed(torch.where(inside, images.roll(1, 0), images), _blended(targets, sent(share, images.device)))
 
 
 def _shares(n: int, alpha: float, generator: torch.Generator) -> Tensor:

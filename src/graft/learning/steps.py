@@ -11,7 +11,7 @@ from graft.learning.activations import back, front
 from graft.learning.augmentation import augmented
 from graft.learning.batches import Samples, balanced_rows, batch_rows, class_weights
 from graft.learning.checkpoints import Keeper
-from graft.learning.device import autocast
+from graft.learning.device import autocast, sent
 from graft.learning.mixing import cutmix, mixup, soft_targets
 from graft.learning.optimisation import Optimisation, take_step
 from graft.learning.phases import BatchNormPolicy, Phase, set_modes
@@ -82,7 +82,7 @@ def train_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Steppi
     weights = class_weights(train.labels, n_classes) if plan.balance == "weights" else None
     batches = _order(run, task)
     for number in range(run.step, len(batches)):
-        rows = batches[number].to(train.labels.device)
+        rows = sent(batches[number], train.labels.device)
         with autocast(rows.device, plan.precision):
             values, targets = _batch(run, task, feed, rows)
             logits = back(run.network, feed.n_front, values).float()
