@@ -107,3 +107,10 @@ def test_normalised_is_whole_after_an_export_that_came_first() -> None:
     images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
     torch.export.export(Normalising(), (images,))
     assert normalised(images, fresh).numpy()[0, :, 0, 0] == pytest.approx([-0.1 / 0.5, -0.2 / 0.6, -0.3 / 0.7])
+
+
+def test_images_that_no_gpu_has_room_for_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graft.learning.batches.free_bytes", lambda device: 2**30)
+    many = np.broadcast_to(np.uint8(0), (2**11, 2**10, 2**9, 3))  # takes no memory here
+    with pytest.raises(ValueError, match=r"want all images in 1\.0 GiB of the GPU's free memory, got 3\.0 GiB\. Lower"):
+        samples_on(torch.device("cuda"), many, np.zeros(2**11, np.int64))

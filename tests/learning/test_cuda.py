@@ -4,14 +4,15 @@ import copy
 
 import pytest
 import torch
-from tests.learning.runs import evaluate, ignore, network, phase, plan, samples
+from tests.learning.recipes import SHIPPED
+from tests.learning.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
 
 from graft.learning.batches import Samples
 from graft.learning.checkpoints import Keeper, State
 from graft.learning.device import pick_precision
 from graft.learning.loop import Fitted, fit
 from graft.learning.networks import state_sha256
-from graft.learning.steps import Plan
+from graft.learning.steps import Mixing, Plan
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
@@ -61,3 +62,25 @@ def test_kept_activations_stay_on_the_device() -> None:
 def test_the_device_multiplies_bfloat16_where_it_can() -> None:
     expected = torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float32
     assert pick_precision(torch.device("cuda")) is expected
+
+
+def test_no_step_waits_for_the_device() -> None:
+    """Shuffled, augmented, mixed and clipped: torch itself tells where the CPU would wait."""
+    seen = 0
+
+    def watch(n: int) -> None:
+        nonlocal seen
+        seen += n
+        torch.cuda.set_sync_debug_mode("error" if 0 < seen < 64 else "default")
+
+    to = plan(
+        phase(epochs=1),
+        recipe=SHIPPED["strong"],
+        mixing=Mixing("cutmix", 1.0),
+        optimisation=ADAMW._replace(clip_norm=1.0),
+    )
+    try:
+        fit(network().cuda(), on_device(64, 1), on_device(32, 2), to, 0, watch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert seen == 64

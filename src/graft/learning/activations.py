@@ -1,6 +1,5 @@
 """What the frozen blocks say of images: computed without a gradient, and kept where it never changes."""
 
-import os
 from collections.abc import Iterable
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor
 
 from graft.learning.batches import normalised
 from graft.learning.convolution import fast_convolutions
+from graft.learning.device import free_bytes
 from graft.learning.networks import Network
 from graft.records import Preprocessing
 
@@ -47,16 +47,6 @@ def bytes_of(network: Network, n_blocks: int, image: Tensor, preprocessing: Prep
     """Memory that the activations of one (1, 3, s, s) uint8 image take."""
     one = front(network, n_blocks, image, preprocessing)
     return one.numel() * one.element_size()
-
-
-def free_bytes(device: torch.device) -> int:
-    """Memory of the device that is free; on systems that do not tell, half of what there is."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    page = os.sysconf("SC_PAGE_SIZE")
-    if "SC_AVPHYS_PAGES" in os.sysconf_names:
-        return page * os.sysconf("SC_AVPHYS_PAGES")
-    return page * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def check_room(needed: int, device: torch.device, n_views: int) -> None:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graft.learning.device import free_bytes
 from graft.records import Preprocessing
 
 
@@ -27,7 +28,15 @@ def samples_on(device: torch.device, images: NDArray[np.uint8], labels: NDArray[
         device: where they shall live.
         images: (n, s, s, 3) uint8 RGB.
         labels: (n,) class numbers.
+
+    Raises:
+        ValueError: a GPU has no room for the images.
     """
+    if device.type == "cuda" and images.nbytes > (free := free_bytes(device)):
+        raise ValueError(
+            f"training: want all images in {free / 2**30:.1f} GiB of the GPU's free memory, got "
+            f"{images.nbytes / 2**30:.1f} GiB. Lower images.size_px, or set GRAFT_DEVICE=cpu."
+        )
     tensor = torch.from_numpy(np.require(images, requirements="W")).permute(0, 3, 1, 2)
     return Samples(tensor.to(device), torch.from_numpy(labels).to(device))
 

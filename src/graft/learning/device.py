@@ -71,6 +71,16 @@ def pick_precision(device: torch.device) -> torch.dtype:
     return precision
 
 
+def free_bytes(device: torch.device) -> int:
+    """Memory of the device that is free; on systems that do not tell, half of what there is."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    page = os.sysconf("SC_PAGE_SIZE")
+    if "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return page * os.sysconf("SC_AVPHYS_PAGES")
+    return page * os.sysconf("SC_PHYS_PAGES") // 2
+
+
 def sent(values: Tensor, device: torch.device) -> Tensor:
     """A tensor of the CPU on the device; a GPU gets it when it comes to it, and nobody waits."""
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

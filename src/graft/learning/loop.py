@@ -15,13 +15,12 @@ from graft.learning.activations import (
     back,
     bytes_of,
     check_room,
-    free_bytes,
     front,
 )
 from graft.learning.augmentation import augmented
 from graft.learning.batches import Samples, batch_rows
 from graft.learning.checkpoints import NOTHING, Keeper, State
-from graft.learning.device import autocast
+from graft.learning.device import autocast, free_bytes
 from graft.learning.networks import Network
 from graft.learning.optimisation import build_optimizer, build_schedule, running_mean
 from graft.learning.phases import Phase, check_frozen, frozen_sha256, n_frozen_blocks, trained_parameters
