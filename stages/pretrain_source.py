@@ -9,11 +9,16 @@ from collections.abc import Sequence
 
 from graft import stage
 from graft.files import read_record, write_record
-from graft.learning.device import make_deterministic
+from graft.learning.checkpoints import keeper_in
+from graft.learning.device import make_deterministic, pick_device
 from graft.params import read_params
 from graft.records import CatalogRecord
 from graft.store import open_images, read_catalog
 from graft.transfer.pretraining import make_backbone
+from graft.transfer.resume import half_done
+
+PARAMS = {"seed", "network", "pretrain_source", "recipes", "training"}
+"""what decides on the result, with data and code: a killed run goes on under the same alone"""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,14 +27,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     params = read_params(args.params)
     make_deterministic(params.seed)
 
-    card = make_backbone(
-        params,
-        read_catalog(args.source_catalog),
-        open_images(args.source_images),
-        read_record(CatalogRecord, args.catalog),
-        args.backbone,
-    )
-    write_record(card, args.card)
+    pick_device()
+    read = (args.catalog, args.source_catalog, args.source_images)
+    with half_done("pretrain_source", params.model_dump_json(include=PARAMS), read) as kept:
+        card = make_backbone(
+            params,
+            read_catalog(args.source_catalog),
+            open_images(args.source_images),
+            read_record(CatalogRecord, args.catalog),
+            args.backbone,
+            keeper_in(kept, "pretrain"),
+        )
+        write_record(card, args.card)
 
 
 if __name__ == "__main__":

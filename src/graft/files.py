@@ -51,6 +51,29 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_named_file(path: Path, sha256: str | None, key: str, wanted: str) -> None:
+    """Hold a file that params.yaml names against the sha256 that stands beside it.
+
+    Args:
+        path: of the file.
+        sha256: what it should be.
+        key: in params.yaml, which has a `_file` and a `_sha256`.
+        wanted: the rest of the sentence where there is no such file: want what, got what, and what to do.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: its sha256 is another.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"params.yaml, {key}_file: {wanted}")
+    found = file_sha256(path)
+    if found != sha256:
+        raise ValueError(
+            f"params.yaml, {key}_sha256: want the sha256 of {path}, which is {found}, got {sha256}. "
+            "Fetch the file again if it should be the other one."
+        )
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: to a temporary neighbour, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -108,8 +108,12 @@ class Trial(Record):
 
     budget: Budget
     rate: float
+    n_seeds: int
+    """that the choice rests on: of two trials, those with as many compare best, for they saw the same seeds"""
     val_accuracy: float
+    """mean over these seeds"""
     val_loss: float
+    """mean over these seeds"""
 
 
 class PhaseRecord(Record):
@@ -134,7 +138,7 @@ class RateCurve(Record):
     losses: tuple[float, ...]
     """running mean"""
     suggested: float
-    """where the loss falls most steeply"""
+    """well below the rate at which the loss rises again"""
 
 
 class Run(Record):
@@ -154,7 +158,7 @@ class Run(Record):
 class TrainingRecord(Record):
     """How one arm was trained: models/records/training.json and scratch.json."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     arm: Arm
     strategy: StrategyName
     network: str

@@ -46,8 +46,8 @@ def test_findings_on_the_data_count_by_severity(severity: str, level: str) -> No
 
 
 def _tried(rates: tuple[float, ...], chosen: float, strategy: str = "full") -> TrainingRecord:
-    trials = tuple(Trial(budget="matched", rate=rate, val_accuracy=0.5, val_loss=1.0) for rate in rates)
-    long = Trial(budget="long", rate=1.0, val_accuracy=0.5, val_loss=1.0)
+    trials = tuple(Trial(budget="matched", rate=rate, n_seeds=1, val_accuracy=0.5, val_loss=1.0) for rate in rates)
+    long = Trial(budget="long", rate=1.0, n_seeds=1, val_accuracy=0.5, val_loss=1.0)
     return training_record().model_copy(update={"trials": (*trials, long), "rate": chosen, "strategy": strategy})
 
 

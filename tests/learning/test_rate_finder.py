@@ -2,23 +2,80 @@
 
 import copy
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tests.learning.runs import ignore, network, phase, plan, samples
+from tests.learning.runs import ADAMW, NOTHING_VARIED, RECIPES, ignore, network, phase, plan, samples
 
+from graft.learning.batches import Samples
 from graft.learning.checkpoints import NOTHING
 from graft.learning.loop import fit
 from graft.learning.networks import Network, state_sha256
-from graft.learning.rate_finder import HIGHEST, LOWEST, N_STEPS, _steepest, find_rate
-from graft.learning.steps import Task
+from graft.learning.rate_finder import HIGHEST, LOWEST, N_STEPS, _below_the_rise, find_rate
+from graft.learning.steps import Mixing, Plan, Task
 from graft.records import RateCurve
+from graft.training_params import Recipe
+
+VARIED = Recipe.model_validate(RECIPES["strong"])
 
 
 def found(net: Network, seed: int = 0, frozen: tuple[str, ...] = ()) -> RateCurve:
-    to = plan(phase(rate=1.0, frozen=frozen))
-    return find_rate(net, Task(samples(64, 1), samples(16, 2), to, seed, ignore, NOTHING))
+    return find_rate(net, _task(plan(phase(rate=1.0, frozen=frozen)), seed))
+
+
+def _task(to: Plan, seed: int = 0) -> Task:
+    return Task(samples(64, 1), samples(16, 2), to, seed, ignore, NOTHING)
+
+
+AS_TRAINING = {
+    "recipe": {"recipe": VARIED},
+    "mixing": {"mixing": Mixing("mixup", 1.0)},
+    "label smoothing": {"label_smoothing": 0.3},
+    "balance": {"balance": "weights"},
+    "sampling": {"balance": "sampling"},
+    "views": {"views": 2, "recipe": VARIED},
+}
+
+
+def skewed(n: int) -> Samples:
+    """As `samples`, with three images of a class for one of the other."""
+    both = samples(2 * n, 1)
+    chosen = torch.arange(2 * n) % 4 != 1
+    return Samples(both.images[chosen][:n], both.labels[chosen][:n])
+
+
+@pytest.mark.parametrize("change", AS_TRAINING.values(), ids=AS_TRAINING)
+def test_the_first_step_of_the_trial_is_that_of_training(
+    change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graft.learning.rate_finder.N_STEPS", 3)
+    to = plan(phase(frozen=("block1",), epochs=1), batch_size=64, **change)
+    task = Task(skewed(64), samples(16, 2), to, 3, ignore, NOTHING)
+    first = find_rate(network(), task).losses[0]
+    trained = fit(network(), task.train, task.val, to, 3, ignore).curve[0].train_loss
+    plain = find_rate(network(), task._replace(plan=plan(*to.phases, batch_size=64, recipe=NOTHING_VARIED))).losses[0]
+    assert first == pytest.approx(trained, rel=1e-4)
+    assert first != pytest.approx(plain, rel=1e-3)
+
+
+def test_gradients_are_clipped_in_the_trial_as_in_training() -> None:
+    sgd = ADAMW._replace(optimizer="sgd", momentum=0.0, weight_decay=0.0)
+    free, clipped = (
+        find_rate(network(), _task(plan(phase(rate=1.0), optimisation=sgd._replace(clip_norm=norm))))
+        for norm in (None, 1e-6)
+    )
+    assert min(free.losses) < 0.8 * free.losses[0]
+    assert min(clipped.losses[:90]) > 0.9 * clipped.losses[0]
+
+
+def test_a_step_of_the_trial_takes_as_many_batches_as_one_of_training() -> None:
+    seen: list[int] = []
+    to = plan(phase(rate=1.0), optimisation=ADAMW._replace(accumulate=3))
+    curve = find_rate(network(), _task(to)._replace(tick=seen.append))
+    steps_an_epoch = 3  # of 8 batches of 8 images
+    assert sum(seen) >= 64 * (len(curve.losses) // steps_an_epoch)
 
 
 def test_the_network_stays_as_it_is() -> None:
@@ -77,7 +134,20 @@ def test_a_loss_that_is_no_number_is_one_sentence() -> None:
         found(net)
 
 
-def test_the_steepest_fall_of_a_known_curve_is_found() -> None:
-    rates = np.geomspace(1e-5, 1, 101)
-    losses = 1 - 0.8 / (1 + np.exp(-4 * np.log(rates / 1e-2))) + np.maximum(np.log(rates / 0.1), 0)
-    assert _steepest(list(zip(rates.tolist(), losses.tolist(), strict=True))) == pytest.approx(1e-2, rel=0.15)
+RATES = np.geomspace(1e-5, 1, 101).tolist()
+
+
+def test_the_rate_lies_a_factor_of_ten_below_the_rise_of_a_known_curve() -> None:
+    losses = [2.3 - min(max(np.log10(rate / 1e-3), 0), 1) + max(20 * np.log10(rate / 0.1), 0) for rate in RATES]
+    assert _below_the_rise(RATES, losses, 2.3) == pytest.approx(0.01, rel=0.2)
+
+
+@pytest.mark.parametrize("place", [0, 30, 60])
+def test_of_a_loss_that_cannot_fall_only_the_rise_counts(place: int) -> None:
+    losses = [0.05 + 20 * max(np.log10(rate / 0.03), 0) for rate in RATES]
+    losses[place] -= 0.02
+    assert _below_the_rise(RATES, losses, 2.3) == pytest.approx(0.003, rel=0.2)
+
+
+def test_a_loss_that_never_rises_leaves_the_highest_rate_to_start_from() -> None:
+    assert _below_the_rise(RATES, [2 - rate for rate in RATES], 2.3) == pytest.approx(0.1)

@@ -272,7 +272,13 @@ def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
             "rate_curve": None,
             "budget": budgets[-1],
             "trials": [
-                Trial(budget=budget, rate=rate, val_accuracy=0.7 + 0.03 * place, val_loss=0.9 - 0.1 * place)
+                Trial(
+                    budget=budget,
+                    rate=rate,
+                    n_seeds=1 + place,
+                    val_accuracy=0.7 + 0.03 * place,
+                    val_loss=0.9 - 0.1 * place,
+                )
                 for budget in budgets
                 for place, rate in enumerate(rates)
             ],
@@ -310,7 +316,9 @@ def in_phases(record: TrainingRecord) -> TrainingRecord:
     losses = 2.3 - 1.5 / (1 + np.exp(-3 * (tens + 2.4))) + np.maximum(3 * (tens + 0.9), 0)
     looked = RateCurve(rates=tuple(10**tens), losses=tuple(losses), suggested=10**-2.4)
     rates = tuple(0.004 * 3.0**place for place in (-2, -1, 0, 1, 2))
-    trials = [Trial(budget="matched", rate=each, val_accuracy=0.9 - each, val_loss=0.3 + each) for each in rates]
+    trials = [
+        Trial(budget="matched", rate=each, n_seeds=1, val_accuracy=0.9 - each, val_loss=0.3 + each) for each in rates
+    ]
     runs = []
     for run in record.runs:
         top, dropped = run.val_accuracy - 0.1, run.seed == 3

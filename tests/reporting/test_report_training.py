@@ -59,6 +59,12 @@ def test_phases_stand_in_the_page_with_their_proof(samples: ModuleType, target: 
     assert words.count("nothing frozen") == 2
 
 
+def test_every_trial_stands_in_the_table_with_its_seeds(evidence: Evidence, target: StoredImages) -> None:
+    words = Page(_section(evidence, target)).words
+    assert "RateSeedsAccuracyLoss" in words
+    assert "transfermatched0.003273.0%0.800" in words
+
+
 def test_the_search_for_a_rate_is_drawn_where_there_was_one(samples: ModuleType, target: StoredImages) -> None:
     assert "Looking for the rate" in _section(samples.sample_evidence(gradual=True), target)
     assert "Looking for the rate" not in _section(samples.sample_evidence(), target)

@@ -1,9 +1,6 @@
 """The stage: killed for good it goes on to the same bytes, never two at once; what it leaves when it is done."""
 
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +8,7 @@ import pytest
 import torch
 import yaml
 from tests.examples import backbone_card
+from tests.stages.killing import command, finished, halted, killed
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
 
 from graft.files import write_record
@@ -20,7 +18,6 @@ from graft.learning.saving import save_network
 from graft.learning.scores import outputs_of
 from graft.store import write_catalog
 
-STAGE = Path(__file__).parents[2] / "stages" / "finetune_target.py"
 INPUTS = {
     "params": "params.yaml",
     "strategy": "strategy.json",
@@ -41,25 +38,6 @@ MADE = (
     "models/finetuned/seed_1.safetensors",
     *(file for name, file in OUTPUTS.items() if name != "weights"),
 )
-RUNNER = """
-import runpy, sys
-from graft.learning import checkpoints, steps
-
-checkpoints.SECONDS_BETWEEN, checkpoints.SHARE_OF_TIME = 0.0, 1e9
-taken, take_step = [0], steps.take_step
-
-
-def counted(*given):
-    taken[0] += 1
-    take_step(*given)
-
-
-steps.take_step = counted
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-print(taken[0])
-"""
-"""the stage script as it is, but for a checkpoint after every step; at its end it says how many steps it took"""
 
 
 @pytest.fixture(scope="module")
@@ -79,56 +57,32 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(inputs: Path) -> list[str]:
-    paths = {name: str(inputs / file) for name, file in INPUTS.items()} | OUTPUTS
-    options = [part for name, path in paths.items() for part in (f"--{name}", path)]
-    return [sys.executable, "-c", RUNNER, str(STAGE), *options]
-
-
-def finished(inputs: Path, folder: Path) -> int:
-    """Run the stage to its end; the steps that it took."""
-    done = subprocess.run(command(inputs), cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return int(done.stdout)
-
-
-def halted(inputs: Path, folder: Path, n_ended: int) -> "subprocess.Popen[bytes]":
-    """A stage that was stopped in the midst of a run, after so many runs have ended, and still holds its lock."""
-    process = subprocess.Popen(command(inputs), cwd=folder, stderr=subprocess.DEVNULL)
-    while True:
-        states = [each.stem for each in (folder / "models/checkpoints").glob("finetune_target/*/*.pt")]
-        ended = [each for each in states if each.endswith("-ended")]
-        if len(ended) >= n_ended and len(states) > len(ended):
-            process.send_signal(signal.SIGSTOP)
-            return process
-        assert process.poll() is None
-        time.sleep(0.005)
+def of(inputs: Path) -> list[str]:
+    return command("finetune_target", {**{name: inputs / file for name, file in INPUTS.items()}, **OUTPUTS})
 
 
 @pytest.fixture(scope="module")
 def whole(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """A run that nobody disturbed, and its steps."""
     folder = tmp_path_factory.mktemp("whole")
-    return folder, finished(inputs, folder)
+    return folder, finished(of(inputs), folder)
 
 
 def test_a_killed_stage_ends_in_the_bytes_of_an_undisturbed_one(
     inputs: Path, whole: tuple[Path, int], tmp_path: Path
 ) -> None:
     for n_ended in (0, 1):
-        process = halted(inputs, tmp_path, n_ended)
-        process.kill()
-        process.wait()
-    assert finished(inputs, tmp_path) < whole[1]
+        killed(of(inputs), tmp_path, n_ended)
+    assert finished(of(inputs), tmp_path) < whole[1]
     assert {name: (tmp_path / name).read_bytes() for name in MADE} == {
         name: (whole[0] / name).read_bytes() for name in MADE
     }
 
 
 def test_a_second_trainer_is_turned_away(inputs: Path, tmp_path: Path) -> None:
-    process = halted(inputs, tmp_path, 0)
+    process = halted(of(inputs), tmp_path)
     try:
-        second = subprocess.run(command(inputs), cwd=tmp_path, capture_output=True, text=True)
+        second = subprocess.run(of(inputs), cwd=tmp_path, capture_output=True, text=True)
     finally:
         process.kill()
         process.wait()
@@ -141,7 +95,7 @@ def test_a_finished_stage_leaves_no_checkpoint_and_trains_every_step_again(
 ) -> None:
     folder, n_steps = whole
     assert list((folder / "models/checkpoints").rglob("*.pt")) == []
-    assert finished(inputs, folder) == n_steps > 0
+    assert finished(of(inputs), folder) == n_steps > 0
 
 
 def test_sheet_and_curves_stand_beside_the_record(whole: tuple[Path, int]) -> None:

@@ -11,7 +11,7 @@ from graft.files import to_json
 from graft.learning.networks import state_sha256
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.saving import load_network
-from graft.learning.scores import outputs_of
+from graft.learning.scores import evaluate, outputs_of
 from graft.records import TrainingRecord
 from graft.training_params import Strategy
 from graft.transfer.arms import TargetData, seen_by
@@ -88,6 +88,19 @@ def test_seed_alone_draws_the_mlp(task: Task, tmp_path: Path) -> None:
     )
     assert torch.equal(first, second)
     assert not torch.allclose(first, other, atol=1e-3)
+
+
+def test_the_weights_of_a_seed_are_those_of_its_run_at_the_chosen_rate(task: Task, tmp_path: Path) -> None:
+    rates: dict[str, object] = {"rates": [1e-12, 0.01, 1e-11, 1e-10]}
+    params = tiny_params(finetune_target=rates, train_scratch=rates, training={"n_seeds": 3})
+    unsure = strategy("full").model_copy(update={"probe_c": 1e-4})
+    record = finetune_target(task._replace(params=params, strategy=unsure), tmp_path / "weights", tmp_path / "half")
+    assert record.rate == 0.01
+    for run in record.runs:
+        network = load_network(tmp_path / "weights" / f"seed_{run.seed}.safetensors")
+        score = evaluate(network, task.data.val, SMALL_CNN)
+        assert (score.accuracy, score.loss) == pytest.approx((run.val_accuracy, run.val_loss), abs=1e-5)
+    assert len({run.val_loss for run in record.runs}) == 3
 
 
 def test_each_seed_has_a_run_and_weights(task: Task, tmp_path: Path) -> None:

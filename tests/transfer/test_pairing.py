@@ -84,7 +84,7 @@ def test_arms_share_images_order_augmentation_and_all_but_rates(
 ) -> None:
     scratch, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
     matched = scratch[: len(transfer[0])]
-    assert len(transfer[0]) == 4  # two rates on the first seed, then two more seeds
+    assert len(transfer[0]) == 4  # two rates with the first seed, the better one with the two others
     for one, two in zip(transfer[0], matched, strict=True):
         assert one.seed == two.seed
         assert _same(one.train, two.train)
@@ -114,7 +114,7 @@ def test_plans_hold_what_params_say(transfer: tuple[list[Call], TrainingRecord],
         )
 
 
-def test_rates_are_tried_on_the_first_seed_and_the_best_serves_the_others(
+def test_the_first_seed_tries_all_rates_and_the_next_the_better_half(
     transfer: tuple[list[Call], TrainingRecord],
 ) -> None:
     assert [(call.seed, call.plan.phases[0].rates["head"]) for call in transfer[0]] == [

@@ -1,6 +1,8 @@
 """A killed stage goes on; a finished one leaves nothing; other params never take old state up."""
 
+import contextlib
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,27 @@ from graft.transfer.finetune import Backbone, Task, finetune_target
 from graft.transfer.resume import half_done
 from tests.transfer.conftest import strategy, tiny_params
 
+RATES: dict[str, object] = {"rates": [0.001, 0.003, 0.01]}
+
 
 class KilledError(Exception):
     """What a kill looks like to a test."""
+
+
+class Bar:
+    """Stands for tqdm: what it was told to expect, and what it saw."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.seen = total, 0
+
+    def update(self, n: int) -> None:
+        self.seen += n
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +70,7 @@ def run(backbone: Backbone, data: TargetData, tmp_path: Path) -> Callable[[str, 
     """A stage as its script runs it, by arm and folder; what it made, as text."""
 
     def stage(arm: str, name: str) -> str:
-        params = tiny_params()
+        params = tiny_params(finetune_target=RATES, train_scratch=RATES)
         folder = tmp_path / name
         with half_done(arm, params.model_dump_json(), []) as kept:
             if arm == "scratch":
@@ -81,6 +101,25 @@ def test_a_stage_killed_again_and_again_makes_what_an_undisturbed_one_makes(
     assert n_kills >= n_whole // 8
 
 
+@pytest.mark.parametrize("arm", ["full", "feature_extraction", "scratch"])
+def test_the_progress_bar_ends_full_also_after_kills(
+    arm: str, run: Callable[[str, str], str], steps_taken: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars: list[Bar] = []
+
+    def bar(total: int, **_: object) -> Bar:
+        bars.append(Bar(total))
+        return bars[-1]
+
+    monkeypatch.setattr("tqdm.tqdm", bar)
+    for after in (7, 29, 10**9):
+        steps_taken[:] = [0, after]
+        with contextlib.suppress(KilledError):
+            run(arm, "killed")
+    assert bars[-1].seen == bars[-1].total > 0
+    assert len(bars) == 3
+
+
 def test_a_finished_stage_trains_every_step_again_when_it_is_forced(
     run: Callable[[str, str], str], steps_taken: list[int]
 ) -> None:
@@ -106,7 +145,7 @@ def test_other_params_start_anew(
     assert n_other == steps_taken[0]
 
 
-def test_files_code_device_precision_and_threads_are_part_of_the_key(
+def test_files_code_packages_device_precision_and_threads_are_part_of_the_key(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     files = [tmp_path / "images.npy"]
@@ -128,4 +167,7 @@ def test_files_code_device_precision_and_threads_are_part_of_the_key(
     keys.add(key())
     monkeypatch.setattr("graft.transfer.resume.torch.get_num_threads", lambda: 99)
     keys.add(key())
-    assert len(keys) == 6
+    for package in ("numpy", "scikit-learn"):
+        monkeypatch.setattr(resume, "version", lambda name, other=package: "other" if name == other else version(name))
+        keys.add(key())
+    assert len(keys) == 8

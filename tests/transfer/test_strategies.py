@@ -31,6 +31,11 @@ def test_full_decays_by_depth() -> None:
     assert rates == pytest.approx({"stem": 0.1, "middle": 0.2, "top": 0.4, "head": 0.8})
 
 
+def test_a_strategy_without_an_entry_does_not_train_like_full() -> None:
+    with pytest.raises(KeyError, match="bottom_block"):
+        block_rates("bottom_block", BLOCKS, 0.1, PARAMS)  # type: ignore[arg-type]
+
+
 def test_more_top_blocks_than_blocks_trains_all() -> None:
     many = PARAMS.model_copy(update={"top_blocks": 9})
     assert block_rates("top_blocks", BLOCKS, 0.8, many) == block_rates("full", BLOCKS, 0.8, PARAMS)

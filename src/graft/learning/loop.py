@@ -89,7 +89,7 @@ def _run_phase(run: Run, phase: Phase, task: Task, state: State | None) -> None:
     if state is None:
         run.epoch, run.step, run.since_gain = 0, 0, 0
         run.frozen_sha256 = frozen_sha256(network, phase, plan.batchnorm)
-    feed, stepping = _feed(network, phase, task), _stepping(network, phase, task)
+    feed, stepping = feed_of(network, phase, task), _stepping(network, phase, task)
     if state is not None:
         take_up(run, stepping, state)
     while run.epoch < phase.epochs and (phase.patience is None or run.since_gain < phase.patience):
@@ -132,7 +132,7 @@ def _judge(run: Run, train_loss: float, score: Score, counted: Network) -> None:
         run.best, run.best_epoch, run.kept, run.since_gain = score, len(run.curve), _copy_of(counted), 0
 
 
-def _feed(network: Network, phase: Phase, task: Task) -> Feed:
+def feed_of(network: Network, phase: Phase, task: Task) -> Feed:
     """What the steps of a phase see; where the lowest blocks are frozen, what these say is made once."""
     plan, n_front, images = task.plan, n_frozen_blocks(network, phase), task.val.images
     if n_front == 0:

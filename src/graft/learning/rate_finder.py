@@ -2,20 +2,20 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 
-from graft.learning.activations import back, front
-from graft.learning.batches import batch_rows
-from graft.learning.device import autocast
+from graft.learning.loop import feed_of
 from graft.learning.networks import Network
 from graft.learning.optimisation import build_optimizer
-from graft.learning.phases import set_modes, trained_parameters
-from graft.learning.steps import Task
+from graft.learning.phases import trained_parameters
+from graft.learning.run import Run, Stepping
+from graft.learning.scores import Score
+from graft.learning.steps import Task, steps_of_epoch
 from graft.records import RateCurve
 
 N_STEPS = 100
@@ -26,69 +26,78 @@ MEMORY = 0.9
 DIVERGED = 4.0
 """times the lowest loss, or that of a guess where this is larger, where the search ends"""
 FEWEST = 3
-"""points of a curve that has a slope"""
+"""points of a curve"""
+RISE = 0.1
+"""times the loss of a guess: what is more than noise"""
+BELOW = 10.0
+"""times the suggestion lies below the rate at which the loss has risen so far"""
 
 
 def find_rate(network: Network, task: Task) -> RateCurve:
-    """Loss at each of N_STEPS rates, and the rate at which it falls most steeply.
+    """Loss at each of N_STEPS rates, and a rate well below that at which it rises again.
 
-    A copy of the network is trained by the first phase of the plan; the rate rises by the same factor at each
-    step. The losses are a running mean, freed of its start at zero.
+    A copy of the network takes the very steps of the run to come, by the first phase of the plan: what differs is the
+    schedule, by which the rate rises by the same factor at each step. The losses are a running mean, freed of its
+    start at zero. Where it falls most steeply is no guide: from a start that fits the train images already it hardly
+    falls, and the steepest place is noise.
 
     Args:
         network: that will be trained; it stays as it is.
-        task: images, plan and seed of the run to come.
+        task: images, plan and seed of the run to come; what it is told of steps and states is that of the trial.
 
     Raises:
-        ValueError: the loss is no number from the start.
+        ValueError: the loss is no number from the start, or the fixed views do not fit into memory.
 
     Source: Smith, Cyclical learning rates for training neural networks, WACV (2017).
     """
-    trial, plan, train = copy.deepcopy(network), task.plan, task.train
-    phase = plan.phases[0]
-    generator = torch.Generator().manual_seed(task.seed)
-    parts = trained_parameters(trial, phase)
-    shares = {name: rate / phase.rates["head"] for name, rate in phase.rates.items()}
-    optimizer = build_optimizer(parts, shares, plan.optimisation)
-    bases = [group["lr"] for group in optimizer.param_groups]
-    rates = np.geomspace(LOWEST, HIGHEST, N_STEPS)
-    guess = math.log(trial.n_classes)
-    losses: list[float] = []
-    mean = 0.0
-    batches: Iterator[Tensor] = iter(())
-    set_modes(trial, phase, plan.batchnorm)
-    for number, rate in enumerate(rates.tolist()):
-        rows = next(batches, None)
-        if rows is None:
-            batches = iter(batch_rows(len(train.labels), plan.batch_size, generator))
-            rows = next(batches)
-        rows = rows.to(train.labels.device)
-        for group, base in zip(optimizer.param_groups, bases, strict=True):
-            group["lr"] = base * rate
-        with autocast(rows.device, plan.precision):
-            logits = back(trial, 0, front(trial, 0, train.images[rows], plan.preprocessing)).float()
-        loss = F.cross_entropy(logits, train.labels[rows], label_smoothing=plan.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        mean = MEMORY * mean + (1 - MEMORY) * loss.item()
-        losses.append(mean / (1 - MEMORY ** (number + 1)))
-        if not losses[-1] <= DIVERGED * max(min(losses), guess):  # or no number
-            break
-    kept = [(rate, loss) for rate, loss in zip(rates.tolist(), losses, strict=False) if math.isfinite(loss)]
-    if len(kept) < FEWEST:
+    torch.manual_seed(task.seed)  # of dropout
+    rates = np.geomspace(LOWEST, HIGHEST, N_STEPS).tolist()
+    guess = math.log(network.n_classes)
+    losses = _losses(copy.deepcopy(network), task, rates, guess)
+    if len(losses) < FEWEST:
         raise ValueError(
-            f"params.yaml, training.find_rate: want a loss that is a number for {FEWEST} steps, got {len(kept)}. "
+            f"params.yaml, training.find_rate: want a loss that is a number for {FEWEST} steps, got {len(losses)}. "
             "Set it to false, and look at the network's weights."
         )
-    return RateCurve(
-        rates=tuple(rate for rate, _ in kept), losses=tuple(loss for _, loss in kept), suggested=_steepest(kept)
-    )
+    rates = rates[: len(losses)]
+    return RateCurve(rates=tuple(rates), losses=tuple(losses), suggested=_below_the_rise(rates, losses, guess))
 
 
-def _steepest(curve: list[tuple[float, float]]) -> float:
-    """Rate where the loss falls fastest with the logarithm of the rate, before its lowest point."""
-    rates, losses = (np.array(each) for each in zip(*curve, strict=True))
-    end = max(int(losses.argmin()), 2)
-    slopes = np.gradient(losses[: end + 1], np.log(rates[: end + 1]))
-    return float(rates[int(slopes.argmin())])
+def _losses(trial: Network, task: Task, rates: Sequence[float], guess: float) -> list[float]:
+    """Running mean of the loss at one rate after the other, until it diverges or is no number."""
+    losses: list[float] = []
+    mean = 0.0
+    for number, loss in enumerate(islice(_steps(trial, task, rates), len(rates)), start=1):
+        mean = MEMORY * mean + (1 - MEMORY) * loss
+        if not math.isfinite(mean):
+            break
+        losses.append(mean / (1 - MEMORY**number))
+        if losses[-1] > DIVERGED * max(min(losses), guess):
+            break
+    return losses
+
+
+def _steps(trial: Network, task: Task, rates: Sequence[float]) -> Iterator[float]:
+    """Loss of each step, one a rate."""
+    phase = task.plan.phases[0]
+    trained = trained_parameters(trial, phase)
+    shares = {name: rate / phase.rates["head"] for name, rate in phase.rates.items()}
+    optimizer = build_optimizer(trained, shares, task.plan.optimisation)
+    schedule = LambdaLR(optimizer, lambda step: rates[min(step, len(rates) - 1)])
+    stepping = Stepping([each for members in trained.values() for each in members], optimizer, schedule, None)
+    run = Run(trial, torch.Generator().manual_seed(task.seed), Score(math.inf, 0.0), 0, {})
+    feed = feed_of(trial, phase, task)
+    for epoch in range(len(rates)):
+        run.epoch, run.step, run.n_seen, before, n_before = epoch, 0, 0, 0.0, 0
+        for _ in steps_of_epoch(run, phase, task, feed, stepping):
+            summed, n_seen = run.loss.item(), run.n_seen
+            yield (summed - before) / (n_seen - n_before)
+            before, n_before = summed, n_seen
+
+
+def _below_the_rise(rates: Sequence[float], losses: Sequence[float], guess: float) -> float:
+    """So far below the rate at which the loss has left its lowest point for good that a run is stable there."""
+    lowest = min(losses)
+    after = range(losses.index(lowest), len(losses))
+    risen = next((place for place in after if losses[place] > lowest + RISE * guess), after[-1])
+    return rates[risen] / BELOW

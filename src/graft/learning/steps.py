@@ -1,6 +1,6 @@
 """The steps of an epoch: a batch, its loss, and the move of the weights. Nothing here waits for the device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import torch
@@ -76,6 +76,13 @@ class Feed(NamedTuple):
 
 def train_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Stepping) -> float:
     """One pass over the training images, or what is left of it; the mean loss, the one number asked of the device."""
+    for _ in steps_of_epoch(run, phase, task, feed, stepping):
+        pass
+    return (run.loss / len(task.train.labels)).item()
+
+
+def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Stepping) -> Iterator[None]:
+    """The steps of an epoch, or those that are left of it, one at a time."""
     train, plan = task.train, task.plan
     set_modes(run.network, phase, plan.batchnorm)
     n_classes = run.network.n_classes
@@ -99,7 +106,7 @@ def train_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Steppi
                 stepping.ema.update_parameters(run.network)
             run.step = number + 1
             task.keeper.save(lambda: state_of(run, stepping))
-    return (run.loss / sum(map(len, batches))).item()
+            yield
 
 
 def _order(run: Run, task: Task) -> list[Tensor]:

@@ -1,6 +1,5 @@
 """Published weights: a torchvision weight name, or a file with its sha256."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from graft.files import check_named_file
 from graft.learning.families import family_of, head_of, torchvision_network
 from graft.params import Network
 
@@ -76,16 +76,8 @@ def _state_from_torchvision(network: Network) -> dict[str, Tensor]:
 
 def _state_from_file(network: Network) -> dict[str, Tensor]:
     path = Path(network.weights_file or "")
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"params.yaml, network.weights_file: want a file, got none at {path}. Put the state dict there."
-        )
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != network.weights_sha256:
-        raise ValueError(
-            f"params.yaml, network.weights_sha256: want the sha256 of {path}, which is {found}, got "
-            f"{network.weights_sha256}. Fetch the file again if it should be the other one."
-        )
+    absent = f"want a file, got none at {path}. Put the state dict there."
+    check_named_file(path, network.weights_sha256, "network.weights", absent)
     try:
         state = _read_state(path)
     except Exception as error:  # torch and safetensors raise many kinds for a file that is none of theirs

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graft.cards import BackboneCard
+from graft.files import check_named_file
 from graft.params import MeasureShift
 from graft.shift.sides import Side
 from graft.shift.views import (
@@ -98,16 +99,8 @@ def read_bank(params: MeasureShift, card: BackboneCard) -> Bank:
         ValueError: its sha256 is another, it is no bank, or another backbone made it.
     """
     path = Path(params.bank_file or "")
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"params.yaml, measure_shift.bank_file: want a bank, got no file {path}. Make one: `graft bank --help`."
-        )
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != params.bank_sha256:
-        raise ValueError(
-            f"params.yaml, measure_shift.bank_sha256: want the sha256 of {path}, which is {found}, got "
-            f"{params.bank_sha256}. Fetch the file again if it should be the other one."
-        )
+    absent = f"want a bank, got no file {path}. Make one: `graft bank --help`."
+    check_named_file(path, params.bank_sha256, "measure_shift.bank", absent)
     try:
         arrays = read_arrays(path)
         side = Side(**{name: arrays[f"side {name}"] for name in Side._fields})

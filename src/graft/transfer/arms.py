@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from graft.learning.saving import save_network
 from graft.records import Budget, Preprocessing, Run, Trial
 from graft.store import CatalogRow, class_names, labelled
 from graft.training_params import Recipe, Training
+from graft.transfer.runs import Runs
 
 
 class TargetData(NamedTuple):
@@ -69,14 +71,6 @@ def seeds_of(first_seed: int, training: Training) -> list[int]:
     return [first_seed + index for index in range(training.n_seeds)]
 
 
-class Trained(NamedTuple):
-    """A network after its run."""
-
-    network: Network
-    fitted: Fitted
-    rate: float
-
-
 class Arm(NamedTuple):
     """All runs of one arm at one budget; their weights are files by now."""
 
@@ -86,34 +80,51 @@ class Arm(NamedTuple):
     runs: tuple[Run, ...]
 
 
+class _Tried(NamedTuple):
+    rate: float
+    fitted: list[Fitted]
+    """one a seed, in the order of the seeds"""
+
+
 def run_arm(
-    run: Callable[[int, float], Trained],
-    seeds: Sequence[int],
-    rates: Iterable[float],
-    budget: Budget,
-    save: Callable[[int, Trained], str],
+    run: Runs, seeds: Sequence[int], rates: Iterable[float], budget: Budget, save: Callable[[int, Network], str]
 ) -> Arm:
-    """Try every rate with the first seed, then run the other seeds at the best; one network is kept at a time.
+    """Choose the rate by successive halving over the seeds; the runs at it, one a seed, are the arm's.
+
+    Each seed runs at the rates that are left, and the better half of these, rounded up, goes on to the next seed.
+    Better is what has the higher mean validation accuracy over the seeds so far, then the lower mean loss, then the
+    smaller rate. The trials say what the choice rests on: the winner's, too, ends with the seed that decided.
 
     Args:
-        run: seed and rate to a trained network.
+        run: the runs by seed and rate.
         seeds: the paired seeds.
-        rates: what is tried; highest validation accuracy wins, then lowest loss, then the smallest rate.
+        rates: what is tried.
         budget: of all these runs, for the record.
         save: writes a seed's weights and gives their sha256.
+
+    Source: Karnin, Koren and Somekh, Almost optimal exploration in multi-armed bandits, ICML (2013). There the runs
+    of all rounds are equally many; here a round is one seed, so that no rate has an easier one than another.
     """
-    best: Trained | None = None
-    trials = []
-    for rate in rates:
-        trained = run(seeds[0], rate)
-        trials.append(_trial(trained, budget))
-        best = trained if best is None else max(best, trained, key=_rank)
-    assert best is not None, "params.yaml gives at least one rate"
-    chosen = best.rate
-    runs = [_run(seeds[0], best, budget, save)]
-    del best, trained
-    runs += [_run(seed, run(seed, chosen), budget, save) for seed in seeds[1:]]
-    return Arm(chosen, tuple(trials), tuple(runs))
+    tried = [_Tried(rate, []) for rate in rates]
+    left, n_left = tried, rates_by_seed(len(tried), len(seeds))
+    for seed, n in zip(seeds, n_left, strict=True):
+        left = left[:n]
+        for each in left:
+            each.fitted.append(run.fitted(seed, each.rate))
+        left = sorted(left, key=_rank)
+    best = left[0]
+    n_deciding = max(1, sum(n > 1 for n in n_left))
+    trials = tuple(_trial(each.rate, each.fitted[:n_deciding], budget) for each in tried)
+    runs = (
+        _run(seed, fitted, budget, save(seed, run.network(seed, best.rate)))
+        for seed, fitted in zip(seeds, best.fitted, strict=True)
+    )
+    return Arm(best.rate, trials, tuple(runs))
+
+
+def rates_by_seed(n_rates: int, n_seeds: int) -> list[int]:
+    """At how many rates each seed is run: all, then half as many as the one before, rounded up, at last one."""
+    return [-(-n_rates // 2**index) for index in range(n_seeds)]
 
 
 def rates_around(found: float, n: int) -> tuple[float, ...]:
@@ -121,32 +132,38 @@ def rates_around(found: float, n: int) -> tuple[float, ...]:
     return tuple(found * 3.0 ** (index - (n - 1) / 2) for index in range(n))
 
 
-def save_to(folder: Path, name: str) -> Callable[[int, Trained], str]:
-    """Writer of `seed_N.safetensors` files of a network into a folder."""
+def save_to(folder: Path, name: str) -> Callable[[int, Network], str]:
+    """Writer of a seed's network into a folder, as `seed_N.safetensors`; it gives their sha256."""
 
-    def save(seed: int, trained: Trained) -> str:
-        return save_network(trained.network, name, folder / f"seed_{seed}.safetensors")
+    def save(seed: int, network: Network) -> str:
+        return save_network(network, name, folder / f"seed_{seed}.safetensors")
 
     return save
 
 
-def _rank(trained: Trained) -> tuple[float, float, float]:
-    return trained.fitted.best.accuracy, -trained.fitted.best.loss, -trained.rate
+def _means(fitted: Sequence[Fitted]) -> tuple[float, float]:
+    """Accuracy and loss; the order of the runs makes no difference, to the last bit."""
+    return fmean(each.best.accuracy for each in fitted), fmean(each.best.loss for each in fitted)
 
 
-def _trial(trained: Trained, budget: Budget) -> Trial:
-    best = trained.fitted.best
-    return Trial(budget=budget, rate=trained.rate, val_accuracy=best.accuracy, val_loss=best.loss)
+def _rank(tried: _Tried) -> tuple[float, float, float]:
+    accuracy, loss = _means(tried.fitted)
+    return -accuracy, loss, tried.rate
 
 
-def _run(seed: int, trained: Trained, budget: Budget, save: Callable[[int, Trained], str]) -> Run:
+def _trial(rate: float, fitted: Sequence[Fitted], budget: Budget) -> Trial:
+    accuracy, loss = _means(fitted)
+    return Trial(budget=budget, rate=rate, n_seeds=len(fitted), val_accuracy=accuracy, val_loss=loss)
+
+
+def _run(seed: int, fitted: Fitted, budget: Budget, weights_sha256: str) -> Run:
     return Run(
         seed=seed,
         budget=budget,
-        best_epoch=trained.fitted.best_epoch,
-        val_accuracy=trained.fitted.best.accuracy,
-        val_loss=trained.fitted.best.loss,
-        weights_sha256=save(seed, trained),
-        curve=trained.fitted.curve,
-        phases=trained.fitted.phases,
+        best_epoch=fitted.best_epoch,
+        val_accuracy=fitted.best.accuracy,
+        val_loss=fitted.best.loss,
+        weights_sha256=weights_sha256,
+        curve=fitted.curve,
+        phases=fitted.phases,
     )

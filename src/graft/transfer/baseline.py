@@ -15,9 +15,19 @@ from graft.learning.rate_finder import find_rate
 from graft.learning.steps import Plan, Task, Tick
 from graft.params import Params
 from graft.records import Budget, RateCurve, TrainingRecord
-from graft.transfer.arms import Arm, TargetData, Trained, part_of, rates_around, run_arm, save_to, seeds_of, seen_by
+from graft.transfer.arms import (
+    Arm,
+    TargetData,
+    part_of,
+    rates_around,
+    rates_by_seed,
+    run_arm,
+    save_to,
+    seeds_of,
+    seen_by,
+)
 from graft.transfer.plans import plan_of
-from graft.transfer.resume import remembered
+from graft.transfer.runs import Trained, remembered
 from graft.transfer.strategies import equal_rates
 
 
@@ -41,8 +51,8 @@ def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Pat
     seed, n_rates = params.seed, len(params.train_scratch.rates)
     curve = _rate_curve(data, params) if params.training.find_rate else None
     rates = params.train_scratch.rates if curve is None else rates_around(curve.suggested, n_rates)
-    n_runs = n_rates + params.training.n_seeds - 1
-    n_images = n_runs * sum(budgets.values()) * len(seen_by(data, params.training, seed))
+    n_epochs = sum(rates_by_seed(n_rates, params.training.n_seeds)) * sum(budgets.values())
+    n_images = n_epochs * len(seen_by(data, params.training, seed))
     with tqdm(total=n_images, desc="train_scratch", unit=" images", disable=None) as bar:
         arms = {
             budget: _arm((budget, budgets[budget]), rates, data, params, (folder, half_done, bar.update))
@@ -97,14 +107,14 @@ def _arm(
         network = blank()
         train = part_of(data.train, seen_by(data, params.training, seed))
         plan = _plan(data, params, network, rate, epochs)
-        return Trained(network, fit(network, train, data.val, plan, seed, tick, keeper), rate)
+        return Trained(network, fit(network, train, data.val, plan, seed, tick, keeper))
 
     def blank() -> Network:
         return _new_network(data, params).to(data.train.labels.device)
 
-    again = remembered(run, blank, half_done / name, tick)
+    runs = remembered(run, blank, half_done / name, tick)
     seeds = seeds_of(params.seed, params.training)
-    return run_arm(again, seeds, rates, name, save_to(folder / name, params.network.name))
+    return run_arm(runs, seeds, rates, name, save_to(folder / name, params.network.name))
 
 
 def _val_accuracy(arm: Arm) -> float:

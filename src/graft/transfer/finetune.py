@@ -26,16 +26,16 @@ from graft.records import PhaseRecord, RateCurve, TrainingRecord
 from graft.strategy_record import StrategyRecord
 from graft.transfer.arms import (
     TargetData,
-    Trained,
     part_of,
     rates_around,
+    rates_by_seed,
     run_arm,
     save_to,
     seeds_of,
     seen_by,
 )
 from graft.transfer.plans import plan_of
-from graft.transfer.resume import remembered
+from graft.transfer.runs import Trained, remembered
 from graft.transfer.strategies import block_rates, phases_of
 
 Features = NDArray[np.float32]
@@ -91,9 +91,9 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
     by_steps = strategy.choice != "feature_extraction" or params.network.head != "linear"
     curve = _rate_curve(task, start, seeds[0]) if by_steps and params.training.find_rate else None
     rates = _rates(task, by_steps, curve)
-    n_images = params.training.epochs * len(seen_by(data, params.training, seeds[0])) if by_steps else 1
-    total = (len(rates) + len(seeds) - 1) * n_images
-    with tqdm(total=total, desc="finetune_target", unit=" images", disable=None) as bar:
+    n_epochs = sum(rates_by_seed(len(rates), len(seeds))) * (params.training.epochs if by_steps else 1)
+    n_images = n_epochs * len(seen_by(data, params.training, seeds[0]))
+    with tqdm(total=n_images, desc="finetune_target", unit=" images", disable=None) as bar:
 
         def run(seed: int, rate: float, keeper: Keeper) -> Trained:
             torch.manual_seed(seed)  # of a random head
@@ -104,8 +104,8 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
         def blank() -> Network:
             return with_new_head(copy.deepcopy(start.network), len(data.classes), params.network.head)
 
-        again = remembered(run, blank, half_done, bar.update)
-        arm = run_arm(again, seeds, rates, "matched", save_to(folder, backbone.name))
+        runs = remembered(run, blank, half_done, bar.update)
+        arm = run_arm(runs, seeds, rates, "matched", save_to(folder, backbone.name))
     return TrainingRecord(
         arm="transfer",
         strategy=strategy.choice,
@@ -175,7 +175,8 @@ def _extract(task: Task, start: Start, seed: int, c: float, tick: Tick) -> Train
     data, params = task.data, task.params
     (phase,) = phases_of("feature_extraction", list(start.network.blocks), c, params.finetune_target, 1, None)
     before = frozen_sha256(start.network, phase, "frozen")
-    network = _with_head(task, start, seen_by(data, params.training, seed), c)
+    places = seen_by(data, params.training, seed)
+    network = _with_head(task, start, places, c)
     with torch.inference_mode():
         score = score_of(network.head(torch.from_numpy(start.val).to(data.val.labels.device)), data.val.labels)
     check_frozen(network, phase, "frozen", before)
@@ -187,8 +188,8 @@ def _extract(task: Task, start: Start, seed: int, c: float, tick: Tick) -> Train
         rolled_back=False,
         frozen_sha256=before,
     )
-    tick(1)
-    return Trained(network, Fitted(0, score, (), (record,), 0), c)
+    tick(len(places))
+    return Trained(network, Fitted(0, score, (), (record,), len(places)))
 
 
 def _tune(task: Task, start: Start, at: tuple[int, float], tick: Tick, keeper: Keeper) -> Trained:
@@ -197,7 +198,7 @@ def _tune(task: Task, start: Start, at: tuple[int, float], tick: Tick, keeper: K
     places = seen_by(data, task.params.training, seed)
     network = _with_head(task, start, places, task.strategy.probe_c)
     fitted = fit(network, part_of(data.train, places), data.val, _plan(task, rate), seed, tick, keeper)
-    return Trained(network, fitted, rate)
+    return Trained(network, fitted)
 
 
 def _rate_curve(task: Task, start: Start, seed: int) -> RateCurve:

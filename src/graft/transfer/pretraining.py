@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from graft.cards import BackboneCard
 from graft.learning.batches import Samples, samples_on
+from graft.learning.checkpoints import NOTHING, Keeper
 from graft.learning.device import pick_device, pick_precision
 from graft.learning.loop import fit
 from graft.learning.networks import Network, build_network, published_network, state_sha256
@@ -21,7 +22,12 @@ from graft.transfer.strategies import equal_rates
 
 
 def make_backbone(
-    params: Params, source: tuple[CatalogRow, ...], images: NDArray[uint8], record: CatalogRecord, path: Path
+    params: Params,
+    source: tuple[CatalogRow, ...],
+    images: NDArray[uint8],
+    record: CatalogRecord,
+    path: Path,
+    keeper: Keeper = NOTHING,
 ) -> BackboneCard:
     """Write the backbone's weights; its card.
 
@@ -31,6 +37,7 @@ def make_backbone(
         images: (n, s, s, 3) uint8 store of the source.
         record: of prepare_data, for the preprocessing.
         path: of the safetensors file.
+        keeper: where the state of pretraining is kept, so that a killed one goes on.
 
     Raises:
         FileNotFoundError: the weights file is absent.
@@ -39,7 +46,7 @@ def make_backbone(
     """
     accuracy = None
     if params.network.weights == "pretrain":
-        network, accuracy = _pretrained(params, source, images, record)
+        network, accuracy = _pretrained(params, source, images, record, keeper)
     else:
         torch.manual_seed(params.seed)
         network = published_network(params.network, len(record.target.classes), record.preprocessing.crop_px)
@@ -58,7 +65,7 @@ def make_backbone(
 
 
 def _pretrained(
-    params: Params, source: tuple[CatalogRow, ...], images: NDArray[uint8], record: CatalogRecord
+    params: Params, source: tuple[CatalogRow, ...], images: NDArray[uint8], record: CatalogRecord, keeper: Keeper
 ) -> tuple[Network, float]:
     from tqdm import tqdm
 
@@ -83,5 +90,5 @@ def _pretrained(
     recipe = params.recipes[params.training.augmentation]
     plan = plan_of((phase,), params.training, recipe, record.preprocessing, pick_precision(device))
     with tqdm(total=epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
-        fitted = fit(network, train, val, plan, params.seed, bar.update)
+        fitted = fit(network, train, val, plan, params.seed, bar.update, keeper)
     return network, fitted.best.accuracy

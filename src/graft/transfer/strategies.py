@@ -72,8 +72,9 @@ def block_rates(strategy: Strategy, blocks: Sequence[str], rate: float, params: 
         return {**{name: rate if name in params.surgical_blocks else 0.0 for name in blocks}, "head": rate}
     if strategy == "norms":
         return equal_rates(blocks, rate)
-    n_trained = {"feature_extraction": 0, "top_blocks": params.top_blocks}.get(strategy, len(blocks))
-    return _decayed(blocks, rate, n_trained, params.depth_decay)
+    every = len(blocks)
+    n_trained = {"feature_extraction": 0, "top_blocks": params.top_blocks, "full": every, "gradual": every}
+    return _decayed(blocks, rate, n_trained[strategy], params.depth_decay)
 
 
 def equal_rates(blocks: Sequence[str], rate: float) -> dict[str, float]:

@@ -51,6 +51,14 @@ def test_rates_stand_at_their_logarithm_and_the_chosen_one_has_a_ring(evidence: 
     assert len(_all(figure, "polyline", "trials")) == 3
 
 
+def test_a_rate_that_more_seeds_tried_has_a_larger_dot_and_says_how_many(evidence: Evidence) -> None:
+    figure = rates((evidence.transfer,))
+    radii = _xs(figure, "circle", "best", "r")
+    assert radii == sorted(set(radii))
+    assert [trial.n_seeds for trial in evidence.transfer.trials] == [1, 2, 3]
+    assert "0.003 73.0% (seeds: 2), 0.01 76.0% (seeds: 3)" in figure
+
+
 def test_an_arm_without_a_learning_rate_has_no_line(samples: ModuleType) -> None:
     frozen = samples.sample_evidence(curve=False)
     assert len(_all(rates((frozen.transfer, frozen.scratch)), "polyline", "trials")) == 2

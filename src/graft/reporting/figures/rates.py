@@ -22,7 +22,9 @@ class _Line(NamedTuple):
 
 
 def rates(arms: Sequence[TrainingRecord]) -> Markup:
-    """Validation accuracy by learning rate, a line for each arm and budget; a ring marks the chosen rate.
+    """Mean validation accuracy by learning rate, a line for each arm and budget; a ring marks the chosen rate.
+
+    A dot is larger the more seeds it is a mean over: rates that fell behind were tried with fewer.
 
     An arm whose head was fitted in closed form has no learning rate and is left out.
     """
@@ -63,12 +65,15 @@ def _lines(record: TrainingRecord) -> list[_Line]:
 def _drawn(line: _Line, x: Scale, y: Scale) -> list[Markup]:
     xs = [x.at(math.log10(each.rate)) for each in line.trials]
     ys = [y.at(each.val_accuracy) for each in line.trials]
-    dots = [tag("circle", cx=a, cy=b, r=3, class_="best") for a, b in zip(xs, ys, strict=True)]
+    radii = [1.5 + each.n_seeds for each in line.trials]
+    dots = [tag("circle", cx=a, cy=b, r=r, class_="best") for a, b, r in zip(xs, ys, radii, strict=True)]
     return [tag("g", svg.path(xs, ys, "trials"), *dots, class_=line.look)]
 
 
 def _in_words(line: _Line) -> str:
-    return ", ".join(f"{number(each.rate)} {percent(each.val_accuracy)}" for each in line.trials)
+    return ", ".join(
+        f"{number(each.rate)} {percent(each.val_accuracy)} (seeds: {each.n_seeds})" for each in line.trials
+    )
 
 
 def _left_axis(x: Scale, y: Scale) -> list[Markup]:
