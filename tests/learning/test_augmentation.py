@@ -6,6 +6,7 @@ import torch
 from tests.learning.recipes import SHIPPED, recipe
 from torch import Tensor
 
+from graft.learning import augmentation
 from graft.learning.augmentation import augmented, contact_sheet
 from graft.learning.networks import build_network
 from graft.learning.preprocessing import SMALL_CNN
@@ -77,6 +78,7 @@ ONE_EACH = {
     "contrast": 0.5,
     "saturation": 0.5,
     "hue": 0.2,
+    "erase": 1.0,
 }
 
 
@@ -125,6 +127,17 @@ def _ramp(s: int = 64) -> Tensor:
     return torch.cat([places, places.transpose(2, 3), places], dim=1)
 
 
+def test_shifts_reach_the_share_of_the_side_that_was_said_to_the_nearest_pixel() -> None:
+    made = _augmented(_ramp(), recipe(shift=0.04))  # 2.56 pixels
+    reached = (made[:, :2, 32, 32].int() // 4 - 32).T
+    assert [sorted(set(each.tolist())) for each in reached] == [[*range(-3, 4)]] * 2
+
+
+def test_shift_and_flip_are_the_same_where_images_are_resampled() -> None:
+    moves = {"shift": 0.3, "flip": 0.5}
+    assert torch.equal(_augmented(_images(), recipe(**moves, rotation=1e-6)), _augmented(_images(), recipe(**moves)))
+
+
 def test_crops_keep_the_areas_and_shapes_that_were_said_and_stay_inside() -> None:
     made = _augmented(_ramp(), recipe(crop=0.5, stretch=1.33)).float() / 4
     width = (made[:, 0, 32, 62] - made[:, 0, 32, 1]) / 61
@@ -143,6 +156,7 @@ def test_crops_lie_everywhere() -> None:
     assert centres.mean() == pytest.approx(31.5, abs=1.5)
     assert centres.min() < 15
     assert centres.max() > 48
+    assert torch.corrcoef(centres.T)[0, 1].abs() < 4 / math.sqrt(500)
 
 
 def test_turns_are_as_large_as_was_said_and_go_both_ways() -> None:
@@ -166,6 +180,25 @@ def test_factors_span_what_was_said(name: str, low: float, high: float) -> None:
     assert factors.mean() == pytest.approx(1.0, abs=0.045)
 
 
+def test_saturation_spans_what_was_said() -> None:
+    images = torch.tensor([140, 100, 100], dtype=torch.uint8).view(1, 3, 1, 1).repeat(500, 1, 2, 2)
+    made = _augmented(images, recipe(saturation=0.4)).float()[..., 0, 0]
+    factors = (made[:, 0] - made[:, 1]) / 40
+    assert factors.min() == pytest.approx(0.6, abs=0.03)
+    assert factors.max() == pytest.approx(1.4, abs=0.03)
+    assert factors.mean() == pytest.approx(1.0, abs=0.045)
+
+
+def test_hue_turns_either_way_by_the_share_of_a_full_turn_that_was_said() -> None:
+    colour = torch.tensor([170, 100, 100], dtype=torch.uint8)
+    made = _augmented(colour.view(1, 3, 1, 1).repeat(500, 1, 2, 2), recipe(hue=0.2))[..., 0, 0]
+    i_and_q = torch.tensor([0.596 + 0.211j, -0.274 - 0.523j, -0.322 + 0.312j])
+    turns = (made.to(torch.cfloat) @ i_and_q / (colour.to(torch.cfloat) @ i_and_q)).angle() / (2 * math.pi)
+    assert turns.min() == pytest.approx(-0.2, abs=0.01)
+    assert turns.max() == pytest.approx(0.2, abs=0.01)
+    assert turns.mean() == pytest.approx(0.0, abs=4 * 0.2 / math.sqrt(3 * 500))
+
+
 def test_operations_are_drawn_for_each_image_and_one_in_eleven_is_none() -> None:
     made = _augmented(_images(n=1).repeat(550, 1, 1, 1), recipe(ops=1, magnitude=0.5))
     _, counts = torch.unique(made.flatten(1), dim=0, return_counts=True)
@@ -183,6 +216,38 @@ def test_operations_are_as_strong_as_those_of_torchvision() -> None:
         wanted += [getattr(functional, f"adjust_{name}")(image, factor) for factor in (0.55, 1.45)]
     for want in wanted:  # torchvision cuts fractions off, twice
         assert (made - want.int()).abs().flatten(1).amax(dim=1).min() <= 2
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_operations_move_pixels_as_far_as_their_magnitude_says(sign: int) -> None:
+    """At half the magnitude: 15 degrees, a shear of 0.15, 22.5 % of the side."""
+    made = _augmented(_ramp(), recipe(ops=1, magnitude=0.5)).float()[:, :2, 24:40, 24:40] / 4 - 31.5
+    x, y = (torch.arange(24, 40) - 31.5).expand(16, 16), (torch.arange(24, 40) - 31.5).expand(16, 16).T
+    turn, shear, shift = sign * math.radians(15), sign * 0.15, sign * 0.225 * 64
+    wanted = {
+        "rotation": (x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn)),
+        "shear_x": (x + shear * y, y),
+        "shear_y": (x, y + shear * x),
+        "shift_x": (x + shift, y),
+        "shift_y": (x, y + shift),
+    }
+    apart = {name: (made - torch.stack(place)).abs().flatten(1).amax(1).min() for name, place in wanted.items()}
+    assert max(apart.values()) < 0.13, apart  # a level is a quarter of a pixel, rounded to its half
+
+
+def _pushed(monkeypatch: pytest.MonkeyPatch, **pushes: float) -> Tensor:
+    """16 images pushed so far in each way, and in no other."""
+    drawn = {name: torch.full((16,), pushes.get(name, 0.0)) for name in augmentation._PUSHES}
+    monkeypatch.setattr(augmentation, "_pushes", lambda *_: drawn)
+    return _augmented(_images(), recipe(ops=1))
+
+
+def test_posterize_leaves_one_bit_however_often_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert torch.equal(_pushed(monkeypatch, posterize=4.0), _images() & 128)
+
+
+def test_an_image_without_contrast_is_not_inverted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _pushed(monkeypatch, contrast=-3.0).float().flatten(1).std(dim=1).max() == 0
 
 
 def test_more_operations_give_more_kinds() -> None:

@@ -96,6 +96,23 @@ def test_a_keeper_writes_when_time_has_passed_and_not_before(tmp_path: Path, mon
     assert keeper.load() == {"n": 2}
 
 
+def test_a_write_that_takes_long_makes_the_next_one_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("graft.learning.checkpoints.time.monotonic", lambda: now[0])
+    keeper = keeper_in(tmp_path, "run")
+
+    def slow(n: int) -> State:
+        now[0] += 2.0
+        return {"n": n}
+
+    now[0] = begun = module.SECONDS_BETWEEN + 1
+    keeper.save(lambda: slow(1))
+    due = begun + 2.0 + 2.0 / module.SHARE_OF_TIME
+    for now[0], written in ((due - 0.1, 1), (due + 0.1, 2)):
+        keeper.save(lambda: slow(2))
+        assert keeper.load() == {"n": written}
+
+
 def test_tensors_come_back_to_the_bit(tmp_path: Path) -> None:
     state: State = {"a": torch.randn(3, 4), "b": [{"c": torch.arange(3), "d": None}], "e": (0.1, 2)}
     write_state(state, tmp_path / "s.pt")

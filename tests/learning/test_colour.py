@@ -102,6 +102,41 @@ def test_an_erased_box_has_one_colour_and_a_share_of_the_area_that_was_said() ->
         assert len(torch.unique(image[:, inside], dim=1).T) == 1
 
 
+def _erased_edges(n: int, s: int) -> Tensor:
+    """(4, n) top, bottom, left and right of the boxes of n grey images."""
+    covered = (erased(torch.full((n, 3, s, s), 7, dtype=torch.uint8), 1.0, torch.Generator().manual_seed(0)) != 7).any(
+        1
+    )
+    spans = [covered.any(dim=other).int() for other in (2, 1)]
+    return torch.stack([each for span in spans for each in (span.argmax(1), s - span.flip(1).argmax(1))])
+
+
+def test_erased_boxes_are_flat_to_tall_as_was_said() -> None:
+    top, bottom, left, right = _erased_edges(1000, 128).float()
+    shapes = ((bottom - top) / (right - left)).log()
+    assert shapes.max() == pytest.approx(math.log(3.3), abs=0.1)  # sides of 10 px and more, rounded
+    assert shapes.min() == pytest.approx(-math.log(3.3), abs=0.1)
+    assert shapes.mean() == pytest.approx(0.0, abs=4 * math.log(3.3) / math.sqrt(3 * 1000))
+
+
+def test_erased_boxes_lie_everywhere_up_to_each_edge() -> None:
+    top, bottom, left, right = _erased_edges(1000, 16)
+    for start, end in ((top, bottom), (left, right)):
+        assert (start.min(), end.max()) == (0, 16)
+        assert (start + end).float().mean() == pytest.approx(16, abs=1.0)
+    small = (bottom - top < 8) & (right - left < 8)
+    assert torch.corrcoef(torch.stack([top, left])[:, small].float())[0, 1].abs() < 4 / math.sqrt(int(small.sum()))
+
+
+def test_each_erased_box_has_a_colour_of_its_own() -> None:
+    made = erased(torch.full((300, 3, 16, 16), 7, dtype=torch.uint8), 1.0, torch.Generator().manual_seed(0))
+    colours = torch.stack([image[:, (image != 7).any(dim=0)][:, 0] for image in made]).float()
+    assert len(torch.unique(colours, dim=0)) > 290
+    assert colours.amin() < 5
+    assert colours.amax() > 250
+    assert torch.corrcoef(colours.T).triu(1).abs().max() < 4 / math.sqrt(300)  # red tells nothing of green and blue
+
+
 def test_as_many_images_are_erased_as_the_probability_says() -> None:
     images = torch.full((1000, 3, 16, 16), 7, dtype=torch.uint8)
     made = erased(images, 0.25, torch.Generator().manual_seed(0))

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from graft.learning import convolution
 from graft.learning.convolution import ConvolutionByProducts, Pair, Windows, fast_convolutions
 
 CPU = torch.device("cpu")
@@ -102,6 +103,85 @@ def test_frozen_weights_go_by_products_where_the_forward_pass_alone_is_faster() 
     maps = torch.rand(4, 4, 4, 4, requires_grad=True)
     with torch.autocast("cpu", dtype=torch.bfloat16), fast_convolutions(CPU):
         assert (_maker(layer(maps)), _maker(layer(maps[:, :, :2, :2]))) == (BY_TORCH, BY_PRODUCTS)
+
+
+def test_without_a_gradient_weights_that_would_learn_go_as_frozen_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, seen = nn.Conv2d(4, 16, 3, padding=1), list[torch.Size]()
+
+    def watch(maps: Tensor, windows: Windows) -> Tensor:
+        seen.append(maps.shape)
+        return written_out(maps, windows)
+
+    written_out = convolution._written_out
+    monkeypatch.setattr(convolution, "_written_out", watch)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), fast_convolutions(CPU):
+        for size in (4, 2):
+            layer(torch.rand(4, 4, size, size))
+    assert seen == [(4, 4, 2, 2)]
+
+
+def test_what_is_kept_for_the_way_back_is_as_small_as_autocast_makes_it() -> None:
+    kept: list[Tensor] = []
+
+    def keep(each: Tensor) -> Tensor:
+        kept.append(each)
+        return each
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda each: each):
+        assert _way(nn.Conv2d(4, 16, 3, padding=1), 4, 2, torch.bfloat16) == BY_PRODUCTS
+    assert [each.dtype for each in kept] == [torch.bfloat16] * 2
+
+
+def test_no_gradient_is_made_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the gradient of images was made")
+
+    monkeypatch.setattr(convolution, "_put_back", refuse)
+    layer = nn.Conv2d(4, 16, 3, padding=1)
+    with fast_convolutions(CPU):
+        layer(torch.rand(1, 4, 2, 2)).sum().backward()
+    assert layer.weight.grad is not None
+    with pytest.raises(AssertionError, match="the gradient of images was made"), fast_convolutions(CPU):
+        layer(torch.rand(1, 4, 2, 2, requires_grad=True)).sum().backward()
+
+
+def test_a_gradient_of_a_gradient_is_refused() -> None:
+    maps, weights = torch.rand(1, 2, 3, 3, requires_grad=True), torch.rand(4, 2, 3, 3, requires_grad=True)
+    out = ConvolutionByProducts.apply(maps, weights, None, Windows((3, 3), (1, 1), (1, 1), (1, 1)))
+    (gradient,) = torch.autograd.grad(out.square().sum(), maps, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        torch.autograd.backward(gradient.sum())
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param(nn.Conv2d(4, 6, (3, 2), (2, 1), (2, 0), (2, 3)), id="all different"),
+        pytest.param(nn.Conv2d(4, 6, 3, groups=2), id="groups"),
+        pytest.param(nn.Conv2d(4, 6, 3, padding="same"), id="same"),
+    ],
+)
+def test_what_is_left_to_torch_is_as_without(layer: nn.Conv2d) -> None:
+    maps = torch.rand(2, 4, 9, 8, generator=torch.Generator().manual_seed(0))
+    wanted = layer(maps)
+    with fast_convolutions(CPU):
+        found = layer(maps)
+    assert _maker(found) == BY_TORCH
+    assert torch.equal(found, wanted)
+
+
+def test_convolutions_that_no_layer_calls_are_as_without() -> None:
+    maps, weights = torch.rand(1, 4, 4, 4), torch.rand(16, 4, 3, 3, requires_grad=True)
+    with fast_convolutions(CPU):
+        found = F.conv2d(maps, weights), F.conv2d(maps, weights, stride=2, padding=1)
+    assert torch.equal(found[0], F.conv2d(maps, weights))
+    assert torch.equal(found[1], F.conv2d(maps, weights, stride=2, padding=1))
+
+
+def test_weights_of_a_type_that_was_not_measured_learn_by_torch() -> None:
+    layer = nn.Conv2d(4, 16, 3, padding=1).double()
+    with fast_convolutions(CPU):
+        assert _maker(layer(torch.rand(1, 4, 2, 2).double())) == BY_TORCH
 
 
 @pytest.mark.parametrize(

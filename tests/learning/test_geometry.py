@@ -97,7 +97,7 @@ def test_a_crop_is_that_of_torchvision_inside() -> None:
 
 
 def test_a_box_ends_before_its_last_edges() -> None:
-    inside = boxes(torch.tensor([[1, 0], [3, 0], [2, 0], [5, 5]]), 5, torch.device("cpu"))
+    inside = boxes(torch.tensor([[1, 0], [3, 0], [2, 0], [4, 5]]), 5, torch.device("cpu"))
     assert inside.shape == (2, 1, 5, 5)
-    assert torch.nonzero(inside[0, 0]).tolist() == [[row, column] for row in (1, 2) for column in (2, 3, 4)]
+    assert torch.nonzero(inside[0, 0]).tolist() == [[row, column] for row in (1, 2) for column in (2, 3)]
     assert not inside[1].any()

@@ -66,6 +66,24 @@ def test_cutmix_replaces_one_box_of_the_area_that_its_target_says() -> None:
             assert extent.prod() == len(places)
 
 
+def test_a_box_that_no_edge_cuts_has_the_area_that_was_drawn() -> None:
+    targets = _mixed(cutmix, _flat(500, s=32), alpha=1000.0).targets  # all shares are near a half
+    own = targets[torch.arange(500), torch.arange(500) % 2]
+    assert own.min() == pytest.approx(0.5, abs=0.06)  # 23 of 32 pixels a side are 0.48
+
+
+def test_boxes_lie_anywhere() -> None:
+    images = _flat(500, s=32)
+    replaced = (_mixed(cutmix, images, alpha=1000.0).images != images)[:, 0].float()
+    places = torch.arange(32.0)
+    down, across = ((replaced.sum(dim=other) @ places) / replaced.sum(dim=(1, 2)) for other in (2, 1))
+    for centre in (down, across):
+        assert centre.min() < 8  # a box cut to half of its side
+        assert centre.max() > 23
+        assert centre.mean() == pytest.approx(15.5, abs=1.1)  # four standard errors
+    assert torch.corrcoef(torch.stack([down, across]))[0, 1].abs() < 0.18  # the same
+
+
 def test_cutmix_changes_no_value() -> None:
     images = _noise()
     made = _mixed(cutmix, images).images

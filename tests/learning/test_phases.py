@@ -7,6 +7,7 @@ import torch
 from graft.learning.batches import normalised, samples_on
 from graft.learning.networks import Network, build_network
 from graft.learning.phases import (
+    BatchNormPolicy,
     Phase,
     adapt_batchnorm,
     frozen_sha256,
@@ -123,7 +124,8 @@ def test_adapted_statistics_do_not_depend_on_images_sorted_by_class(network: Net
     second = network.get_submodule("blocks.block2.1")
     with torch.no_grad():
         seen = network.get_submodule("blocks.block2.0")(network.eval().blocks["block1"](values))
-    assert second.get_buffer("running_var").mean().item() == pytest.approx(seen.var(dim=(0, 2, 3)).mean().item(), rel=0.05)
+    expected = seen.var(dim=(0, 2, 3)).mean().item()
+    assert second.get_buffer("running_var").mean().item() == pytest.approx(expected, rel=0.05)
 
 
 def test_a_block_without_norms_is_frozen_where_norms_alone_learn() -> None:
@@ -136,3 +138,38 @@ def test_a_block_without_norms_is_frozen_where_norms_alone_learn() -> None:
     assert n_frozen_blocks(network, phase) == 1
     set_modes(network, phase, "train")
     assert not first.training
+
+
+@pytest.mark.parametrize("norm", [torch.nn.BatchNorm1d(4), torch.nn.LayerNorm(4), torch.nn.GroupNorm(2, 4)])
+def test_every_kind_of_norm_learns_where_norms_alone_do(norm: torch.nn.Module) -> None:
+    network = Network({"only": torch.nn.Sequential(torch.nn.Linear(4, 4), norm)}, 4, 2)
+    trained = trained_parameters(network, Phase("norms", {"only": 0.1, "head": 0.1}, 1, None, norms_only=True))
+    assert [id(each) for each in trained["only"]] == [id(each) for each in norm.parameters()]
+
+
+@pytest.mark.parametrize("policy", ["frozen", "adapt", "train"])
+def test_norms_of_a_head_that_learns_move_under_every_policy(policy: BatchNormPolicy) -> None:
+    network = build_network("small_cnn", 2, head="mlp")
+    phase = _phase("head")
+    set_modes(network, phase, policy)
+    assert all(each.training for each in network.head.modules())
+    buffers = {name for name, _ in network.head.named_buffers(prefix="head")}
+    assert buffers
+    assert not buffers & set(frozen_state(network, phase, policy))
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(40, [40]), (127, [127]), (300, [75] * 4)])
+def test_statistics_are_adapted_in_batches_of_at_least_64_images(network: Network, n: int, sizes: list[int]) -> None:
+    """Behind the first layer a small batch is normalised by its own mean, and gives the statistics of that."""
+    seen: list[int] = []
+    network.blocks["block1"].register_forward_hook(lambda block, given, made: seen.append(len(made)))
+    images = np.random.default_rng(0).integers(0, 256, (n, 8, 8, 3)).astype(np.uint8)
+    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(n, dtype=np.int64)), SMALL_CNN)
+    assert seen == sizes
+
+
+def test_momentum_of_statistics_is_what_it_was_after_they_were_adapted(network: Network) -> None:
+    images = np.zeros((8, 8, 8, 3), dtype=np.uint8)
+    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(8, dtype=np.int64)), SMALL_CNN)
+    norms = [each for each in network.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert [each.momentum for each in norms] == [0.1] * 4

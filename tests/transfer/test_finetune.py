@@ -11,11 +11,12 @@ from graft.files import to_json
 from graft.learning.networks import state_sha256
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.saving import load_network
-from graft.learning.scores import evaluate, outputs_of
+from graft.learning.scores import outputs_of
 from graft.records import TrainingRecord
 from graft.training_params import Strategy
 from graft.transfer.arms import TargetData, seen_by
 from graft.transfer.finetune import Backbone, Task, finetune_target
+from tests.learning.runs import evaluate
 from tests.transfer.conftest import strategy, tiny_images, tiny_params
 
 
@@ -98,7 +99,7 @@ def test_the_weights_of_a_seed_are_those_of_its_run_at_the_chosen_rate(task: Tas
     assert record.rate == 0.01
     for run in record.runs:
         network = load_network(tmp_path / "weights" / f"seed_{run.seed}.safetensors")
-        score = evaluate(network, task.data.val, SMALL_CNN)
+        score = evaluate(network, task.data.val)
         assert (score.accuracy, score.loss) == pytest.approx((run.val_accuracy, run.val_loss), abs=1e-5)
     assert len({run.val_loss for run in record.runs}) == 3
 
