@@ -134,3 +134,10 @@ def test_a_fold_without_a_class_to_learn_from_says_nothing_of_its_rows() -> None
     np.testing.assert_array_equal(said[lacking], 0.5)
     said = held_out_probabilities(features, labels, 1.0, [(mixed, other), (other, mixed)])
     assert (np.abs(said - 0.5) > 1e-6).all()
+
+
+@pytest.mark.parametrize(("balanced", "expected"), [(False, np.log(3)), (True, 0.0)])
+def test_classes_count_alike_in_a_balanced_head(balanced: bool, expected: float) -> None:
+    """Features that say nothing leave the bias alone, which is the logarithm of how much the classes count."""
+    head = linear_head(np.zeros((40, 2), np.float32), np.repeat([0, 1], [30, 10]), 1.0, 2, balanced=balanced)
+    assert head.bias[0] - head.bias[1] == pytest.approx(expected, abs=1e-3)

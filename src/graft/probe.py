@@ -31,7 +31,7 @@ class LinearHead(NamedTuple):
     """(c,)"""
 
 
-def linear_head(features: Array, labels: Labels, c: float, n_classes: int) -> LinearHead:
+def linear_head(features: Array, labels: Labels, c: float, n_classes: int, *, balanced: bool = False) -> LinearHead:
     """L2-regularised multinomial logistic regression, the standardisation of features folded in.
 
     Args:
@@ -39,12 +39,15 @@ def linear_head(features: Array, labels: Labels, c: float, n_classes: int) -> Li
         labels: (n,) class numbers, at least two different; an absent class gets the bias -inf.
         c: inverse regularisation strength, above 0.
         n_classes: c, the number of classes.
+        balanced: whether all classes that are there count alike, however many images they have.
     """
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 1e-6 * max(scale.max(), 1e-12), scale, 1.0)
-    model = LogisticRegression(C=c, max_iter=2000, tol=1e-5).fit((features - mean) / scale, labels)
+    weights = "balanced" if balanced else None
+    model = LogisticRegression(C=c, max_iter=2000, tol=1e-5, class_weight=weights)
+    model.fit((features - mean) / scale, labels)
     weight, bias = model.coef_, model.intercept_
     if len(model.classes_) == 2:  # scikit-learn gives one row for two classes
         weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2

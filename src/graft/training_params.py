@@ -87,7 +87,8 @@ class Training(Section):
     mixing_alpha: float = Field(gt=0, le=10, examples=[0.2])
     """of the Beta distribution of the blend, above 0 to 10; 0.2 is usual for mixup, 1 for cutmix"""
     balance: Balance = Field(examples=["none"])
-    """for skewed labels: none, weights (rare classes count more in the loss) or sampling (they are drawn more often)"""
+    """for skewed labels: none, weights (rare classes count more in the loss) or sampling (they are drawn more often); a
+    head that is fitted counts all classes alike under either"""
     find_rate: bool = Field(examples=[False])
     """look for the learning rate first; `rates` then only say how many are tried around it"""
     subsample: float = Field(gt=0, le=1, examples=[0.9])
@@ -115,7 +116,8 @@ class FinetuneTarget(Section):
     """statistics of BatchNorm: frozen, adapt (replaced by the target's before training, then frozen) or train (they
     move in the blocks that learn); in frozen blocks they never move in training"""
     views: int | None = Field(ge=1, le=64, examples=[None])
-    """fixed augmented views of each image, 1 to 64, on which frozen blocks run once; null: a new view every epoch"""
+    """fixed augmented views of each image, 1 to 64, on which frozen blocks run once; null: a new view every epoch, as
+    in every phase that trains the lowest block"""
 
 
 class TrainScratch(Section):

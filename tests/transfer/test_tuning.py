@@ -20,7 +20,7 @@ from graft.learning.saving import load_network
 from graft.learning.scores import outputs_of
 from graft.records import TrainingRecord
 from graft.training_params import Strategy
-from graft.transfer.arms import TargetData, rates_around, seen_by
+from graft.transfer.arms import TargetData, part_of, rates_around, seen_by
 from graft.transfer.finetune import Backbone, Task, finetune_target, start_of
 from graft.transfer.strategies import phases_of
 from tests.transfer.conftest import strategy, tiny_images, tiny_params
@@ -197,3 +197,33 @@ def test_a_head_that_is_fitted_in_one_go_looks_for_no_rate(start: Task, tmp_path
 @pytest.mark.parametrize(("n", "around"), [(1, [1.0]), (3, [1 / 3, 1.0, 3.0]), (2, [3**-0.5, 3**0.5])])
 def test_rates_lie_a_factor_of_three_apart_around_the_one_found(n: int, around: list[float]) -> None:
     assert rates_around(0.01, n) == pytest.approx([0.01 * each for each in around])
+
+
+@pytest.mark.parametrize(("choice", "n_views"), [("full", 1), ("norms", 1), ("top_blocks", 3), ("gradual", 3)])
+def test_the_start_is_made_of_fixed_views_where_the_strategy_runs_on_them(
+    start: Task, choice: Strategy, n_views: int
+) -> None:
+    params = tiny_params(finetune_target={"views": 3})
+    made = start_of(start._replace(strategy=strategy(choice), params=params))
+    assert len(made.train) == n_views
+
+
+@pytest.mark.parametrize("balance", ["weights", "sampling"])
+def test_a_fitted_head_counts_classes_alike_where_labels_are_balanced(
+    start: Task, tmp_path: Path, balance: str
+) -> None:
+    labels = start.data.train.labels
+    places = torch.cat([torch.nonzero(labels == 0).flatten(), torch.nonzero(labels == 1).flatten()[:4]]).numpy()
+    skewed = start.data._replace(train=part_of(start.data.train, places), train_rows=start.data.train_rows[places])
+    training: dict[str, object] = {"balance": balance, "subsample": 1.0}
+    record = tuned(start._replace(data=skewed), "feature_extraction", tmp_path, training=training)
+    features = start.backbone.features[skewed.train_rows]
+    head = probe.linear_head(features, skewed.train.labels.numpy(), record.rate, 2, balanced=True)
+    ended = load_network(tmp_path / "seed_0.safetensors")
+    np.testing.assert_allclose(ended.get_parameter("head.bias").detach(), head.bias, atol=1e-4)
+
+
+def test_norms_of_a_network_without_any_are_refused(start: Task) -> None:
+    plain = Network({"block": torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(1))}, 3, 2)
+    with pytest.raises(ValueError, match=r"want a network with normalisation layers for norms, got plain\. Choose"):
+        start_of(start._replace(strategy=strategy("norms"), backbone=Backbone(plain, "plain", start.backbone.features)))

@@ -130,6 +130,11 @@ def adapt_batchnorm(network: Network, samples: Samples, preprocessing: Preproces
     network.eval()
 
 
+def has_norms(network: Network) -> bool:
+    """Whether any block has a normalisation layer."""
+    return bool(_norms(network.blocks))
+
+
 def _norms(part: nn.Module) -> list[nn.Module]:
     return [each for each in part.modules() if isinstance(each, NORMS)]
 

@@ -17,7 +17,7 @@ from graft.learning.checkpoints import NOTHING, Keeper
 from graft.learning.device import pick_precision
 from graft.learning.loop import Fitted, fit
 from graft.learning.networks import Network, with_new_head
-from graft.learning.phases import adapt_batchnorm, check_frozen, frozen_sha256
+from graft.learning.phases import adapt_batchnorm, check_frozen, frozen_sha256, has_norms, n_frozen_blocks
 from graft.learning.rate_finder import find_rate
 from graft.learning.scores import score_of
 from graft.learning.steps import Plan, Tick
@@ -79,7 +79,8 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
         half_done: folder of the checkpoints.
 
     Raises:
-        ValueError: surgical names a block that the network has not, or fixed views do not fit into memory.
+        ValueError: surgical names a block that the network has not, norms has no layer to train, or fixed
+            views do not fit into memory.
         RuntimeError: a frozen block changed.
     """
     from tqdm import tqdm
@@ -120,15 +121,27 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
 
 
 def start_of(task: Task) -> Start:
-    """The network, its BatchNorm adapted where that is the policy, and its features of the target's images."""
+    """The network, its BatchNorm adapted where that is the policy, and its features of the target's images.
+
+    Of fixed views only where the strategy runs on them: where the lowest block learns at once, every epoch has its own.
+
+    Raises:
+        ValueError: norms alone shall learn in a network that has none.
+    """
     backbone, data, _, params = task
     settings = params.finetune_target
     network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
+    if task.strategy.choice == "norms" and not has_norms(network):
+        raise ValueError(
+            f"params.yaml, select_strategy.overrule: want a network with normalisation layers for norms, got "
+            f"{backbone.name}. Choose another strategy."
+        )
     if settings.batchnorm == "adapt":
         adapt_batchnorm(network, data.train, data.preprocessing)
-    elif settings.views is None:
+    n_views = settings.views if n_frozen_blocks(network, _plan(task, 1.0).phases[0]) else None
+    if settings.batchnorm != "adapt" and n_views is None:
         return Start(network, backbone.features[data.train_rows][None], backbone.features[data.val_rows])
-    views = [_features(network, task, number) for number in range(settings.views or 0)]
+    views = [_features(network, task, number) for number in range(n_views or 0)]
     train = np.stack(views or [_features(network, task, None)])
     val = activations(network, len(network.blocks), torch.split(data.val.images, AT_ONCE), data.preprocessing)
     return Start(network, train, val.cpu().numpy())
@@ -163,7 +176,8 @@ def _with_head(task: Task, start: Start, places: NDArray[np.int64], c: float) ->
     if isinstance(network.head, nn.Linear):
         labels = np.tile(data.train.labels.cpu().numpy()[places], len(start.train))
         seen = np.concatenate([each[places] for each in start.train])
-        head = probe.linear_head(seen, labels, c, len(data.classes))
+        balanced = task.params.training.balance != "none"
+        head = probe.linear_head(seen, labels, c, len(data.classes), balanced=balanced)
         with torch.no_grad():
             network.head.weight.copy_(torch.from_numpy(head.weight))
             network.head.bias.copy_(torch.from_numpy(head.bias))
@@ -203,6 +217,7 @@ def _tune(task: Task, start: Start, at: tuple[int, float], tick: Tick, keeper: K
 
 def _rate_curve(task: Task, start: Start, seed: int) -> RateCurve:
     data = task.data
+    torch.manual_seed(seed)  # of a random head
     places = seen_by(data, task.params.training, seed)
     network = _with_head(task, start, places, task.strategy.probe_c)
     train = part_of(data.train, places)
