@@ -18,7 +18,7 @@ def write_curves(runs: Sequence[Run], path: Path) -> None:
     writer.writerow(COLUMNS)
     for run in runs:
         names = [phase.name for phase in run.phases for _ in range(phase.epochs)]
-        for name, point in zip(names, run.curve, strict=False):  # an epoch that came to nothing is in no curve
+        for name, point in zip(names, run.curve, strict=True):
             numbers = (point.train_loss, point.val_loss, point.val_accuracy)
             writer.writerow((run.seed, point.epoch, name, *(f"{each:.{SIGNIFICANT_DIGITS}g}" for each in numbers)))
     write_whole(path, text.getvalue().encode())
