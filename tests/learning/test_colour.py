@@ -104,9 +104,8 @@ def test_an_erased_box_has_one_colour_and_a_share_of_the_area_that_was_said() ->
 
 def _erased_edges(n: int, s: int) -> Tensor:
     """(4, n) top, bottom, left and right of the boxes of n grey images."""
-    covered = (erased(torch.full((n, 3, s, s), 7, dtype=torch.uint8), 1.0, torch.Generator().manual_seed(0)) != 7).any(
-        1
-    )
+    grey = torch.full((n, 3, s, s), 7, dtype=torch.uint8)
+    covered = (erased(grey, 1.0, torch.Generator().manual_seed(0)) != grey).any(dim=1)
     spans = [covered.any(dim=other).int() for other in (2, 1)]
     return torch.stack([each for span in spans for each in (span.argmax(1), s - span.flip(1).argmax(1))])
 

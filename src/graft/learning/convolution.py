@@ -112,7 +112,7 @@ class ByProducts(TorchFunctionMode):
     def __torch_function__(
         self, called: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if called is F.conv2d and not kwargs and len(args) == 7:  # as nn.Conv2d calls it
+        if called is F.conv2d and len(args) == 7:  # as nn.Conv2d calls it
             return _convolved(*args)
         return called(*args, **(kwargs or {}))
 
@@ -133,7 +133,6 @@ def _convolved(
         learns = torch.is_grad_enabled() and weights.requires_grad
         most = WINDOWS_A_CHANNEL.get(dtype, 0) if learns else FORWARD_ALONE
         if len(maps) * down * across <= most * len(weights):
-            bias = None if bias is None else bias.to(dtype)
             out: Tensor = ConvolutionByProducts.apply(maps.to(dtype), weights.to(dtype), bias, windows)
             return out
     return F.conv2d(maps, weights, bias, stride, padding, dilation, groups)
