@@ -166,6 +166,8 @@ class TrainingRecord(Record):
     """the chosen learning rate of the head; where it was fitted in closed form the inverse regularisation C"""
     block_rates: dict[str, float]
     """learning rate by block, from input to output, head last; 0: frozen"""
+    batchnorm: Literal["frozen", "adapt", "train"]
+    """policy for the statistics of BatchNorm in blocks that learn"""
     rate_curve: RateCurve | None
     """null: training.find_rate is off, or nothing was trained by steps"""
     budget: Budget

@@ -112,9 +112,10 @@ class FinetuneTarget(Section):
     """gradual by plateau: epochs without gain after which the next block is unfrozen, from 1"""
     surgical_blocks: tuple[str, ...] = Field(strict=False, examples=[[]])
     """names of the blocks that the strategy surgical trains; the card in models/pretrained lists them"""
-    batchnorm: Literal["frozen", "adapt", "train"] = Field(examples=["train"])
+    batchnorm: Literal["frozen", "adapt", "train"] | None = Field(examples=[None])
     """statistics of BatchNorm: frozen, adapt (replaced by the target's before training, then frozen) or train (they
-    move in the blocks that learn); in frozen blocks they never move in training"""
+    move in the blocks that learn); null: frozen under published weights, train under weights that were made here. In
+    frozen blocks they never move in training"""
     views: int | None = Field(ge=1, le=64, examples=[None])
     """fixed augmented views of each image, 1 to 64, on which frozen blocks run once; null: a new view every epoch, as
     in every phase that trains the lowest block"""

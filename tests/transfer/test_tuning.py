@@ -14,7 +14,7 @@ from graft.learning.activations import AT_ONCE
 from graft.learning.augmentation import augmented
 from graft.learning.loop import view_seed
 from graft.learning.networks import Network, state_sha256
-from graft.learning.phases import adapt_batchnorm, frozen_sha256
+from graft.learning.phases import BatchNormPolicy, adapt_batchnorm, frozen_sha256
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.saving import load_network
 from graft.learning.scores import outputs_of
@@ -75,17 +75,18 @@ def test_every_strategy_starts_from_the_probe(start: Task, tmp_path: Path, choic
 @pytest.mark.parametrize("choice", ["feature_extraction", *BY_STEPS])
 @pytest.mark.parametrize("policy", ["frozen", "adapt", "train"])
 def test_the_record_holds_the_hash_of_what_each_phase_left_alone(
-    start: Task, tmp_path: Path, choice: Strategy, policy: str
+    start: Task, tmp_path: Path, choice: Strategy, policy: BatchNormPolicy
 ) -> None:
     record = tuned(start, choice, tmp_path, finetune_target={"batchnorm": policy}, training={"epochs": 4})
+    assert record.batchnorm == policy
     params = tiny_params(finetune_target={"batchnorm": policy, "surgical_blocks": ["block2"]})
     begun = start_of(start._replace(params=params)).network
     phases = phases_of(choice, list(begun.blocks), 0.01, params.finetune_target, 4, None)
-    before = [frozen_sha256(begun, phase, params.finetune_target.batchnorm) for phase in phases]
+    before = [frozen_sha256(begun, phase, policy) for phase in phases]
     for run in record.runs:
         assert [phase.frozen_sha256 for phase in run.phases] == before
         ended = load_network(tmp_path / f"seed_{run.seed}.safetensors")
-        assert frozen_sha256(ended, phases[-1], params.finetune_target.batchnorm) == before[-1]
+        assert frozen_sha256(ended, phases[-1], policy) == before[-1]
     assert any(before) or (choice, policy) == ("full", "train")
 
 

@@ -51,8 +51,8 @@ def fit(
     """Train a network and leave it with the weights of its best epoch on validation.
 
     Order, augmentation and mixing are drawn from the seed alone, on the CPU: two arms with one seed see the same
-    images in the same order under the same augmentation, unless one of them has fixed views. Every phase starts from the best weights so far: one
-    that ended worse than it began is rolled back.
+    images in the same order under the same augmentation, unless one of them has fixed views. Every phase starts from
+    the best weights so far: one that ended worse than it began is rolled back.
 
     Args:
         network: on its device; blocks with rate 0 stay untouched, BatchNorm statistics included.

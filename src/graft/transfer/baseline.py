@@ -67,6 +67,7 @@ def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Pat
         network=params.network.name,
         rate=arm.rate,
         block_rates=equal_rates(list(_new_network(data, params).blocks), arm.rate),
+        batchnorm="train",
         rate_curve=curve,
         budget=stronger,
         trials=arms["matched"].trials + arms["long"].trials,

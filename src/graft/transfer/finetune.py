@@ -34,7 +34,7 @@ from graft.transfer.arms import (
     seeds_of,
     seen_by,
 )
-from graft.transfer.plans import plan_of
+from graft.transfer.plans import batchnorm_of, plan_of
 from graft.transfer.runs import Trained, remembered
 from graft.transfer.strategies import block_rates, phases_of
 
@@ -113,6 +113,7 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
         network=backbone.name,
         rate=arm.rate,
         block_rates=block_rates(strategy.choice, blocks, arm.rate, settings),
+        batchnorm=batchnorm_of(params),
         rate_curve=curve,
         budget="matched",
         trials=arm.trials,
@@ -136,10 +137,11 @@ def start_of(task: Task) -> Start:
             f"params.yaml, select_strategy.overrule: want a network with normalisation layers for norms, got "
             f"{backbone.name}. Choose another strategy."
         )
-    if settings.batchnorm == "adapt":
+    policy = batchnorm_of(params)
+    if policy == "adapt":
         adapt_batchnorm(network, data.train, data.preprocessing)
     n_views = settings.views if n_frozen_blocks(network, _plan(task, 1.0).phases[0]) else None
-    if settings.batchnorm != "adapt" and n_views is None:
+    if policy != "adapt" and n_views is None:
         return Start(network, backbone.features[data.train_rows][None], backbone.features[data.val_rows])
     views = [_features(network, task, number) for number in range(n_views or 0)]
     train = np.stack(views or [_features(network, task, None)])
@@ -234,6 +236,6 @@ def _plan(task: Task, rate: float) -> Plan:
         data.recipe,
         data.preprocessing,
         pick_precision(data.train.labels.device),
-        batchnorm=settings.batchnorm,
+        batchnorm=batchnorm_of(params),
         views=settings.views,
     )
