@@ -11,7 +11,7 @@ from graft.training_params import Recipe, Training
 
 
 def batchnorm_of(params: Params) -> BatchNormPolicy:
-    """The policy of the transfer arm; null follows the weights: docs/decisions/values.md says what is good for which."""
+    """The policy of the transfer arm; null follows the weights, for the reason in docs/decisions/values.md."""
     by_weights: BatchNormPolicy = "train" if params.network.weights == "pretrain" else "frozen"
     return params.finetune_target.batchnorm or by_weights
 
