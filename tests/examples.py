@@ -206,6 +206,7 @@ def training_record(n_runs: int = 1) -> TrainingRecord:
             "network": "small_cnn",
             "rate": 0.1,
             "block_rates": {},
+            "batchnorm": "train",
             "rate_curve": None,
             "budget": "matched",
             "trials": (),

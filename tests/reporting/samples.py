@@ -269,6 +269,7 @@ def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
             "network": "small_cnn",
             "rate": rates[-1],
             "block_rates": {f"block{i}": 0.01 * 0.5 ** (4 - i) * curve for i in range(1, 5)} | {"head": 0.01},
+            "batchnorm": "train",
             "rate_curve": None,
             "budget": budgets[-1],
             "trials": [

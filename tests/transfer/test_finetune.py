@@ -15,7 +15,7 @@ from graft.learning.scores import outputs_of
 from graft.records import TrainingRecord
 from graft.training_params import Strategy
 from graft.transfer.arms import TargetData, seen_by
-from graft.transfer.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetune import Backbone, Task, batchnorm_of, finetune_target
 from tests.learning.runs import evaluate
 from tests.transfer.conftest import strategy, tiny_images, tiny_params
 
@@ -115,3 +115,23 @@ def test_each_seed_has_a_run_and_weights(task: Task, tmp_path: Path) -> None:
 
 def test_same_seed_gives_the_same_record(task: Task, tmp_path: Path) -> None:
     assert to_json(tuned(task, "full", tmp_path / "a")) == to_json(tuned(task, "full", tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "weights", "policy"),
+    [
+        (None, "pretrain", "train"),
+        (None, "IMAGENET1K_V1", "frozen"),
+        ("train", "IMAGENET1K_V1", "train"),
+        ("adapt", "pretrain", "adapt"),
+    ],
+)
+def test_statistics_of_published_weights_are_frozen_unless_params_say_else(
+    chosen: str | None, weights: str, policy: str
+) -> None:
+    assert (
+        batchnorm_of(
+            tiny_params(network={"name": "mobilenet_v2", "weights": weights}, finetune_target={"batchnorm": chosen})
+        )
+        == policy
+    )

@@ -8,7 +8,7 @@ from graft.learning.phases import Phase
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.steps import Mixing, Plan
 from graft.training_params import Training
-from graft.transfer.plans import batchnorm_of, plan_of
+from graft.transfer.plans import plan_of
 from tests.transfer.conftest import tiny_params
 
 PHASE = Phase("phase", {"head": 0.1}, 3, None, norms_only=False)
@@ -65,18 +65,3 @@ def test_both_arms_share_all_but_phases_batchnorm_and_views() -> None:
     other = plan_of((PHASE,), training, recipe, SMALL_CNN, torch.float32)
     assert (one.batchnorm, one.views, other.batchnorm, other.views) == ("adapt", 4, "train", None)
     assert one._replace(batchnorm="train", views=None) == other
-
-
-@pytest.mark.parametrize(
-    ("chosen", "weights", "policy"),
-    [
-        (None, "pretrain", "train"),
-        (None, "IMAGENET1K_V1", "frozen"),
-        ("train", "IMAGENET1K_V1", "train"),
-        ("adapt", "pretrain", "adapt"),
-    ],
-)
-def test_statistics_of_published_weights_are_frozen_unless_params_say_else(
-    chosen: str | None, weights: str, policy: str
-) -> None:
-    assert batchnorm_of(tiny_params(network={"weights": weights}, finetune_target={"batchnorm": chosen})) == policy

@@ -17,7 +17,14 @@ from graft.learning.checkpoints import NOTHING, Keeper
 from graft.learning.device import pick_precision
 from graft.learning.loop import Fitted, fit
 from graft.learning.networks import Network, with_new_head
-from graft.learning.phases import adapt_batchnorm, check_frozen, frozen_sha256, has_norms, n_frozen_blocks
+from graft.learning.phases import (
+    BatchNormPolicy,
+    adapt_batchnorm,
+    check_frozen,
+    frozen_sha256,
+    has_norms,
+    n_frozen_blocks,
+)
 from graft.learning.rate_finder import find_rate
 from graft.learning.scores import score_of
 from graft.learning.steps import Plan, Tick
@@ -34,7 +41,7 @@ from graft.transfer.arms import (
     seeds_of,
     seen_by,
 )
-from graft.transfer.plans import batchnorm_of, plan_of
+from graft.transfer.plans import plan_of
 from graft.transfer.runs import Trained, remembered
 from graft.transfer.strategies import block_rates, phases_of
 
@@ -147,6 +154,12 @@ def start_of(task: Task) -> Start:
     train = np.stack(views or [_features(network, task, None)])
     val = activations(network, len(network.blocks), torch.split(data.val.images, AT_ONCE), data.preprocessing)
     return Start(network, train, val.cpu().numpy())
+
+
+def batchnorm_of(params: Params) -> BatchNormPolicy:
+    """The policy of the transfer arm; null follows the weights, for the reason in docs/decisions/values.md."""
+    by_weights: BatchNormPolicy = "train" if params.network.weights == "pretrain" else "frozen"
+    return params.finetune_target.batchnorm or by_weights
 
 
 def _features(network: Network, task: Task, view: int | None) -> Features:

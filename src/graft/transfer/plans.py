@@ -5,15 +5,8 @@ import torch
 from graft.learning.optimisation import Optimisation
 from graft.learning.phases import BatchNormPolicy, Phase
 from graft.learning.steps import Mixing, Plan
-from graft.params import Params
 from graft.records import Preprocessing
 from graft.training_params import Recipe, Training
-
-
-def batchnorm_of(params: Params) -> BatchNormPolicy:
-    """The policy of the transfer arm; null follows the weights, for the reason in docs/decisions/values.md."""
-    by_weights: BatchNormPolicy = "train" if params.network.weights == "pretrain" else "frozen"
-    return params.finetune_target.batchnorm or by_weights
 
 
 def plan_of(
