@@ -1,0 +1,236 @@
+"""Values of params.yaml, one changed at a time, and kept views of a frozen prefix: accuracy on images no run saw.
+
+    python bench/values.py DATA LOG [--tables TABLE ...]
+
+DATA holds `datasets/<set>/<folder>/<class>/<image>` and `weights/<network>.pth`, state dicts of torchvision's
+networks. Every arm appends a line to LOG, so that a stopped benchmark goes on where it was; what LOG holds is printed
+as Markdown tables at the end. One thread. An arm is compared with its table's first, the base, by the same seeds and
+the same test images; the interval of a mean over sets counts seeds and images, and holds for these sets.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from graft.statistics.crossed import CrossedMean, crossed_mean
+
+RUNNER = Path(__file__).with_name("values_run.py")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+CONFIDENCE = 0.95
+Change = dict[str, Any]
+"""new values by dotted name of a param"""
+Lines = Mapping[tuple[str, ...], dict[str, Any]]
+"""lines of the log, by network and set"""
+Found = Mapping[tuple[str, ...], dict[str, Any]]
+"""the same by table, network, set and arm"""
+
+SIZE_PX = {"cifar10": 48, "pacs": 48, "usps": 32, "hymenoptera": 64}
+SPLIT = {"cifar10": (20, 10, 90), "pacs": (30, 15, 105), "usps": (20, 10, 90), "hymenoptera": (80, 24, 84)}
+"""images of each class to learn from, to choose by and to test on"""
+SHARED: dict[str, Change] = {
+    **{f"recipe {name}": {"training.augmentation": name} for name in ("none", "digits", "photographs", "strong")},
+    "schedule cosine": {"training.schedule": "cosine"},
+    "schedule warm_restarts": {"training.schedule": "warm_restarts"},
+    "schedule constant": {"training.schedule": "constant"},
+    "label_smoothing 0.1": {"training.label_smoothing": 0.1},
+    "mixing mixup 0.2": {"training.mixing": "mixup", "training.mixing_alpha": 0.2},
+    "mixing cutmix 1": {"training.mixing": "cutmix", "training.mixing_alpha": 1.0},
+}
+"""values that may matter from random start too"""
+SGD = [0.001, 0.003, 0.01]
+"""rates, larger than AdamW's"""
+OWN: dict[str, Change] = {
+    "optimizer sgd": {"training.optimizer": "sgd", "finetune_target.rates": SGD, "train_scratch.rates": SGD},
+    "weight_decay 0": {"training.weight_decay": 0.0},
+    "weight_decay 0.05": {"training.weight_decay": 0.05},
+    "weight_decay 0.1": {"training.weight_decay": 0.1},
+    "warmup 0.1": {"training.warmup": 0.1},
+    "clip_norm 1": {"training.clip_norm": 1.0},
+    "ema_decay 0.9": {"training.ema_decay": 0.9},
+    "ema_decay 0.99": {"training.ema_decay": 0.99},
+    "batch_size 16": {"training.batch_size": 16},
+    "batch_size 64": {"training.batch_size": 64},
+    "depth_decay 0.5": {"finetune_target.depth_decay": 0.5},
+    "depth_decay 1": {"finetune_target.depth_decay": 1.0},
+}
+MOVING: Change = {"finetune_target.batchnorm": "train"}
+POLICIES: dict[str, Change] = {
+    f"batchnorm {policy}": {"finetune_target.batchnorm": policy} for policy in ("frozen", "adapt")
+}
+WAYS: dict[str, tuple[int | None, str]] = {
+    "base": (None, "float32"),
+    "fresh, bfloat16": (None, "bfloat16"),
+    **{f"{n} views, bfloat16": (n, "bfloat16") for n in (1, 2, 4, 8)},
+}
+"""fixed views and precision"""
+
+
+def batchnorm() -> Iterator[dict[str, Any]]:
+    """All blocks, by the policy of BatchNorm, over a wide grid of rates."""
+    for data in SIZE_PX:
+        base = {**base_of(data, [0.0001, 0.0003, 0.001]), **MOVING}
+        yield from each("batchnorm", "mobilenet_v2", data, "full", base, POLICIES)
+
+
+def batchnorm_top() -> Iterator[dict[str, Any]]:
+    """The same of the top block alone."""
+    for data in SIZE_PX:
+        base = {**base_of(data, [0.0001, 0.0003, 0.001]), **MOVING}
+        yield from each("batchnorm_top", "mobilenet_v2", data, "top_blocks", base, POLICIES)
+
+
+def longer() -> Iterator[dict[str, Any]]:
+    """The same over as many epochs as params.yaml says."""
+    for data in ("cifar10",):
+        base, lower = ({**base_of(data, rates, epochs=30), **MOVING} for rates in ([0.0003, 0.001], [0.0001, 0.0003]))
+        changes = {"batchnorm frozen": {**lower, **POLICIES["batchnorm frozen"]}}
+        yield from each("longer", "mobilenet_v2", data, "full", base, changes)
+
+
+def values() -> Iterator[dict[str, Any]]:
+    """All blocks, the statistics of BatchNorm frozen, one value at a time."""
+    for data in ("cifar10", "usps", "pacs"):
+        base = {**base_of(data, [0.0001, 0.0003]), "finetune_target.batchnorm": "frozen"}
+        yield from each("values", "mobilenet_v2", data, "full", base, {**at_rates(base), **SHARED, **OWN})
+
+
+def scratch() -> Iterator[dict[str, Any]]:
+    """The control, as the built-in example has it."""
+    for data in ("cifar10", "usps", "pacs"):
+        base = {**base_of(data, [0.003, 0.01], epochs=24), "images.size_px": 32}
+        yield from each("scratch", "small_cnn", data, "scratch", base, {**at_rates(base), **SHARED})
+
+
+def views() -> Iterator[dict[str, Any]]:
+    """The top block on fixed views, in bfloat16, against fresh augmentation in float32."""
+    for network, n_seeds in {"mobilenet_v2": 10, "resnet18": 6}.items():
+        for data, split in {"cifar10": (30, 10, 160), "usps": (30, 10, 200)}.items():
+            base = {**base_of(data, [0.0003, 0.001], epochs=12, n_seeds=n_seeds), "images.size_px": 32}
+            for name, (n_views, precision) in WAYS.items():
+                change = {**base, "finetune_target.batchnorm": "frozen", "finetune_target.views": n_views}
+                yield arm("views", network, data, name, "top_blocks", change, precision, split)
+
+
+TABLES = {
+    "batchnorm": batchnorm,
+    "batchnorm_top": batchnorm_top,
+    "longer": longer,
+    "values": values,
+    "scratch": scratch,
+    "views": views,
+}
+
+
+def base_of(data: str, rates: list[float], epochs: int = 8, n_seeds: int = 3) -> Change:
+    """What all arms on a set change of params.yaml, which is made for the built-in example."""
+    return {
+        "images.size_px": SIZE_PX[data],
+        "training.epochs": epochs,
+        "training.n_seeds": n_seeds,
+        "training.augmentation": "digits" if data == "usps" else "photographs",
+        "finetune_target.rates": rates,
+        "train_scratch.rates": rates,
+    }
+
+
+def at_rates(base: Change) -> dict[str, Change]:
+    """The base at each of its rates: what an arm that chose this rate is held against."""
+    rates = base["finetune_target.rates"]
+    return {f"base at {rate}": {"finetune_target.rates": [rate], "train_scratch.rates": [rate]} for rate in rates}
+
+
+def each(
+    table: str, network: str, data: str, strategy: str, base: Change, changes: dict[str, Change]
+) -> Iterator[dict[str, Any]]:
+    """The base, then each change that is one."""
+    yield arm(table, network, data, "base", strategy, base)
+    for name, change in changes.items():
+        if any(base.get(key) != value for key, value in change.items()):
+            yield arm(table, network, data, name, strategy, {**base, **change})
+
+
+def arm(
+    table: str,
+    network: str,
+    data: str,
+    name: str,
+    strategy: str,
+    change: Change,
+    precision: str = "float32",
+    split: tuple[int, int, int] | None = None,
+) -> dict[str, Any]:
+    """What values_run.py takes."""
+    named = {"table": table, "network": network, "data": data, "name": name}
+    return {**named, "strategy": strategy, "change": change, "precision": precision, "split": split or SPLIT[data]}
+
+
+def main() -> None:
+    """Run what the log does not hold yet, then print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("log", type=Path)
+    parser.add_argument("--tables", nargs="*", default=list(TABLES), choices=list(TABLES))
+    args = parser.parse_args()
+    arms = [json.dumps(each) for name in args.tables for each in TABLES[name]()]
+    command = [sys.executable, str(RUNNER), str(args.data), str(args.log)]
+    subprocess.run(command, input="\n".join(arms), text=True, check=True, env={**os.environ, **ONE_THREAD})
+    log = args.log.read_text(encoding="utf-8").splitlines()
+    for name in args.tables:
+        print_table(name, {tuple(found["arm"]): found for found in map(json.loads, log) if found["arm"][0] == name})
+
+
+def print_table(title: str, found: Found) -> None:
+    """One line an arm: its difference from the base at the same rate, and, as graft runs it, with the rates chosen."""
+    sets = list(dict.fromkeys(key[1:3] for key in found))
+    bases = {each: found[(title, *each, "base")] for each in sets}
+    cells = [f"{correct_of(base).mean():.1%} at {base['rate']:g}, {base['cpu_s']:.0f} s" for base in bases.values()]
+    print(f"\n{title}: the base (accuracy, rate, CPU s of training), then differences in points\n")
+    print(
+        "| arm | "
+        + " | ".join(", ".join(each) for each in sets)
+        + " | all | 95% interval | as chosen | CPU s, of base |"
+    )
+    print("|---|" + len(sets) * "---:|" + "---:|---|---:|---:|")
+    print(f"| base | {' | '.join(cells)} | | | | |")
+    for name in dict.fromkeys(key[3] for key in found if key[3] != "base"):
+        own = {each: found[(title, *each, name)] for each in sets if (title, *each, name) in found}
+        at_rate = {each: found.get((title, *each, f"base at {own[each]['rate']:g}"), bases[each]) for each in own}
+        chosen, gains = difference(own, bases), difference(own, bases if name.startswith("base") else at_rate)
+        cells = [f"{100 * gains[each].estimate:+.1f}" if each in gains else "" for each in sets]
+        (mean, half), (as_chosen, _) = mean_over(gains.values()), mean_over(chosen.values())
+        ratio = sum(each["cpu_s"] for each in own.values()) / sum(bases[each]["cpu_s"] for each in own)
+        span = f"{100 * (mean - half):+.1f} to {100 * (mean + half):+.1f}"
+        print(f"| {name} | {' | '.join(cells)} | {100 * mean:+.1f} | {span} | {100 * as_chosen:+.1f} | {ratio:.2f} |")
+
+
+def difference(own: Lines, other: Lines) -> dict[tuple[str, ...], CrossedMean]:
+    """Accuracy of an arm less another's, on each set that it was run on."""
+    return {each: crossed_mean(correct_of(own[each]) - correct_of(other[each]), CONFIDENCE) for each in own}
+
+
+def correct_of(line: dict[str, Any]) -> NDArray[np.float64]:
+    """(seeds, images) 1 where an arm is right."""
+    return np.array([[float(each) for each in row] for row in line["correct"]])
+
+
+def mean_over(gains: Iterable[CrossedMean]) -> tuple[float, float]:
+    """Mean over sets and half the width of its interval, by the degrees of freedom of Welch and Satterthwaite."""
+    means, errors, freedoms = np.array([(g.estimate, g.standard_error, g.degrees_of_freedom) for g in gains]).T
+    if not errors.any():  # the same weights
+        return float(means.mean()), 0.0
+    freedom = (errors**2).sum() ** 2 / (errors**4 / freedoms).sum()
+    half = stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt((errors**2).sum()) / len(means)
+    return float(means.mean()), float(half)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""Train arms on real images and say on which test images each is right; appends one JSON line an arm to a log.
+
+    python bench/values_run.py DATA LOG < ARMS
+
+ARMS are JSON lines that values.py writes. Arms that LOG holds already are not run again. Each goes through graft's own
+functions: every rate is tried with the first seed, the best on validation is run with the others, and the weights that
+are kept are scored in float32 on images that no run saw.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+
+from graft import images, probe
+from graft.learning.batches import Samples, samples_on
+from graft.learning.checkpoints import Keeper
+from graft.learning.device import make_deterministic, pick_precision
+from graft.learning.loop import fit
+from graft.learning.networks import Network, build_network, published_network
+from graft.learning.phases import Phase
+from graft.learning.preprocessing import preprocessing_for
+from graft.learning.saving import load_network, save_network
+from graft.learning.scores import outputs_of
+from graft.params import Params
+from graft.records import Preprocessing, TrainingRecord
+from graft.strategy_record import StrategyRecord
+from graft.training_params import Recipe, Strategy
+from graft.transfer.arms import Arm as Runs
+from graft.transfer.arms import TargetData, part_of, run_arm, save_to, seeds_of, seen_by
+from graft.transfer.finetune import Backbone, Task, finetune_target
+from graft.transfer.plans import plan_of
+from graft.transfer.runs import Trained, remembered
+from graft.transfer.strategies import equal_rates
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+CPU = torch.device("cpu")
+Change = dict[str, Any]
+"""new values by dotted name of a param"""
+What = Strategy | Literal["scratch"]
+
+
+class Split(NamedTuple):
+    """Images of each class: to learn from, to choose by, to test on; what is left may pretrain a network."""
+
+    train: int
+    val: int
+    test: int
+
+
+class Arm(NamedTuple):
+    """What is trained; the first four name it."""
+
+    table: str
+    network: str
+    data: str
+    name: str
+    strategy: What
+    change: Change
+    split: list[int]
+    precision: str
+
+
+class Pool(NamedTuple):
+    """Images of a set as a network sees them, split by split, what is left at the end."""
+
+    pixels: NDArray[np.uint8]
+    """(n, s, s, 3)"""
+    labels: NDArray[np.int64]
+    """(n,)"""
+    classes: tuple[str, ...]
+    split: Split
+    preprocessing: Preprocessing
+
+    def rows(self, name: str) -> NDArray[np.int64]:
+        """Places of a split, or of the `rest`."""
+        ends = np.cumsum([0, *self.split]) * len(self.classes)
+        start = [*Split._fields, "rest"].index(name)
+        return np.arange(ends[start], [*ends, len(self.labels)][start + 1])
+
+
+class Ground(NamedTuple):
+    """What all arms of a table share on a set."""
+
+    pool: Pool
+    backbone: Backbone
+    probe_c: float
+    """of the linear probe that heads start from"""
+
+
+def main() -> None:
+    """Run what the log does not hold yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("log", type=Path)
+    args = parser.parse_args()
+    args.log.touch()
+    done = {tuple(json.loads(line)["arm"]) for line in args.log.read_text(encoding="utf-8").splitlines()}
+    make_deterministic(0)
+    for line in sys.stdin:
+        arm = Arm(**json.loads(line))
+        if arm[:4] in done:
+            continue
+        found = measured(arm, args.data, args.log.parent)
+        with args.log.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(found) + "\n")
+        print(*arm[:4], found["rate"], found["accuracy"], found["cpu_s"], sep=", ", file=sys.stderr, flush=True)
+
+
+def measured(arm: Arm, data: Path, folder: Path) -> dict[str, Any]:
+    """Train an arm with all its seeds; what is kept of it."""
+    os.environ["GRAFT_PRECISION"] = arm.precision
+    params = params_of(arm.network, data, arm.change)
+    size_px = params.images.size_px or 0
+    ground = ground_of(arm.network, arm.data, Split(*arm.split), arm.strategy, size_px, data, folder)
+    target = target_of(ground.pool, params.recipes[params.training.augmentation])
+    start = time.process_time()
+    with tempfile.TemporaryDirectory() as made:
+        weights = Path(made)
+        if arm.strategy == "scratch":
+            record: TrainingRecord | Runs = train_control(target, params, weights)
+        else:
+            read: dict[str, Any] = {"choice": arm.strategy, "probe_c": ground.probe_c}  # the rest is for reports
+            strategy = StrategyRecord.model_construct(**read)
+            record = finetune_target(Task(ground.backbone, target, strategy, params), weights, weights / "half_done")
+        cpu_s = time.process_time() - start
+        correct = [is_right(load_network(file), ground.pool) for file in sorted(weights.glob("seed_*.safetensors"))]
+    return {
+        "arm": arm[:4],
+        "rate": record.rate,
+        "trials": [[each.rate, each.val_accuracy, each.val_loss] for each in record.trials],
+        "best_epochs": [each.best_epoch for each in record.runs],
+        "accuracy": round(float(np.mean(correct)), 4),
+        "cpu_s": round(cpu_s, 1),
+        "correct": ["".join(map(str, each.astype(int))) for each in correct],
+    }
+
+
+def train_control(data: TargetData, params: Params, folder: Path) -> Runs:
+    """Train the network from random start, at one budget."""
+
+    def blank() -> Network:
+        return build_network(params.network.name, len(data.classes), data.preprocessing.crop_px)
+
+    def run(seed: int, rate: float, keeper: Keeper) -> Trained:
+        torch.manual_seed(seed)
+        network = blank()
+        phase = Phase(
+            "scratch", equal_rates(list(network.blocks), rate), params.training.epochs, None, norms_only=False
+        )
+        plan = plan_of((phase,), params.training, data.recipe, data.preprocessing, pick_precision(CPU))
+        train = part_of(data.train, seen_by(data, params.training, seed))
+        return Trained(network, fit(network, train, data.val, plan, seed, lambda n: None, keeper))
+
+    seeds, save = seeds_of(params.seed, params.training), save_to(folder, params.network.name)
+    runs = remembered(run, blank, folder / "half_done", lambda n: None)
+    return run_arm(runs, seeds, params.train_scratch.rates, "matched", save)
+
+
+def is_right(network: Network, pool: Pool) -> NDArray[np.bool_]:
+    """(n,) whether the network is right on each test image."""
+    rows = pool.rows("test")
+    logits = outputs_of(network, pool.pixels[rows], pool.preprocessing).logits
+    right: NDArray[np.bool_] = logits.argmax(axis=1) == pool.labels[rows]
+    return right
+
+
+def params_of(network: str, data: Path, change: Change) -> Params:
+    """params.yaml with a network, its weights where there are any, and new values."""
+    raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    raw["network"]["name"] = network
+    weights = data / "weights" / f"{network}.pth"
+    if weights.is_file():
+        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+        raw["network"].update(weights="file", weights_file=str(weights), weights_sha256=sha256)
+    for name, value in change.items():
+        section, key = name.split(".")
+        raw[section][key] = value
+    return Params.model_validate(raw)
+
+
+@cache
+def ground_of(network: str, name: str, split: Split, strategy: What, size_px: int, data: Path, folder: Path) -> Ground:
+    """What all arms of a table share on a set, at one size of images."""
+    params = params_of(network, data, {"images.size_px": size_px})
+    preprocessing = preprocessing_for(params.network, params.images)
+    pool = pool_of(data / "datasets" / name, split, preprocessing)
+    if strategy == "scratch":
+        net = build_network(network, len(pool.classes), size_px).eval()
+    elif params.network.weights == "file":
+        net = published_network(params.network, len(pool.classes), size_px).eval()
+    else:
+        net = pretrained(params, source_of(pool, name, data), folder / f"{network}-{name}-{size_px}.safetensors")
+    features = outputs_of(net, pool.pixels, preprocessing).features
+    rows = pool.rows("train")
+    groups = rows.astype(np.str_)
+    c = probe.probe_accuracy(features[rows], pool.labels[rows], groups, params.select_strategy.folds, 0).setting
+    return Ground(pool, Backbone(net, network, features), c)
+
+
+def source_of(pool: Pool, name: str, data: Path) -> Samples:
+    """Images that stand for a source: MNIST for USPS, else those of the set that are in no split."""
+    if name == "usps":
+        pool = pool_of(data / "datasets/mnist", Split(100, 0, 0), pool.preprocessing)
+        return samples_of(pool, "train")
+    return samples_of(pool, "rest")
+
+
+def pretrained(params: Params, source: Samples, file: Path) -> Network:
+    """A network trained on source images as pretrain_source would; kept in a file."""
+    if not file.is_file():
+        torch.manual_seed(params.seed)
+        size_px, settings = source.images.shape[2], params.pretrain_source
+        network = build_network(params.network.name, int(source.labels.max()) + 1, size_px)
+        phase = Phase("pretrain", equal_rates(list(network.blocks), settings.rate), settings.epochs, None, False)
+        preprocessing = preprocessing_for(params.network, params.images)
+        plan = plan_of((phase,), params.training, params.recipes["digits"], preprocessing, torch.float32)
+        held = np.arange(len(source.labels)) % 10 == 0
+        train, val = (part_of(source, np.flatnonzero(each)) for each in (~held, held))
+        print("pretrained", file.name, fit(network, train, val, plan, params.seed, lambda n: None).best, flush=True)
+        save_network(network, params.network.name, file)
+    return load_network(file)
+
+
+@cache
+def pool_of(folder: Path, split: Split, preprocessing: Preprocessing) -> Pool:
+    """Images of a set, drawn with a fixed seed: as many of each class to every split, the rest at the end."""
+    by_class: dict[str, list[Path]] = {}
+    for file in sorted(folder.glob("*/*/*")):
+        by_class.setdefault(file.parent.name, []).append(file)
+    classes, rng = tuple(sorted(by_class)), np.random.default_rng(0)
+    drawn = [[by_class[name][place] for place in rng.permutation(len(by_class[name]))] for name in classes]
+    edges = [*np.cumsum([0, *split]), max(map(len, drawn))]
+    chosen = [(label, each) for a, b in pairwise(edges) for label, files in enumerate(drawn) for each in files[a:b]]
+    pixels = [images.fit(images.decode(each.read_bytes(), str(each)), preprocessing) for _, each in chosen]
+    return Pool(np.stack(pixels), np.array([label for label, _ in chosen]), classes, split, preprocessing)
+
+
+def samples_of(pool: Pool, name: str) -> Samples:
+    """Images of a split, or of the `rest`."""
+    rows = pool.rows(name)
+    return samples_on(CPU, pool.pixels[rows], pool.labels[rows])
+
+
+def target_of(pool: Pool, recipe: Recipe) -> TargetData:
+    """A set as both arms of graft take it."""
+    train, val = samples_of(pool, "train"), samples_of(pool, "val")
+    return TargetData(pool.classes, train, val, pool.rows("train"), pool.rows("val"), pool.preprocessing, recipe)
+
+
+if __name__ == "__main__":
+    main()
