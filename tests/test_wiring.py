@@ -1,6 +1,7 @@
 """dvc.yaml is true: it names every path, every code file and every param a stage comes to, and no other."""
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from graft.params import Params, json_schema
+from graft.transfer.resume import CODE
 from tests.house import PACKAGE, ROOT, reach
 
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -22,6 +24,7 @@ SHAPES = (
     "cards.py",
     "stage.py",
 )
+TRAINING = ("pretrain_source", "finetune_target", "train_scratch")
 EXEMPT = frozenset(PACKAGE / name for name in SHAPES)
 
 
@@ -105,6 +108,28 @@ def test_params_are_those_the_code_reads(stage: str) -> None:
                 assert name in declared, f"{file} reads {section}.{key}"
                 used.add(name)
     assert used == declared
+
+
+@pytest.mark.parametrize("stage", TRAINING)
+def test_a_checkpoint_is_bound_to_all_params_of_its_stage(stage: str) -> None:
+    sections = {name.partition(".")[0] for name in STAGES[stage]["params"]}
+    assert runpy.run_path(str(ROOT / f"stages/{stage}.py"))["PARAMS"] == sections
+
+
+@pytest.mark.parametrize("stage", TRAINING)
+def test_a_checkpoint_is_bound_to_all_files_that_its_stage_reads(stage: str) -> None:
+    options = dict(re.findall(r"--([\w-]+) (\S+)", STAGES[stage]["cmd"]))
+    deps = [ROOT / dep for dep in _deps(stage)]
+    reads = {name for name, path in options.items() if any((ROOT / path).is_relative_to(dep) for dep in deps)}
+    hashed = re.search(r"    read = \((.+)\)\n", (ROOT / f"stages/{stage}.py").read_text())
+    assert hashed is not None
+    assert {name.replace("_", "-") for name in re.findall(r"args\.(\w+)", hashed[1])} == reads
+
+
+@pytest.mark.parametrize("stage", TRAINING)
+def test_a_checkpoint_is_bound_to_the_code_of_every_room_that_trains(stage: str) -> None:
+    rooms = {file for file in _needed_code(stage) if PACKAGE in file.parents and file.parent != PACKAGE}
+    assert {file for file in rooms if not any(each in file.parents for each in CODE)} == set()
 
 
 @pytest.mark.parametrize("stage", STAGES)

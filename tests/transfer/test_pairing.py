@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
+from graft.learning import steps
 from graft.learning.batches import Samples
 from graft.learning.checkpoints import Keeper
 from graft.learning.loop import Fitted
@@ -15,9 +16,9 @@ from graft.learning.saving import load_network
 from graft.learning.scores import Score
 from graft.learning.steps import Plan, Tick
 from graft.params import Params
-from graft.records import TrainingRecord
+from graft.records import RateCurve, TrainingRecord
 from graft.transfer import baseline, finetune
-from graft.transfer.arms import TargetData, part_of, seen_by
+from graft.transfer.arms import TargetData, part_of, rates_around, seen_by
 from graft.transfer.baseline import train_scratch
 from graft.transfer.finetune import Backbone, Task, finetune_target
 from graft.transfer.strategies import block_rates, equal_rates
@@ -54,7 +55,7 @@ def _spy(monkeypatch: pytest.MonkeyPatch, module: object, accuracy: Accuracy) ->
 
 
 def _params() -> Params:
-    return tiny_params(training={"n_seeds": 3, "subsample": 0.5, "weight_decay": 0.03})
+    return tiny_params(training={"n_seeds": 3, "subsample": 0.5, "weight_decay": 0.03, "patience": 7})
 
 
 @pytest.fixture
@@ -106,6 +107,7 @@ def test_plans_hold_what_params_say(transfer: tuple[list[Call], TrainingRecord],
     params = _params()
     for call, rate in zip(transfer[0], (0.001, 0.01, 0.01, 0.01), strict=True):
         assert call.plan.phases[0].epochs == params.training.epochs
+        assert call.plan.phases[0].patience == 7
         assert call.plan.batch_size == params.training.batch_size
         assert call.plan.optimisation.weight_decay == 0.03
         assert call.plan.recipe == params.recipes["digits"]
@@ -166,3 +168,34 @@ def test_a_tie_of_rates_goes_to_the_lower_loss_then_the_smaller_rate(
     _spy(monkeypatch, finetune, lambda plan: 0.8)
     record = finetune_target(Task(backbone, data, strategy("full"), _params()), tmp_path / "w", tmp_path / "half")
     assert record.rate == 0.001
+
+
+def test_both_arms_look_for_the_rate_on_the_images_of_the_first_seed(
+    monkeypatch: pytest.MonkeyPatch, backbone: Backbone, data: TargetData, tmp_path: Path
+) -> None:
+    looked: list[steps.Task] = []
+
+    def find_rate(network: Network, task: steps.Task) -> RateCurve:
+        looked.append(task)
+        return RateCurve(rates=(0.1,), losses=(1.0,), suggested=0.02)
+
+    params = tiny_params(training={"subsample": 0.5, "find_rate": True})
+    for module in (finetune, baseline):
+        monkeypatch.setattr(module, "find_rate", find_rate)
+        _spy(monkeypatch, module, lambda plan: plan.phases[0].rates["head"])
+    records = [
+        finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "transfer", tmp_path / "half"),
+        train_scratch(data, params, tmp_path / "scratch", tmp_path / "half_scratch"),
+    ]
+    for record, task in zip(records, looked, strict=True):
+        assert {trial.rate for trial in record.trials} == set(rates_around(0.02, 2))
+        assert _same(task.train, part_of(data.train, seen_by(data, params.training, params.seed)))
+        assert _same(task.val, data.val)
+
+
+def test_both_arms_have_the_head_that_params_name(backbone: Backbone, data: TargetData, tmp_path: Path) -> None:
+    params = tiny_params(training={"n_seeds": 2}, network={"head": "mlp"})
+    finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "transfer", tmp_path / "half")
+    train_scratch(data, params, tmp_path / "scratch", tmp_path / "half_scratch")
+    heads = [load_network(tmp_path / arm / "seed_0.safetensors").head_kind for arm in ("transfer", "scratch")]
+    assert heads == ["mlp", "mlp"]

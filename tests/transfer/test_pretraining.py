@@ -1,15 +1,19 @@
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torchvision
 
+from graft.learning.loop import Fitted
 from graft.learning.networks import state_sha256
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.saving import load_network
+from graft.learning.scores import Score
 from graft.records import CatalogRecord
+from graft.transfer import pretraining
 from graft.transfer.pretraining import make_backbone
 from tests.examples import domain_record
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
@@ -58,3 +62,23 @@ def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:
     assert card.source_val_accuracy is None
     assert card.weights_sha256 != other.weights_sha256  # the head is drawn
     assert card.blocks_sha256 == other.blocks_sha256
+
+
+def test_pretraining_learns_from_train_and_chooses_by_validation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The source's test split has no part in it; the plan is that of params, for both arms start from what is made."""
+    given: list[Any] = []
+
+    def fit(*values: Any) -> Fitted:
+        given.extend(values)
+        return Fitted(1, Score(0.5, 0.5), (), (), 0)
+
+    monkeypatch.setattr(pretraining, "fit", fit)
+    params = tiny_params(training={"augmentation": "photographs", "batch_size": 5})
+    make_backbone(params, tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors")
+    _, train, val, plan, seed, *_ = given
+    images = torch.from_numpy(tiny_images()).permute(0, 3, 1, 2)
+    assert torch.equal(train.images, images[:24])
+    assert torch.equal(val.images, images[24:32])
+    assert (plan.recipe, plan.batch_size, seed) == (params.recipes["photographs"], 5, params.seed)

@@ -167,7 +167,7 @@ def test_files_code_packages_device_precision_and_threads_are_part_of_the_key(
     keys.add(key())
     monkeypatch.setattr("graft.transfer.resume.torch.get_num_threads", lambda: 99)
     keys.add(key())
-    for package in ("numpy", "scikit-learn"):
+    for package in ("torch", "numpy", "scikit-learn"):
         monkeypatch.setattr(resume, "version", lambda name, other=package: "other" if name == other else version(name))
         keys.add(key())
-    assert len(keys) == 8
+    assert len(keys) == 9
