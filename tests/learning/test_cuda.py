@@ -9,9 +9,11 @@ from tests.learning.runs import ADAMW, evaluate, ignore, network, phase, plan, s
 
 from graft.learning.batches import Samples
 from graft.learning.checkpoints import Keeper, State
-from graft.learning.device import pick_precision
+from graft.learning.device import make_deterministic, pick_precision
 from graft.learning.loop import Fitted, fit
 from graft.learning.networks import state_sha256
+from graft.learning.preprocessing import SMALL_CNN
+from graft.learning.scores import outputs_of
 from graft.learning.steps import Mixing, Plan
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
@@ -64,6 +66,7 @@ def test_the_device_multiplies_bfloat16_where_it_can() -> None:
     assert pick_precision(torch.device("cuda")) is expected
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_no_step_waits_for_the_device() -> None:
     """Shuffled, augmented, mixed and clipped: torch itself tells where the CPU would wait."""
     seen = 0
@@ -84,3 +87,13 @@ def test_no_step_waits_for_the_device() -> None:
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert seen == 64
+
+
+def test_float32_on_the_device_has_the_digits_of_float32() -> None:
+    """Convolutions in TF32, torch's default, would be some 3e-4 off."""
+    make_deterministic(0)
+    images = samples(64, 4).images.permute(0, 2, 3, 1).contiguous().numpy()
+    net = network()
+    here = torch.from_numpy(outputs_of(net, images, SMALL_CNN).features)
+    there = torch.from_numpy(outputs_of(net.cuda(), images, SMALL_CNN).features)
+    assert torch.linalg.norm(there - here) <= 1e-5 * torch.linalg.norm(here)

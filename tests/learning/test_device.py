@@ -71,6 +71,11 @@ def test_deterministic_means_deterministic() -> None:
     assert torch.equal(first, torch.rand(3))
 
 
+def test_no_empty_tensor_is_filled_before_it_is_written() -> None:
+    make_deterministic(0)
+    assert not torch.utils.deterministic.fill_uninitialized_memory
+
+
 @pytest.mark.parametrize(("wanted", "threads"), [(None, 1), ("2", 2)])
 def test_one_thread_unless_the_user_asks_for_more(
     monkeypatch: pytest.MonkeyPatch, wanted: str | None, threads: int

@@ -12,7 +12,9 @@ from graft.learning.networks import Network
 from graft.records import Preprocessing
 
 AT_ONCE = 32
-"""images that the frozen blocks see at once"""
+"""images that the frozen blocks see at once; those of a view are also augmented together"""
+AT_ONCE_GPU = 256
+"""the same on a GPU, which would else wait for the next launch, where nothing is drawn"""
 SHARE_OF_MEMORY = 0.25
 """of what is free that activations may take; while they are joined they are there twice"""
 
@@ -36,6 +38,11 @@ def back(network: Network, n_blocks: int, values: Tensor) -> Tensor:
             values = block(values)
     logits: Tensor = network.head(values)
     return logits
+
+
+def parts(values: Tensor) -> tuple[Tensor, ...]:
+    """Rows cut into what the blocks see at once where they do not learn."""
+    return values.split(AT_ONCE_GPU if values.is_cuda else AT_ONCE)
 
 
 def activations(network: Network, n_blocks: int, batches: Iterable[Tensor], preprocessing: Preprocessing) -> Tensor:

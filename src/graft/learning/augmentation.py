@@ -42,7 +42,7 @@ def augmented(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Ten
     pushes = _pushes(n, recipe, generator)
     if recipe.ops or recipe.rotation or recipe.crop < 1 or recipe.stretch > 1:
         images = resampled(images, _views(moves, pushes, recipe, s, generator))
-    else:
+    elif recipe.shift or recipe.flip:
         images = moved(images, moves)
     if recipe.ops or recipe.brightness or recipe.contrast or recipe.saturation or recipe.hue or recipe.grey:
         images = tinted(images, _tint(pushes, recipe, generator))

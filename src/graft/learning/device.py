@@ -44,6 +44,11 @@ def make_deterministic(seed: int) -> None:
     # cuBLAS reads this when its handle is made; without it deterministic mode refuses matrix products
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    # else every empty tensor is filled first, so that even code that reads what it never wrote repeats itself; ours
+    # does not, and a small step on a GPU takes half as long again
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    # float32 then means float32 on a GPU too, where convolutions would else keep 10 bits of a number's digits
+    torch.backends.cudnn.allow_tf32 = False
     # On a busy machine several threads now and then add in another order; a lone one never does, and for small
     # networks it is no slower. A user who sets OMP_NUM_THREADS has chosen speed over the last digits.
     if "OMP_NUM_THREADS" not in os.environ:

@@ -16,6 +16,7 @@ from graft.learning.activations import (
     bytes_of,
     check_room,
     front,
+    parts,
 )
 from graft.learning.augmentation import augmented
 from graft.learning.batches import Samples, batch_rows
@@ -142,7 +143,7 @@ def feed_of(network: Network, phase: Phase, task: Task) -> Feed:
     with autocast(device, plan.precision):
         one = bytes_of(network, n_front, images[:1], plan.preprocessing)
         fits = one * len(images) <= SHARE_OF_MEMORY * free_bytes(device)
-        val = activations(network, n_front, torch.split(images, AT_ONCE), plan.preprocessing) if fits else None
+        val = activations(network, n_front, parts(images), plan.preprocessing) if fits else None
         if n_views == 0:
             return Feed(n_front, val, ())
         check_room(one * n_views * len(task.train.labels), device, n_views)
@@ -180,13 +181,13 @@ def _score(network: Network, feed: Feed, val: Samples, plan: Plan) -> Score:
     """Of the validation images, from what the frozen blocks said of them where that is kept."""
     network.eval()
     with torch.inference_mode(), autocast(val.labels.device, plan.precision):
-        parts = _fronts(network, feed.n_front, val.images, plan) if feed.val is None else torch.split(feed.val, AT_ONCE)
-        logits = torch.cat([back(network, feed.n_front, part) for part in parts])
+        fronts = _fronts(network, feed.n_front, val.images, plan) if feed.val is None else parts(feed.val)
+        logits = torch.cat([back(network, feed.n_front, each) for each in fronts])
     return score_of(logits.float(), val.labels)
 
 
 def _fronts(network: Network, n_front: int, images: Tensor, plan: Plan) -> Iterator[Tensor]:
-    return (front(network, n_front, each, plan.preprocessing) for each in torch.split(images, AT_ONCE))
+    return (front(network, n_front, each, plan.preprocessing) for each in parts(images))
 
 
 def _copy_of(network: nn.Module) -> dict[str, Tensor]:

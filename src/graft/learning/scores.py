@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graft.learning.batches import normalised
+from graft.learning.device import sent
 from graft.learning.networks import Network
 from graft.records import Preprocessing
 
@@ -43,7 +44,7 @@ def outputs_of(network: Network, images: NDArray[np.uint8], preprocessing: Prepr
     with torch.inference_mode():
         for start in tqdm(range(0, len(images), BATCH), desc="images", unit_scale=BATCH, disable=None, leave=False):
             block = torch.from_numpy(np.array(images[start : start + BATCH])).permute(0, 3, 1, 2)
-            features.append(network.features(normalised(block.to(device), preprocessing)))
+            features.append(network.features(normalised(sent(block, device), preprocessing)))
             logits.append(network.head(features[-1]))
     if not features:
         return Outputs(_empty(network.n_features), _empty(network.n_classes))

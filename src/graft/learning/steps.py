@@ -89,7 +89,7 @@ def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Ste
     weights = class_weights(train.labels, n_classes) if plan.balance == "weights" else None
     batches = _order(run, task)
     for number in range(run.step, len(batches)):
-        rows = sent(batches[number], train.labels.device)
+        rows = batches[number]
         with autocast(rows.device, plan.precision):
             values, targets = _batch(run, task, feed, rows)
             logits = back(run.network, feed.n_front, values).float()
@@ -109,8 +109,8 @@ def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Ste
             yield
 
 
-def _order(run: Run, task: Task) -> list[Tensor]:
-    """Rows of each batch of the epoch; of one that was taken up in its midst, the same as before."""
+def _order(run: Run, task: Task) -> tuple[Tensor, ...]:
+    """Rows of each batch of the epoch, on the device; of one that was taken up in its midst, the same as before."""
     now = run.generator.get_state()
     if run.step == 0:
         run.order, run.loss = now, torch.zeros((), device=task.train.labels.device)
@@ -122,7 +122,7 @@ def _order(run: Run, task: Task) -> list[Tensor]:
         batches = batch_rows(len(labels), size, run.generator)
     if run.step:
         run.generator.set_state(now)
-    return batches
+    return sent(torch.cat(batches), labels.device).split([len(each) for each in batches])
 
 
 def _batch(run: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from graft import probe
 from graft.learning import loop, steps
-from graft.learning.activations import AT_ONCE, activations
+from graft.learning.activations import AT_ONCE, activations, parts
 from graft.learning.augmentation import augmented
 from graft.learning.checkpoints import NOTHING, Keeper
 from graft.learning.device import pick_precision
@@ -152,7 +152,7 @@ def start_of(task: Task) -> Start:
         return Start(network, backbone.features[data.train_rows][None], backbone.features[data.val_rows])
     views = [_features(network, task, number) for number in range(n_views or 0)]
     train = np.stack(views or [_features(network, task, None)])
-    val = activations(network, len(network.blocks), torch.split(data.val.images, AT_ONCE), data.preprocessing)
+    val = activations(network, len(network.blocks), parts(data.val.images), data.preprocessing)
     return Start(network, train, val.cpu().numpy())
 
 
