@@ -10,6 +10,9 @@ export BENTOML_DO_NOT_TRACK := True
 export GX_ANALYTICS_ENABLED := false
 export ORT_DISABLE_TELEMETRY := 1
 
+# this folder's code, also where .venv was made for another one
+repro test serve bento: export PYTHONPATH := $(CURDIR)/src
+
 GRAFT_PORT ?= 3000
 FORCE ?=
 

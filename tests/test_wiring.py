@@ -50,7 +50,7 @@ def _within(path: str, folder: str) -> bool:
 
 def _named_in_cmd(stage: str) -> set[str]:
     tokens = STAGES[stage]["cmd"].split()
-    return {token for token in tokens[3:] if "/" in token}
+    return {token for token in tokens[5:] if "/" in token}
 
 
 def _needed_code(stage: str) -> set[Path]:
@@ -68,7 +68,7 @@ def test_every_script_is_a_stage_and_the_reverse() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_runs_its_script(stage: str) -> None:
-    assert STAGES[stage]["cmd"].startswith(f"exec python stages/{stage}.py ")
+    assert STAGES[stage]["cmd"].startswith(f"exec env PYTHONPATH=src python stages/{stage}.py ")
 
 
 @pytest.mark.parametrize("stage", STAGES)

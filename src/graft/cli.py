@@ -40,7 +40,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     made.add_argument("--name", required=True, help="that reports call the bank by")
     made.add_argument("--licence", required=True, help="of the images")
     args = parser.parse_args(argv)
+    from graft.stage import check_own_code
+
     try:
+        check_own_code()
         _run(args)
     except (ValueError, OSError, RuntimeError) as error:
         if os.environ.get("GRAFT_DEBUG") == "1":

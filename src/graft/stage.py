@@ -29,6 +29,7 @@ PROVENANCE = Path("reports/provenance")
 FAILURE = PROVENANCE / "failure.txt"
 """the sentence of the last stage that failed: `make repro` ends with it, below DVC's own words"""
 WIRING = Path("dvc.yaml")
+OWN_CODE = Path("src/graft")
 REPORTED_PACKAGES = ("numpy", "pillow", "torch", "torchvision", "onnx", "onnxruntime", "great_expectations", "sklearn")
 DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
@@ -41,6 +42,19 @@ def arguments(doc: str | None, names: Sequence[str], argv: Sequence[str] | None)
     return parser.parse_args(argv)
 
 
+def check_own_code() -> None:
+    """Refuse where the folder has a graft of its own and another one runs.
+
+    Raises:
+        RuntimeError: DVC would hash the folder's code, and what runs is other code.
+    """
+    if OWN_CODE.is_dir() and not OWN_CODE.samefile(Path(__file__).parent):
+        raise RuntimeError(
+            f"{OWN_CODE.resolve()}: want the code of this folder to run, got that of {Path(__file__).parent}. Run "
+            "`export PYTHONPATH=src` here, or activate this folder's own environment (`make setup` makes it)."
+        )
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage script: exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace)."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that half-written files go
@@ -50,6 +64,7 @@ def run(main: Callable[[], None]) -> None:
     FAILURE.unlink(missing_ok=True)
     print(_headline(name), file=sys.stderr, flush=True)
     try:
+        check_own_code()
         main()
     except KeyboardInterrupt:
         sys.exit(130)
