@@ -26,6 +26,8 @@ RECORDS = (
     "reports/report.md",
 )
 
+IDENTITY = {f"GIT_{who}_{what}": "reader@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
 SHORT = {
     "pretrain_source": {"epochs": 2},
     "measure_shift": {"n_permutations": 99},
@@ -38,18 +40,15 @@ SHORT = {
 
 
 def dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run dvc in a copy, with this environment's packages and the copy's code."""
+    """Run dvc in a copy, with this environment's packages; dvc.yaml sees to it that stages run the copy's code."""
     command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment(folder))
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Variables under which a copy runs its own code."""
-    variables = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(folder / "src"),  # the copy's code, not that of the editable install
-    }
+def environment() -> dict[str, str]:
+    """Variables as in the shell of a reader who activated this environment, which was made for another folder."""
+    variables = {**os.environ, **IDENTITY, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    variables.pop("PYTHONPATH", None)
     variables.pop("PYTHONDONTWRITEBYTECODE", None)  # __pycache__ must not count, so it must be there
     variables.pop("GRAFT_MODEL", None)  # the copy's own model is served
     return variables
@@ -61,8 +60,8 @@ def rerun(done: subprocess.CompletedProcess[str]) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", done.stdout)
 
 
-def run_once(folder: Path) -> None:
-    """Copy the repository as git would clone it, and run its pipeline."""
+def copy_repository(folder: Path) -> None:
+    """Copy the repository as git would clone it, without what the pipeline wrote."""
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -75,11 +74,16 @@ def run_once(folder: Path) -> None:
         if (ROOT / name).is_file() and name not in outputs:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+
+
+def run_once(folder: Path) -> None:
+    """Copy the repository, and run its pipeline with very short training."""
+    copy_repository(folder)
     params = yaml.safe_load((folder / "params.yaml").read_text())
     for name, section in SHORT.items():
         params[name].update(section)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     order = rerun(dvc(folder, "repro"))
     assert len(order) == 12
     assert order.index("validate_data") < order.index("pretrain_source")  # no training on data that has faults

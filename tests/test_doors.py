@@ -162,3 +162,17 @@ def test_the_lock_holds_every_package_of_the_serving_lock_at_its_version() -> No
     serving = set(re.findall(r"^(\S+==\S+)", (ROOT / "requirements-serve.lock").read_text(), re.MULTILINE))
     assert serving
     assert serving <= pins
+
+
+@pytest.mark.parametrize("door", ["repro", "serve", "bento", "test"])
+def test_a_door_runs_the_code_of_its_own_folder(folder: Path, door: str) -> None:
+    for name in ("graft", "dvc", "bentoml", "ruff", "mypy", "pytest"):
+        _script(folder / ".venv" / "bin" / name, f'#!/bin/sh\necho "{name} $PYTHONPATH" >> {folder}/seen.log\n')
+    _script(folder / ".venv" / "bin" / "python", "#!/bin/sh\n")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / ".venv" / "ready").touch()
+    subprocess.run(["make", door], cwd=folder, env={**os.environ, "PYTHONPATH": "/elsewhere"}, capture_output=True)
+    seen = [line.split() for line in (folder / "seen.log").read_text().splitlines()]
+    assert len(seen) >= 2
+    assert {path for _, path in seen} == {str(folder / "src")}

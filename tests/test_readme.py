@@ -18,14 +18,13 @@ from typing import NamedTuple
 import pytest
 
 from graft import cli
-from tests.clone import dvc, environment
+from tests.clone import IDENTITY, dvc, environment
 from tests.house import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOT_RUN = {"make test": "it would run this very test"}
 BACKGROUND = "make serve"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-IDENTITY = {f"GIT_{who}_{what}": "reader@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
 class Block(NamedTuple):
@@ -72,7 +71,7 @@ def port() -> int:
 
 
 def _bash(clone: Path, port: int, command: str) -> subprocess.CompletedProcess[str]:
-    variables = {**environment(clone), **IDENTITY, "GRAFT_PORT": str(port)}
+    variables = {**environment(), "GRAFT_PORT": str(port)}
     return subprocess.run(
         ["bash", "-c", command.replace(":3000", f":{port}")], cwd=clone, env=variables, capture_output=True, text=True
     )
@@ -80,7 +79,7 @@ def _bash(clone: Path, port: int, command: str) -> subprocess.CompletedProcess[s
 
 @contextlib.contextmanager
 def _serving(clone: Path, port: int) -> Iterator[None]:
-    variables = {**environment(clone), "GRAFT_PORT": str(port)}
+    variables = {**environment(), "GRAFT_PORT": str(port)}
     server = subprocess.Popen(
         BACKGROUND.split(), cwd=clone, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, process_group=0
     )

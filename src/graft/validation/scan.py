@@ -77,7 +77,10 @@ def scan_optional(folder: Path) -> tuple[Found, ...]:
 
 
 _WANTED = "a folder of images for each class"
-_CURE = "Put images under {folder}/<class>/, or set `prepare_data.dataset: example` in params.yaml."
+_CURE = (
+    "Put images under {folder}/<class>/ (a queued experiment has only those that `dvc add` keeps track of), "
+    "or set `prepare_data.dataset: example` in params.yaml."
+)
 
 
 def _split_folders(folder: Path) -> list[Path]:
