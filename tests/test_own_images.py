@@ -35,8 +35,10 @@ LIFE = (
     "dvc add data/raw/source",
     "dvc add models/weights/net.pth",
     "dvc add models/banks/photographs.npz",
-    "git commit -am 'Images'",
+    "git add data/raw/target.dvc data/raw/source.dvc models/weights/net.pth.dvc models/banks/photographs.npz.dvc",
+    "git commit -m 'Images'",
     "dvc repro",
+    "dvc repro --force --single-item prepare_data",
     "git add -A && git commit -m 'First run'",
     RUN,
     BACK,
@@ -173,6 +175,12 @@ def test_an_experiment_in_a_copy_runs_the_code_that_its_lock_names(life: Life, c
     (hashed,) = [dep["md5"] for dep in lock["stages"]["prepare_data"]["deps"] if dep["path"] == CODE]
     assert re.findall(r"^ran (\w+)$", life.said[command], re.MULTILINE)[-1] == hashed
     assert hashed != hashlib.md5((life.folder / CODE).read_bytes()).hexdigest()
+
+
+@pytest.mark.pipeline
+def test_the_way_back_from_an_experiment_runs_nothing_again(life: Life) -> None:
+    assert "Running stage" in life.said[RUN]
+    assert "Running stage" not in life.said[BACK]
 
 
 @pytest.mark.pipeline

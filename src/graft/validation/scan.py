@@ -78,7 +78,7 @@ def scan_optional(folder: Path) -> tuple[Found, ...]:
 
 _WANTED = "a folder of images for each class"
 _CURE = (
-    "Put images under {folder}/<class>/ (a queued experiment has only those that `dvc add` keeps track of), "
+    "Put images under {folder}/<class>/ (for a queued experiment `dvc add` them, and `git add` the .dvc file), "
     "or set `prepare_data.dataset: example` in params.yaml."
 )
 
