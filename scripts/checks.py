@@ -58,7 +58,7 @@ def git(cloned: bool, program: str | None, complaint: str) -> Finding:
 def disk(free: int, ready: bool, small_torch: bool) -> Finding:
     """The repository's disk has room for .venv, or for results where .venv stands; `free` in bytes."""
     if ready:
-        cure = "Free some; `dvc gc --all-commits` drops from .dvc/cache what no commit names."
+        cure = "Free some; `dvc gc --all-commits --all-experiments` drops from .dvc/cache what neither names."
         return _space("disk", free, 2, "warn", cure)
     cure = "Free some." if small_torch else "Free some, or take the small torch: GRAFT_TORCH=cpu make setup"
     return _space("disk", free, _setup_gib(small_torch), "FAIL", cure)
