@@ -179,6 +179,7 @@ def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:
         "bootstrap": interval,
         "seeds_to_settle": None,
         "images_to_settle": None,
+        "together_to_settle": None,
         "strategy": "full",
         "ships": "transfer",
         "ships_seed": 0,

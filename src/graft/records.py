@@ -221,6 +221,9 @@ class VerdictRecord(Record):
     """seeds that would bring the interval off 0 or into the margin at this estimate; null: settled or over 1,000"""
     images_to_settle: int | None
     """test images that would, with these seeds; null: settled or over 1,000,000"""
+    together_to_settle: tuple[int, int] | None
+    """where neither alone would with at most 50 seeds: 50 seeds, and the test images that would with them; null:
+    not so, or over 1,000,000"""
     strategy: StrategyName
     ships: Arm
     """the arm that export_onnx exports"""

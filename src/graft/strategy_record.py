@@ -2,8 +2,29 @@
 
 from typing import Literal
 
-from graft.records import Interval, Record, Similarity, Split, StrategyName
+from graft.records import Interval, Outcome, Record, Similarity, Split, StrategyName
 from graft.training_params import Strategy
+
+TRANSFER_BY: dict[StrategyName, str] = {
+    "feature_extraction": "training the head alone",
+    "top_blocks": "tuning the top blocks",
+    "full": "tuning all blocks",
+    "gradual": "gradual unfreezing",
+    "surgical": "tuning chosen blocks",
+    "norms": "tuning the norm layers",
+}
+"""what a strategy does, after the word `by`"""
+
+
+def claim(outcome: Outcome, strategy: StrategyName) -> str:
+    """What a verdict says of transfer, in at most twelve words: of the strategy that was tried, and of no other."""
+    transfer = f"ransfer by {TRANSFER_BY[strategy]}"
+    return {
+        "POSITIVE": f"T{transfer} helped",
+        "NEGATIVE": f"T{transfer} hurt",
+        "EQUIVALENT": f"T{transfer} made no difference that counts",
+        "INCONCLUSIVE": f"It is open whether t{transfer} helped",
+    }[outcome]
 
 
 class Vote(Record):

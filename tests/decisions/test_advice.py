@@ -1,12 +1,17 @@
-from typing import Any
+import re
+from typing import Any, cast, get_args
 
 import pytest
+import yaml
 from tests.examples import CLEAN, catalog_record, strategy_record, training_record, verdict_record
+from tests.house import ROOT
 
 from graft.decisions.advice import Findings, next_steps
+from graft.params import Params
 from graft.records import Epoch, Finding, Reason, TrainingRecord, ValidationRecord
-from graft.strategy_record import SplitCheck, StrategyRecord
-from graft.training_params import MOST_SEEDS
+from graft.statistics.settling import MANY_SEEDS
+from graft.strategy_record import TRANSFER_BY, SplitCheck, StrategyRecord
+from graft.training_params import MOST_SEEDS, Strategy
 
 SETTLED = Findings(
     catalog_record("folders"), CLEAN, strategy_record(), training_record(), verdict_record("POSITIVE"), reasons=()
@@ -22,7 +27,7 @@ def test_the_example_leads_to_own_images() -> None:
     assert "set `prepare_data.dataset: folders`" in said
 
 
-def _unsettled(**numbers: int) -> Findings:
+def _unsettled(**numbers: Any) -> Findings:
     return SETTLED._replace(verdict=verdict_record("INCONCLUSIVE").model_copy(update=numbers))
 
 
@@ -32,12 +37,17 @@ def _unsettled(**numbers: int) -> Findings:
         ({"seeds_to_settle": 12, "images_to_settle": 900}, "training.n_seeds=12"),
         ({"seeds_to_settle": MOST_SEEDS + 1, "images_to_settle": 900}, "more test images: 900 would do"),
         ({"images_to_settle": 900}, "more test images: 900 would do"),
-        ({}, "neither more seeds nor more test images"),
+        ({"seeds_to_settle": MOST_SEEDS + 1, "together_to_settle": (50, 8818)}, "50 (`training.n_seeds`) and 8,818"),
+        ({}, "50 seeds with a million test images leave"),
     ],
 )
-def test_an_open_verdict_says_what_would_settle_it(numbers: dict[str, int], words: str) -> None:
+def test_an_open_verdict_says_what_would_settle_it(numbers: dict[str, Any], words: str) -> None:
     (said,) = next_steps(_unsettled(**numbers))
     assert words in said
+
+
+def test_as_many_seeds_as_params_take_are_held_against_images() -> None:
+    assert MANY_SEEDS == MOST_SEEDS
 
 
 def test_transfer_that_hurt_gets_frozen_features_then_other_weights() -> None:
@@ -48,8 +58,63 @@ def test_transfer_that_hurt_gets_frozen_features_then_other_weights() -> None:
 
 def test_frozen_features_that_hurt_are_not_advised_again() -> None:
     verdict = verdict_record("NEGATIVE").model_copy(update={"strategy": "feature_extraction"})
-    (said,) = next_steps(SETTLED._replace(verdict=verdict))
-    assert "network.weights" in said
+    said = next_steps(SETTLED._replace(verdict=verdict))
+    assert not any("feature_extraction" in each for each in said)
+    assert "training the head alone from these gave nothing" in said[-1]
+
+
+def _by(strategy: str, outcome: str, **rates: float) -> Findings:
+    return SETTLED._replace(
+        verdict=verdict_record(outcome).model_copy(update={"strategy": strategy}),
+        transfer=training_record().model_copy(update={"strategy": strategy, "block_rates": rates}),
+    )
+
+
+@pytest.mark.parametrize("outcome", ["NEGATIVE", "INCONCLUSIVE", "EQUIVALENT"])
+@pytest.mark.parametrize(
+    ("strategy", "lowest"),
+    [("feature_extraction", 0.0), ("top_blocks", 0.0), ("surgical", 0.0), ("gradual", 0.1), ("norms", 0.1)],
+)
+def test_where_blocks_were_frozen_the_first_step_is_to_train_all(outcome: str, strategy: str, lowest: float) -> None:
+    findings = _by(strategy, outcome, bottom=lowest, top=0.1, head=0.1)._replace(catalog=catalog_record("example"))
+    first = next_steps(findings)[0]
+    assert "`dvc exp run -S select_strategy.overrule=full`" in first
+    assert TRANSFER_BY[cast(Strategy, strategy)] in first
+
+
+@pytest.mark.parametrize("strategy", ["full", "top_blocks"])
+def test_where_all_blocks_learnt_no_strategy_trains_more(strategy: str) -> None:
+    said = next_steps(_by(strategy, "NEGATIVE", bottom=0.1, top=0.1, head=0.1))
+    assert not any("overrule=full" in each for each in said)
+
+
+def test_transfer_that_helped_needs_no_other_strategy() -> None:
+    assert next_steps(_by("top_blocks", "POSITIVE", bottom=0.0, top=0.1, head=0.1)) == ()
+
+
+def test_full_fine_tuning_is_advised_once() -> None:
+    weights = {"full": 4.0, "top_blocks": 4.5, "feature_extraction": 0.0}
+    strategy = _strategy(weights=weights, choice="top_blocks", runner_up="full")
+    said = next_steps(_by("top_blocks", "INCONCLUSIVE", bottom=0.0, head=0.1)._replace(strategy=strategy))
+    assert sum("overrule=full" in each for each in said) == 1
+
+
+@pytest.mark.parametrize("strategy", get_args(Strategy))
+def test_every_command_sets_what_params_may_say(strategy: str) -> None:
+    open_yet = _by(strategy, "INCONCLUSIVE", bottom=0.0, head=0.1)
+    findings = open_yet._replace(
+        verdict=open_yet.verdict.model_copy(update={"seeds_to_settle": 12}),
+        transfer=_trained((3, 3)).model_copy(update={"block_rates": {"bottom": 0.0}}),
+    )
+    said = [*next_steps(findings), *next_steps(_by(strategy, "NEGATIVE", bottom=0.0, head=0.1))]
+    settings = re.findall(r"`dvc exp run -S ([\w.]+)=(\S+)`", " ".join(said))
+    assert settings
+    for key, value in settings:
+        values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        section, name = key.split(".")
+        assert name in values[section]
+        values[section][name] = yaml.safe_load(value)
+        Params.model_validate(values)
 
 
 def test_a_finding_on_the_data_is_repeated_with_its_advice() -> None:

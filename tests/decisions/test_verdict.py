@@ -1,7 +1,7 @@
 """The verdict: four outcomes, which model ships, the sentence, and checks of the checker itself."""
 
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
@@ -10,9 +10,11 @@ from scipy.stats import binom
 
 from graft.decisions.verdict import JudgedArm, judge_transfer, median_run, outcome_of, shipped_arm
 from graft.params import CheckTransfer
-from graft.records import Run, TrainingRecord, VerdictRecord
+from graft.records import Outcome, Run, TrainingRecord, VerdictRecord
 from graft.statistics.comparison import Estimate
 from graft.store import Labelled
+from graft.strategy_record import TRANSFER_BY, claim
+from graft.training_params import Strategy
 
 Labels = NDArray[np.int64]
 
@@ -102,9 +104,9 @@ def test_helpful_transfer_is_positive_and_says_by_how_much() -> None:
     assert verdict.ships == "transfer"
     assert (verdict.seeds_to_settle, verdict.images_to_settle) == (None, None)
     assert re.fullmatch(
-        r"Transfer helped: test accuracy \d\d\.\d% against \d\d\.\d% from scratch, "
+        r"Transfer by tuning all blocks helped: test accuracy \d\d\.\d% against \d\d\.\d% from scratch, "
         r"a gain of \d\d\.\d points "
-        r"\(95% interval \d\d\.\d to \d\d\.\d; 5 seeds, 400 images\)\.",
+        r"\(95% interval \d\d\.\d to \d\d\.\d; 5 seeds, 400 images, these training images\)\.",
         verdict.sentence,
     )
     assert f"{100 * verdict.difference.estimate:.1f} points" in verdict.sentence
@@ -152,7 +154,42 @@ def test_an_open_comparison_that_nothing_settles_says_so() -> None:
     )
     assert verdict.difference.estimate == 0
     assert verdict.verdict == "INCONCLUSIVE"
-    assert verdict.sentence.endswith("neither 1,000 seeds nor 1,000,000 test images would settle it.")
+    assert verdict.together_to_settle is None
+    assert verdict.sentence.endswith(
+        "At this difference 50 seeds with 1,000,000 test images would not settle it either."
+    )
+
+
+def test_seeds_and_images_together_are_named_where_neither_alone_settles() -> None:
+    test = split_of(500)
+    wrong = (test.labels + 1) % N_CLASSES
+    arms = [np.tile(test.labels, (4, 1)) for _ in range(2)]
+    arms[1][:, :200], arms[0][:, 200:390] = wrong[:200], wrong[200:390]  # images differ, all seeds alike
+    arms[1][:2, 390:410], arms[0][2:, 390:410] = wrong[390:410], wrong[390:410]  # seeds differ
+    judged_arms = [JudgedArm(trained(arm, (0, 1, 2, 3)), arms[arm == "scratch"]) for arm in ("transfer", "scratch")]
+    verdict = judge_transfer(judged_arms[0], judged_arms[1], test, params(), 0)
+    assert (verdict.verdict, verdict.seeds_to_settle, verdict.images_to_settle) == ("INCONCLUSIVE", None, None)
+    assert verdict.together_to_settle is not None
+    seeds, images = verdict.together_to_settle
+    assert verdict.sentence.endswith(f" {seeds:,} seeds with {images:,} test images would settle it.")
+
+
+@pytest.mark.parametrize("strategy", get_args(Strategy))
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_a_claim_is_of_the_strategy_that_was_tried_in_twelve_words(outcome: Outcome, strategy: Strategy) -> None:
+    said = claim(outcome, strategy)
+    assert f"ransfer by {TRANSFER_BY[strategy]} " in said
+    assert len(said.split()) <= 12
+
+
+def test_the_sentence_names_the_strategy_and_claims_no_other_training_images() -> None:
+    rng = np.random.default_rng(0)
+    test = split_of(400)
+    tops = trained("transfer").model_copy(update={"strategy": "top_blocks"})
+    arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.6, 0.9)]
+    verdict = judge_transfer(JudgedArm(tops, arms[0]), JudgedArm(trained("scratch"), arms[1]), test, params(), 0)
+    assert verdict.sentence.startswith("Transfer by tuning the top blocks hurt: ")
+    assert "these training images" in verdict.sentence
 
 
 def test_a_wide_margin_makes_arms_equivalent() -> None:

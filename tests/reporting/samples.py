@@ -123,6 +123,7 @@ def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool) -> V
         bootstrap=around(mean, 0.9 * half),
         seeds_to_settle=None,
         images_to_settle=1800 if outcome == "INCONCLUSIVE" else None,
+        together_to_settle=None,
         strategy="full" if curve else "feature_extraction",
         ships="transfer",
         ships_seed=2,

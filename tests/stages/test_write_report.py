@@ -59,7 +59,9 @@ def _run(options: Sequence[str]) -> None:
 def test_page_markdown_and_metrics_are_written(options: list[str], tmp_path: Path) -> None:
     _run(options)
     assert (tmp_path / "out/report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert (tmp_path / "out/report.md").read_text(encoding="utf-8").startswith("# Transfer helped")
+    assert (
+        (tmp_path / "out/report.md").read_text(encoding="utf-8").startswith("# Transfer by tuning all blocks helped\n")
+    )
     assert json.loads((tmp_path / "out/metrics.json").read_text())["n_test_images"] == 300
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from graft.statistics.crossed import CrossedMean, Variances, difference_half_width, half_width
-from graft.statistics.settling import is_settled, seeds_to_settle, units_to_settle
+from graft.statistics.settling import MANY_SEEDS, is_settled, seeds_to_settle, together_to_settle, units_to_settle
 
 
 def mean_of(estimate: float, variances: Variances, k: int = 5, u: int = 100) -> CrossedMean:
@@ -44,6 +44,24 @@ def test_out_of_reach_is_none() -> None:
     assert units_to_settle(of_seeds, 0.95, 0.0005, 1_000_000) is None  # the seeds' own spread remains
     of_units = mean_of(0.001, Variances(0.0, 0.5, 0.1))
     assert seeds_to_settle(of_units, 0.95, 0.0005) is None
+
+
+def test_together_they_are_the_fewest_units_that_settle_with_many_seeds() -> None:
+    mean = mean_of(0.0087, Variances(0.00043, 0.092, 0.171), k=8, u=646)
+    assert seeds_to_settle(mean, 0.95, 0.005) is None
+    assert units_to_settle(mean, 0.95, 0.005, 1_000_000) is None
+    found = together_to_settle(mean, 0.95, 0.005, 1_000_000)
+    assert found is not None
+    seeds, units = found
+    assert seeds == MANY_SEEDS
+    assert settles(mean, seeds, units, 0.005)
+    assert not settles(mean, seeds, units - 1, 0.005)
+
+
+def test_more_seeds_than_many_stay_as_they_are() -> None:
+    found = together_to_settle(mean_of(0.01, Variances(0.0001, 0.1, 0.1), k=80), 0.95, 0.005, 1_000_000)
+    assert found is not None
+    assert found[0] == 80
 
 
 def test_no_room_for_more_units_is_none() -> None:

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from graft.records import CatalogRecord, Reason, TrainingRecord, ValidationRecord, VerdictRecord
-from graft.strategy_record import StrategyRecord
+from graft.strategy_record import TRANSFER_BY, StrategyRecord
 from graft.training_params import MOST_SEEDS
 
 MOST_STEPS = 3
+HOLD_BACK = ("feature_extraction", "gradual", "norms")
+"""strategies that keep weights frozen, for a part of training or all of it, where no block has a rate of 0"""
 TABLES_WEIGHT = 1.0
 """of all published tables together (graft.decisions.strategy.weigh): a lead of more rests on evidence"""
 
@@ -26,8 +28,21 @@ class Findings(NamedTuple):
 
 def next_steps(findings: Findings) -> tuple[str, ...]:
     """At most three steps, the most pressing first; each names the param, the command or the images it is about."""
-    every = (*_data(findings), *_verdict(findings), *_training(findings), *_strategy(findings))
+    more = _train_more(findings)
+    every = (*more, *_data(findings), *_verdict(findings), *_training(findings), *_strategy(findings, bool(more)))
     return every[:MOST_STEPS]
+
+
+def _train_more(findings: Findings) -> tuple[str, ...]:
+    """Where transfer was not seen to help and blocks were held frozen: what they would do unfrozen is not known."""
+    strategy = findings.verdict.strategy
+    frozen = strategy in HOLD_BACK or 0.0 in findings.transfer.block_rates.values()
+    if findings.verdict.verdict == "POSITIVE" or not frozen:
+        return ()
+    return (
+        f"Train all blocks before you judge transfer: this verdict is on {TRANSFER_BY[strategy]}, and on no other "
+        "strategy (`dvc exp run -S select_strategy.overrule=full`).",
+    )
 
 
 def _data(findings: Findings) -> Iterator[str]:
@@ -54,15 +69,27 @@ def _verdict(findings: Findings) -> Iterator[str]:
     if verdict.verdict == "NEGATIVE" and verdict.strategy != "feature_extraction":
         yield "Keep the pretrained features as they are: `dvc exp run -S select_strategy.overrule=feature_extraction`."
     if verdict.verdict in ("NEGATIVE", "EQUIVALENT"):
-        yield "Try weights from images closer to yours (`network.weights`); these gave nothing that scratch does not."
+        yield (
+            f"Try weights from images closer to yours (`network.weights`): {TRANSFER_BY[verdict.strategy]} from these "
+            "gave nothing that scratch does not."
+        )
 
 
 def _to_settle(verdict: VerdictRecord) -> str:
     if verdict.seeds_to_settle is not None and verdict.seeds_to_settle <= MOST_SEEDS:
         return f"Settle the verdict with more seeds: `dvc exp run -S training.n_seeds={verdict.seeds_to_settle}`."
     if verdict.images_to_settle is not None:
-        return f"Settle the verdict with more test images: {verdict.images_to_settle} would do at this estimate."
-    return "Label more images: at this estimate neither more seeds nor more test images alone settle the verdict."
+        return f"Settle the verdict with more test images: {verdict.images_to_settle:,} would do at this estimate."
+    if verdict.together_to_settle is not None:
+        seeds, images = verdict.together_to_settle
+        return (
+            f"Settle the verdict with more seeds and more test images together: {seeds} (`training.n_seeds`) and "
+            f"{images:,} would do at this estimate; or label more images to train on, which may change it."
+        )
+    return (
+        f"Label more images to train on: at this estimate {MOST_SEEDS} seeds with a million test images leave the "
+        "verdict open."
+    )
 
 
 def _training(findings: Findings) -> Iterator[str]:
@@ -79,9 +106,11 @@ def _training(findings: Findings) -> Iterator[str]:
         )
 
 
-def _strategy(findings: Findings) -> Iterator[str]:
+def _strategy(findings: Findings, full_is_advised: bool) -> Iterator[str]:
     record = findings.strategy
     second = None if record.overruled else record.runner_up
+    if second == "full" and full_is_advised:
+        return
     if second and record.weights[record.choice] - record.weights[second] <= TABLES_WEIGHT:
         yield (
             f"`{second}` came close: `dvc exp run -S select_strategy.overrule={second}` tries it, "

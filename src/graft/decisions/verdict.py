@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.params import CheckTransfer
-from graft.records import Arm, Budget, Interval, Outcome, Run, TrainingRecord, VerdictRecord
-from graft.statistics.comparison import Comparison, Estimate, Question, compare_arms, mean_accuracy
+from graft.records import Arm, Interval, Outcome, Run, TrainingRecord, VerdictRecord
+from graft.statistics.comparison import MOST_IMAGES, Comparison, Estimate, Question, compare_arms, mean_accuracy
+from graft.statistics.settling import MANY_SEEDS
 from graft.store import Labelled
+from graft.strategy_record import claim
 
 
 class JudgedArm(NamedTuple):
@@ -44,7 +46,7 @@ def judge_transfer(
     run = median_run(shipped.training.runs)
     return VerdictRecord(
         verdict=outcome,
-        sentence=sentence_of(outcome, comparison, accuracies, params, scratch.training.budget),
+        sentence=sentence_of(outcome, comparison, accuracies, params, (transfer.training, scratch.training)),
         difference=_interval(comparison.difference),
         confidence=params.confidence,
         degrees_of_freedom=comparison.degrees_of_freedom,
@@ -63,6 +65,7 @@ def judge_transfer(
         bootstrap=_interval(comparison.bootstrap),
         seeds_to_settle=comparison.seeds_to_settle,
         images_to_settle=comparison.images_to_settle,
+        together_to_settle=comparison.together_to_settle,
         strategy=transfer.training.strategy,
         ships=ships,
         ships_seed=shipped.training.runs[run].seed,
@@ -99,9 +102,13 @@ def median_run(runs: tuple[Run, ...]) -> int:
 
 
 def sentence_of(
-    outcome: Outcome, comparison: Comparison, accuracies: list[Estimate], params: CheckTransfer, budget: Budget
+    outcome: Outcome,
+    comparison: Comparison,
+    accuracies: list[Estimate],
+    params: CheckTransfer,
+    arms: tuple[TrainingRecord, TrainingRecord],
 ) -> str:
-    """The verdict as a person would say it, with its numbers."""
+    """The verdict as a person would say it, with its numbers: of this strategy, with these training images."""
     transfer, scratch = (100 * each.estimate for each in accuracies)
     difference = comparison.difference
     settled = outcome in ("POSITIVE", "NEGATIVE")  # else the interval has both signs, and a bare loss would hide it
@@ -109,19 +116,14 @@ def sentence_of(
     low, high = sorted((100 * sign * difference.low, 100 * sign * difference.high))
     points = f"{100 * sign * difference.estimate:{'' if settled else '+'}.1f} points"
     word = {"POSITIVE": "gain", "NEGATIVE": "loss"}.get(outcome, "difference")
-    opening = {
-        "POSITIVE": "Transfer helped",
-        "NEGATIVE": "Transfer hurt",
-        "EQUIVALENT": "Transfer made no difference that counts",
-        "INCONCLUSIVE": "It is open whether transfer helped",
-    }[outcome]
     inside = f", inside the margin of {100 * params.margin:g}" if outcome == "EQUIVALENT" else ""
-    longer = " trained for longer" if budget == "long" else ""
+    longer = " trained for longer" if arms[1].budget == "long" else ""
     interval = f"{100 * params.confidence:g}% interval {_plain(low)} to {_plain(high)}{inside}"
     return (
-        f"{opening}: test accuracy {transfer:.1f}% against {scratch:.1f}% from scratch{longer}, "
-        f"a {word} of {points} "
-        f"({interval}; {_sample(comparison)})." + (f" {_what_settles(comparison)}" if outcome == "INCONCLUSIVE" else "")
+        f"{claim(outcome, arms[0].strategy)}: "
+        f"test accuracy {transfer:.1f}% against {scratch:.1f}% from scratch{longer}, a {word} of {points} "
+        f"({interval}; {_sample(comparison)}, these training images)."
+        + (f" {_what_settles(comparison)}" if outcome == "INCONCLUSIVE" else "")
     )
 
 
@@ -134,8 +136,11 @@ def _what_settles(comparison: Comparison) -> str:
         )
         if count is not None
     ]
+    if comparison.together_to_settle is not None:
+        seeds, images = comparison.together_to_settle
+        ways.append(f"{seeds:,} seeds with {images:,} test images")
     if not ways:
-        return "At this difference neither 1,000 seeds nor 1,000,000 test images would settle it."
+        return f"At this difference {MANY_SEEDS} seeds with {MOST_IMAGES:,} test images would not settle it either."
     return f"If the difference stays as it is, {' or '.join(ways)} would settle it."
 
 

@@ -20,7 +20,7 @@ from graft.reporting.tallies import Mistake, class_scores, frequent_confusions, 
 from graft.reporting.witnesses import witness_sides
 from graft.shift_record import ShiftRecord
 from graft.store import SPLITS
-from graft.strategy_record import Suspect
+from graft.strategy_record import Suspect, claim
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_PICTURES = 24
@@ -28,12 +28,6 @@ MOST_IN_SHEET = 10
 MOST_CONFUSIONS = 8
 MOST_MOVED = 12
 """classes in the table of their distances"""
-HEADLINES = {
-    "POSITIVE": "Transfer helped",
-    "NEGATIVE": "Transfer hurt",
-    "EQUIVALENT": "Transfer made no difference",
-    "INCONCLUSIVE": "Not settled",
-}
 
 
 def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) -> str:
@@ -122,7 +116,7 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
     return {
         "evidence": evidence,
         **_of_shift(evidence.shift),
-        "headline": HEADLINES[evidence.verdict.verdict],
+        "headline": claim(evidence.verdict.verdict, evidence.verdict.strategy),
         "scores": scores,
         "worse": got_worse(scores),
         "n_seeds": len(evidence.predictions.seeds["transfer"]),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graft.statistics.crossed import CrossedMean, Variances, crossed_mean, difference_half_width, unseen_share
 from graft.statistics.second_opinions import crossed_bootstrap, sign_flip_p
-from graft.statistics.settling import is_settled, seeds_to_settle, units_to_settle
+from graft.statistics.settling import MANY_SEEDS, is_settled, seeds_to_settle, together_to_settle, units_to_settle
 
 Floats = NDArray[np.float64]
 Correct = NDArray[np.bool_]
@@ -56,6 +56,16 @@ class Comparison(NamedTuple):
     """None: settled, or more than 1,000"""
     images_to_settle: int | None
     """None: settled, or more than 1,000,000"""
+    together_to_settle: tuple[int, int] | None
+    """seeds and images, where neither alone would do; None: not so, or more than 1,000,000 images"""
+
+
+class Settling(NamedTuple):
+    """Seeds alone, images alone, and both together that would settle an open comparison."""
+
+    seeds: int | None
+    images: int | None
+    together: tuple[int, int] | None
 
 
 def compare_arms(correct_a: Correct, correct_b: Correct, groups: Groups | None, question: Question) -> Comparison:
@@ -81,9 +91,8 @@ def compare_arms(correct_a: Correct, correct_b: Correct, groups: Groups | None, 
     k, n = difference.shape
     half = difference_half_width(mean.variances, np.array(k), np.array(mean.n_units), question.confidence)
     low, high = crossed_bootstrap(units, question.confidence, BOOTSTRAP_DRAWS, question.seed)
-    seeds, images = None, None
-    if not is_settled(mean.estimate, half, question.margin):
-        seeds, images = _what_settles(mean, question, n)
+    open_yet = not is_settled(mean.estimate, half, question.margin)
+    settling = _what_settles(mean, question, n) if open_yet else Settling(None, None, None)
     return Comparison(
         difference=Estimate(
             mean.estimate, max(mean.estimate - float(half), -1.0), min(mean.estimate + float(half), 1.0)
@@ -97,8 +106,9 @@ def compare_arms(correct_a: Correct, correct_b: Correct, groups: Groups | None, 
         by_seed=tuple(float(each) for each in difference.mean(axis=1)),
         sign_flip_p=sign_flip_p(difference.sum(axis=1)),
         bootstrap=Estimate(mean.estimate, low, high),
-        seeds_to_settle=seeds,
-        images_to_settle=images,
+        seeds_to_settle=settling.seeds,
+        images_to_settle=settling.images,
+        together_to_settle=settling.together,
     )
 
 
@@ -120,12 +130,17 @@ def mean_accuracy(correct: Correct, groups: Groups | None, confidence: float) ->
     return Estimate(mean.estimate, max(mean.estimate - half, 0.0), min(mean.estimate + half, 1.0))
 
 
-def _what_settles(mean: CrossedMean, question: Question, n_images: int) -> tuple[int | None, int | None]:
-    """Seeds, and images, that would settle an open comparison."""
+def _what_settles(mean: CrossedMean, question: Question, n_images: int) -> Settling:
     a_unit = n_images / mean.n_units
+    most = int(MOST_IMAGES / a_unit)
     seeds = seeds_to_settle(mean, question.confidence, question.margin)
-    units = units_to_settle(mean, question.confidence, question.margin, int(MOST_IMAGES / a_unit))
-    return seeds, None if units is None else math.ceil(units * a_unit)
+    units = units_to_settle(mean, question.confidence, question.margin, most)
+    if units is not None:
+        return Settling(seeds, math.ceil(units * a_unit), None)
+    if seeds is not None and seeds <= MANY_SEEDS:
+        return Settling(seeds, None, None)
+    both = together_to_settle(mean, question.confidence, question.margin, most)
+    return Settling(seeds, None, None if both is None else (both[0], math.ceil(both[1] * a_unit)))
 
 
 def unit_values(values: NDArray[np.int64], groups: Groups | None) -> Floats:

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from graft.statistics.crossed import CrossedMean, difference_half_width
 
 MOST_SEEDS = 1_000
+MANY_SEEDS = 50
+"""that are affordable: seeds and units together are looked for at this number"""
 STEPS = 500
 """of the coarse search over units"""
 
@@ -40,6 +42,17 @@ def units_to_settle(mean: CrossedMean, confidence: float, margin: float, most: i
         return None
     fine = np.arange(coarse[coarse < reached].max(initial=mean.n_units) + 1, reached + 1)
     return _first(fine, _settled_at(mean, fine, confidence, margin))
+
+
+def together_to_settle(mean: CrossedMean, confidence: float, margin: float, most: int) -> tuple[int, int] | None:
+    """MANY_SEEDS, or those there are where they are more, and the smallest number of units that settles it with them.
+
+    Returns:
+        None where more than `most` units would be needed.
+    """
+    seeds = max(mean.n_seeds, MANY_SEEDS)
+    units = units_to_settle(mean._replace(n_seeds=seeds), confidence, margin, most)
+    return None if units is None else (seeds, units)
 
 
 def _settled_at(mean: CrossedMean, units: NDArray[np.int64], confidence: float, margin: float) -> NDArray[np.bool_]:
