@@ -208,6 +208,7 @@ def training_record(n_runs: int = 1) -> TrainingRecord:
             "rate": 0.1,
             "block_rates": {},
             "batchnorm": "train",
+            "flip": 0.0,
             "rate_curve": None,
             "budget": "matched",
             "trials": (),

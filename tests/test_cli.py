@@ -284,3 +284,14 @@ def test_a_bank_of_few_images_is_a_sentence(loose: Path) -> None:
 def test_a_bank_of_no_folder_is_a_sentence(loose: Path) -> None:
     with pytest.raises(SystemExit, match=r"none: want a folder with images \(.*\), got none\. Name another folder"):
         cli.main(["bank", "none", "--name", "Photos", "--licence", "CC0"])
+
+
+def test_check_params_says_that_a_recipe_mirrors(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    cli.main(["check-params"])
+    assert capsys.readouterr().err == ""
+    mirrored = text.replace("augmentation: digits", "augmentation: photographs")
+    (folder / "params.yaml").write_text(mirrored, encoding="utf-8")
+    cli.main(["check-params"])
+    assert "params.yaml, training.augmentation: Training mirrors images left to right" in capsys.readouterr().err

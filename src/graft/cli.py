@@ -54,8 +54,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(args: argparse.Namespace) -> None:
     if args.command == "check-params":
         from graft.params import read_params
+        from graft.training_params import mirror_note
 
-        read_params(PARAMS)
+        params = read_params(PARAMS)
+        if note := mirror_note(params.recipes[params.training.augmentation].flip):
+            print(f"{PARAMS}, training.augmentation: {note}", file=sys.stderr)
     elif args.command == "schema":
         from graft.params import json_schema
 

@@ -73,14 +73,15 @@ class CatalogRecord(Record):
 
 
 class Finding(Record):
-    """One expectation of the data and what came of it."""
+    """One fault that was looked for in the data and what came of it."""
 
     name: str
+    """the fault, in the plural: `no <name>` is what is wanted"""
     severity: Literal["critical", "warning"]
     ok: bool
     n_unexpected: int
     examples: tuple[str, ...]
-    """at most 10 paths or classes that broke it"""
+    """at most 10 paths or classes that have it"""
     advice: str
     """what to do, one sentence"""
 
@@ -88,7 +89,7 @@ class Finding(Record):
 class ValidationRecord(Record):
     """What validate_data found: data/records/validation.json."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     ok: bool
     """no critical finding"""
     findings: tuple[Finding, ...]
@@ -168,6 +169,8 @@ class TrainingRecord(Record):
     """learning rate by block, from input to output, head last; 0: frozen"""
     batchnorm: Literal["frozen", "adapt", "train"]
     """policy for the statistics of BatchNorm in blocks that learn"""
+    flip: float
+    """probability that a training image was mirrored left to right; 0 where the head was fitted in closed form"""
     rate_curve: RateCurve | None
     """null: training.find_rate is off, or nothing was trained by steps"""
     budget: Budget

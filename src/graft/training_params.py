@@ -26,7 +26,7 @@ class Recipe(Section):
     shift: float = Field(ge=0, le=0.5, examples=[0.0625])
     """largest shift in either direction as a share of the side, 0 to 0.5; rounded to pixels"""
     flip: float = Field(ge=0, le=1, examples=[0.0])
-    """probability of a mirror left to right, 0 to 1; 0 for digits or text"""
+    """probability of a mirror left to right, 0 to 1; 0 where left and right differ: chest X-rays, text, digits"""
     rotation: float = Field(ge=0, le=180, examples=[0.0])
     """largest turn either way in degrees, 0 to 180"""
     brightness: float = Field(ge=0, le=1, examples=[0.0])
@@ -49,6 +49,16 @@ class Recipe(Section):
 
 EXAMPLE = {name: field.examples[0] for name, field in Recipe.model_fields.items() if field.examples}
 """a recipe to paste"""
+
+
+def mirror_note(flip: float) -> str:
+    """What to know of training that mirrors images; empty where it does not."""
+    if flip == 0:
+        return ""
+    return (
+        f"Training mirrors images left to right with probability {flip:g}. Where left and right differ in meaning, as "
+        "in chest X-rays or text, add a recipe with `flip: 0.0` and name it in `training.augmentation`."
+    )
 
 
 class Training(Section):

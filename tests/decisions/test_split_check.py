@@ -27,7 +27,7 @@ def test_splits_of_one_kind_pass() -> None:
     val, test = check_splits(_target({}), seed=0)
     assert not val.warns
     assert not test.warns
-    assert val.sentence.startswith("Images of the same class of train and val cannot be told apart")
+    assert val.sentence.startswith("Images of the same class of train and val were not told apart")
 
 
 def test_a_val_split_of_another_kind_is_a_warning_that_says_what_to_do() -> None:
@@ -36,7 +36,9 @@ def test_a_val_split_of_another_kind_is_a_warning_that_says_what_to_do() -> None
     assert not test.warns
     assert val.auc is not None
     assert val.auc.low > 0.7
-    assert val.sentence.endswith("Cut the splits at random from all images, by group.")
+    assert val.sentence.endswith("if not, cut the splits at random from all images, by group.")
+    assert "Is val meant to come from elsewhere" in val.sentence
+    assert val.sentence.startswith("Val images of the same class can be told from train images")
 
 
 def test_a_test_split_of_another_kind_is_a_warning() -> None:

@@ -65,7 +65,9 @@ def sample_evidence(
         verdict=verdict,
         export=sample_export(),
         reasons=(
-            Reason(check="data", level="warn", sentence="1 warnings on the data: images_are_large_enough."),
+            Reason(
+                check="data", level="warn", sentence="Warnings on the data: images of under 8 px on the smaller side."
+            ),
             Reason(check="seeds", level="pass", sentence="5 seeds were trained and 5 compared."),
             Reason.model_validate({"check": "verdict", "level": level, "sentence": verdict.sentence}),
             Reason(check="export", level="pass", sentence="ONNX says what torch says (limit `1e-4`)."),
@@ -169,7 +171,7 @@ def sample_validation() -> ValidationRecord:
         ok=True,
         findings=(
             Finding(
-                name="no_image_in_two_splits",
+                name="images in two splits",
                 severity="critical",
                 ok=True,
                 n_unexpected=0,
@@ -177,7 +179,7 @@ def sample_validation() -> ValidationRecord:
                 advice="None.",
             ),
             Finding(
-                name="images_are_large_enough",
+                name="images of under 8 px on the smaller side",
                 severity="warning",
                 ok=False,
                 n_unexpected=2,
@@ -271,6 +273,7 @@ def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
             "rate": rates[-1],
             "block_rates": {f"block{i}": 0.01 * 0.5 ** (4 - i) * curve for i in range(1, 5)} | {"head": 0.01},
             "batchnorm": "train",
+            "flip": 0.0,
             "rate_curve": None,
             "budget": budgets[-1],
             "trials": [

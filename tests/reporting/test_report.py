@@ -225,3 +225,27 @@ def test_of_many_files_that_cannot_be_read_the_number_of_those_not_listed_is_tol
     many = evidence.catalog.target.model_copy(update={"n_undecodable": 1_234})
     crowded = evidence._replace(catalog=evidence.catalog.model_copy(update={"target": many}))
     assert "and 1233 more." in Page(_html(crowded, target, NOTHING)).words
+
+
+def test_a_fault_that_was_not_found_reads_as_its_absence(evidence: Evidence, target: StoredImages) -> None:
+    words = Page(_html(evidence, target, NOTHING)).words
+    assert "no images in two splits" in words
+    assert "warnimages of under 8 px on the smaller side (2): " in words
+
+
+def test_markdown_names_where_a_fault_lies(evidence: Evidence) -> None:
+    assert "**warning**, images of under 8 px on the smaller side (2): 3/a.png; 7/b.png. Look" in markdown_report(
+        evidence
+    )
+
+
+def test_the_headline_names_the_strategy(samples: ModuleType, target: StoredImages) -> None:
+    negative = samples.sample_evidence(outcome="NEGATIVE", curve=False)
+    assert markdown_report(negative).startswith("# Transfer by training the head alone hurt\n")
+    assert "<title>Transfer by training the head alone hurt: graft report</title>" in _html(negative, target, NOTHING)
+
+
+def test_both_reports_say_what_the_interval_speaks_for(evidence: Evidence, target: StoredImages) -> None:
+    said = "with these training images and this way of choosing rates"
+    assert said in markdown_report(evidence)
+    assert said in Page(_html(evidence, target, NOTHING)).words

@@ -10,7 +10,7 @@ from graft.reporting.evidence import Evidence
 from graft.reporting.phases import phase_rows
 from graft.reporting.pictures import StoredImages, data_uri
 from graft.reporting.provenance import Provenance
-from graft.reporting.report import html_report
+from graft.reporting.report import html_report, markdown_report
 
 
 def _section(evidence: Evidence, target: StoredImages) -> str:
@@ -76,3 +76,13 @@ def test_each_row_of_the_sheet_starts_with_the_image_as_it_is(evidence: Evidence
     assert [each["alt"] for each in shown] == (["Train image as it is"] + ["The same, varied"] * 5) * 6
     assert shown[6]["src"] == data_uri(sample_sheet()[1, 0])
     assert "recipe digits" in page.words
+
+
+def test_a_recipe_that_mirrors_is_said_on_the_sheet_and_in_markdown(evidence: Evidence, target: StoredImages) -> None:
+    said = "Training mirrors images left to right with probability 0.5"
+    assert said not in _section(evidence, target) + markdown_report(evidence)
+    mirrored = evidence._replace(scratch=evidence.scratch.model_copy(update={"flip": 0.5}))
+    page = Page(_section(mirrored, target))
+    assert said in page.words
+    assert page.named("img")[1]["alt"] == "The same, varied and perhaps mirrored"
+    assert said in markdown_report(mirrored)

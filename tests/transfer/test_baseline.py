@@ -27,3 +27,8 @@ def test_each_seed_starts_elsewhere(data: TargetData, tmp_path: Path) -> None:
 def test_same_seed_gives_the_same_record(data: TargetData, tmp_path: Path) -> None:
     one = train_scratch(data, tiny_params(), tmp_path / "a", tmp_path / "half")
     assert to_json(one) == to_json(train_scratch(data, tiny_params(), tmp_path / "b", tmp_path / "half again"))
+
+
+def test_the_record_says_whether_training_mirrored(data: TargetData, tmp_path: Path) -> None:
+    mirrored = data._replace(recipe=data.recipe.model_copy(update={"flip": 0.25}))
+    assert train_scratch(mirrored, tiny_params(), tmp_path, tmp_path / "half").flip == 0.25

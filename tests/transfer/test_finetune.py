@@ -135,3 +135,10 @@ def test_statistics_of_published_weights_are_frozen_unless_params_say_else(
         )
         == policy
     )
+
+
+def test_the_record_says_whether_training_mirrored(task: Task, tmp_path: Path) -> None:
+    recipe = task.data.recipe.model_copy(update={"flip": 0.25})
+    mirrored = task._replace(data=task.data._replace(recipe=recipe))
+    assert tuned(mirrored, "top_blocks", tmp_path / "steps").flip == 0.25
+    assert tuned(mirrored, "feature_extraction", tmp_path / "closed form").flip == 0.0  # fitted on images as they are

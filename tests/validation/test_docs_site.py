@@ -64,14 +64,14 @@ def test_the_first_page_names_files_and_says_what_to_do(docs: Path) -> None:
     assert "keep each image in one split" in first
     assert "&lt;img src=http:evil onerror=alert(1)&gt; &amp; &quot;&#x27;&lt;script" in first
     assert "&lt;b&gt;truncated&lt;/b&gt;" in first
-    assert "<td>holds</td><td>no group in two splits</td>" in first
-    assert "<td>critical</td><td>no image in two splits</td>" in first
+    assert "<td>none</td><td>groups in two splits</td>" in first
+    assert "<td>critical</td><td>images in two splits</td>" in first
 
 
 def test_the_pages_of_great_expectations_say_what_was_expected(docs: Path) -> None:
     (results,) = docs.glob("validations/images/**/*.html")
     text = results.read_text(encoding="utf-8")
-    assert "no image in two splits (critical)" in text
+    assert "no images in two splits (critical)" in text
     assert "2 unexpected values found" in text
     (suite,) = docs.glob("expectations/images.html")
     assert "keep each image in one split" in suite.read_text(encoding="utf-8")

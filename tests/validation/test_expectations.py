@@ -9,6 +9,7 @@ from tests.validation.samples import GREY_WEIGHTS, noise, params, row, side
 from graft.records import Finding, ValidationRecord
 from graft.store import CatalogRow
 from graft.validation.expectations import critical_sentences, validate, warning_sentences
+from graft.validation.rules import class_rules, image_rules, look_rules, pair_rules, split_rules, store_rules
 
 SOUND = [
     row(f"{split}/{label}/{n}") for split in ("train", "val", "test") for label in ("cat", "dog") for n in range(2)
@@ -63,11 +64,11 @@ def test_a_small_image_is_a_warning(tmp_path: Path) -> None:
 
 def test_equal_images_in_two_splits_are_critical_and_both_are_named(tmp_path: Path) -> None:
     record = check([*SOUND, row("test/cat/x", "same"), row("train/cat/y", "same")], tmp_path)
-    assert failed(record).name == "no image in two splits"
+    assert failed(record).name == "images in two splits"
     assert failed(record).severity == "critical"
     assert failed(record).examples == ("target/test/cat/x = target/train/cat/y",)
     assert critical_sentences(record) == [
-        "images: want no image in two splits, got 2 against it: target/test/cat/x = target/train/cat/y. "
+        "images: want no images in two splits, got 2: target/test/cat/x = target/train/cat/y. "
         "These files are equal: keep each image in one split, or results on test are too good."
     ]
 
@@ -75,32 +76,32 @@ def test_equal_images_in_two_splits_are_critical_and_both_are_named(tmp_path: Pa
 def test_equal_images_under_two_classes_are_critical(tmp_path: Path) -> None:
     record = check([*SOUND, row("train/cat/x", "same"), row("train/dog/y", "same")], tmp_path)
     names = {each.name: each for each in record.findings if not each.ok}
-    assert names["no image under two classes"].severity == "critical"
-    assert names["no image under two classes"].examples == ("target/train/cat/x = target/train/dog/y",)
+    assert names["images under two classes"].severity == "critical"
+    assert names["images under two classes"].examples == ("target/train/cat/x = target/train/dog/y",)
 
 
 def test_a_group_in_two_splits_is_critical(tmp_path: Path) -> None:
     record = check([*SOUND, row("train/cat/x", group="patient 7"), row("val/dog/y", group="patient 7")], tmp_path)
-    assert (failed(record).name, failed(record).severity) == ("no group in two splits", "critical")
+    assert (failed(record).name, failed(record).severity) == ("groups in two splits", "critical")
     assert failed(record).examples == ("target/patient 7: target/train/cat/x and target/val/dog/y",)
 
 
 def test_equal_images_in_one_split_are_a_warning(tmp_path: Path) -> None:
     record = check([*SOUND, row("train/cat/x", "same"), row("train/cat/y", "same")], tmp_path)
-    assert (failed(record).name, failed(record).severity) == ("no image twice in a split", "warning")
+    assert (failed(record).name, failed(record).severity) == ("images twice in one split", "warning")
     assert failed(record).examples == ("target/train/cat/x = target/train/cat/y",)
 
 
 def test_a_test_image_that_stands_in_the_source_is_critical_and_both_are_named(tmp_path: Path) -> None:
     record = check([*SOUND, row("test/cat/x", "same")], tmp_path, [*SOURCE, row("train/dog/y", "same")])
-    assert (failed(record).name, failed(record).severity) == ("no test image of the target in the source", "critical")
+    assert (failed(record).name, failed(record).severity) == ("test images of the target in the source", "critical")
     assert failed(record).examples == ("source/train/dog/y = target/test/cat/x",)
 
 
 def test_names_that_differ_only_in_case_are_a_warning(tmp_path: Path) -> None:
     record = check([*SOUND, row("train/cat/x.jpg"), row("train/cat/X.JPG")], tmp_path)
     assert (failed(record).name, failed(record).severity) == (
-        "no two files whose names differ only in case",
+        "files whose names differ only in case",
         "warning",
     )
     assert failed(record).examples == ("target/train/cat/X.JPG = target/train/cat/x.jpg",)
@@ -117,26 +118,26 @@ def test_near_duplicates_in_two_splits_are_as_grave_as_params_say(
     rows = [*SOUND, row("test/cat/x"), row("train/cat/y")]
     limits = {"on_near_duplicates": on_near_duplicates}
     record = check(rows, tmp_path, limits=limits, x=PICTURE, y=SAVED_AGAIN)
-    assert (failed(record).name, failed(record).severity) == ("no near duplicates in two splits", severity)
+    assert (failed(record).name, failed(record).severity) == ("near duplicates in two splits", severity)
     assert failed(record).examples == ("target/test/cat/x ~ target/train/cat/y",)
 
 
 def test_near_duplicates_in_a_split_are_a_warning(tmp_path: Path) -> None:
     record = check([*SOUND, row("val/cat/x"), row("val/cat/y")], tmp_path, x=PICTURE, y=SAVED_AGAIN)
-    assert (failed(record).name, failed(record).severity) == ("no near duplicates in a split", "warning")
+    assert (failed(record).name, failed(record).severity) == ("near duplicates in one split", "warning")
 
 
 def test_near_duplicates_under_two_classes_are_a_warning_and_both_are_named(tmp_path: Path) -> None:
     record = check([*SOUND, row("val/cat/x"), row("val/dog/y")], tmp_path, x=PICTURE, y=SAVED_AGAIN)
     broken = {each.name: each for each in record.findings if not each.ok}
-    assert broken["no near duplicates under two classes"].severity == "warning"
-    assert broken["no near duplicates under two classes"].examples == ("target/val/cat/x ~ target/val/dog/y",)
+    assert broken["near duplicates under two classes"].severity == "warning"
+    assert broken["near duplicates under two classes"].examples == ("target/val/cat/x ~ target/val/dog/y",)
 
 
 def test_a_near_duplicate_of_a_test_image_in_the_source_is_critical_and_both_are_named(tmp_path: Path) -> None:
     target, source = [*SOUND, row("test/cat/x")], [*SOURCE, row("val/dog/y")]
     record = check(target, tmp_path, source, x=PICTURE, y=SAVED_AGAIN)
-    assert failed(record).name == "no near duplicate of a test image of the target in the source"
+    assert failed(record).name == "near duplicates of test images of the target in the source"
     assert (failed(record).severity, failed(record).examples) == (
         "critical",
         ("source/val/dog/y ~ target/test/cat/x",),
@@ -147,7 +148,7 @@ def test_a_warning_is_told_with_two_names(tmp_path: Path) -> None:
     record = check([*SOUND, *(row(f"train/cat/x{n}", width=7) for n in range(3))], tmp_path)
     assert critical_sentences(record) == []
     assert warning_sentences(record) == [
-        "warning: want every image at least 8 px on its smaller side, got 3 against it: target/train/cat/x0; "
+        "warning: images of under 8 px on the smaller side (3): target/train/cat/x0; "
         "target/train/cat/x1; .... Replace them by larger ones, or lower validate_data.min_side_px."
     ]
 
@@ -159,7 +160,7 @@ def test_a_near_duplicate_in_the_source_of_a_train_image_is_none(tmp_path: Path)
 
 def test_near_duplicates_within_the_source_are_none_of_a_test_image(tmp_path: Path) -> None:
     record = check(SOUND, tmp_path, [*SOURCE, row("val/dog/x"), row("val/dog/y")], x=PICTURE, y=SAVED_AGAIN)
-    assert failed(record).name == "no near duplicates in a split"
+    assert failed(record).name == "near duplicates in one split"
     assert failed(record).examples == ("source/val/dog/x ~ source/val/dog/y",)
 
 
@@ -175,13 +176,13 @@ def test_where_near_duplicates_are_not_looked_for_nothing_is_said_of_them(tmp_pa
 def test_a_class_without_readable_images_in_a_split_is_critical(tmp_path: Path) -> None:
     rows = [each for each in SOUND if not each.path.startswith("val/dog")]
     record = check(rows, tmp_path)
-    assert (failed(record).name, failed(record).severity) == ("every class in every split", "critical")
+    assert (failed(record).name, failed(record).severity) == ("classes missing from a split", "critical")
     assert failed(record).examples == ("target/dog",)
 
 
 def test_classes_that_are_not_the_expected_ones_are_critical_and_named(tmp_path: Path) -> None:
     record = check(SOUND, tmp_path, limits={"classes": ("cat", "elk")})
-    assert failed(record).name == "the classes of validate_data.classes and no other"
+    assert failed(record).name == "classes that are not those of validate_data.classes"
     assert failed(record).severity == "critical"
     assert failed(record).examples == ("target/dog (not expected)", "target/elk (expected, no such folder)")
 
@@ -193,7 +194,7 @@ def test_the_expected_classes_are_those_of_the_target_alone(tmp_path: Path) -> N
 
 def test_too_few_train_images_of_a_class_are_critical(tmp_path: Path) -> None:
     record = check([each for each in SOUND if each.path != "train/dog/1"], tmp_path)
-    assert failed(record).name == "at least 2 readable train images a class"
+    assert failed(record).name == "classes of under 2 readable train images"
     assert (failed(record).severity, failed(record).examples) == ("critical", ("target/dog",))
 
 
@@ -207,9 +208,9 @@ def test_a_class_ten_times_smaller_is_a_warning(tmp_path: Path) -> None:
 def test_a_store_that_changed_is_critical_and_its_pixels_are_not_looked_at(tmp_path: Path) -> None:
     spoilt = side("target", SOUND)._replace(images=np.zeros((0, 1, 1, 3), dtype=np.uint8), fault="t.npy: changed")
     record = validate(side("source", SOURCE), spoilt, GREY_WEIGHTS, params(), tmp_path)
-    assert (failed(record).name, failed(record).severity) == ("image stores as they were made", "critical")
+    assert (failed(record).name, failed(record).severity) == ("damaged image stores", "critical")
     assert failed(record).examples == ("t.npy: changed",)
-    assert not any("splits that look" in each.name for each in record.findings)
+    assert not any("can be told from" in each.name for each in record.findings)
 
 
 def test_at_most_ten_files_are_named(tmp_path: Path) -> None:
@@ -237,3 +238,18 @@ def test_twice_the_same_gives_the_same_record(tmp_path: Path) -> None:
     first = check(rows, tmp_path / "docs")
     shutil.rmtree(tmp_path / "docs")
     assert check(rows, tmp_path / "docs") == first
+
+
+def test_a_finding_is_named_by_its_fault(tmp_path: Path) -> None:
+    limits = params(classes=("cat", "dog")).validate_data
+    every = (store_rules(), image_rules(limits), pair_rules(limits), class_rules(limits), split_rules(), look_rules())
+    names = [rule.name for rules in every for rule in rules]
+    assert len(names) == len(set(names)) == 23
+    for name in names:
+        assert name.split()[0] not in {"no", "every", "at", "the"}, f"`no {name}` is what is wanted"
+
+
+def test_no_split_is_cut_anew_before_it_is_asked_what_it_is_for() -> None:
+    anew = [rule for rule in split_rules() if "cut" in rule.advice]
+    assert len(anew) == 2
+    assert all("meant to come from elsewhere" in rule.advice.split("cut")[0] for rule in anew)

@@ -40,7 +40,9 @@ def found(target: NDArray[np.uint8], column: str, source: NDArray[np.uint8] | No
 def test_the_share_of_grey_images_is_told_where_the_weights_were_made_on_colour() -> None:
     half = np.concatenate([pictures(30), pictures(10, grey=True)])
     assert found(half, "grey") == ("target (25% of the images are grey)", 0.25)
-    assert found(pictures(grey=True), "grey", source=pictures())[1] == 1
+    assert found(pictures(grey=True), "grey", source=pictures()) == ("target (all images are grey)", 1)
+    nearly = np.concatenate([pictures(1), pictures(299, grey=True)])
+    assert found(nearly, "grey")[0] == "target (99% of the images are grey)"
 
 
 @pytest.mark.parametrize("made_on_source", [True, False])

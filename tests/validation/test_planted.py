@@ -26,20 +26,20 @@ def test_sound_data_without_split_folders_have_no_fault(raw: Path) -> None:
 def test_a_duplicate_across_splits(raw: Path) -> None:
     shutil.copy(raw / "target/train/cat/0.png", raw / "target/test/cat/again.png")
     assert faults(run(raw)) == {
-        "no image in two splits": Found("critical", ("target/test/cat/again.png = target/train/cat/0.png",))
+        "images in two splits": Found("critical", ("target/test/cat/again.png = target/train/cat/0.png",))
     }
 
 
 def test_a_duplicate_within_a_split(raw: Path) -> None:
     shutil.copy(raw / "target/train/cat/0.png", raw / "target/train/cat/again.png")
     assert faults(run(raw)) == {
-        "no image twice in a split": Found("warning", ("target/train/cat/0.png = target/train/cat/again.png",))
+        "images twice in one split": Found("warning", ("target/train/cat/0.png = target/train/cat/again.png",))
     }
 
 
 def test_a_mislabelled_copy(raw: Path) -> None:
     shutil.copy(raw / "target/train/cat/0.png", raw / "target/train/dog/again.png")
-    found = faults(run(raw))["no image under two classes"]
+    found = faults(run(raw))["images under two classes"]
     assert found == Found("critical", ("target/train/cat/0.png = target/train/dog/again.png",))
 
 
@@ -55,7 +55,7 @@ def test_a_mislabelled_copy(raw: Path) -> None:
 def test_a_near_duplicate_across_splits(raw: Path, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> None:
     save(raw / "target/test/cat/again.jpg", change(picture(0)), quality=50)
     assert faults(run(raw)) == {
-        "no near duplicates in two splits": Found("critical", ("target/test/cat/again.jpg ~ target/train/cat/0.png",))
+        "near duplicates in two splits": Found("critical", ("target/test/cat/again.jpg ~ target/train/cat/0.png",))
     }
 
 
@@ -64,26 +64,26 @@ def test_a_near_duplicate_across_splits_is_kept_in_one_split_where_graft_cuts_th
     save(raw / "target/cat/again.jpg", picture(0), quality=50)
     (found,) = faults(run(raw)).items()
     assert found == (
-        "no near duplicates in a split",
+        "near duplicates in one split",
         Found("warning", ("target/cat/again.jpg ~ target/cat/train0.png",)),
     )
 
 
 def test_a_mislabelled_near_duplicate(raw: Path) -> None:
     save(raw / "target/train/dog/again.jpg", picture(0), quality=50)
-    found = faults(run(raw))["no near duplicates under two classes"]
+    found = faults(run(raw))["near duplicates under two classes"]
     assert found == Found("warning", ("target/train/cat/0.png ~ target/train/dog/again.jpg",))
 
 
 def test_a_test_image_in_the_source(raw: Path) -> None:
     shutil.copy(raw / "target/test/dog/1.png", raw / "source/cat/again.png")
-    found = faults(run(raw))["no test image of the target in the source"]
+    found = faults(run(raw))["test images of the target in the source"]
     assert found == Found("critical", ("source/cat/again.png = target/test/dog/1.png",))
 
 
 def test_a_near_duplicate_of_a_test_image_in_the_source(raw: Path) -> None:
     save(raw / "source/cat/again.jpg", np.asarray(Image.open(raw / "target/test/dog/1.png")), quality=50)
-    found = faults(run(raw))["no near duplicate of a test image of the target in the source"]
+    found = faults(run(raw))["near duplicates of test images of the target in the source"]
     assert found == Found("critical", ("source/cat/again.jpg ~ target/test/dog/1.png",))
 
 
@@ -95,7 +95,7 @@ def test_a_group_leak_by_a_pattern(raw: Path) -> None:
         save(raw / "target" / path, picture(seed))
     pattern = r"(patient\d+|(?:test|train|val)/?[^/]*/?\d)[_.]"
     assert faults(run(raw, grouping={"group_pattern": pattern})) == {
-        "no group in two splits": Found(
+        "groups in two splits": Found(
             "critical", ("target/patient7: target/test/cat/patient7_b.png and target/train/cat/patient7_a.png",)
         )
     }
@@ -111,7 +111,7 @@ def test_a_group_leak_by_a_file(raw: Path) -> None:
     (raw / "target/groups.csv").write_text("\n".join(["path,group", *lines]))
     found = faults(run(raw, grouping={"group_file": "groups.csv"}))
     shared = "target/video: target/test/cat/0.png and target/train/cat/0.png"
-    assert found == {"no group in two splits": Found("critical", (shared,))}
+    assert found == {"groups in two splits": Found("critical", (shared,))}
 
 
 def test_an_empty_class(raw: Path) -> None:
@@ -130,15 +130,15 @@ def test_a_class_of_which_all_test_images_are_broken(raw: Path) -> None:
     for file in (raw / "target/test/dog").iterdir():
         file.write_bytes(b"broken")
     found = faults(run(raw))
-    assert found["every class in every split"] == Found("critical", ("target/dog",))
-    assert len(found["every image readable"].examples) == 4
+    assert found["classes missing from a split"] == Found("critical", ("target/dog",))
+    assert len(found["unreadable images"].examples) == 4
 
 
 def test_a_class_that_is_not_expected(raw: Path) -> None:
     for split in SPLITS:
         (raw / "target" / split / "dog").rename(raw / "target" / split / "dgo")
     assert faults(run(raw, classes=CLASSES)) == {
-        "the classes of validate_data.classes and no other": Found(
+        "classes that are not those of validate_data.classes": Found(
             "critical", ("target/dgo (not expected)", "target/dog (expected, no such folder)")
         )
     }
@@ -147,7 +147,7 @@ def test_a_class_that_is_not_expected(raw: Path) -> None:
 def test_wrong_split_proportions(raw: Path) -> None:
     for number in range(150):
         save(raw / f"target/train/{CLASSES[number % 2]}/more{number}.png", picture(5_000 + number))
-    found = faults(run(raw))["no split of under 5% of the images"]
+    found = faults(run(raw))["splits of under 5% of the images"]
     assert found == Found("warning", ("target/test (8 of 174 images)", "target/val (8 of 174 images)"))
 
 
@@ -155,7 +155,7 @@ def test_another_mix_of_classes_in_test(raw: Path) -> None:
     for number in range(40):
         save(raw / f"target/train/cat/more{number}.png", picture(5_000 + number))
         save(raw / f"target/test/dog/more{number}.png", picture(6_000 + number))
-    (example,) = faults(run(raw))["the same mix of classes in every split"].examples
+    (example,) = faults(run(raw))["splits with another mix of classes than train"].examples
     assert example.startswith("target: train and test (cat: 92% of train, 8% of test")
 
 
@@ -164,7 +164,7 @@ def test_a_test_split_from_another_camera(raw: Path) -> None:
         split, label = ("train", "test")[number % 2], CLASSES[number // 2 % 2]
         image = picture(5_000 + number) // 2 + (90 if split == "test" else 0)
         save(raw / f"target/{split}/{label}/more{number}.png", image.astype(np.uint8))
-    (example,) = faults(run(raw))["splits that look the same"].examples
+    (example,) = faults(run(raw))["splits whose images can be told from train images"].examples
     assert example.startswith("target: train and test (a classifier orders ")
 
 
@@ -180,18 +180,18 @@ def look(raw: Path, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) ->
 def test_grey_images_for_weights_made_on_colour(raw: Path) -> None:
     look(raw, lambda image: image[..., :1].repeat(3, axis=2))
     (name,) = faults(run(raw, preprocessing=ON_COLOUR))
-    assert name == "images in colour where the weights were made on colour"
+    assert name == "grey images where the weights were made on colour"
 
 
 def test_inverted_images(raw: Path) -> None:
     look(raw, lambda image: 255 - image // 3)
     for file in sorted((raw / "source").rglob("*.png")):
         save(file, np.asarray(Image.open(file)) // 3)
-    (example,) = faults(run(raw))["images as bright as the weights expect, not inverted"].examples
+    (example,) = faults(run(raw))["images that look inverted"].examples
     assert example.startswith("target (mean brightness 0.8")
 
 
 def test_images_that_were_normalised_before(raw: Path) -> None:
     look(raw, lambda image: image // 128)
-    (example,) = faults(run(raw))["pixels of whole images, not normalised ones"].examples
+    (example,) = faults(run(raw))["images that look normalised"].examples
     assert "nearly black" in example

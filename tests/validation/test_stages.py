@@ -98,7 +98,7 @@ def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Pa
     run("prepare_data", tmp_path, *PREPARE)
     done = run("validate_data", tmp_path, *VALIDATE)
     assert done.returncode == 1
-    assert done.stderr.startswith("validate_data\n\nimages: want every image readable, got 1 against it: ")
+    assert done.stderr.startswith("validate_data\n\nimages: want no unreadable images, got 1: ")
     assert "target/cat/broken.jpg (want a whole image, got: none that can be read as JPEG" in done.stderr
     assert not read_record(ValidationRecord, tmp_path / "validation.json").ok
     assert (tmp_path / "docs/index.html").is_file()

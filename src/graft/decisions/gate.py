@@ -30,7 +30,9 @@ def _data(validation: ValidationRecord) -> Reason:
     if warned:
         names = ", ".join(each.name for each in warned)
         return Reason(check="data", level="warn", sentence=f"Warnings on the data: {names}.")
-    return Reason(check="data", level="pass", sentence=f"All {len(validation.findings)} expectations of the data hold.")
+    return Reason(
+        check="data", level="pass", sentence=f"None of {len(validation.findings)} faults was found in the data."
+    )
 
 
 def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:

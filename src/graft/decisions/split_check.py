@@ -52,9 +52,10 @@ def _sentence(other: Split, by_class: bool, found: Separability | None, warns: b
     size = f"area under the curve {found.auc:.2f}, {CONFIDENCE:.0%} interval {found.low:.2f} to {found.high:.2f}"
     pairs = " of the same class" if by_class else ""
     if not warns:
-        return f"Images{pairs} of train and {other} cannot be told apart by their features ({size})."
+        return f"Images{pairs} of train and {other} were not told apart by their features ({size})."
     cause = "" if by_class else ", or the mix of classes differs"
     return (
-        f"Images{pairs} of train and {other} can be told apart by their features ({size}): they were taken or "
-        f"handled differently{cause}. Cut the splits at random from all images, by group."
+        f"{other.capitalize()} images{pairs} can be told from train images by their features ({size}): they were taken "
+        f"or handled differently{cause}. Is {other} meant to come from elsewhere (another site, year or device)? Then "
+        "keep it so; if not, cut the splits at random from all images, by group."
     )

@@ -21,6 +21,7 @@ from graft.reporting.witnesses import witness_sides
 from graft.shift_record import ShiftRecord
 from graft.store import SPLITS
 from graft.strategy_record import Suspect, claim
+from graft.training_params import mirror_note
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_PICTURES = 24
@@ -121,6 +122,7 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
         "worse": got_worse(scores),
         "n_seeds": len(evidence.predictions.seeds["transfer"]),
         "confusions": frequent_confusions(matrix, classes, MOST_CONFUSIONS),
+        "mirrored": mirror_note(evidence.scratch.flip),
         "n_wrong": int(matrix.sum() - np.trace(matrix)),
         "n_test": int(matrix.sum()),
         "counts": {name: [counts[split].get(name, 0) for split in SPLITS] for name in classes},

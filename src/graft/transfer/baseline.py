@@ -68,6 +68,7 @@ def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Pat
         rate=arm.rate,
         block_rates=equal_rates(list(_new_network(data, params).blocks), arm.rate),
         batchnorm="train",
+        flip=data.recipe.flip,
         rate_curve=curve,
         budget=stronger,
         trials=arms["matched"].trials + arms["long"].trials,

@@ -59,10 +59,10 @@ def readable_offline(docs: Path, findings: Sequence[Finding]) -> None:
 
 
 def _first_page(docs: Path, pages: Sequence[Path], findings: Sequence[Finding]) -> Iterator[str]:
-    yield f'<!doctype html>\n<html lang="en">\n<head>{HEAD}</head>\n<body>\n<h1>What was expected of the data</h1>'
-    yield "<table>\n<tr><th>Result</th><th>Expectation</th><th>Against it</th></tr>"
+    yield f'<!doctype html>\n<html lang="en">\n<head>{HEAD}</head>\n<body>\n<h1>Faults looked for in the data</h1>'
+    yield "<table>\n<tr><th>Result</th><th>Fault</th><th>Where</th></tr>"
     for each in findings:
-        result = "holds" if each.ok else each.severity
+        result = "none" if each.ok else each.severity
         names = "".join(f"<li>{html.escape(name)}</li>" for name in each.examples)
         broken = "" if each.ok else f"{each.n_unexpected}. {html.escape(each.advice)}<ul>{names}</ul>"
         yield f"<tr><td>{result}</td><td>{html.escape(each.name)}</td><td>{broken}</td></tr>"

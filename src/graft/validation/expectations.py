@@ -51,18 +51,26 @@ def validate(source: Side, target: Side, preprocessing: Preprocessing, params: P
 
 def critical_sentences(record: ValidationRecord) -> list[str]:
     """One sentence for each critical finding: what was wanted, which files break it, what to do."""
-    return [f"images: {_told(each, len(each.examples))}" for each in record.findings if _is_critical(each)]
+    return [
+        f"images: want no {each.name}, got {each.n_unexpected}: {_told(each, len(each.examples))}"
+        for each in record.findings
+        if _is_critical(each)
+    ]
 
 
 def warning_sentences(record: ValidationRecord) -> list[str]:
-    """The same for each warning, with fewer names: they do not stop the pipeline."""
-    return [f"warning: {_told(each, 2)}" for each in record.findings if not each.ok and not _is_critical(each)]
+    """One sentence for each warning, with fewer names: they do not stop the pipeline."""
+    return [
+        f"warning: {each.name} ({each.n_unexpected}): {_told(each, 2)}"
+        for each in record.findings
+        if not each.ok and not _is_critical(each)
+    ]
 
 
 def _told(finding: Finding, n_named: int) -> str:
     more = "; ..." if len(finding.examples) > n_named or finding.n_unexpected > MAX_EXAMPLES else ""
     named = "; ".join(finding.examples[:n_named])
-    return f"want {finding.name}, got {finding.n_unexpected} against it: {named}{more}. {finding.advice}"
+    return f"{named}{more}. {finding.advice}"
 
 
 def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:

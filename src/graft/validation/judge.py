@@ -88,7 +88,7 @@ def _expectation(rule: Rule) -> Any:
         min_value=rule.least,
         max_value=rule.most,
         severity=FailureSeverity(rule.severity),
-        description=f"{rule.name} ({rule.severity})",
+        description=f"no {rule.name} ({rule.severity})",
         notes=rule.advice,
         meta={"rule": rule.name},
     )

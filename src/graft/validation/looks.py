@@ -76,13 +76,18 @@ def _rows(side: Side, expected: Expected) -> Iterator[dict[str, Any]]:
         return
     if expected.colour:
         grey = float(np.mean(_grey(looks)))
-        yield {"name": f"{side.name} ({grey:.0%} of the images are grey)", "grey": grey}
+        yield {"name": f"{side.name} ({_share(grey)} images are grey)", "grey": grey}
     brightness = looks[:, :3].mean(axis=1)
     yield {
         "name": f"{side.name} (mean brightness {brightness.mean():.2f}, of {expected.name} "
         f"{expected.brightness.mean():.2f})",
         "inverted": int(_mirrored(brightness, expected.brightness)),
     }
+
+
+def _share(share: float) -> str:
+    """All are all: 99.9 % are not."""
+    return "all" if share == 1 else f"{int(100 * share)}% of the"
 
 
 def _looks(rows: Sequence[CatalogRow]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What is expected of images, near duplicates, classes, splits and whole domains: rules over the tables' columns."""
+"""Faults of images, near duplicates, classes, splits and whole domains: rules over the tables' columns."""
 
 from typing import Literal, NamedTuple
 
@@ -16,13 +16,18 @@ MAX_AUC = 0.55
 """area under the curve of a classifier between two splits, where its interval lies above 0.5, which is chance"""
 MAX_GREY = 0.5
 """share of grey images among those that go into weights made on colour"""
+ASK_FIRST = (
+    "Is one of them meant to come from elsewhere (another site, year or device)? Then keep it so: test says how the "
+    "model does there."
+)
+"""before any advice to cut the splits anew, which would undo a test set that was kept apart with care"""
 
 
 class Rule(NamedTuple):
     """Values of a column lie between two limits, both included; empty values are not looked at."""
 
     name: str
-    """what is wanted"""
+    """the fault of what lies outside of them, in the plural: `no <name>` is what is wanted"""
     severity: Severity
     column: str
     least: float | None
@@ -38,7 +43,7 @@ def store_rules() -> tuple[Rule, ...]:
     """What is expected of the image store of a domain."""
     return (
         Rule(
-            "image stores as they were made", "critical", "whole", 1, 1,
+            "damaged image stores", "critical", "whole", 1, 1,
             "Run `dvc repro --force --single-item prepare_data`, which makes them again; if it comes back, "
             "check the disk.",
         ),
@@ -50,41 +55,41 @@ def image_rules(params: ValidateData) -> tuple[Rule, ...]:
     unreadable: Severity = "warning" if params.on_undecodable == "quarantine" else "critical"
     return (
         Rule(
-            "every image readable", unreadable, "readable", 1, 1,
+            "unreadable images", unreadable, "readable", 1, 1,
             "Replace or delete these files; with `validate_data.on_undecodable: quarantine` they are left out.",
         ),
         Rule(
-            f"every image at least {params.min_side_px} px on its smaller side", "warning", "min_side",
+            f"images of under {params.min_side_px} px on the smaller side", "warning", "min_side",
             params.min_side_px, None,
             "Replace them by larger ones, or lower validate_data.min_side_px.",
         ),
         Rule(
-            "no image in two splits", "critical", "splits_of_image", None, 1,
+            "images in two splits", "critical", "splits_of_image", None, 1,
             "These files are equal: keep each image in one split, or results on test are too good.",
             "image", "split",
         ),
         Rule(
-            "no image under two classes", "critical", "labels_of_image", None, 1,
+            "images under two classes", "critical", "labels_of_image", None, 1,
             "These files are equal: decide which class is right and delete the other file.",
             "image", "label",
         ),
         Rule(
-            "no group in two splits", "critical", "splits_of_group", None, 1,
+            "groups in two splits", "critical", "splits_of_group", None, 1,
             "Move all images of a group into one split, or results on test are too good.",
             "group_of_domain", "split",
         ),
         Rule(
-            "no image twice in a split", "warning", "copies_in_split", None, 1,
+            "images twice in one split", "warning", "copies_in_split", None, 1,
             "These files are equal: delete all but one, or the image counts more than the others.",
             "image", "file",
         ),
         Rule(
-            "no test image of the target in the source", "critical", "in_source_and_test", None, 0,
+            "test images of the target in the source", "critical", "in_source_and_test", None, 0,
             "These files are equal: delete the one in the source, or results on test are too good.",
             "sha256", "domain",
         ),
         Rule(
-            "no two files whose names differ only in case", "warning", "names_alike", None, 1,
+            "files whose names differ only in case", "warning", "names_alike", None, 1,
             "Rename one of them: where the disk ignores case, as on macOS and Windows, one is lost.",
             "name_ignoring_case", "file",
         ),
@@ -96,21 +101,21 @@ def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
     across: Severity = "critical" if params.on_near_duplicates == "fail" else "warning"
     return (
         Rule(
-            "no near duplicates in two splits", across, "in_two_splits", None, 0,
+            "near duplicates in two splits", across, "in_two_splits", None, 0,
             "Look at these pictures and keep such images in one split, or results on test are too good; where they "
             "are different images, set `validate_data.on_near_duplicates: warn`.",
         ),
         Rule(
-            "no near duplicate of a test image of the target in the source", across, "in_source_and_test", None, 0,
+            "near duplicates of test images of the target in the source", across, "in_source_and_test", None, 0,
             "Look at these pictures and delete the one in the source, or results on test are too good; where they "
             "are different images, set `validate_data.on_near_duplicates: warn`.",
         ),
         Rule(
-            "no near duplicates under two classes", "warning", "under_two_classes", None, 0,
+            "near duplicates under two classes", "warning", "under_two_classes", None, 0,
             "Look at these pictures: if they show the same thing, one of the two classes is wrong.",
         ),
         Rule(
-            "no near duplicates in a split", "warning", "in_one_split", None, 0,
+            "near duplicates in one split", "warning", "in_one_split", None, 0,
             "Look at these pictures: such images count more than the others; they stand in one group.",
         ),
     )  # fmt: skip
@@ -119,22 +124,22 @@ def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
 def class_rules(params: ValidateData) -> tuple[Rule, ...]:
     """What is expected of every class."""
     expected = Rule(
-        "the classes of validate_data.classes and no other", "critical", "expected", 1, 1,
+        "classes that are not those of validate_data.classes", "critical", "expected", 1, 1,
         "Rename or remove the class folders, or correct validate_data.classes.",
     )  # fmt: skip
     return (
         *(() if params.classes is None else (expected,)),
         Rule(
-            "every class in every split", "critical", "fewest", 1, None,
+            "classes missing from a split", "critical", "fewest", 1, None,
             "Add readable images of these classes to the splits that lack them.",
         ),
         Rule(
-            f"at least {params.min_images_per_class} readable train images a class", "critical", "train",
+            f"classes of under {params.min_images_per_class} readable train images", "critical", "train",
             params.min_images_per_class, None,
             "Add images, leave the class out, or lower validate_data.min_images_per_class.",
         ),
         Rule(
-            f"no class {MAX_SKEW} times smaller than the largest", "warning", "times_smaller", None, MAX_SKEW,
+            f"classes over {MAX_SKEW} times smaller than the largest", "warning", "times_smaller", None, MAX_SKEW,
             "Add images of these classes: accuracy tells little about them.",
         ),
     )  # fmt: skip
@@ -144,19 +149,19 @@ def split_rules() -> tuple[Rule, ...]:
     """What is expected of the splits of a domain."""
     return (
         Rule(
-            f"no split of under {SMALL_SHARE:.0%} of the images", "warning", "small_share", SMALL_SHARE, None,
+            f"splits of under {SMALL_SHARE:.0%} of the images", "warning", "small_share", SMALL_SHARE, None,
             "Move images there: what is chosen on a small validation split, or judged on a small test split, is "
             "left to chance.",
         ),
         Rule(
-            "the same mix of classes in every split", "warning", "label_shift", None, MAX_LABEL_SHIFT,
-            "If the mix is not so by design, cut the splits anew: put all images into <class>/ folders without "
-            "train, val and test, and graft cuts them class by class.",
+            "splits with another mix of classes than train", "warning", "label_shift", None, MAX_LABEL_SHIFT,
+            f"{ASK_FIRST} If not, put all images into <class>/ folders without train, val and test, and graft cuts "
+            "them class by class.",
         ),
         Rule(
-            "splits that look the same", "warning", "told_apart", None, MAX_AUC,
-            "A classifier of small thumbnails tells these splits apart, class by class: look for a camera, site or "
-            "date that only one of them has, and cut the splits anew if it was a mistake.",
+            "splits whose images can be told from train images", "warning", "told_apart", None, MAX_AUC,
+            f"A classifier of small thumbnails tells these splits apart, class by class. {ASK_FIRST} If not, look "
+            "for a camera, site or date that only one of them has, and cut the splits anew.",
         ),
     )  # fmt: skip
 
@@ -165,15 +170,15 @@ def look_rules() -> tuple[Rule, ...]:
     """What is expected of how the images look, as a whole."""
     return (
         Rule(
-            "images in colour where the weights were made on colour", "warning", "grey", None, MAX_GREY,
+            "grey images where the weights were made on colour", "warning", "grey", None, MAX_GREY,
             "Find out where the colour was lost; if the images have none, expect less of these weights.",
         ),
         Rule(
-            "images as bright as the weights expect, not inverted", "warning", "inverted", None, 0,
+            "images that look inverted", "warning", "inverted", None, 0,
             "Look at the pictures: if they are negatives, invert them.",
         ),
         Rule(
-            "pixels of whole images, not normalised ones", "warning", "normalised", None, 0,
+            "images that look normalised", "warning", "normalised", None, 0,
             "Save the images as they were before they were normalised; graft normalises them itself.",
         ),
     )  # fmt: skip
