@@ -295,3 +295,12 @@ def test_check_params_says_that_a_recipe_mirrors(folder: Path, capsys: pytest.Ca
     (folder / "params.yaml").write_text(mirrored, encoding="utf-8")
     cli.main(["check-params"])
     assert "params.yaml, training.augmentation: Training mirrors images left to right" in capsys.readouterr().err
+
+
+def test_a_name_in_an_error_cannot_move_the_cursor(folder: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["bank", "\x1b[2J\nfolder", "--name", "b", "--licence", "MIT"])
+    assert "\x1b" not in str(ended.value)
+    (folder / "params.yaml").write_text('seed: 0\n"a\\eb\\nc": 1\n')
+    with pytest.raises(SystemExit, match=re.escape(r"params.yaml, a\x1bb\nc: want a known key, got a\x1bb\nc.")):
+        cli.main(["check-params"])

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from graft.escaping import UNSEEN
 from graft.files import read_record, to_json, write_record, write_whole
-from graft.records import Epoch
+from graft.records import Epoch, Quarantined
 
 RECORD = Epoch(epoch=1, train_loss=0.123456789, val_loss=1e-9, val_accuracy=2 / 3)
 
@@ -58,3 +59,12 @@ def test_written_file_has_ordinary_permissions(tmp_path: Path) -> None:
     write_whole(tmp_path / "ours", b"")
     (tmp_path / "plain").write_bytes(b"")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_record_holds_names_with_nothing_unseen_and_gives_them_back(tmp_path: Path) -> None:
+    record = Quarantined(path="a\x9b\u202e\x7f\n\U000e0041.png", reason="кошка 👩\u200d🔬")
+    write_record(record, tmp_path / "r.json")
+    text = (tmp_path / "r.json").read_text(encoding="utf-8")
+    assert not UNSEEN.search(text.replace("\n", ""))
+    assert "кошка 👩\u200d🔬" in text
+    assert read_record(Quarantined, tmp_path / "r.json") == record

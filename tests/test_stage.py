@@ -39,6 +39,13 @@ def test_the_sentence_of_the_last_fault_is_kept_until_a_stage_starts(tmp_path: P
     assert not (tmp_path / stage.FAILURE).exists()
 
 
+def test_a_name_in_a_fault_cannot_move_the_cursor(tmp_path: Path) -> None:
+    done = _run(tmp_path, r"raise ValueError('data, \x1b[2J\u202e\udcff: want x.\nPaste:\n  y: 1')")
+    said = r"data, \x1b[2J\u202e\udcff: want x." + "\nPaste:\n  y: 1\n"
+    assert done.stderr == f"work_hard\n\n{said}\n"
+    assert (tmp_path / stage.FAILURE).read_text() == f"work_hard: {said}"
+
+
 def test_the_first_line_says_which_stage_of_how_many_and_how_long_it_took(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text("stages: {prepare: {}, work_hard: {}, rest: {}}\n")
     assert _run(tmp_path, "pass").stderr == "[2/3] work_hard\n"

@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,30 @@ def test_a_catalogue_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert store.read_catalog(tmp_path / "deep" / "catalog.csv") == ROWS
 
 
-@pytest.mark.parametrize("name", ["a b", "a\nb", "a\rb", "a\r\nb", 'a"b,c', "\u306d\u3053", " a ", "1.5"])
+@pytest.mark.parametrize(
+    "name", ["a b", "a\nb", "a\rb", "a\r\nb", 'a"b,c', "\u306d\u3053", " a ", "1.5", "=1+1", "'=1"]
+)
 def test_any_file_name_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     rows = (row(name, name, "train", 0), row("b", "dog", "train", 1))
     store.write_catalog(rows, tmp_path / "catalog.csv")
     assert store.read_catalog(tmp_path / "catalog.csv") == rows
+
+
+def test_a_spreadsheet_computes_no_name(tmp_path: Path) -> None:
+    hostile = row("=cmd|' /C calc'!A0/a.png", "=cmd|' /C calc'!A0", "train", 0)._replace(group="+1", error="@x")
+    store.write_catalog((hostile,), tmp_path / "catalog.csv")
+    with (tmp_path / "catalog.csv").open(newline="") as file:
+        _, cells = csv.reader(file)
+    assert sum(cell.startswith("'") for cell in cells) == 4
+    assert not any(cell.startswith(tuple("=+-@")) for cell in cells)
+
+
+def test_the_file_of_ordinary_names_holds_them_as_they_are(tmp_path: Path) -> None:
+    store.write_catalog(ROWS[:1], tmp_path / "catalog.csv")
+    _, line = (tmp_path / "catalog.csv").read_text().splitlines()
+    assert line.startswith('"a","cat","train","ga","sa",')
+    store.write_catalog((row("a", "cat", "train", -1),), tmp_path / "catalog.csv")
+    assert ',-1,"want' in (tmp_path / "catalog.csv").read_text()  # a number is none of a formula
 
 
 def test_a_catalogue_without_rows_comes_back_empty(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graft.escaping import printable
+
 if TYPE_CHECKING:
     from graft.records import Interval
 
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (ValueError, OSError, RuntimeError) as error:
         if os.environ.get("GRAFT_DEBUG") == "1":
             raise
-        sys.exit(str(error))
+        sys.exit(printable(str(error)))
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -64,11 +66,11 @@ def _run(args: argparse.Namespace) -> None:
 
         print(json_schema(), end="")
     elif args.command == "summary":
-        print(summary())
+        print(printable(summary()))
     elif args.command == "shard":
-        print(shard(args.domain, args.index))
+        print(printable(shard(args.domain, args.index)))
     elif args.command == "bank":
-        print(bank(args.folder, args.name, args.licence))
+        print(printable(bank(args.folder, args.name, args.licence)))
     else:
         check_release(args.force)
         if args.port is not None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from graft.escaping import plain_json, visible
 from graft.records import Record
 
 SIGNIFICANT_DIGITS = 6
@@ -18,7 +19,7 @@ R = TypeVar("R", bound=Record)
 
 def to_json(record: Record) -> str:
     """Text of a record: keys in the order of the class, floats to 6 significant digits."""
-    return json.dumps(_rounded(record.model_dump(mode="json")), indent=1, ensure_ascii=False) + "\n"
+    return plain_json(json.dumps(_rounded(record.model_dump(mode="json")), indent=1, ensure_ascii=False)) + "\n"
 
 
 def write_record(record: Record, path: Path) -> None:
@@ -65,11 +66,11 @@ def check_named_file(path: Path, sha256: str | None, key: str, wanted: str) -> N
         ValueError: its sha256 is another.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"params.yaml, {key}_file: {wanted}")
+        raise FileNotFoundError(f"params.yaml, {key}_file: {visible(wanted)}")
     found = file_sha256(path)
     if found != sha256:
         raise ValueError(
-            f"params.yaml, {key}_sha256: want the sha256 of {path}, which is {found}, got {sha256}. "
+            f"params.yaml, {key}_sha256: want the sha256 of {visible(path)}, which is {found}, got {sha256}. "
             "Fetch the file again if it should be the other one."
         )
 

@@ -8,6 +8,8 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel
 
+from graft.escaping import visible
+
 
 class UniqueKeys(yaml.SafeLoader):
     """YAML in which a key that stands twice is an error, not the last one's victory."""
@@ -30,7 +32,7 @@ def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
         root: the model of the whole file.
     """
     names = [name for name in error["loc"] if isinstance(name, str)]
-    where = f"{path}, {'.'.join(str(part) for part in error['loc'])}" if error["loc"] else str(path)
+    where = visible(f"{path}, {'.'.join(str(part) for part in error['loc'])}" if error["loc"] else path)
     section, field = _field(names, root)
     if error["type"] == "missing" or (error["input"] is None and _is_section(field)):
         return f"{where}: want this key, got none. {_line_to_paste(names, field)}"
@@ -38,9 +40,9 @@ def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
         known = sorted(section.model_fields)
         close = difflib.get_close_matches(names[-1], known, n=1)
         hint = f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}."
-        return f"{where}: want a known key, got {names[-1]}. {hint}"
+        return f"{where}: want a known key, got {visible(names[-1])}. {hint}"
     if error["type"] == "value_error":
-        return f"{where}: {error['ctx']['error']}"
+        return f"{where}: {visible(error['ctx']['error'])}"
     want = error["msg"].replace("Input should be ", "").replace("Value should ", "").replace("String should ", "")
     meaning = f" It is {' '.join(field.description.split())}." if field is not None and field.description else ""
     return f"{where}: want {want}, got {error['input']!r}.{_float_trap(error['input'])}{meaning}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from graft.escaping import from_cell, to_cell
 from graft.files import write_whole
 
 
@@ -26,7 +27,8 @@ def write_map(points: Sequence[MapPoint], path: Path) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(MapPoint._fields)
-    writer.writerows(each._replace(x=round(each.x, 4), y=round(each.y, 4)) for each in points)
+    for each in points:
+        writer.writerow(map(to_cell, each._replace(x=round(each.x, 4), y=round(each.y, 4))))
     write_whole(path, text.getvalue().encode())
 
 
@@ -41,6 +43,6 @@ def read_map(path: Path) -> tuple[MapPoint, ...]:
     sides: dict[str, Literal["source", "target"]] = {"source": "source", "target": "target"}
     with path.open(newline="", encoding="utf-8") as file:
         return tuple(
-            MapPoint(each["image"], sides[each["side"]], each["label"], float(each["x"]), float(each["y"]))
+            MapPoint(each["image"], sides[each["side"]], from_cell(each["label"]), float(each["x"]), float(each["y"]))
             for each in csv.DictReader(file)
         )

@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from graft.escaping import printable
 from graft.files import write_whole
 
 PROVENANCE = Path("reports/provenance")
@@ -69,10 +70,11 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, OSError, RuntimeError) as error:
-        write_whole(FAILURE, f"{name}: {error}\n".encode())
+        said = printable(str(error))
+        write_whole(FAILURE, f"{name}: {said}\n".encode())
         if os.environ.get("GRAFT_DEBUG") == "1":
             raise
-        sys.exit(f"\n{error}\n")
+        sys.exit(f"\n{said}\n")
     write_whole(PROVENANCE / f"{name}.json", (json.dumps(_provenance(name, started), indent=1) + "\n").encode())
 
 

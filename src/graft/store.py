@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.escaping import from_cell, to_cell
 from graft.files import write_whole
 from graft.records import Split
 
@@ -71,12 +72,12 @@ class Labelled(NamedTuple):
 
 
 def write_catalog(catalog: Sequence[CatalogRow], path: Path) -> None:
-    """Write a catalogue as CSV, whole or not at all."""
+    """Write a catalogue as CSV, whole or not at all; names that begin like a formula get a quote before them."""
     text = io.StringIO()
     # all text in quotes: left to itself, csv does not quote a name that holds a carriage return
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(CatalogRow._fields)
-    writer.writerows(catalog)
+    writer.writerows(map(to_cell, row) for row in catalog)
     write_whole(path, text.getvalue().encode())
 
 
@@ -93,7 +94,7 @@ def read_catalog(path: Path) -> tuple[CatalogRow, ...]:
 
 
 def _row(values: dict[str, Any]) -> CatalogRow:
-    return CatalogRow(**{**values, **{name: kind(values[name]) for name, kind in _NUMBERS.items()}})
+    return CatalogRow(**{name: _NUMBERS.get(name, from_cell)(cell) for name, cell in values.items()})
 
 
 def class_names(catalog: Iterable[CatalogRow]) -> tuple[str, ...]:

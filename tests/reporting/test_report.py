@@ -6,6 +6,7 @@ import pytest
 from tests.reporting.conftest import sample_exhibits
 from tests.reporting.pages import Page
 
+from graft.escaping import UNSEEN
 from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import metrics_json
 from graft.reporting.pictures import StoredImages
@@ -18,6 +19,8 @@ HOSTILE = (
     "a|b`c",
     "<img src=https://example.org/x.png onerror=y>",
     "[x](http://z)",
+    "$x$ www.z.org @z #1",
+    "a\x1b[31m\u202eb\nc",
 )
 NOTHING = Provenance((), (), ())
 
@@ -95,6 +98,9 @@ def test_hostile_class_names_are_harmless_in_the_page(samples: ModuleType) -> No
     assert len(page.named("script")) == 1
     assert all("onerror" not in each for each in page.named("img"))
     assert HOSTILE[0] in page.words
+    assert r"a\x1b[31m\u202eb\nc" in page.words
+    assert not UNSEEN.search(page.words.replace("\n", ""))
+    assert not any(UNSEEN.search(value or "") for _, each in page.tags for value in each.values())
 
 
 def test_hostile_class_names_are_harmless_in_markdown(samples: ModuleType) -> None:
@@ -102,6 +108,9 @@ def test_hostile_class_names_are_harmless_in_markdown(samples: ModuleType) -> No
     assert "<" not in text.replace("&lt;", "")
     assert "](" not in text.replace(r"\](", "")
     assert r"a\|b\`c" in text
+    assert "$" not in text
+    assert not re.search(r"www\.|://|[@#]\w", text.replace("&#36;", ""))
+    assert not UNSEEN.search(text.replace("\n", "").replace("\u200b", ""))
 
 
 def test_markdown_is_two_screens_with_the_verdict_first(variant: Evidence) -> None:

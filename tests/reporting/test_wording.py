@@ -30,6 +30,7 @@ def test_long_names_end_in_an_ellipsis() -> None:
 def test_sentences_show_code_and_escape_the_rest() -> None:
     assert wording.prose("set `a.b` to <b>") == "set <code>a.b</code> to &lt;b&gt;"
     assert wording.prose("`<script>`") == "<code>&lt;script&gt;</code>"
+    assert wording.prose("a\u202eb `\x1b`") == r"a\u202eb <code>\x1b</code>"
 
 
 def test_sentences_write_names_and_symbols_as_people_do_outside_of_code() -> None:
@@ -49,6 +50,18 @@ def test_sentences_write_names_and_symbols_as_people_do_outside_of_code() -> Non
         ("@everyone #12", "@\u200beveryone #\u200b12"),
         ("a ` b", r"a \` b"),
         ("back\\`tick`", r"back\\`tick`"),
+        ("$x$ and $`x`$", "&#36;\u200bx&#36; and &#36;`x`&#36;"),
+        ("![x](y)", r"!\[x\](y)"),
+        ("http://a.b www.a.b", "http:\u200b//a.b www\u200b.a.b"),
+        ("a@b.c GH-12 !3 ~4 %5 &6", "a@\u200bb.c GH-\u200b12 !\u200b3 \\~\u200b4 %\u200b5 &amp;\u200b6"),
+        (":skull: 10:30", ":\u200bskull: 10:30"),
+        ("/close", r"\/close"),
+        ("- a", r"\- a"),
+        ("--- | :--", r"\--- \| :--"),
+        ("12. a", r"12\. a"),
+        ("a\x1b[1m\u202eb", r"a\\x1b\[1m\\u202eb"),
+        ("`\x1b`", r"`\x1b`"),
+        ("+6.2 or -0.5: 95% of 12.5, MMD^2 p = 0.1; a: b", "+6.2 or -0.5: 95% of 12.5, MMD^2 p = 0.1; a: b"),
     ],
 )
 def test_hostile_text_shows_as_it_is_written_in_markdown(hostile: str, safe: str) -> None:

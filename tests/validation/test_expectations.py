@@ -253,3 +253,8 @@ def test_no_split_is_cut_anew_before_it_is_asked_what_it_is_for() -> None:
     anew = [rule for rule in split_rules() if "cut" in rule.advice]
     assert len(anew) == 2
     assert all("meant to come from elsewhere" in rule.advice.split("cut")[0] for rule in anew)
+
+
+def test_a_group_with_a_newline_is_written_on_one_line(tmp_path: Path) -> None:
+    spread = [row(f"{split}/cat/x", f"{split} x")._replace(group="p\n\x1b[2J") for split in ("train", "test")]
+    assert failed(check([*SOUND, *spread], tmp_path)).examples[0].startswith(r"target/p\n\x1b[2J: ")

@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import os
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 from PIL import Image
 
 from graft import images, store
+from graft.escaping import UNSEEN
+from graft.files import to_json
 from graft.params import PrepareData
 from graft.records import Preprocessing
 from graft.store import read_catalog, write_catalog
@@ -176,3 +179,28 @@ def test_the_hash_of_a_domain_tells_content_from_content(target: Path) -> None:
 def test_a_log_stays_quiet(target: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run(target)
     assert capfd.readouterr() == ("", "")
+
+
+HOSTILE = "=1+1\x1b[2J\nwarning: b\u202e"
+
+
+def test_hostile_names_come_back_from_catalogue_and_record_and_are_harmless_there(target: Path) -> None:
+    draw(target / "dog" / f"{HOSTILE}.png", 7)
+    (target / "cat").rename(target / HOSTILE)
+    rows, domain = run(target)
+    assert domain.classes == (HOSTILE, "dog")
+    write_catalog(rows, target.parent / "catalog.csv")
+    assert read_catalog(target.parent / "catalog.csv") == rows
+    with (target.parent / "catalog.csv").open(newline="", encoding="utf-8") as file:
+        assert not any(cell.startswith("=") for line in csv.reader(file) for cell in line)
+    assert not UNSEEN.search(to_json(domain).replace("\n", ""))
+
+
+def test_a_class_with_a_hostile_name_is_refused_on_one_line(target: Path) -> None:
+    (target / "cat").rename(target / HOSTILE)
+    for number in range(5):
+        (target / HOSTILE / f"{number}.png").write_bytes(b"no image")
+    (target / HOSTILE / "0.png").rename(target / HOSTILE / f"{HOSTILE}.png")
+    with pytest.raises(ValueError, match=r"=1\+1\\x1b\[2J\\nwarning: b\\u202e: want at least 3") as caught:
+        run(target)
+    assert not UNSEEN.search(str(caught.value))

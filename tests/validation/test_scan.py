@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from graft.escaping import UNSEEN
 from graft.validation.scan import Found, scan, scan_optional
 
 
@@ -213,3 +214,29 @@ def test_a_source_that_is_there_must_be_sound(tmp_path: Path) -> None:
         scan_optional(lay(tmp_path, "a.png"))
     lay(tmp_path / "other", "cat/a.png", "dog/a.png")
     assert len(scan_optional(tmp_path / "other")) == 2
+
+
+EVIL = "a\x1b[2J\nwarning: b\u202e"
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        (f"{EVIL}/a.png",),
+        (f"{EVIL}.png", "cat/a.png"),
+        (f"train/cat/{EVIL}.png", f"{EVIL}/a.png"),
+        (f"train/{EVIL}.png",),
+        (f"train/{EVIL}/a.png", "train/cat/a.png", "test/cat/a.png"),
+        (f"{EVIL}/a.png", f"{EVIL.upper()}/a.png"),
+        (f"{EVIL}/.hidden", "cat/a.png", "dog/a.png"),
+        (f"{EVIL}/a.png", "->cat"),
+        ("cat/a.png", f"->{EVIL}"),
+    ],
+)
+def test_every_error_of_a_scan_is_one_line_whatever_the_names(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    domain = lay(tmp_path / EVIL, *(each for each in paths if not each.startswith("->")))
+    for link in (each.removeprefix("->") for each in paths if each.startswith("->")):
+        (domain / link).symlink_to(tmp_path if link == "cat" else tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="want") as caught:
+        scan(domain)
+    assert not UNSEEN.search(str(caught.value))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.escaping import visible
 from graft.records import Arm
 
 
@@ -45,7 +46,7 @@ def read_predictions(path: Path, n_classes: int) -> Predictions:
     if not rows or len(whole) < len(rows) or header[:2] != ["image", "label"]:
         raise ValueError(
             f"{path}: want columns image, label, ... and rows as long as the header, got "
-            f"{', '.join(header[:2])} "
+            f"{visible(', '.join(header[:2]))} "
             f"and {len(whole)} of {len(rows)} rows. Run `dvc repro check_transfer`; it writes the file anew."
         )
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))

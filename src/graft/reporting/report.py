@@ -98,6 +98,7 @@ def _page_templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=wording.shown,
         keep_trailing_newline=True,
         autoescape=True,
     )

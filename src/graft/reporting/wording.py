@@ -1,13 +1,21 @@
 """Numbers and sentences as a reader sees them, safe in HTML and in Markdown."""
 
 import re
+from typing import Any
 
 from markupsafe import Markup, escape
+
+from graft.escaping import visible
 
 MINUS = "\u2212"
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 SPECIAL_IN_MARKDOWN = re.compile(r"([\\`*_\[\]|~])")
-REFERENCE = re.compile(r"([@#])(?=\w)")
+ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"})
+"""code hosts see mathematics between two dollars, escaped by a backslash or not"""
+REFERENCE = re.compile(r"[@#!$%&~](?=[\w\"'])|\bGH-(?=\d)|:(?=//|[\w+-]+:)|\bwww(?=\.)", re.IGNORECASE)
+"""what code hosts make links, mentions and pictures of: @name, #12, !12, ~label, GH-12, https://, www., :name:"""
+BLOCK = re.compile(r"^([-+=#:/])(?=[-=#:/\sa-z])|^(\d+)(?=[.)]\s)", re.IGNORECASE)
+"""what would open a list, a heading, a table's rule or a command to the code host at the start of a line"""
 IDLE_ZERO = re.compile(r"\.0(?=%?$)")
 STRATEGIES_OF_TWO_WORDS = ("feature_extraction", "top_blocks")
 ZERO_WIDTH_SPACE = "\u200b"
@@ -52,8 +60,13 @@ def prose(sentence: str) -> Markup:
     pieces = [str(each) for each in CODE.split(sentence)]
     return Markup("").join(
         Markup("<code>{}</code>").format(piece) if place % 2 else escape(_set(piece))
-        for place, piece in enumerate(pieces)
+        for place, piece in enumerate(map(visible, pieces))
     )
+
+
+def shown(value: Any) -> Any:
+    """A value as a page shows it, before it is escaped: what cannot be seen of a text is written out."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _set(words: str) -> str:
@@ -63,18 +76,17 @@ def _set(words: str) -> str:
 
 
 def markdown_safe(value: object) -> str:
-    """A value as Markdown that shows as it is written: no markup, link, mention or table cell grows from it.
+    """A value as Markdown that shows as it is written: no markup, link, mention, mathematics or table cell grows of it.
 
     Code between backticks stays code, because our own sentences name keys and commands so.
     """
-    text = re.sub(r"\s+", " ", str(value))
-    pieces = CODE.split(text)
-    return "".join(
+    pieces = CODE.split(visible(re.sub(r"\s+", " ", str(value))))
+    written = "".join(
         f"`{piece.replace('|', chr(92) + '|')}`" if place % 2 else _escaped(piece) for place, piece in enumerate(pieces)
     )
+    return BLOCK.sub(lambda found: f"\\{found[1]}" if found[1] else f"{found[2]}\\", written)
 
 
 def _escaped(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = SPECIAL_IN_MARKDOWN.sub(r"\\\1", text)
-    return REFERENCE.sub(rf"\1{ZERO_WIDTH_SPACE}", text)
+    text = REFERENCE.sub(rf"\g<0>{ZERO_WIDTH_SPACE}", text)
+    return SPECIAL_IN_MARKDOWN.sub(r"\\\1", text.translate(ENTITIES))

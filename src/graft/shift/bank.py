@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graft.cards import BackboneCard
+from graft.escaping import visible
 from graft.files import check_named_file
 from graft.params import MeasureShift
 from graft.shift.sides import Side
@@ -108,11 +109,12 @@ def read_bank(params: MeasureShift, card: BackboneCard) -> Bank:
         bank = Bank(about, side, source_view_of(arrays))
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path}: want a bank, got a file that is none ({error}). Make one with `graft bank`."
+            f"{visible(path)}: want a bank, got a file that is none ({error}). Make one with `graft bank`."
         ) from None
     if bank.about.backbone != backbone_key(card):
         raise ValueError(
-            f"{path}: want features by this backbone ({card.network}, {card.origin}, {card.preprocessing.crop_px} px), "
-            "got those of another backbone or image size. Make the bank anew with `graft bank`."
+            f"{visible(path)}: want features by this backbone ({card.network}, {card.origin}, "
+            f"{card.preprocessing.crop_px} px), got those of another backbone or image size. Make the "
+            "bank anew with `graft bank`."
         )
     return bank

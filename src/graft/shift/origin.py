@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from graft.cards import BackboneCard
+from graft.escaping import visible
 from graft.params import MeasureShift
 from graft.shift.bank import read_bank
 from graft.shift.sides import Side
@@ -35,7 +36,8 @@ def origin_of(side: Side, view: SourceView, card: BackboneCard, params: MeasureS
     if len(side.rows) and params.bank_file is not None:
         raise ValueError(
             "params.yaml, measure_shift.bank_file: want null where data/raw/source has images, got "
-            f"{params.bank_file}. Set bank_file and bank_sha256 to null; the images themselves are the better source."
+            f"{visible(params.bank_file)}. Set bank_file and bank_sha256 to null; the images themselves are the better "
+            "source."
         )
     if len(side.rows):
         own = ShiftSource(kind="own", name="source", licence=None, n_images=len(side.rows))

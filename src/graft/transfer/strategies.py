@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from graft.escaping import visible
 from graft.learning.phases import Phase
 from graft.training_params import FinetuneTarget, Strategy
 
@@ -67,7 +68,7 @@ def block_rates(strategy: Strategy, blocks: Sequence[str], rate: float, params: 
         if strange or not params.surgical_blocks:
             raise ValueError(
                 f"params.yaml, finetune_target.surgical_blocks: want blocks of the network, got "
-                f"{', '.join(strange) or 'none'}. Choose of {', '.join(blocks)}."
+                f"{visible(', '.join(strange)) or 'none'}. Choose of {', '.join(blocks)}."
             )
         return {**{name: rate if name in params.surgical_blocks else 0.0 for name in blocks}, "head": rate}
     if strategy == "norms":

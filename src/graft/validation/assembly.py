@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from tqdm import tqdm
 
+from graft.escaping import visible
 from graft.records import Preprocessing
 from graft.store import CatalogRow, write_catalog
 from graft.validation.scan import Found
@@ -78,7 +79,7 @@ def assemble(folder: Path, found: Sequence[Found], out: Path, preprocessing: Pre
     store = out / f"store-{digest_of([each.name for each in shards])}.npy"
     _check_room([store, *(each.with_suffix(".npy") for each in shards)], len(found), size_px)
     rows: list[CatalogRow] = []
-    with told_when_full(out), _opened(store) as file, tqdm(None, str(folder), len(found), disable=None) as bar:
+    with told_when_full(out), _opened(store) as file, tqdm(None, visible(folder), len(found), disable=None) as bar:
         header = npy_header(len(found), size_px)  # as if all could be read
         file.write(header)
         growing = Growing(file, hashlib.sha256(header))

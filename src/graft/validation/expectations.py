@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from graft.escaping import visible
 from graft.params import Params
 from graft.records import Finding, Preprocessing, ValidationRecord
 from graft.validation.docs_site import readable_offline
@@ -93,12 +94,7 @@ def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Pa
 
 
 def _suite(table: pd.DataFrame, rules: Sequence[Rule]) -> Suite:
-    return Suite(table.assign(name=table["name"].map(_visible)), tuple(rules))
-
-
-def _visible(name: str) -> str:
-    """A name on one line: a newline in the name of a file is written as such."""
-    return name if name.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    return Suite(table.assign(name=table["name"].map(visible)), tuple(rules))
 
 
 def _is_critical(finding: Finding) -> bool:
@@ -138,4 +134,4 @@ def _examples(rule: Rule, broken: pd.DataFrame) -> Iterator[str]:
         return
     for tie in ordered[rule.same].drop_duplicates().head(MAX_EXAMPLES // 2):
         names = ordered[ordered[rule.same] == tie].drop_duplicates(rule.differ)["name"].head(2)
-        yield f"{tie}: {' and '.join(names)}" if rule.same == "group_of_domain" else " = ".join(names)
+        yield f"{visible(tie)}: {' and '.join(names)}" if rule.same == "group_of_domain" else " = ".join(names)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.escaping import visible
 from graft.params import PrepareData
 from graft.store import CatalogRow
 from graft.validation.duplicates import duplicate_pairs
@@ -104,7 +105,7 @@ def _lines(path: Path) -> list[tuple[str, str]]:
             columns = reader.fieldnames or []
             if not {"path", "group"} <= set(columns):
                 raise ValueError(
-                    f"{path}: want the columns path,group, got {','.join(columns) or 'an empty file'}. "
+                    f"{path}: want the columns path,group, got {visible(','.join(columns)) or 'an empty file'}. "
                     "Name them so in the first line, with commas between."
                 )
             return [((line["path"] or "").strip(), (line["group"] or "").strip()) for line in reader]

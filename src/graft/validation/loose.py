@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.escaping import visible
 from graft.records import Preprocessing
 from graft.store import CatalogRow, open_images
 from graft.validation.assembly import assemble
@@ -34,7 +35,9 @@ def read_loose(
     )
     if not found:
         suffixes = ", ".join(IMAGE_SUFFIXES)
-        raise FileNotFoundError(f"{folder}: want a folder with images ({suffixes}), got none. Name another folder.")
+        raise FileNotFoundError(
+            f"{visible(folder)}: want a folder with images ({suffixes}), got none. Name another folder."
+        )
     # here, not under /tmp: the store may be large, and git ignores what ends in .tmp
     with tempfile.TemporaryDirectory(prefix="graft-bank-", suffix=".tmp", dir=".") as out:
         made = assemble(folder, found, Path(out), preprocessing)

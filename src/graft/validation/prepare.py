@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from graft.escaping import visible
 from graft.params import PrepareData
 from graft.records import Domain, Preprocessing, Quarantined
 from graft.store import SPLITS, CatalogRow, class_names, open_images
@@ -77,9 +78,9 @@ def _check_enough(folder: Path, rows: Sequence[CatalogRow]) -> None:
     for label in class_names(rows):
         if n_readable[label] < len(SPLITS):
             broken = [row.path for row in rows if row.label == label and row.row < 0]
-            unreadable = f" ({len(broken)} cannot be read, such as {broken[0]})" if broken else ""
+            unreadable = f" ({len(broken)} cannot be read, such as {visible(broken[0])})" if broken else ""
             raise ValueError(
-                f"{folder}, class {label}: want at least {len(SPLITS)} readable images, one for each of "
+                f"{folder}, class {visible(label)}: want at least {len(SPLITS)} readable images, one for each of "
                 f"{', '.join(SPLITS)}, got {n_readable[label]}{unreadable}. "
                 "Add images to its folder, or remove it."
             )

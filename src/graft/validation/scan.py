@@ -2,10 +2,11 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from graft.escaping import visible
 from graft.records import Split
 
 SPLIT_NAMES: dict[str, Split] = {
@@ -52,14 +53,16 @@ def scan(folder: Path) -> tuple[Found, ...]:
             to folders or to nowhere.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: want {_WANTED}, got no such folder. {_CURE.format(folder=folder)}")
+        raise FileNotFoundError(
+            f"{visible(folder)}: want {_WANTED}, got no such folder. {_CURE.format(folder=visible(folder))}"
+        )
     _check_link(folder)
     splits = _split_folders(folder)
     named = [(part, SPLIT_NAMES[part.name.casefold()]) for part in splits]
     parts: list[tuple[Path, Split | None]] = [*named] or [(folder, None)]
     found = [each for part, split in parts for each in _class_folders(part, folder, split)]
     if not found:
-        raise ValueError(f"{folder}: want {_WANTED}, got no images. {_CURE.format(folder=folder)}")
+        raise ValueError(f"{visible(folder)}: want {_WANTED}, got no images. {_CURE.format(folder=visible(folder))}")
     labels = [
         Found(each.relative_to(folder).as_posix(), each.name, split) for part, split in parts for each in _folders(part)
     ]
@@ -94,27 +97,29 @@ def _split_folders(folder: Path) -> list[Path]:
     others = sorted(each.name for each in folders if each not in named)
     if others:
         raise ValueError(
-            f"{folder}: want either class folders or train, val and test folders, got "
-            f"{', '.join(each.name for each in named)} beside {', '.join(others)}. "
+            f"{visible(folder)}: want either class folders or train, val and test folders, got "
+            f"{_listed(each.name for each in named)} beside {_listed(others)}. "
             "Move every class folder into a split folder, or none."
         )
     names = [SPLIT_NAMES[each.name.casefold()] for each in named]
     if "train" not in names or len(set(names)) < len(names):
         raise ValueError(
-            f"{folder}: want train, and at most one val and one test folder, got "
-            f"{', '.join(each.name for each in named)}. Rename or merge them."
+            f"{visible(folder)}: want train, and at most one val and one test folder, got "
+            f"{_listed(each.name for each in named)}. Rename or merge them."
         )
     return named
 
 
 def _class_folders(parent: Path, domain: Path, split: Split | None) -> list[Found]:
     if lost := _lost_links(parent):
-        raise ValueError(f"{parent}: want links that lead somewhere, got {', '.join(lost)}. Mend or delete them.")
+        raise ValueError(
+            f"{visible(parent)}: want links that lead somewhere, got {_listed(lost)}. Mend or delete them."
+        )
     loose = _loose_images(parent)
     if loose:
         raise ValueError(
-            f"{parent}: want images in class folders, got {len(loose)} outside, such as {loose[0].name}. "
-            f"Move each into {parent}/<class>/."
+            f"{visible(parent)}: want images in class folders, got {len(loose)} outside, such as "
+            f"{visible(loose[0].name)}. Move each into {visible(parent)}/<class>/."
         )
     return [Found(file, label.name, split) for label in _folders(parent) for file in _files(label, domain)]
 
@@ -130,7 +135,9 @@ def _files(label: Path, domain: Path) -> Iterator[str]:
 
 
 def _refuse(error: OSError) -> None:
-    raise OSError(f"{error.filename}: want a folder that can be read, got: {error.strerror}. Look at its permissions.")
+    raise OSError(
+        f"{visible(error.filename)}: want a folder that can be read, got: {error.strerror}. Look at its permissions."
+    )
 
 
 def _check_names(folder: Path, found: Sequence[Found]) -> None:
@@ -138,8 +145,8 @@ def _check_names(folder: Path, found: Sequence[Found]) -> None:
     foreign = [each.path for each in found if _is_foreign(each.path)]
     if foreign:
         raise ValueError(
-            f"{folder}: want file names in UTF-8, got {len(foreign)} others, such as {os.fsencode(foreign[0])!r}. "
-            "Rename them, for example with `convmv`."
+            f"{visible(folder)}: want file names in UTF-8, got {len(foreign)} others, such as "
+            f"{os.fsencode(foreign[0])!r}. Rename them, for example with `convmv`."
         )
 
 
@@ -153,23 +160,28 @@ def _is_foreign(name: str) -> bool:
 
 def _check_empty(folder: Path, labels: Sequence[Found], found: Sequence[Found]) -> None:
     filled = {(each.split, each.label) for each in found}
-    empty = ", ".join(each.path for each in labels if (each.split, each.label) not in filled)
+    empty = _listed(each.path for each in labels if (each.split, each.label) not in filled)
     if empty:
-        raise ValueError(f"{folder}: want images in every class folder, got none in {empty}. Add some, or remove it.")
+        raise ValueError(
+            f"{visible(folder)}: want images in every class folder, got none in {empty}. Add some, or remove it."
+        )
 
 
 def _check_classes(folder: Path, found: Sequence[Found]) -> None:
     classes = sorted({each.label for each in found})
     _check_case(folder, classes)
     if len(classes) == 1:
-        raise ValueError(f"{folder}: want at least two classes, got only {classes[0]}. Add a folder of another class.")
+        raise ValueError(
+            f"{visible(folder)}: want at least two classes, got only {visible(classes[0])}. Add a folder of "
+            "another class."
+        )
     for split in sorted({each.split for each in found if each.split is not None}):
         present = {each.label for each in found if each.split == split}
         missing = [name for name in classes if name not in present]
         if missing:
             raise ValueError(
-                f"{folder}: want the same class folders, with images, in every split, got none of "
-                f"{', '.join(missing)} in {split}. Add them there, or remove them from the other splits."
+                f"{visible(folder)}: want the same class folders, with images, in every split, got none of "
+                f"{_listed(missing)} in {split}. Add them there, or remove them from the other splits."
             )
 
 
@@ -180,17 +192,21 @@ def _check_case(folder: Path, classes: Sequence[str]) -> None:
         alike = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if alike != name:
             raise ValueError(
-                f"{folder}: want class names that differ in more than case or accents' encoding, got {alike} and "
-                f"{name}. Merge the folders, or rename one."
+                f"{visible(folder)}: want class names that differ in more than case or accents' encoding, got "
+                f"{visible(alike)} and {visible(name)}. Merge the folders, or rename one."
             )
 
 
 def _check_link(folder: Path) -> None:
     if folder.is_symlink():
         raise ValueError(
-            f"{folder}: want a folder, got a link to one: DVC does not see what changes behind it. "
+            f"{visible(folder)}: want a folder, got a link to one: DVC does not see what changes behind it. "
             "Move or copy the folder itself there."
         )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(visible, names))
 
 
 def _folders(folder: Path) -> list[Path]:

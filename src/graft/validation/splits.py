@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graft.escaping import visible
 from graft.records import Split
 from graft.store import SPLITS
 
@@ -68,8 +69,8 @@ def _cut(pool: Sequence[Unit], cut: Sequence[Split], where: str, seed: int) -> d
     if lacking:
         label, split = lacking[0]
         raise ValueError(
-            f"{where}, class {label}: want images of it in every split, got none in {split}: its groups hold other "
-            "classes too, and no way to cut them was found. Add images of other groups, or make split folders."
+            f"{where}, class {visible(label)}: want images of it in every split, got none in {split}: its groups hold "
+            "other classes too, and no way to cut them was found. Add images of other groups, or make split folders."
         )
     return placed
 
@@ -79,9 +80,9 @@ def _check_enough(sizes: Sizes, cut: Sequence[Split], where: str) -> None:
     for label in sorted(n_groups):
         if n_groups[label] < len(cut):
             raise ValueError(
-                f"{where}, class {label}: want at least {len(cut)} different readable images, or groups of them, "
-                f"to cut {', '.join(cut)} from them, got {n_groups[label]}. Add images to its folder, remove it, or "
-                "make the groups of prepare_data smaller."
+                f"{where}, class {visible(label)}: want at least {len(cut)} different readable images, or groups of "
+                f"them, to cut {', '.join(cut)} from them, got {n_groups[label]}. Add images to its folder, remove it, "
+                "or make the groups of prepare_data smaller."
             )
 
 

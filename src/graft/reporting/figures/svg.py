@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from graft.reporting.wording import brief
+from graft.escaping import visible
+from graft.reporting.wording import brief, shown
 
 WIDTH = 360
 EDGE = 12
@@ -33,11 +34,11 @@ def tag(name: str, *content: str, **attributes: str | float) -> Markup:
     pairs = Markup("").join(
         Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _short(value)) for key, value in attributes.items()
     )
-    return Markup("<{}{}>{}</{}>").format(name, pairs, Markup("").join(content), name)
+    return Markup("<{}{}>{}</{}>").format(name, pairs, Markup("").join(map(shown, content)), name)
 
 
 def _short(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.1f}".removesuffix(".0")
+    return visible(value) if isinstance(value, str) else f"{value:.1f}".removesuffix(".0")
 
 
 def drawing(title: str, description: str, height: float, *content: str) -> Markup:
