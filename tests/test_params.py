@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
+from graft.escaping import UNSEEN
 from graft.params import Params, read_params
 from graft.training_params import Recipe
 
@@ -216,3 +217,21 @@ def test_no_key_has_a_default() -> None:
 
     assert required(Params)
     assert required(Recipe)
+
+
+EVIL = "a\x1b[2J\nseed: want 1\u202e"
+
+
+@pytest.mark.parametrize("place", ["key", "recipe", "augmentation", "choice"])
+def test_what_the_user_wrote_is_told_on_one_line(tmp_path: Path, values: Any, place: str) -> None:
+    if place == "key":
+        values[EVIL] = 1
+    elif place == "recipe":
+        values["recipes"][EVIL] = {"crop": 1.0}
+    elif place == "augmentation":
+        values["training"]["augmentation"] = EVIL
+    else:
+        values["training"]["optimizer"] = EVIL
+    error = _error(tmp_path, values)
+    assert all(line.startswith("params.yaml") for line in error.split("\n"))
+    assert not UNSEEN.search(error.replace("\n", ""))

@@ -71,7 +71,7 @@ def _line_to_paste(names: list[str], field: Any) -> str:
         parts = field.annotation.model_fields.items()
         lines = [f"  {name}: {json.dumps(part.examples[0])}" for name, part in parts]
         return f"Paste this section:\n{names[-1]}:\n" + "\n".join(lines)
-    place, indent = (f" under `{names[-2]}:`", "  ") if len(names) > 1 else ("", "")
+    place, indent = (f" under `{visible(names[-2])}:`", "  ") if len(names) > 1 else ("", "")
     return f"Paste{place} the line `{indent}{names[-1]}: {json.dumps(field.examples[0])}`."
 
 
