@@ -67,6 +67,11 @@ def test_an_absent_catalogue_is_a_sentence(tmp_path: Path) -> None:
 
 def test_class_names_are_sorted_and_single() -> None:
     assert store.class_names(ROWS) == ("cat", "dog")
+    assert store.class_names(row(label, label, "train", 0) for label in "cbedab") == tuple("abcde")
+
+
+def test_the_number_of_a_class_is_its_place_among_the_names_given() -> None:
+    assert store.labelled(ROWS, ("dog", "bird", "cat")).labels.tolist() == [2, 0, 2]
 
 
 def test_labelled_keeps_the_readable_rows_of_a_split() -> None:

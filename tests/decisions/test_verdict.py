@@ -247,6 +247,22 @@ def test_the_median_run_ships(runs: list[tuple[int, float, float]], seed: int) -
     assert records[median_run(records)].seed == seed
 
 
+def test_accuracies_of_the_arms_know_of_groups() -> None:
+    """Copies bring no evidence: with their groups they give the intervals of the images that they are copies of."""
+    test, rng = split_of(80), np.random.default_rng(0)
+    arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.8, 0.7)]
+    five = Labelled(*(np.repeat(each, 5) for each in test))
+    alone, copied = (
+        judge_transfer(JudgedArm(trained("transfer"), a), JudgedArm(trained("scratch"), b), images, params(), 0)
+        for images, (a, b) in ((test, arms), (five, [np.repeat(each, 5, axis=1) for each in arms]))
+    )
+    for one, other in (
+        (alone.transfer_accuracy, copied.transfer_accuracy),
+        (alone.scratch_accuracy, copied.scratch_accuracy),
+    ):
+        assert tuple(other.model_dump().values()) == pytest.approx(tuple(one.model_dump().values()))
+
+
 def test_identical_arms_are_not_positive() -> None:
     test = split_of(1000)
     same = predicted(test.labels, 0.8, 5, np.random.default_rng(0))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from graft.learning import steps
 from graft.learning.activations import activations, back
 from graft.learning.augmentation import augmented
-from graft.learning.batches import Samples, normalised
+from graft.learning.batches import Samples, batch_rows, normalised
 from graft.learning.loop import fit, view_seed
 from graft.learning.networks import Network, build_network
 from graft.learning.phases import parts_of
@@ -54,16 +54,15 @@ def test_logits_by_way_of_activations_are_those_of_the_network(resnet: Network, 
 def test_logits_of_fixed_views_are_those_of_the_network_run_on_these_views(
     resnet: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Tensor] = []
-    original = steps._batch
+    seen, order = list[Tensor](), torch.Generator().manual_seed(7)
 
-    def watch(*given: object) -> tuple[Tensor, Tensor]:
-        values, targets = original(*given)  # type: ignore[arg-type]
-        with torch.no_grad():
-            seen.append(back(resnet, 5, values)[targets.argsort()])  # the label of an image is its number
-        return values, targets
+    def watch(network: Network, n_front: int, values: Tensor) -> Tensor:
+        logits = back(network, n_front, values)
+        (rows,) = batch_rows(5, 8, order)
+        seen.append(logits.detach()[rows.argsort()])
+        return logits
 
-    monkeypatch.setattr(steps, "_batch", watch)
+    monkeypatch.setattr(steps, "back", watch)
     rates = dict.fromkeys(parts_of(resnet), 0.0) | {"head": 1e-12}
     photos = Samples(_photos(5), torch.arange(5))
     to = plan(phase(epochs=3)._replace(rates=rates), views=2)

@@ -1,5 +1,6 @@
 """Keys, the lock, and states that are written whole or not at all."""
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -133,3 +134,20 @@ def test_a_write_that_is_cut_off_leaves_the_old_state(tmp_path: Path, monkeypatc
     with pytest.raises(OSError, match="no space"):
         write_state({"n": 2}, tmp_path / "s.pt")
     assert read_state(tmp_path / "s.pt") == {"n": 1}
+
+
+class Payload:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.file,)
+
+
+def test_a_state_that_holds_foreign_code_is_not_read_and_the_code_not_run(tmp_path: Path) -> None:
+    torch.save({"a": Payload(tmp_path / "ran")}, tmp_path / "s.pt")
+    with pytest.raises(pickle.UnpicklingError):
+        read_state(tmp_path / "s.pt")
+    assert not (tmp_path / "ran").exists()

@@ -1,3 +1,9 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -18,22 +24,25 @@ def test_cuda_where_there_is_one_else_cpu(monkeypatch: pytest.MonkeyPatch) -> No
     assert pick_device().type == "cpu"
 
 
-def test_the_device_picked_is_remembered_for_provenance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRAFT_DEVICE", "cpu:0")
-    pick_device()
-    assert stage._device() == "cpu:0"
-    monkeypatch.setenv("GRAFT_DEVICE", "cpu")
-    pick_device()
-    assert stage._device() == "cpu"
-
-
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
-def test_environment_overrules_the_precision_and_provenance_says_it(
-    monkeypatch: pytest.MonkeyPatch, wanted: str
-) -> None:
+def test_environment_overrules_the_precision(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
     monkeypatch.setenv("GRAFT_PRECISION", wanted)
     assert pick_precision(torch.device("cpu")) == getattr(torch, wanted)
-    assert stage._precision() == wanted
+
+
+STAGE = """
+from graft import stage
+from graft.learning.device import pick_device, pick_precision
+stage.run(lambda: pick_precision(pick_device()))
+"""
+
+
+def test_provenance_says_which_device_and_precision_were_picked(tmp_path: Path) -> None:
+    (tmp_path / "train_hard.py").write_text(STAGE)
+    wanted = {"GRAFT_DEVICE": "cpu:0", "GRAFT_PRECISION": "bfloat16"}
+    subprocess.run([sys.executable, "train_hard.py"], cwd=tmp_path, env=os.environ | wanted, check=True)
+    written = json.loads((tmp_path / stage.PROVENANCE / "train_hard.json").read_text())
+    assert (written["device"], written["precision"]) == ("cpu:0", "bfloat16")
 
 
 def test_a_precision_that_is_none_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

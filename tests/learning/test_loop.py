@@ -8,18 +8,17 @@ import torch
 from tests.learning.runs import ADAMW, NOTHING_VARIED, SHIFTED, evaluate, ignore, network, phase, plan, samples
 from torch import Tensor
 
-from graft.learning import checkpoints, steps
-from graft.learning.activations import AT_ONCE
+from graft.learning import checkpoints, loop, steps
+from graft.learning.activations import AT_ONCE, back
 from graft.learning.augmentation import augmented
-from graft.learning.batches import Samples, normalised
+from graft.learning.batches import Samples, batch_rows, normalised
 from graft.learning.checkpoints import Keeper, State
 from graft.learning.loop import Fitted, fit, view_seed
 from graft.learning.networks import Network, state_sha256, with_new_head
-from graft.learning.optimisation import ScheduleName, take_step
+from graft.learning.optimisation import ScheduleName, running_mean, take_step
 from graft.learning.phases import parts_of
 from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.run import Run
-from graft.learning.steps import Feed, Mixing, Plan, Task
+from graft.learning.steps import Mixing, Plan
 from graft.params import Head
 from graft.training_params import Recipe
 
@@ -59,15 +58,31 @@ def test_frozen_blocks_keep_parameters_and_buffers() -> None:
 
 def test_a_frozen_block_that_changes_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     net = network()
+    _meddle_with(net, monkeypatch)
+    with pytest.raises(RuntimeError, match="phase: want frozen parameters and buffers unchanged"):
+        run(net, plan(phase(frozen=("block1",))))
+
+
+def test_a_frozen_block_that_changes_in_an_epoch_that_is_not_kept_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights from before the phase are given back, and hide it."""
+    one, two, val = network(), network(), _with_wrong_labels(samples(16, 2))
+    ruin = plan(phase(frozen=("block1",), rate=10.0, epochs=2))
+    for net in (one, two):
+        fit(net, samples(64, 1), val, plan(phase(epochs=6)), 0, ignore)
+    assert fit(one, samples(32, 1), val, ruin, 0, ignore).best_epoch == 0
+    _meddle_with(two, monkeypatch)
+    with pytest.raises(RuntimeError, match="phase: want frozen parameters and buffers unchanged"):
+        fit(two, samples(32, 1), val, ruin, 0, ignore)
+
+
+def _meddle_with(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step moves a counter of the first block, which no score depends on."""
 
     def meddle(*given: object) -> None:
         take_step(*given)  # type: ignore[arg-type]
-        with torch.no_grad():
-            next(net.blocks["block1"].buffers()).add_(1)
+        net.get_buffer("blocks.block1.1.num_batches_tracked").add_(1)
 
     monkeypatch.setattr(steps, "take_step", meddle)
-    with pytest.raises(RuntimeError, match="phase: want frozen parameters and buffers unchanged"):
-        run(net, plan(phase(frozen=("block1",))))
 
 
 def test_unfrozen_blocks_all_change() -> None:
@@ -241,12 +256,19 @@ def test_a_running_mean_takes_counters_over_and_leaves_those_of_frozen_blocks_al
 
 
 def test_what_is_kept_is_held_against_the_hash_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def drifting(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-        return {name: value.detach() + 1 for name, value in network.state_dict().items()}
+    def drifting(decay: float) -> Callable[..., None]:
+        def average(means: list[Tensor], values: list[Tensor], n: object) -> None:
+            running_mean(decay)(means, values, n)  # type: ignore[arg-type]
+            for mean in means:
+                mean.add_(1e-6 if mean.is_floating_point() else 1)
 
-    monkeypatch.setattr("graft.learning.loop._copy_of", drifting)
+        return average
+
+    to = plan(phase(frozen=("block1",)), ema_decay=0.5)
+    assert run(network(), to).best_epoch > 0
+    monkeypatch.setattr(loop, "running_mean", drifting)
     with pytest.raises(RuntimeError, match="want frozen parameters and buffers unchanged"):
-        run(network(), plan(phase(frozen=("block1",))))
+        run(network(), to)
 
 
 VARIANTS = {
@@ -309,6 +331,15 @@ def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(name: str, head: Head)
     assert resumed == whole
 
 
+def test_a_run_killed_while_validation_stands_still_is_no_more_patient_for_it() -> None:
+    still = plan(phase(rate=1e-12, epochs=9, patience=3), recipe=NOTHING_VARIED, batchnorm="frozen")
+    kept: list[State] = []
+    with pytest.raises(KilledError):
+        run(network(), still, keeper=_killer(at=9, kept=kept))  # in the third epoch, of four steps each
+    assert kept[0]["since_gain"] > 0
+    assert _final(still, _killer(at=0, kept=kept)) == _final(still)
+
+
 def test_a_run_taken_up_ticks_the_images_that_were_seen_before() -> None:
     kept, ticks = list[State](), list[int]()
     with pytest.raises(KilledError):
@@ -339,14 +370,14 @@ def test_kept_activations_give_what_the_running_blocks_give() -> None:
 
 def test_fixed_views_are_drawn_anew_for_each_image_and_come_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     train, seen = samples(40, 1), list[Tensor]()  # more than the frozen blocks see at once
-    original = steps._batch
+    order = torch.Generator().manual_seed(3)
 
-    def watch(given: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tensor]:
-        values, targets = original(given, task, feed, rows)
+    def watch(network: Network, n_front: int, values: Tensor) -> Tensor:
+        (rows,) = batch_rows(40, 40, order)
         seen.append(values[rows.argsort()])
-        return values, targets
+        return back(network, n_front, values)
 
-    monkeypatch.setattr(steps, "_batch", watch)
+    monkeypatch.setattr(steps, "back", watch)
     net = network()
     to = plan(phase(frozen=("block1", "block2", "block3", "block4"), epochs=4), views=2, batch_size=40)
     fit(net, train, samples(16, 2), to, 3, ignore)
@@ -365,8 +396,6 @@ def test_no_two_views_of_any_runs_share_a_seed_and_none_has_that_of_a_run() -> N
 
 
 def test_fixed_views_that_do_not_fit_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    from graft.learning import loop
-
     monkeypatch.setattr(loop, "free_bytes", lambda device: 10**9)
     monkeypatch.setattr("graft.learning.activations.free_bytes", lambda device: 1000)
     with pytest.raises(ValueError, match=r"finetune_target\.views: want activations of 3 views in 0\.0 GiB"):
@@ -374,8 +403,6 @@ def test_fixed_views_that_do_not_fit_are_one_sentence(monkeypatch: pytest.Monkey
 
 
 def test_validation_without_room_for_its_activations_scores_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from graft.learning import loop
-
     to = plan(phase(frozen=("block1", "block2")))
     kept = _final(to)
     monkeypatch.setattr(loop, "free_bytes", lambda device: 0)

@@ -1,5 +1,7 @@
 """What learns, what stands still, and the hash that proves it."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -113,6 +115,17 @@ def test_adapted_statistics_are_those_of_the_images(network: Network) -> None:
     torch.testing.assert_close(first.running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(first.running_var, seen.var(dim=(0, 2, 3)), atol=1e-3, rtol=1e-3)
     assert not network.blocks.training
+
+
+def test_adapted_statistics_keep_nothing_of_those_before(network: Network) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (130, 8, 8, 3)).astype(np.uint8)
+    samples = samples_on(torch.device("cpu"), images, np.zeros(130, dtype=np.int64))
+    used = copy.deepcopy(network)
+    for name, buffer in used.named_buffers():
+        buffer.fill_(7 if name.endswith("num_batches_tracked") else 3.0)
+    for each in (network, used):
+        adapt_batchnorm(each, samples, SMALL_CNN)
+    assert all(torch.equal(value, network.get_buffer(name)) for name, value in used.named_buffers())
 
 
 def test_adapted_statistics_do_not_depend_on_images_sorted_by_class(network: Network) -> None:

@@ -1,6 +1,7 @@
 """The rate finder: what it leaves alone, and that it finds where the loss falls."""
 
 import copy
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 import torch
 from tests.learning.runs import ADAMW, NOTHING_VARIED, RECIPES, ignore, network, phase, plan, samples
 
+from graft.learning import rate_finder
 from graft.learning.batches import Samples
 from graft.learning.checkpoints import NOTHING
 from graft.learning.loop import fit
-from graft.learning.networks import Network, state_sha256
-from graft.learning.rate_finder import HIGHEST, LOWEST, N_STEPS, _below_the_rise, find_rate
+from graft.learning.networks import Network, build_network, state_sha256
+from graft.learning.rate_finder import HIGHEST, LOWEST, MEMORY, N_STEPS, find_rate
+from graft.learning.run import Run
 from graft.learning.steps import Mixing, Plan, Task
 from graft.records import RateCurve
 from graft.training_params import Recipe
@@ -127,20 +130,39 @@ def test_a_loss_that_is_no_number_is_one_sentence() -> None:
         found(net)
 
 
-RATES = np.geomspace(1e-5, 1, 101).tolist()
+RATES = np.geomspace(LOWEST, HIGHEST, N_STEPS).tolist()
 
 
-def test_the_rate_lies_a_factor_of_ten_below_the_rise_of_a_known_curve() -> None:
+def _suggested(monkeypatch: pytest.MonkeyPatch, losses: Sequence[float]) -> float:
+    """What is suggested for ten classes where the running mean of the losses goes along this curve."""
+    curve, n_steps = np.array(losses), np.arange(1, len(losses) + 1)
+    sums = curve * (1 - MEMORY**n_steps)  # as they were before they were freed of their start at zero
+    of_steps = (sums - MEMORY * np.concatenate([[0.0], sums[:-1]])) / (1 - MEMORY)
+
+    def steps_of_epoch(run: Run, *_: object) -> Iterator[None]:
+        for loss in of_steps:
+            run.loss = run.loss + 8 * torch.tensor(loss)
+            run.n_seen += 8
+            yield
+
+    monkeypatch.setattr(rate_finder, "steps_of_epoch", steps_of_epoch)
+    torch.manual_seed(0)
+    found = find_rate(build_network("small_cnn", 10), _task(plan(phase(rate=1.0))))
+    np.testing.assert_allclose(found.losses, losses[: len(found.losses)], atol=1e-6)
+    return found.suggested
+
+
+def test_the_rate_lies_a_factor_of_ten_below_the_rise_of_a_known_curve(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = [2.3 - min(max(np.log10(rate / 1e-3), 0), 1) + max(20 * np.log10(rate / 0.1), 0) for rate in RATES]
-    assert _below_the_rise(RATES, losses, 2.3) == pytest.approx(0.01, rel=0.2)
+    assert _suggested(monkeypatch, losses) == pytest.approx(0.01, rel=0.2)
 
 
 @pytest.mark.parametrize("place", [0, 30, 60])
-def test_of_a_loss_that_cannot_fall_only_the_rise_counts(place: int) -> None:
+def test_of_a_loss_that_cannot_fall_only_the_rise_counts(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
     losses = [0.05 + 20 * max(np.log10(rate / 0.03), 0) for rate in RATES]
     losses[place] -= 0.02
-    assert _below_the_rise(RATES, losses, 2.3) == pytest.approx(0.003, rel=0.2)
+    assert _suggested(monkeypatch, losses) == pytest.approx(0.003, rel=0.2)
 
 
-def test_a_loss_that_never_rises_leaves_the_highest_rate_to_start_from() -> None:
-    assert _below_the_rise(RATES, [2 - rate for rate in RATES], 2.3) == pytest.approx(0.1)
+def test_a_loss_that_never_rises_leaves_the_highest_rate_to_start_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _suggested(monkeypatch, [2 - rate for rate in RATES]) == pytest.approx(0.1)

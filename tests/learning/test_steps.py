@@ -21,6 +21,7 @@ from graft.learning.networks import Network
 from graft.learning.optimisation import take_step
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.steps import MIXERS, Mixing, Plan
+from graft.training_params import Recipe
 
 HEAD_ALONE = phase(frozen=("block1", "block2", "block3", "block4"), epochs=1)
 
@@ -188,14 +189,13 @@ def test_a_step_goes_as_far_as_the_clipped_gradient_takes_it(monkeypatch: pytest
 def test_balanced_sampling_shows_rare_classes_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
     train = samples(40, 1)
     skewed = Samples(train.images, torch.tensor([0] * 36 + [1] * 4))
-    seen: list[Tensor] = []
-    original = steps._batch
+    rare = {image.numpy().tobytes() for image in skewed.images[36:]}
+    seen: list[bool] = []
 
-    def watch(*given: object) -> tuple[Tensor, Tensor]:
-        values, targets = original(*given)  # type: ignore[arg-type]
-        seen.append(targets)
-        return values, targets
+    def watch(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+        seen.extend(image.numpy().tobytes() in rare for image in images)
+        return augmented(images, recipe, generator)
 
-    monkeypatch.setattr(steps, "_batch", watch)
+    monkeypatch.setattr(steps, "augmented", watch)
     fit(network(), skewed, samples(16, 2), plan(balance="sampling"), 0, ignore)
-    assert torch.cat(seen).float().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert sum(seen) == len(seen) / 2 == 60

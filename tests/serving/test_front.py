@@ -163,6 +163,28 @@ def test_body_at_the_limit_is_read(client: "TestClient") -> None:
     assert (response.status_code, response.json()["label"]) == (200, "red")
 
 
+@pytest.mark.parametrize("parts", [[], [RED], [RED[:20], RED[20:]]])
+def test_client_that_hangs_up_is_sent_nothing_and_the_next_one_is_served(
+    client: "TestClient", parts: list[bytes]
+) -> None:
+    waiting = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    sent: list[object] = []
+
+    async def receive() -> dict[str, object]:
+        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/predict", "raw_path": b"/predict", "root_path": ""}
+    connection = {"scheme": "http", "http_version": "1.1", "query_string": b"", "headers": [], "client": ("test", 1)}
+    assert client.portal is not None
+    client.portal.call(client.app, {**scope, **connection, "server": ("test", 80)}, receive, send)
+
+    assert sent == []
+    assert client.post("/predict", content=RED).status_code == 200
+
+
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/predict", 405), ("GET", "/nowhere", 404)])
 def test_answers_of_the_router_are_one_object_too(client: "TestClient", method: str, path: str, status: int) -> None:
     assert refusal(client.request(method, path))[0] == status

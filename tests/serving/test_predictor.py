@@ -1,3 +1,4 @@
+import hashlib
 import io
 import math
 import subprocess
@@ -6,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from graft.cards import ModelCard
 from graft.files import read_record, write_record
-from graft.serving.predictor import Prediction, load_predictor, predict
+from graft.serving.predictor import MAX_PIXELS, Prediction, load_predictor, predict
 
 SCALE = 0.02
 """of a logit of the tests' model, per grey level of the mean of its channel"""
@@ -84,6 +86,16 @@ def test_unreadable_bytes_get_one_sentence(model_folder: Path, content: bytes) -
         predict(load_predictor(model_folder), content)
 
 
+def test_image_at_the_limit_of_pixels_is_read_and_one_with_a_row_more_refused(model_folder: Path) -> None:
+    width = math.isqrt(MAX_PIXELS)
+    height = MAX_PIXELS // width
+    at_limit, beyond = (png(np.zeros((rows, width), dtype=np.uint8)) for rows in (height, height + 1))
+
+    assert predict(load_predictor(model_folder), at_limit).probability == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match=rf"^image: want .*, got: {width} x {height + 1} pixels, more than the limit"):
+        predict(load_predictor(model_folder), beyond)
+
+
 def test_model_with_one_changed_bit_is_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
     model = make_model(tmp_path) / "model.onnx"
     content = bytearray(model.read_bytes())
@@ -112,6 +124,24 @@ def test_model_with_another_number_of_classes_than_the_card_is_refused(
     changed_card(make_model(tmp_path), labels=("red", "green"))
 
     with pytest.raises(ValueError, match=r"want 2 probabilities that sum to 1, .* got 3 that sum to 1\. Export"):
+        load_predictor(tmp_path)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1, math.nan])
+def test_model_whose_probabilities_do_not_sum_to_1_is_refused(
+    tmp_path: Path, make_model: Callable[[Path], Path], factor: float
+) -> None:
+    path = make_model(tmp_path) / "model.onnx"
+    model = onnx.load(path)
+    model.graph.node[-1].output[0] = "sound"
+    model.graph.node.append(onnx.helper.make_node("Mul", ["sound", "factor"], ["probabilities"]))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32([factor]), "factor"))
+    onnx.save(model, path)
+    changed_card(tmp_path, model_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+    with pytest.raises(
+        ValueError, match=rf"want 3 probabilities that sum to 1, .* got 3 that sum to {factor}\. Export"
+    ):
         load_predictor(tmp_path)
 
 

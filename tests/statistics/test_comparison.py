@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from graft.statistics.comparison import Comparison, Question, compare_arms, mean_accuracy, unit_values
-from graft.statistics.crossed import crossed_mean, half_width
+from graft.statistics.crossed import crossed_mean, difference_half_width, half_width
 from graft.statistics.settling import is_settled
 
 Bools = NDArray[np.bool_]
@@ -150,6 +150,23 @@ def test_images_to_settle_count_images_and_not_groups() -> None:
     grouped = compare_arms(a, b, np.repeat(np.arange(60), 4), QUESTION)
     assert one.images_to_settle is not None
     assert grouped.images_to_settle == 4 * one.images_to_settle
+
+
+def test_images_to_settle_are_those_of_the_fewest_groups_that_do() -> None:
+    """Groups of two and of three in turn: two and a half images each."""
+    few = arms(0.75, 0.65, n=60, seed=4)
+    a, b = (np.repeat(each, [2, 3] * 30, axis=1) for each in few)
+    comparison = compare_arms(a, b, np.repeat(np.arange(60), [2, 3] * 30), QUESTION)
+    assert comparison.images_to_settle is not None
+    n_units = int(comparison.images_to_settle / 2.5)
+    assert comparison.images_to_settle == n_units * 2.5 + 0.5  # rounded up
+
+    def settles(n: int) -> bool:
+        half = difference_half_width(comparison.variances, np.array(5), np.array(n), QUESTION.confidence)
+        return bool(is_settled(comparison.difference.estimate, half, QUESTION.margin))
+
+    assert settles(n_units)
+    assert not settles(n_units - 1)
 
 
 def test_arms_of_other_shapes_are_an_error() -> None:

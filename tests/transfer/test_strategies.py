@@ -53,6 +53,10 @@ def test_surgical_trains_the_blocks_it_names_at_the_rate_of_the_head() -> None:
     assert block_rates("surgical", BLOCKS, 0.1, PARAMS) == {"stem": 0, "middle": 0.1, "top": 0, "head": 0.1}
 
 
+def test_norms_of_all_blocks_learn_at_the_rate_of_the_head() -> None:
+    assert block_rates("norms", BLOCKS, 0.1, PARAMS) == {"stem": 0.1, "middle": 0.1, "top": 0.1, "head": 0.1}
+
+
 @pytest.mark.parametrize(("named", "got"), [((), "none"), (("middle", "layer9"), "layer9")])
 def test_surgical_wants_blocks_of_the_network(named: tuple[str, ...], got: str) -> None:
     with pytest.raises(ValueError, match=rf"surgical_blocks: want blocks of the network, got {got}\. Choose of stem"):
