@@ -251,7 +251,7 @@ def test_accuracies_of_the_arms_know_of_groups() -> None:
     """Copies bring no evidence: with their groups they give the intervals of the images that they are copies of."""
     test, rng = split_of(80), np.random.default_rng(0)
     arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.8, 0.7)]
-    five = Labelled(*(np.repeat(each, 5) for each in test))
+    five = Labelled(*(np.repeat(each, 5) for each in test))  # type: ignore[arg-type]
     alone, copied = (
         judge_transfer(JudgedArm(trained("transfer"), a), JudgedArm(trained("scratch"), b), images, params(), 0)
         for images, (a, b) in ((test, arms), (five, [np.repeat(each, 5, axis=1) for each in arms]))

@@ -335,7 +335,7 @@ def test_a_run_killed_while_validation_stands_still_is_no_more_patient_for_it() 
     still = plan(phase(rate=1e-12, epochs=9, patience=3), recipe=NOTHING_VARIED, batchnorm="frozen")
     kept: list[State] = []
     with pytest.raises(KilledError):
-        run(network(), still, keeper=_killer(at=9, kept=kept))  # in the third epoch, of four steps each
+        _final(still, _killer(at=9, kept=kept))  # in the third epoch, of four steps each
     assert kept[0]["since_gain"] > 0
     assert _final(still, _killer(at=0, kept=kept)) == _final(still)
 

@@ -135,7 +135,7 @@ def test_model_whose_probabilities_do_not_sum_to_1_is_refused(
     model = onnx.load(path)
     model.graph.node[-1].output[0] = "sound"
     model.graph.node.append(onnx.helper.make_node("Mul", ["sound", "factor"], ["probabilities"]))
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32([factor]), "factor"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(factor, dtype=np.float32), "factor"))
     onnx.save(model, path)
     changed_card(tmp_path, model_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 

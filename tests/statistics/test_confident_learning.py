@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graft.statistics.confident_learning import _confident_class, _noise_model, doubtful_labels
+from graft.statistics.confident_learning import doubtful_labels
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -89,16 +89,28 @@ def test_timid_and_bold_probabilities_give_the_list_of_honest_ones() -> None:
 
 def test_the_share_of_noise_is_that_which_was_planted() -> None:
     p, labels = _problem(2000, 4)
-    for n_wrong in (0, 100, 300):
-        wrong = _noise_model(p, _with_wrong(labels, 4, n_wrong)[0])[1]
-        assert wrong.mean() == pytest.approx(4 / 3 * n_wrong / 2000, abs=0.02)  # noise hits the right class too
+    for n_wrong in (30, 100, 300):
+        found = doubtful_labels(p, _with_wrong(labels, 4, n_wrong)[0])
+        open_to_doubt = found.wrong < 0.99
+        wrong, own = found.wrong[open_to_doubt], found.of_label[open_to_doubt]
+        assert len(wrong) > 2
+        share = 4 * wrong * own / (1 - wrong + 4 * wrong * own)  # wrong = share / 4 of (1 - share) own + share / 4
+        np.testing.assert_allclose(share, 4 / 3 * n_wrong / 2000, atol=0.02)  # noise hits the right class too
 
 
 def test_the_most_probable_of_the_classes_that_reach_their_threshold_counts() -> None:
-    labels = np.array([0, 0, 1, 1, 2, 2])
-    p = np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.1, 0.5, 0.4], [0.3, 0.4, 0.3], [0.2, 0.6, 0.2], [0.4, 0.4, 0.2]])
-    # thresholds 0.7, 0.45 and 0.2
-    np.testing.assert_array_equal(_confident_class(p, labels), [0, -1, 1, 2, 1, 2])
+    sure, hard = np.repeat([0, 1], 300), np.repeat([0, 1, 2, 3, 4], [5, 5, 34, 30, 26])
+    p = np.concatenate([np.where(np.eye(5)[sure] == 1, 0.96, 0.01), np.tile([0.05, 0.05, 0.34, 0.3, 0.26], (100, 1))])
+    # thresholds above 0.9 of the classes that are sure, about 0.35 and less of those that are not
+    wrong = [
+        [0.001, 0, 0.46, 0.539, 0],
+        [0.001, 0.539, 0.46, 0, 0],
+        [0.001, 0.8, 0.199, 0, 0],
+        [0.001, 0.97, 0.029, 0, 0],
+    ]
+    found = doubtful_labels(np.concatenate([p, wrong]), np.concatenate([sure, hard, np.zeros(4, dtype=np.int64)]))
+    suggested = dict(zip((found.places - 700).tolist(), found.suggested.tolist(), strict=True))
+    assert suggested == {0: 3, 1: 2, 3: 1}  # no class of the third row reaches its threshold
 
 
 def test_a_class_of_which_there_is_no_label_is_never_suggested() -> None:

@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 
 from graft.statistics import separability
 from graft.statistics.domain_classifier import DomainClassifier, domain_classifier
-from graft.statistics.separability import FOLDS, PENALTY, Sample
+from graft.statistics.separability import FOLDS, PENALTY, Sample, held_out_scores
 
 Floats = NDArray[np.float64]
 
@@ -34,12 +34,14 @@ def test_domains_that_are_alike_are_told_apart_by_chance_alone() -> None:
     assert found.auc.low < 0.5
 
 
-def test_the_error_is_that_of_weighted_ridge_regression(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_is_that_of_weighted_ridge_regression() -> None:
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(60, 4)), rng.normal(size=(25, 4)) + 0.8
-    side, fold = np.repeat([0, 1], [60, 25]), rng.permutation(np.arange(85) % FOLDS)
-    monkeypatch.setattr(separability, "_folds", lambda *_: fold)
-    monkeypatch.setattr(separability, "_some", lambda sample, *_: sample)
+    names = np.split(np.arange(85).astype(np.str_), [60])
+    samples = [Sample(rows, each, np.zeros(len(rows))) for rows, each in zip((source, target), names, strict=True)]
+    held_out = held_out_scores(*samples, seed=0)
+    assert held_out is not None
+    side, fold = np.repeat([0, 1], [60, 25]), held_out.cells  # one stratum: cells are folds
     pooled = np.concatenate([source, target])
     rows, wrong = (pooled - pooled.mean(axis=0)) / pooled.std(axis=0), np.zeros(85)
     for held in range(FOLDS):

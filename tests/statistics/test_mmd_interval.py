@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from graft.statistics import mmd_interval as module
-from graft.statistics.mmd_interval import FEWEST_UNITS, MmdInterval, _fitting, _steepest, _Units, mmd2_interval
+from graft.statistics.mmd_interval import (
+    FEWEST_UNITS,
+    MmdInterval,
+    Units,
+    fitting_range,
+    mmd2_interval,
+    steepest_odd_part,
+)
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[Floats, Floats]]
@@ -66,7 +73,7 @@ def test_the_odd_part_goes_along_the_first_singular_direction() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(20, 5)) * (4, 2, 1, 1, 1)  # sums of a linear kernel over units of one row
     signs = rng.choice([-1.0, 1.0], (20, 7))
-    odd = _steepest(_Units(features @ features.T, np.ones(20), 12), signs)
+    odd = steepest_odd_part(Units(features @ features.T, np.ones(20), 12), signs)
     means = np.repeat([features[:12].mean(axis=0), features[12:].mean(axis=0)], [12, 8], axis=0)
     weighted = (features - means) / np.repeat([12, -8], [12, 8])[:, None]
     left, size, _ = np.linalg.svd(weighted)
@@ -81,7 +88,7 @@ def test_the_interval_holds_what_a_search_over_a_grid_finds(whole: float) -> Non
     spread = even + np.sqrt(np.maximum(grid, 0))[:, None] * odd
     low, high = np.quantile(spread, (0.05, 0.95), axis=1)
     fits = grid[(whole - grid >= low) & (whole - grid <= high)]
-    np.testing.assert_allclose(_fitting(whole, even, odd, 0.9), (fits[0], fits[-1]), atol=1.1e-3)
+    np.testing.assert_allclose(fitting_range(whole, even, odd, 0.9), (fits[0], fits[-1]), atol=1.1e-3)
 
 
 def _truth(bandwidth2: float, scale: Floats, shift: Floats) -> float:

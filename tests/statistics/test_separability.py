@@ -5,7 +5,16 @@ import pytest
 from numpy.typing import NDArray
 
 from graft.statistics import separability as module
-from graft.statistics.separability import FEWEST_GROUPS, HeldOut, Sample, Separability, area_under_curve, separability
+from graft.statistics.separability import (
+    FEWEST_GROUPS,
+    FOLDS,
+    HeldOut,
+    Sample,
+    Separability,
+    area_under_curve,
+    held_out_scores,
+    separability,
+)
 
 Floats = NDArray[np.float64]
 
@@ -46,16 +55,23 @@ def test_pairs_of_different_cells_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("n_features", [5, 400])
-def test_the_same_solution_in_rows_and_in_features(n_features: int) -> None:
+def test_scores_are_those_of_weighted_ridge_regression_on_the_other_folds(n_features: int) -> None:
+    """Solved in features, and in rows where these are fewer."""
     rng = np.random.default_rng(0)
-    x, side = rng.normal(size=(60, n_features)), np.arange(60) % 3 // 2
-    weight = np.where(side == 1, 0.5 / 20, 0.5 / 40)
-    centred = x - weight @ x
-    system = (centred * weight[:, None]).T @ centred + module.PENALTY * np.eye(n_features)
-    expected = np.linalg.solve(system, (centred * weight[:, None]).T @ (2 * side - 1))
-    weights, middle = module._ridge(x, side)
-    np.testing.assert_allclose(weights, expected, rtol=1e-8, atol=1e-12)
-    np.testing.assert_allclose(middle, (x[side == 0].mean(axis=0) + x[side == 1].mean(axis=0)) / 2)
+    first, second = rng.normal(size=(40, n_features)), rng.normal(size=(20, n_features)) + 0.3
+    held_out = held_out_scores(_sample(first), _sample(second), seed=0)
+    assert held_out is not None
+    x, side, fold = np.concatenate([first, second]), held_out.side, held_out.cells  # one stratum: cells are folds
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    assert np.bincount(fold).tolist() == [60 // FOLDS] * FOLDS
+    for held in range(FOLDS):
+        seen, sides = x[fold != held], side[fold != held]
+        middle = (seen[sides == 0].mean(axis=0) + seen[sides == 1].mean(axis=0)) / 2
+        weighted = (seen - middle) * (0.5 / np.bincount(sides))[sides, None]
+        system = weighted.T @ (seen - middle) + module.PENALTY * np.eye(n_features)
+        weights = np.linalg.solve(system, weighted.T @ (2 * sides - 1))
+        expected = (x[fold == held] - middle) @ weights
+        np.testing.assert_allclose(held_out.scores[fold == held], expected, rtol=1e-8, atol=1e-12)
 
 
 def test_another_mix_of_strata_alone_is_not_told_apart() -> None:
@@ -165,9 +181,10 @@ def test_features_that_never_vary_are_chance() -> None:
 def test_a_large_sample_is_cut_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     monkeypatch.setattr(module, "MOST_ROWS", 50)
-    cut = module._some(_sample(rng.normal(size=(90, 2))), np.array([0]), rng)
-    assert len(cut.features) == len(cut.groups) == len(cut.strata) == 50
-    assert len(np.unique(cut.groups)) == 50
+    cut = held_out_scores(_sample(rng.normal(size=(90, 2))), _sample(rng.normal(size=(30, 2))), seed=0)
+    assert cut is not None
+    assert np.bincount(cut.side).tolist() == [50, 30]
+    assert len(np.unique(cut.groups)) == 80
 
 
 def test_the_same_seed_gives_the_same_answer() -> None:

@@ -1,6 +1,7 @@
 """A killed stage goes on; a finished one leaves nothing; other params never take old state up."""
 
 import contextlib
+import errno
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -99,6 +100,28 @@ def test_a_stage_killed_again_and_again_makes_what_an_undisturbed_one_makes(
             torch.rand(5)
     assert ended == whole
     assert n_kills >= n_whole // 8
+
+
+@pytest.mark.parametrize("nth", [3, 7])
+def test_a_stage_whose_state_cannot_be_written_fails_and_loses_no_more_than_a_step(
+    run: Callable[[str, str], str], steps_taken: list[int], monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """The first run writes seven: one after each of its six steps, and one at its end."""
+    whole = run("full", "whole")
+    n_whole, steps_taken[0], save, n_saved = steps_taken[0], 0, torch.save, 0
+
+    def onto_a_full_disk(state: object, file: object) -> None:
+        nonlocal n_saved
+        n_saved += 1
+        if n_saved == nth:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(state, file)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(checkpoints.torch, "save", onto_a_full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        run("full", "killed")
+    assert run("full", "killed") == whole
+    assert steps_taken[0] <= n_whole + 1
 
 
 @pytest.mark.parametrize("arm", ["full", "feature_extraction", "scratch"])

@@ -100,8 +100,8 @@ def test_candidates_of_crowded_hashes_grow_with_n_and_not_with_its_square(n_hash
     rng = np.random.default_rng(0)
     blank = flipped(np.full(n_hashes, 7, dtype=np.uint64), 2, rng)
     hashes = np.resize(blank, 6000)
-    n_bands, per_hash = 5, duplicates.MOST_PARTNERS * (1 + duplicates.MOST_SHARED * 5)
-    assert n_bands == len(duplicates._bands(4))
+    n_bands = 1 + max(4, duplicates.RIVAL_BITS)
+    per_hash = duplicates.MOST_PARTNERS * (1 + duplicates.MOST_SHARED * n_bands)
     found = near_duplicates(hashes, 4)
     assert len(found.pairs) <= per_hash * len(hashes) < 6000 * 5999 / 2 / 5
 
@@ -109,7 +109,8 @@ def test_candidates_of_crowded_hashes_grow_with_n_and_not_with_its_square(n_hash
 def test_each_of_many_crowded_hashes_has_a_bounded_number_of_rivals() -> None:
     hashes = flipped(np.full(3000, 7, dtype=np.uint64), 6, np.random.default_rng(0))
     n_rivals = np.bincount(near_duplicates(hashes, 4).rivals.ravel())
-    assert 0 < n_rivals.max() <= len(duplicates._bands(4)) * (duplicates.MOST_RIVALS + 1)
+    n_bands = 1 + max(4, duplicates.RIVAL_BITS)
+    assert 0 < n_rivals.max() <= n_bands * (duplicates.MOST_RIVALS + 1)
 
 
 def test_images_of_one_crowded_hash_are_all_connected() -> None:

@@ -114,7 +114,7 @@ def test_an_interrupt_leaves_nothing(target: Path, monkeypatch: pytest.MonkeyPat
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(room, "_with_splits", interrupt)
+    monkeypatch.setattr(room, "assign_splits", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(target)
     assert not (target.parent / "store").exists()

@@ -1,11 +1,12 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from graft import images
@@ -126,8 +127,13 @@ def test_a_shard_without_room_is_refused_before_it_is_read(target: Path, monkeyp
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here, the device that is always full")
 def test_a_disk_that_fills_up_on_the_way_is_a_sentence(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (target.parent / "full").symlink_to("/dev/full")
-    monkeypatch.setattr(shards, "_temporary", lambda _: target.parent / "full")
+    read_files = shards.read_files
+
+    def onto_the_full(folder: Path, files: Sequence[Found], write: object, preprocessing: Preprocessing) -> object:
+        with Path("/dev/full").open("wb", buffering=0) as disk:
+            return read_files(folder, files, disk.write, preprocessing)
+
+    monkeypatch.setattr(shards, "read_files", onto_the_full)
     with pytest.raises(OSError, match=r"shards: want room for the images, got a full disk\. Free some and run again"):
         make(target)
     assert list((target.parent / "shards").iterdir()) == []
@@ -139,23 +145,30 @@ def test_the_header_has_one_length(n: int, size_px: int) -> None:
     assert len(npy_header(n, size_px)) == HEADER_BYTES
 
 
-def test_images_are_read_in_order_and_few_ahead() -> None:
+def test_images_are_read_in_order_and_few_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     lock = threading.Lock()
     started = taken = most_ahead = 0
 
-    def work(item: int) -> int:
+    def read_slowly(folder: Path, each: Found, preprocessing: Preprocessing) -> tuple[str, NDArray[np.uint8]]:
         nonlocal started, most_ahead
         with lock:
             started += 1
             most_ahead = max(most_ahead, started - taken)
-        time.sleep(0.001 * (item % 3))
-        return item
+        time.sleep(0.001 * (int(each.path) % 3))
+        return each.path, np.full(1, int(each.path), dtype=np.uint8)
 
-    results = []
-    for result in shards._in_order(work, range(100)):
-        results.append(result)
+    written: list[int] = []
+
+    def write(content: bytes) -> None:
+        nonlocal taken
+        written.extend(content)
         with lock:
             taken += 1
-    assert results == list(range(100))
+
+    monkeypatch.setattr(shards, "read_file", read_slowly)
+    files = [Found(str(number), "cat", None) for number in range(100)]
+    rows: tuple[object, ...] = shards.read_files(tmp_path, files, write, SMALL)
+    assert rows == tuple(each.path for each in files)
+    assert written == list(range(100))
     assert most_ahead <= shards.IN_FLIGHT * n_cores + 1

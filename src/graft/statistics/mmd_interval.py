@@ -32,7 +32,7 @@ class MmdInterval(NamedTuple):
     high: float
 
 
-class _Units(NamedTuple):
+class Units(NamedTuple):
     """The kernel summed by unit: a row, a group of rows, or a bin of these."""
 
     sums: Floats
@@ -97,7 +97,7 @@ def mmd2_interval(
     half = _halves(units, rng)
     whole = float(_mmd2(units, np.ones((len(half), 1)))[0])
     first, second = _mmd2(units, half), _mmd2(units, 1 - half)
-    low, high = _fitting(whole, (first + second) / 2 - whole, _steepest(units, 2 * half - 1), confidence)
+    low, high = fitting_range(whole, (first + second) / 2 - whole, steepest_odd_part(units, 2 * half - 1), confidence)
     observed = 2 * whole - float(np.quantile(first, (1 + confidence) / 2))
     return MmdInterval(whole, max(low, observed), high)
 
@@ -108,24 +108,24 @@ def _units(groups: Places, rng: np.random.Generator) -> Places:
     return rng.permutation(int(group.max()) + 1)[group] % MOST_UNITS
 
 
-def _summed(rows: Floats, unit: Places, n_source: int, bandwidth2: float) -> _Units:
+def _summed(rows: Floats, unit: Places, n_source: int, bandwidth2: float) -> Units:
     """The kernel by units; numbers of the source's come first."""
     order = np.argsort(unit, kind="stable")
     scaled = (rows - rows.mean(axis=0))[order] * np.sqrt(2 / bandwidth2)
     edges = np.searchsorted(unit[order], np.arange(unit.max() + 2))
     sizes = np.diff(edges).astype(np.float64)
     sums = bin_sums(scaled, np.arange(len(rows)), edges, (1.0,))[0]
-    return _Units(sums + np.diag(sizes), sizes, n_source)
+    return Units(sums + np.diag(sizes), sizes, n_source)
 
 
-def _halves(units: _Units, rng: np.random.Generator) -> Floats:
+def _halves(units: Units, rng: np.random.Generator) -> Floats:
     """(u, SPLITS) 1 where a unit is in the first half of its sample, else 0."""
     n_units = (units.n_source, len(units.sizes) - units.n_source)
     firsts = [np.tile((np.arange(n) < n / 2).astype(np.float64), (SPLITS, 1)) for n in n_units]
     return np.concatenate([rng.permuted(each, axis=1).T for each in firsts])
 
 
-def _mmd2(units: _Units, chosen: Floats) -> Floats:
+def _mmd2(units: Units, chosen: Floats) -> Floats:
     """(b,) unbiased squared MMD of the chosen units, over pairs of rows of different units."""
     sums = units.sums - np.diag(np.diag(units.sums))
     ours, theirs = slice(0, units.n_source), slice(units.n_source, None)
@@ -140,8 +140,16 @@ def _mmd2(units: _Units, chosen: Floats) -> Floats:
     return mmd2
 
 
-def _steepest(units: _Units, signs: Floats) -> Floats:
-    """(b,) odd part at a squared MMD of 1 along the direction in which the difference of means varies most."""
+def steepest_odd_part(units: Units, signs: Floats) -> Floats:
+    """Odd part of halves at a squared MMD of 1 along the direction in which the difference of means varies most.
+
+    Args:
+        units: the kernel by unit.
+        signs: (u, b) 1 where a unit is in the first half of its sample, else -1.
+
+    Returns:
+        (b,) of each halving.
+    """
     ours = np.arange(len(units.sizes)) < units.n_source
     n_rows = np.where(ours, units.sizes[ours].sum(), units.sizes[~ours].sum())
     centring = np.eye(len(ours)) - (ours[:, None] == ours) * (units.sizes / n_rows)[:, None]
@@ -151,8 +159,15 @@ def _steepest(units: _Units, signs: Floats) -> Floats:
     return odd
 
 
-def _fitting(whole: float, even: Floats, odd: Floats, confidence: float) -> tuple[float, float]:
-    """Smallest and largest squared MMD that the whole could come from."""
+def fitting_range(whole: float, even: Floats, odd: Floats, confidence: float) -> tuple[float, float]:
+    """Smallest and largest squared MMD that the whole could come from.
+
+    Args:
+        whole: the estimate.
+        even: (b,) even parts of random halves.
+        odd: (b,) their odd parts at a squared MMD of 1.
+        confidence: between 0 and 1.
+    """
     from scipy.optimize import brentq
 
     def excess(theta: float, share: float) -> float:
