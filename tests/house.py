@@ -1,6 +1,7 @@
 """What the house tests know of the code: which file imports which, read from the source as text."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,23 @@ def imported_names(file: Path) -> set[str]:
             assert node.level == 0, f"{file}: want absolute imports"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def private_names(file: Path) -> set[str]:
+    """Private names of the package that a file imports, reads from what it imported, or puts something in place of."""
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    imported = [node for node in nodes if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("graft")]
+    ours = {alias.asname or alias.name for node in imported for alias in node.names}
+    names = {alias.name for node in imported for alias in node.names}
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ours:
+            names.add(node.attr)
+        elif isinstance(node, ast.Call) and any(isinstance(each, ast.Name) and each.id in ours for each in node.args):
+            names |= {str(each.value) for each in node.args if isinstance(each, ast.Constant)}
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"graft(\.\w+)+", str(node.value)):
+            names.add(str(node.value).rpartition(".")[2])
+    of_named_tuples = {"_replace", "_asdict", "_fields", "_make"}
+    return {name for name in names - of_named_tuples if re.fullmatch(r"_[a-zA-Z]\w*", name)}
 
 
 def file_of(name: str) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import PACKAGE, ROOT, imported_names, reach, room_of
+from tests.house import PACKAGE, ROOT, imported_names, private_names, reach, room_of
 
 GROUND = {
     "__init__",
@@ -79,6 +79,7 @@ STAGES: dict[str, set[str]] = {
 EVERYWHERE = set(sys.stdlib_module_names) | {"numpy", "pydantic"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "stages").glob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
 def _first_party(file: Path) -> set[str]:
@@ -130,6 +131,22 @@ def test_stage_script_is_thin(script: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_file_stays_under_300_lines(file: Path) -> None:
     assert len(file.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_test_is_bound_to_a_private_name(file: Path) -> None:
+    assert private_names(file) == set()
+
+
+def test_a_private_name_is_seen_however_a_test_comes_to_it(tmp_path: Path) -> None:
+    lines = (
+        "from graft.a import _b",
+        "from graft import a, d as e, f",
+        "a._c, e._g, row._replace(a=1), a._replace(b=1)",
+        "patch.setattr(f, '_h', 1), patch.setattr('graft.learning.loop._i', 1), patch.setattr(other, '_j', 1)",
+    )
+    (tmp_path / "test.py").write_text("\n".join(lines))
+    assert private_names(tmp_path / "test.py") == {"_b", "_c", "_g", "_h", "_i"}
 
 
 def _imports_without(forbidden: set[str], module: str) -> subprocess.CompletedProcess[str]:

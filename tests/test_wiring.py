@@ -11,6 +11,7 @@ import yaml
 from graft.params import Params, json_schema
 from graft.transfer.resume import CODE
 from tests.house import PACKAGE, ROOT, reach
+from tests.readings import params_read
 
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -101,13 +102,45 @@ def test_no_code_dependency_is_out_of_reach(stage: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_are_those_the_code_reads(stage: str) -> None:
     declared, used = set(STAGES[stage].get("params", [])), set()
-    for file in _needed_code(stage):
-        for section, key in re.findall(r"(?:\bparams|read_params\([^)]*\))\.(\w+)(?:\.(\w+))?", file.read_text()):
-            if section in Params.model_fields:
-                name = section if section in declared else f"{section}.{key}"
-                assert name in declared, f"{file} reads {section}.{key}"
-                used.add(name)
+    for section, key in params_read(_needed_code(stage), Params.model_fields):
+        name = section if section in declared else f"{section}.{key}"
+        assert name in declared, f"{stage} reads {section}.{key}"
+        used.add(name)
     assert used == declared
+
+
+@pytest.mark.parametrize(
+    ("code", "read"),
+    [
+        ("def f(params: Params): return params.training.epochs", {"training.epochs"}),
+        ("def f(path): return read_params(path).training.epochs", {"training.epochs"}),
+        ("def f(task): return task.params.training.epochs", {"training.epochs"}),
+        ("def f(p: Params): return p.seed", {"seed."}),
+        ("p = read_params(path)\nprint(p.training.epochs)", {"training.epochs"}),
+        (
+            "def f(params: Params):\n p = params.training\n return p.epochs + p.patience",
+            {"training.epochs", "training.patience"},
+        ),
+        ("def f(task):\n p, n = task.params, 3\n t = p.training\n return t.epochs", {"training.epochs"}),
+        ("def f(params: Params):\n t = params.training\n def g(): return t.epochs\n return g", {"training.epochs"}),
+        ("def g(n, t): return t.epochs\ndef f(params: Params): return g(1, params.training)", {"training.epochs"}),
+        ("def g(*, t): return t.epochs\ndef f(params: Params): return g(t=params.training)", {"training.epochs"}),
+        (
+            "def h(t): return t.epochs\ndef g(s): return h(s)\ndef f(p: Params): return m.g(p.training)",
+            {"training.epochs"},
+        ),
+        ("def f(params: Params): return other(params.training)", {"training."}),
+        ("def f(params: Params): return params.training", {"training."}),
+        ("def f(params: Params):\n t = params.training\n return other(t)", {"training."}),
+        ("def g(t): return 0\ndef f(params: Params): return g(params.training)", set()),
+        ("def f(params: Training): return params.epochs, params.seed", set()),
+        ("def f(params: Params): return 'params.training.epochs', params.model_dump()", set()),
+    ],
+)
+def test_a_param_is_seen_by_whatever_name_it_is_read(tmp_path: Path, code: str, read: set[str]) -> None:
+    (tmp_path / "code.py").write_text(code)
+    found = params_read([tmp_path / "code.py"], Params.model_fields)
+    assert {f"{section}.{key}" for section, key in found} == read
 
 
 @pytest.mark.parametrize("stage", TRAINING)
