@@ -117,7 +117,7 @@ def test_a_stage_whose_state_cannot_be_written_fails_and_loses_no_more_than_a_st
             raise OSError(errno.ENOSPC, "No space left on device")
         save(state, file)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(checkpoints.torch, "save", onto_a_full_disk)
+    monkeypatch.setattr("graft.learning.checkpoints.torch.save", onto_a_full_disk)
     with pytest.raises(OSError, match="No space left"):
         run("full", "killed")
     assert run("full", "killed") == whole
