@@ -103,6 +103,22 @@ def test_unequal_groups_keep_the_mean_over_images_of_every_seed() -> None:
     np.testing.assert_allclose(units.mean(axis=1), values.mean(axis=1), atol=1e-12)
 
 
+def test_a_group_counts_by_its_deviation_from_the_mean_of_all_seeds_times_its_images() -> None:
+    values = np.array([[1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 1, 1]])  # the mean is a half
+    units = unit_values(values, np.array(["a", "a", "a", "a", "b", "b"]))
+    a = [(3 - 4 / 2) * 2 / 6, (1 - 4 / 2) * 2 / 6]
+    b = [(0 - 2 / 2) * 2 / 6, (2 - 2 / 2) * 2 / 6]
+    np.testing.assert_allclose(units, 0.5 + np.array([a, b]).T)
+
+
+def test_a_million_images_are_a_million_also_where_they_come_in_groups() -> None:
+    """Three hundred thousand units would settle it: as many images, or ten times as many."""
+    a, _ = arms(0.8, 0.5)
+    small = Question(confidence=0.95, margin=1e-5, seed=0)
+    assert compare_arms(a, a, None, small).images_to_settle == pytest.approx(3e5, rel=0.01)
+    assert compare_arms(a, a, np.arange(300) // 10, small).images_to_settle is None
+
+
 def test_group_sizes_alone_add_no_spread() -> None:
     groups = np.repeat(np.arange(10), np.arange(1, 11))
     right = np.ones((3, 55), dtype=np.bool_)

@@ -31,6 +31,10 @@ def analysis_of_variance(values: Floats) -> tuple[float, float, float]:
     return float(a), float(b), float(e)
 
 
+def test_where_nothing_varies_the_degrees_of_freedom_are_those_of_the_seeds() -> None:
+    assert crossed_mean(np.full((4, 9), 0.5), 0.9).degrees_of_freedom == 3
+
+
 def test_agrees_with_an_explicit_analysis_of_variance() -> None:
     values = table(4, 9, (0.8, 1.0, 0.5), np.random.default_rng(0)) + 3
     a, b, e = analysis_of_variance(values)

@@ -29,6 +29,20 @@ def test_seeds_are_the_fewest_that_settle(estimate: float, margin: float) -> Non
     assert not any(settles(mean, k, 100, margin) for k in range(5, seeds))
 
 
+@pytest.mark.parametrize("more", [1, 2])
+def test_one_seed_more_may_be_enough(more: int) -> None:
+    variances = Variances(0.003, 0.001, 0.1)
+    half = difference_half_width(variances, np.array(5 + more), np.array(100), 0.95)
+    assert seeds_to_settle(mean_of(float(half) * 1.001, variances), 0.95, 0.0) == 5 + more
+
+
+def test_an_interval_up_to_the_margin_is_inside_it_and_one_that_ends_at_zero_open() -> None:
+    halves = np.array([0.25, 0.375, 0.5])
+    assert is_settled(0.25, halves, 0.5).tolist() == [True, False, False]
+    assert is_settled(-0.25, halves, 0.125).tolist() == [False, False, False]
+    assert is_settled(0.375, halves, 0.125).tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize(("estimate", "margin"), [(0.01, 0.005), (0.04, 0.005), (0.0, 0.02)])
 def test_units_are_the_fewest_that_settle(estimate: float, margin: float) -> None:
     mean = mean_of(estimate, Variances(0.00002, 0.05, 0.1))
