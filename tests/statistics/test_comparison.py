@@ -104,10 +104,10 @@ def test_unequal_groups_keep_the_mean_over_images_of_every_seed() -> None:
 
 
 def test_a_group_counts_by_its_deviation_from_the_mean_of_all_seeds_times_its_images() -> None:
-    values = np.array([[1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 1, 1]])  # the mean is a half
+    values = np.array([[1, 1, 1, 0, 0, 1], [1, 0, 0, 0, 0, 1]])  # the mean is a half
     units = unit_values(values, np.array(["a", "a", "a", "a", "b", "b"]))
     a = [(3 - 4 / 2) * 2 / 6, (1 - 4 / 2) * 2 / 6]
-    b = [(0 - 2 / 2) * 2 / 6, (2 - 2 / 2) * 2 / 6]
+    b = [(1 - 2 / 2) * 2 / 6, (1 - 2 / 2) * 2 / 6]
     np.testing.assert_allclose(units, 0.5 + np.array([a, b]).T)
 
 

@@ -29,6 +29,15 @@ def test_with_few_rows_agrees_with_the_root_of_shrunk_covariances(n: int) -> Non
     assert frechet_distance(source, target).of_covariances == pytest.approx(expected, rel=1e-8)
 
 
+def test_few_rows_of_either_side_shrink_both_covariances() -> None:
+    rng = np.random.default_rng(0)
+    few, many = rng.normal(size=(20, 40)), rng.normal(size=(90, 40)) * 2
+    one, other = frechet_distance(few, many), frechet_distance(many, few)
+    assert other.shrinkage == one.shrinkage[::-1]
+    assert min(one.shrinkage) > 0
+    assert other.distance2 == pytest.approx(one.distance2, rel=1e-8)
+
+
 @pytest.mark.parametrize("shape", [(10, 30), (30, 10), (2, 5), (400, 3)])
 def test_the_share_is_that_of_ledoit_and_wolf(shape: tuple[int, int]) -> None:
     rows = np.random.default_rng(0).normal(size=shape) * np.arange(1, shape[1] + 1) + 5

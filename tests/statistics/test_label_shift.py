@@ -29,6 +29,19 @@ def test_known_shares_come_back_through_a_known_confusion() -> None:
     assert found.smallest_singular_value == pytest.approx(np.sqrt(np.linalg.eigvalsh(table.T @ table)[0]))
 
 
+@pytest.mark.parametrize(("n_known", "n_predicted"), [(10_000, 100), (100, 10_000)])
+def test_few_predictions_widen_the_intervals_and_so_do_few_rows_of_the_confusion(
+    n_known: int, n_predicted: int
+) -> None:
+    def width(known: int, predicted: int) -> float:
+        confusion, mix = np.array([[8, 2], [2, 8]]) * known // 10, np.array([5, 5]) * predicted // 10
+        found = black_box_shares(confusion, mix, confidence=0.95, seed=0)
+        assert found is not None
+        return float((found.high - found.low).max())
+
+    assert width(n_known, n_predicted) > 4 * width(10_000, 10_000)
+
+
 def test_a_share_below_zero_becomes_zero() -> None:
     found = black_box_shares(np.array([[80, 20], [20, 80]]), np.array([95, 5]), confidence=0.95, seed=0)
     assert found is not None

@@ -3,11 +3,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from graft.statistics import separability as module
 from graft.statistics.separability import (
     FEWEST_GROUPS,
     FOLDS,
+    OVERLAP,
     HeldOut,
     Sample,
     Separability,
@@ -45,6 +47,21 @@ def test_the_estimate_is_the_share_of_ordered_pairs() -> None:
     found = area_under_curve(HeldOut(scores, side, cell, groups), 0.95)
     assert found is not None
     assert found.auc == pytest.approx((0.5 + 3 + 1) / 5)  # a tie is half a pair
+
+
+def test_the_interval_is_that_of_the_influence_of_groups_on_the_area() -> None:
+    rng = np.random.default_rng(0)
+    side = np.repeat([0, 1], [30, 24])
+    scores, groups = rng.normal(size=54) + 0.3 * side, np.concatenate([np.arange(30) // 2, 15 + np.arange(24) // 3])
+    found = area_under_curve(HeldOut(scores, side, np.zeros(54, dtype=np.int64), groups), 0.9)
+    assert found is not None
+    won = scores[side == 1] > scores[side == 0][:, None]  # (30, 24)
+    excess = won - won.mean()
+    influence = [*excess.sum(axis=1).reshape(15, 2).sum(axis=1), *excess.sum(axis=0).reshape(8, 3).sum(axis=1)]
+    error = np.sqrt(OVERLAP * np.sum(np.square(influence)) * 8 / 7) / (30 * 24)  # eight groups on the smaller side
+    half = t.ppf(0.95, 7) * error
+    assert 0 < won.mean() - half < won.mean() + half < 1
+    assert found == pytest.approx((won.mean(), won.mean() - half, won.mean() + half))
 
 
 def test_pairs_of_different_cells_do_not_count() -> None:
