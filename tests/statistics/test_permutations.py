@@ -130,3 +130,8 @@ def test_an_even_kernel_gives_every_labelling_zero() -> None:
     sums = np.outer(sizes, sizes) - np.diag(sizes**2)  # a kernel of ones between groups
     drawn = next(labellings(bins.n_marked, 12, 50, np.random.default_rng(0)))
     np.testing.assert_allclose(mmd2_of_labellings(sums[None].astype(np.float64), bins, drawn), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "m", "different"), [(3, 3, 10), (2, 3, 10), (4, 1, 5), (2, 2, 3)])
+def test_a_labelling_and_its_mirror_count_once(n: int, m: int, different: int) -> None:
+    assert permutations.n_labellings(bins_of(n, m)) == different
