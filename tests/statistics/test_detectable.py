@@ -1,12 +1,14 @@
 """The smallest value, and the smallest shift, that a test would have found."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from tests.statistics.naive import samples
 
-from graft.statistics.detectable import critical_value
+from graft.statistics.bandwidths import Sample
+from graft.statistics.detectable import POWER_QUANTILE, critical_value, detectable_shift
 from graft.statistics.two_sample import two_sample_test
 
 
@@ -52,3 +54,21 @@ def test_three_rows_a_side_are_too_few_for_any_shift(n: int, possible: bool) -> 
     assert (test.p_value <= 0.05) == possible
     assert (test.detectable_mmd2 is not None) == possible
     assert (test.detectable_shift is not None) == possible
+
+
+def test_at_the_shift_that_is_found_the_power_is_that_of_units_of_either_side() -> None:
+    """Rows of a skewed distribution: those of the sample that is moved vary otherwise than those of the other."""
+    x = np.random.default_rng(0).exponential(size=(60, 2)) ** 2
+    x -= x.mean(axis=0)
+    bandwidth2, critical, deviation = 4.0, 0.02, 0.005
+    sample = Sample(np.zeros(2), x, np.arange(60))
+    found = detectable_shift(sample, np.array([bandwidth2]), np.array([critical]), np.array([deviation]), (15, 400))
+    assert found is not None
+    gain = np.zeros((60, 60))
+    for i, j in itertools.permutations(range(60), 2):
+        apart, moved = x[i] - x[j], x[i] - (x[j] + found * x.std(axis=0))
+        gain[i, j] = np.exp(-apart @ apart / bandwidth2) - np.exp(-moved @ moved / bandwidth2)
+    source, target = gain.sum(axis=1) / 59, gain.sum(axis=0) / 59
+    assert source.var() / target.var() > 1.5 or target.var() / source.var() > 1.5
+    error = np.sqrt(deviation**2 + 4 * source.var() / 15 + 4 * target.var() / 400)
+    assert 2 * gain.sum() / (60 * 59) - POWER_QUANTILE * error == pytest.approx(critical, rel=0.01)
