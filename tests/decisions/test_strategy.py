@@ -32,6 +32,12 @@ def test_clear_evidence_decides_by_headroom(accuracy: float, strategy: str) -> N
     assert set(shares.values()) == {0}
 
 
+@pytest.mark.parametrize(("accuracy", "strategy"), [(0.75, "feature_extraction"), (0.5, "top_blocks")])
+def test_an_error_at_a_limit_belongs_to_the_cheaper_side(accuracy: float, strategy: str) -> None:
+    limits = SelectStrategy(overrule=None, folds=5, headroom_small=0.25, headroom_large=0.5)
+    assert evidence(_facts(accuracy), limits)[strategy] == 4  # type: ignore[index]
+
+
 def test_evidence_that_straddles_a_limit_is_shared() -> None:
     shares = evidence(_facts(0.8, standard_error=0.03), PARAMS)
     assert shares == {"feature_extraction": 0, "top_blocks": 2, "full": 2}

@@ -44,6 +44,11 @@ def test_subsample_keeps_the_share_of_every_class() -> None:
     assert np.bincount(kept).tolist() == [9, 18, 1]
 
 
+def test_subsample_keeps_an_image_of_a_class_of_few() -> None:
+    labels = np.repeat([0, 1, 2], [40, 4, 1])
+    assert np.bincount(labels[subsample(labels, 0.1, seed=0)]).tolist() == [4, 1, 1]
+
+
 def test_subsample_is_that_of_its_seed() -> None:
     labels = np.repeat([0, 1], 50)
     assert np.array_equal(subsample(labels, 0.9, seed=3), subsample(labels, 0.9, seed=3))
