@@ -163,6 +163,15 @@ def test_runs_that_were_still_rising_should_go_on() -> None:
     assert "training.epochs=6" in said
 
 
+def test_twice_the_epochs_of_the_run_that_went_on_longest_are_advised() -> None:
+    """The others ended early, by patience."""
+    trained = _trained((3, 1))
+    short = trained.runs[1].model_copy(update={"curve": trained.runs[1].curve[:1]})
+    trained = trained.model_copy(update={"runs": (trained.runs[0], short)})
+    (said,) = next_steps(SETTLED._replace(transfer=trained))
+    assert "training.epochs=6" in said
+
+
 def test_runs_that_peaked_before_their_end_need_no_more_epochs() -> None:
     assert next_steps(SETTLED._replace(transfer=_trained((3, 2, 1, 3)))) == ()
 

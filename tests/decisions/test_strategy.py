@@ -98,6 +98,12 @@ def test_would_change_names_changes_that_do_change_the_choice() -> None:
         assert ranking(weigh(other, votes(other.n, other.n_per_class, "unknown"), PARAMS))[0] == choice
 
 
+def test_with_more_images_there_are_more_of_each_class() -> None:
+    """Evidence that is shared leaves the choice to the tables, one of which counts images a class."""
+    sentences = would_change(_facts(0.95, standard_error=0.02), PARAMS)
+    assert "With 10 times the images the choice would be top_blocks." in sentences
+
+
 def test_separable_features_are_left_frozen() -> None:
     target = _target(spread=12)
     record = select_strategy(target, "unknown", PARAMS, 0)

@@ -49,3 +49,20 @@ def test_votes_that_need_a_similarity_abstain_without_one() -> None:
 
 def test_every_vote_gives_its_reason() -> None:
     assert all(vote.reason for vote in votes(500, 50, "far"))
+
+
+@pytest.mark.parametrize(
+    ("table", "n", "strategy"),
+    [
+        ("course lesson", 999, "feature_extraction"),
+        ("course lesson", 1_000, "top_blocks"),
+        ("course lesson", 10_000, "top_blocks"),
+        ("course lesson", 10_001, "full"),
+        ("theory tutorial", 1_000, "feature_extraction"),
+        ("theory tutorial", 1_001, "full"),
+        ("strategy guide", 999, "feature_extraction"),
+        ("strategy guide", 1_000, "full"),
+    ],
+)
+def test_the_limits_of_a_table_are_where_it_says(table: str, n: int, strategy: str) -> None:
+    assert _says(n, 50, "near")[table] == strategy

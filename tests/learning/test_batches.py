@@ -68,6 +68,11 @@ def test_balanced_rows_show_each_class_equally_often() -> None:
     assert sorted(torch.bincount(labels)[[0, 2, 5]].tolist()) == [33, 33, 34]
 
 
+def test_the_row_that_is_left_over_goes_to_one_class_as_to_another() -> None:
+    one_more = {int(torch.bincount(SKEWED[torch.cat(_balanced(seed))]).argmax()) for seed in range(30)}
+    assert one_more == {0, 2, 5}
+
+
 def test_balanced_rows_repeat_no_image_before_all_of_its_class_have_come() -> None:
     times = torch.bincount(torch.cat(_balanced()), minlength=len(SKEWED))
     for label in (0, 2, 5):

@@ -85,6 +85,11 @@ def test_gradual_unfreezes_one_block_a_phase_from_the_head_down() -> None:
     assert phases[0].rates["top"] == phases[-1].rates["top"]
 
 
+def test_gradual_of_fewer_epochs_than_blocks_goes_down_in_steps_as_even_as_can_be() -> None:
+    phases = phases_of("gradual", ("a", "b", "c", "d", "e"), 0.1, PARAMS, 3, None)
+    assert [phase.name for phase in phases] == ["top 2 of 5", "top 3 of 5", "top 5 of 5"]
+
+
 def test_gradual_takes_as_many_epochs_as_any_strategy() -> None:
     for epochs in range(1, 12):
         phases = phases_of("gradual", BLOCKS, 0.1, PARAMS, epochs, None)
