@@ -94,6 +94,10 @@ def test_the_rate_lies_before_the_lowest_loss() -> None:
     assert min(curve.losses) < 0.8 * curve.losses[0]
 
 
+def test_rates_of_the_plan_count_by_their_ratio_alone() -> None:
+    assert find_rate(network(), _task(plan(phase(rate=0.5)))) == found(network())
+
+
 def test_the_same_seed_finds_the_same_rate() -> None:
     assert found(network()) == found(network())
 
