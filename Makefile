@@ -46,7 +46,7 @@ bento: .venv/ready ## build the Bento (FORCE=1 for a refused model)
 	@tag=$$(bentoml build -o tag) && tag=$${tag##*__tag__:} && path=$$(bentoml get "$$tag" -o path) && \
 	{ test -s "$$path/src/models/final/model.onnx" || \
 	  { echo "$$path: want models/final/model.onnx inside the Bento, got none. Run make repro, then make bento." >&2; exit 1; }; } && \
-	echo "built $$tag; serve it with: bentoml serve $$tag"
+	echo "built $$tag; serve it with: bentoml serve $$tag --host 127.0.0.1"
 
 setup: .venv/ready ## only make the environment
 

@@ -50,6 +50,7 @@ def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:
         "test_accuracy": 0.5,
         "n_test_images": 10,
         "model_sha256": "m" * 64,
+        "data_files": {},
         "weights_sha256": "w",
         "data_sha256": "d",
     }

@@ -39,7 +39,7 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     "strategy_record": ({"records", "training_params"}, set()),
     "shift_record": ({"records"}, set()),
     "shift_map": ({"escaping", "files"}, set()),
-    "cards": ({"records"}, set()),
+    "cards": ({"records", "files"}, set()),
     "files": ({"escaping", "records"}, set()),
     "store": ({"escaping", "records", "files"}, set()),
     "stage": ({"escaping", "files"}, {"yaml"}),
@@ -56,7 +56,7 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     "reporting": (GROUND, {"jinja2", "markupsafe", "PIL"}),
     "serving": (
         {"__init__", "cards", "files", "images", "records", "statistics"},
-        {"onnxruntime", "bentoml", "starlette"},
+        {"onnxruntime", "bentoml", "starlette", "python_multipart"},
     ),
 }
 

@@ -1,8 +1,15 @@
 """The cards that travel with weights: of the backbone, and of the model that ships."""
 
+import hashlib
 from typing import Literal
 
+from graft.files import to_json
 from graft.records import Arm, Outcome, Preprocessing, Record, StrategyName
+
+
+def preprocessing_sha256(preprocessing: Preprocessing) -> str:
+    """Hash of the preprocessing, so that a service with another one is noticed."""
+    return hashlib.sha256(to_json(preprocessing).encode()).hexdigest()
 
 
 class BackboneCard(Record):
@@ -44,5 +51,7 @@ class ModelCard(Record):
     """probabilities are a plain softmax in this version"""
     model_sha256: str
     """of model.onnx beside this card"""
+    data_files: dict[str, str]
+    """sha256 by name of the files beside model.onnx that hold its weights; empty where model.onnx holds them itself"""
     weights_sha256: str
     data_sha256: str

@@ -19,6 +19,8 @@ MAX_PIXELS = 100_000_000
 """largest width times height; a decoded image of this size takes 400 MB"""
 MAX_ASPECT = 16
 """a strip longer than this many times its width loses its ends before the resize, to bound memory"""
+STRIP_PIXELS = 1_000_000
+"""of a transparent picture that are laid on white at a time"""
 MAX_PAGES = 1000
 """pages of a TIFF that are counted: Pillow takes 0.3 ms for each, and a small file may name millions"""
 
@@ -71,6 +73,15 @@ def read(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> Decoded:
             range the file does not tell. Nothing else is raised, and no warning shown, whatever the bytes.
     """
     return _whole(content, where, max_pixels, count_frames=True)
+
+
+def n_pixels(content: bytes) -> int:
+    """Width times height by the header of an image file; 0 where the header does not tell."""
+    try:
+        with _no_pillow_warnings(), Image.open(io.BytesIO(content), formats=FORMATS) as file:
+            return file.width * file.height
+    except Exception:  # Pillow's readers let through whatever broken bytes make Python raise
+        return 0
 
 
 def _whole(content: bytes, where: str, max_pixels: int, count_frames: bool) -> Decoded:
@@ -162,9 +173,18 @@ def _to_rgb(file: Image.Image) -> Image.Image:
         return file  # already pixels of its own; a copy would take a twentieth of the time of decoding
     if not file.has_transparency_data:
         return file.convert("RGB")
-    opaque = file.convert("RGBA")
-    white = Image.new("RGBA", opaque.size, "white")
-    return Image.alpha_composite(white, opaque).convert("RGB")
+    return _on_white(file)
+
+
+def _on_white(file: Image.Image) -> Image.Image:
+    """RGB of a transparent picture, a strip at a time: beside the picture itself only the result is held whole."""
+    result = Image.new("RGB", file.size)
+    rows = max(1, STRIP_PIXELS // file.width)
+    for top in range(0, file.height, rows):
+        strip = file.crop((0, top, file.width, min(top + rows, file.height))).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        result.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+    return result
 
 
 def _eight_bits(file: Image.Image) -> NDArray[np.uint8]:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from tests.examples import domain_record, training_record, verdict_record
 from tests.house import ROOT
 
-from graft.cards import BackboneCard
+from graft.cards import BackboneCard, preprocessing_sha256
 from graft.export import parity
-from graft.export.card import model_card, preprocessing_sha256
+from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.learning.networks import Network, build_network

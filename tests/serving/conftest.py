@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from graft.cards import ModelCard
+from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import write_record
 from graft.records import Preprocessing
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 LABELS = ("red", "green", "blue")
 SIDE_PX = 8
+PREPROCESSING = Preprocessing(
+    resize_px=SIDE_PX, crop_px=SIDE_PX, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear"
+)
 SCALE = 0.02
 """of a logit, per grey level of the mean of its channel"""
 
@@ -34,10 +37,8 @@ def write_model(folder: Path) -> Path:
     card = ModelCard(
         graft_version="0.1.0",
         labels=LABELS,
-        preprocessing=Preprocessing(
-            resize_px=SIDE_PX, crop_px=SIDE_PX, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear"
-        ),
-        preprocessing_sha256="0" * 64,
+        preprocessing=PREPROCESSING,
+        preprocessing_sha256=preprocessing_sha256(PREPROCESSING),
         network="small_cnn",
         origin="pretrain",
         arm="transfer",
@@ -48,6 +49,7 @@ def write_model(folder: Path) -> Path:
         test_accuracy=0.9,
         n_test_images=100,
         model_sha256=hashlib.sha256(content).hexdigest(),
+        data_files={},
         weights_sha256="1" * 64,
         data_sha256="2" * 64,
     )

@@ -1,16 +1,8 @@
 """The card that travels with the model: all the service needs to know."""
 
-import hashlib
-
 from graft import __version__
-from graft.cards import BackboneCard, ModelCard
-from graft.files import to_json
-from graft.records import CatalogRecord, Preprocessing, TrainingRecord, VerdictRecord
-
-
-def preprocessing_sha256(preprocessing: Preprocessing) -> str:
-    """Hash of the preprocessing, so that a service with another one is noticed."""
-    return hashlib.sha256(to_json(preprocessing).encode()).hexdigest()
+from graft.cards import BackboneCard, ModelCard, preprocessing_sha256
+from graft.records import CatalogRecord, TrainingRecord, VerdictRecord
 
 
 def model_card(
@@ -41,6 +33,7 @@ def model_card(
         test_accuracy=verdict.ships_accuracy,
         n_test_images=verdict.n_images,
         model_sha256=model_sha256,
+        data_files={},
         weights_sha256=run.weights_sha256,
         data_sha256=catalog.target.sha256,
     )

@@ -1,71 +1,53 @@
-"""What every request passes before BentoML sees it, in plain ASGI.
+"""What stands between BentoML's own layers and its API, in plain ASGI.
 
-BentoML fetches a URL where it finds text in place of a file, sets no limit to a body, and answers some
-faults with a list and others with an object. Here any upload becomes one bounded image as the raw body,
-and any refusal one JSON object `{"error": "<sentence>"}`.
+BentoML fetches a URL where it finds text in place of a file, and answers some faults with a list, others with an
+object, and some not at all. Here any upload becomes one image as the raw body, and any refusal one JSON object
+`{"error": "<sentence>"}`.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator
+import logging
 
-from starlette.datastructures import Headers, MutableHeaders, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-FIELD = "image"
-ADVICE = f"Send the image file as the body, or as the one file in the multipart field `{FIELD}`."
+from graft.serving.door import BOUNDARY, REFUSED, replay
+from graft.serving.forms import ADVICE, FIELD, Refused, image_of_form, shown
+
+logger = logging.getLogger(__name__)
+
+FAULT = "The service itself failed. Its log says why; other requests go on."
+MAX_SENTENCE = 1000
+"""characters"""
 # BentoML's page at / carries a tag manager; a browser loads and runs nothing that we do not serve.
 PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is the answer, not a fault of the service
-    """A request that gets its status and sentence at the door."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-
-
-class Gone(Exception):  # noqa: N818 - nobody is left to be told of an error
-    """The client hung up before the body was whole."""
-
-
 class ImageUpload:
-    """Hands on a POST to one path with the image as its raw body; refuses every other POST."""
+    """Answers what the door refused, and hands on an upload with the image as its raw body."""
 
-    def __init__(self, app: ASGIApp, path: str, limit_bytes: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.path = path
-        self.limit_bytes = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if REFUSED not in scope and BOUNDARY not in scope:
             return await self.app(scope, receive, send)
         try:
-            if scope["path"] != self.path:
-                raise Refused(404, f"{scope['path']}: want POST {self.path}. {ADVICE}")
-            image = await self._image(Headers(scope=scope), receive)
+            image = await _image(scope, receive)
         except Refused as refusal:
-            answer = JSONResponse({"error": str(refusal)}, refusal.status)
+            answer = JSONResponse({"error": str(refusal)}, refusal.status, refusal.headers)
             return await answer(scope, receive, send)
-        except Gone:
-            return None
-        return await self.app(_with_raw_body(scope, image), _replay(image, receive), send)
-
-    async def _image(self, headers: Headers, receive: Receive) -> bytes:
-        body = await _bounded_body(headers, receive, self.limit_bytes)
-        kind = headers.get("content-type", "")
-        multipart = kind.split(";")[0].strip().lower() == "multipart/form-data"
-        image = await _file_of_form(kind, body) if multipart and body else body
-        if not image:
-            raise Refused(400, f"{FIELD}: want an image file, got 0 bytes. {ADVICE}")
-        return image
+        return await self.app(_with_raw_body(scope, image), replay(image, receive), send)
 
 
 class PlainErrors:
-    """Turns every 4xx body into one JSON object, and keeps pages to what the service itself serves."""
+    """Turns every error into one JSON object, and keeps pages to what the service itself serves.
+
+    An exception ends here too: BentoML's clock, the layer around this one, waits for an answer that never comes.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -81,57 +63,34 @@ class PlainErrors:
             if message["type"] == "http.response.start":
                 start.update(message)
                 MutableHeaders(scope=start)["content-security-policy"] = PAGE_POLICY
-                if not 400 <= start["status"] < 500:
+                if start["status"] < 400:
                     await send(start)
-            elif not 400 <= start["status"] < 500:
+            elif start["status"] < 400:
                 await send(message)
             else:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body", False):
                     await _send_error(start, b"".join(parts), send)
 
-        await self.app(scope, receive, rewrite)
+        try:
+            await self.app(scope, receive, rewrite)
+        except Exception:
+            logger.exception("A request ended in a fault of the service.")
+            if start and start["status"] < 400:
+                raise
+            await JSONResponse({"error": FAULT}, 500)(scope, receive, send)
 
 
-async def _bounded_body(headers: Headers, receive: Receive, limit_bytes: int) -> bytes:
-    """The whole body; counted, for a chunked one declares no length and a declared one may lie."""
-    too_large = Refused(413, f"{FIELD}: want at most {limit_bytes:,} bytes, got more. Send a smaller image.")
-    declared = headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit_bytes:
-        raise too_large
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        body += message.get("body", b"")
-        if len(body) > limit_bytes:
-            raise too_large
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-async def _file_of_form(content_type: str, body: bytes) -> bytes:
-    """The one file of a multipart form."""
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-
-    try:
-        form = await MultiPartParser(Headers({"content-type": content_type}), stream()).parse()
-    except MultiPartException as error:
-        raise Refused(400, f"body: want a multipart form, got: {error.message} {ADVICE}") from error
-    try:
-        fields = form.multi_items()
-        names = ", ".join(f"`{name}`" for name, _ in fields) or "none"
-        if [name for name, _ in fields] != [FIELD]:
-            raise Refused(400, f"body: want the one field `{FIELD}`, got {names}. {ADVICE}")
-        upload = fields[0][1]
-        if not isinstance(upload, UploadFile):
-            raise Refused(400, f"{FIELD}: want a file, got text. {ADVICE}")
-        return await upload.read()
-    finally:
-        await form.close()
+async def _image(scope: Scope, receive: Receive) -> bytes:
+    if REFUSED in scope:
+        raise scope[REFUSED]
+    body: bytes = (await receive())["body"]
+    boundary = scope[BOUNDARY]
+    # in a thread: a form may be made to take a second, and liveness is asked meanwhile
+    image = await asyncio.to_thread(image_of_form, boundary, body) if boundary and body else body
+    if not image:
+        raise Refused(400, f"{FIELD}: want an image file, got 0 bytes. {ADVICE}")
+    return image
 
 
 def _with_raw_body(scope: Scope, image: bytes) -> Scope:
@@ -140,18 +99,6 @@ def _with_raw_body(scope: Scope, image: bytes) -> Scope:
     headers["content-type"] = "application/octet-stream"
     headers["content-length"] = str(len(image))
     return {**scope, "headers": headers.raw}
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A receive that gives this body once, then what the connection says."""
-    left = [body]
-
-    async def replayed() -> Message:
-        if left:
-            return {"type": "http.request", "body": left.pop(), "more_body": False}
-        return await receive()
-
-    return replayed
 
 
 async def _send_error(start: Message, body: bytes, send: Send) -> None:
@@ -169,6 +116,6 @@ def _sentence(body: bytes) -> str:
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
-        return text
+        return shown(text, MAX_SENTENCE)
     first = value[0] if isinstance(value, list) and value else value
-    return str(first.get("error", text)) if isinstance(first, dict) else text
+    return shown(str(first.get("error", text)) if isinstance(first, dict) else text, MAX_SENTENCE)

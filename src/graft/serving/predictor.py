@@ -1,7 +1,11 @@
 """From the bytes of one image to class probabilities: ONNX Runtime and the model card, nothing of HTTP."""
 
 import hashlib
+import mmap
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +15,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from graft import images
-from graft.cards import ModelCard
+from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import read_record
 
-MAX_PIXELS = 25_000_000  # two such uploads at once stay under 1 GB
+MAX_PIXELS = 25_000_000
+PIXELS_AT_ONCE = MAX_PIXELS  # in work, by all threads together: in every format the service stays under 1 GB
+WAIT_S = 4  # for pixels, twice at most: who waits longer is no longer waited for
+BUSY = "image: want room for its pixels, got none while others are in work. Send it again later."
+MAX_SIDE_PX = 4096  # of what the network sees; a larger one is a mistake in the card
 THREADS = 1  # cores a prediction; the service predicts several images at a time
 TOTAL_TOLERANCE = 1e-3  # of the sum of a softmax in float32
+EXPORT_AGAIN = "Export the model again with `dvc repro`."
 
 
 class Prediction(BaseModel):
@@ -32,6 +41,42 @@ class Prediction(BaseModel):
     """of every class, in the order of the card's labels; they sum to 1"""
 
 
+class PixelBudget:
+    """Pixels in work at once, by all threads together; who finds too few left waits in turn.
+
+    It is taken where the work is done: a request that has timed out leaves its thread at work.
+    """
+
+    def __init__(self, pixels: int, wait_s: float) -> None:
+        self._left = pixels
+        self._wait_s = wait_s
+        self._turn = threading.Lock()
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        """Hold so many pixels, at most the whole budget, while the block runs.
+
+        Raises:
+            TimeoutError: others held them for wait_s, or twice that behind another that waits.
+        """
+        if not self._turn.acquire(timeout=self._wait_s):
+            raise TimeoutError(BUSY)
+        try:
+            with self._freed:
+                if not self._freed.wait_for(lambda: self._left >= pixels, self._wait_s):
+                    raise TimeoutError(BUSY)
+                self._left -= pixels
+        finally:
+            self._turn.release()
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._left += pixels
+                self._freed.notify_all()
+
+
 @dataclass(frozen=True)
 class Predictor:
     """A loaded model and its card."""
@@ -39,6 +84,7 @@ class Predictor:
     session: Any
     """an onnxruntime.InferenceSession, which many threads may run at once"""
     card: ModelCard
+    budget: PixelBudget
 
 
 def load_predictor(folder: Path) -> Predictor:
@@ -46,19 +92,24 @@ def load_predictor(folder: Path) -> Predictor:
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: the card cannot be read, or the model is not the card's or does not answer as it says.
+        ValueError: the card cannot be read or contradicts itself, or a file is not the card's, or the model does
+            not answer as the card says.
     """
     card = read_record(ModelCard, folder / "card.json")
+    _check_card(card, folder / "card.json")
     path = folder / "model.onnx"
-    predictor = Predictor(_session(_checked_bytes(path, card.model_sha256)), card)
+    files = {path.name: card.model_sha256, **card.data_files}
+    contents = {name: _checked_bytes(folder / name, sha256) for name, sha256 in files.items()}
     side = card.preprocessing.crop_px
-    answer = _probabilities(predictor, np.zeros((1, side, side, 3), dtype=np.uint8))
-    total = float(answer.sum())
-    if answer.shape != (1, len(card.labels)) or not abs(total - 1) <= TOTAL_TOLERANCE:
+    try:
+        predictor = Predictor(_session(path.name, contents), card, PixelBudget(PIXELS_AT_ONCE, WAIT_S))
+        answer = _answers(predictor, np.zeros((1, side, side, 3), dtype=np.uint8))
+    except Exception as error:  # the runtime's own kinds have no other parent
+        reason = " ".join(str(error).split()).rstrip(".")
         raise ValueError(
-            f"{path}: want {len(card.labels)} probabilities that sum to 1, one a label of the card, "
-            f"got {answer.shape[-1]} that sum to {total:.6g}. Export the model again with `dvc repro`."
-        )
+            f"{path}: want a model that runs, with the data files that its card lists, got: {reason}. {EXPORT_AGAIN}"
+        ) from None
+    _check_probabilities(answer, len(card.labels), str(path))
     return predictor
 
 
@@ -67,23 +118,63 @@ def predict(predictor: Predictor, content: bytes) -> Prediction:
 
     Raises:
         ValueError: the bytes are no image that can be read.
+        TimeoutError: other images were in work for too long.
+        RuntimeError: the model gives no probabilities for this image.
     """
-    image = images.fit(images.decode(content, "image", MAX_PIXELS), predictor.card.preprocessing)
-    probabilities = _probabilities(predictor, image[None])[0]
+    card = predictor.card
+    # the whole budget where the header does not tell
+    with predictor.budget.taken(min(images.n_pixels(content) or MAX_PIXELS, MAX_PIXELS)):
+        image = images.fit(images.decode(content, "image", MAX_PIXELS), card.preprocessing)
+    answer = _answers(predictor, image[None])
+    try:
+        _check_probabilities(answer, len(card.labels), "model.onnx")
+    except ValueError as error:
+        raise RuntimeError(str(error)) from None
+    probabilities = answer[0]
     best = int(probabilities.argmax())
-    labels = predictor.card.labels
     return Prediction(
-        label=labels[best],
+        label=card.labels[best],
         probability=float(probabilities[best]),
-        probabilities={label: float(p) for label, p in zip(labels, probabilities, strict=True)},
+        probabilities={label: float(p) for label, p in zip(card.labels, probabilities, strict=True)},
     )
 
 
-def _checked_bytes(path: Path, sha256: str) -> bytes:
-    """The model file; neither the ONNX checker nor the runtime notices a changed weight, its hash does."""
+def _check_card(card: ModelCard, path: Path) -> None:
+    """Hold a card against itself: a hand or a merge may have changed a part of it."""
+    preprocessing = card.preprocessing
+    if preprocessing_sha256(preprocessing) != card.preprocessing_sha256:
+        raise ValueError(f"{path}: want the preprocessing of preprocessing_sha256, got another. {EXPORT_AGAIN}")
+    if not 1 <= preprocessing.crop_px <= preprocessing.resize_px <= MAX_SIDE_PX:
+        raise ValueError(
+            f"{path}: want 1 <= crop_px <= resize_px <= {MAX_SIDE_PX}, got {preprocessing.crop_px} and "
+            f"{preprocessing.resize_px}. {EXPORT_AGAIN}"
+        )
+    repeated = sorted({label for label in card.labels if card.labels.count(label) > 1})
+    if repeated or not card.labels:
+        raise ValueError(f"{path}: want labels, each once, got {repeated or 'none'}. {EXPORT_AGAIN}")
+    foreign = [name for name in card.data_files if name != Path(name).name or name in ("model.onnx", "card.json")]
+    if foreign:
+        raise ValueError(f"{path}: want data_files beside the model, got {foreign}. {EXPORT_AGAIN}")
+
+
+def _check_probabilities(answer: NDArray[np.float32], n_labels: int, where: str) -> None:
+    """Raise ValueError where (1, n_labels) probabilities are none; a NaN fails every comparison."""
+    total = float(answer.sum())
+    if answer.shape != (1, n_labels) or not (abs(total - 1) <= TOTAL_TOLERANCE and answer.min() >= 0):
+        raise ValueError(
+            f"{where}: want {n_labels} probabilities that sum to 1, one a label of the card, "
+            f"got {answer.shape[-1]} that sum to {total:.6g}. {EXPORT_AGAIN}"
+        )
+
+
+def _checked_bytes(path: Path, sha256: str) -> mmap.mmap | bytes:
+    """A file of the model, mapped; neither the ONNX checker nor the runtime notices a changed weight, its hash does."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want the model, got no file. Run `dvc repro`.")
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        # a mapping of nothing is none
+        empty = path.stat().st_size == 0
+        content = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     got = hashlib.sha256(content).hexdigest()
     if got != sha256:
         raise ValueError(
@@ -93,8 +184,14 @@ def _checked_bytes(path: Path, sha256: str) -> bytes:
     return content
 
 
-def _session(content: bytes) -> Any:
-    """A session on the CPU; idle threads sleep: spinning ones take the cores from the next request."""
+def _session(model: str, contents: dict[str, mmap.mmap | bytes]) -> Any:
+    """A session on the CPU; idle threads sleep: spinning ones take the cores from the next request.
+
+    Args:
+        model: name of the model file.
+        contents: of the model and its data files, by name. The runtime opens no file by itself then, so that
+            weights come from bytes whose hash is known, and from nowhere else.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; on by default
     import onnxruntime as ort
 
@@ -102,10 +199,13 @@ def _session(content: bytes) -> Any:
     options.intra_op_num_threads = THREADS
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    options.add_external_initializers_from_files_in_memory(
+        list(contents), list(contents.values()), [len(content) for content in contents.values()]
+    )
+    return ort.InferenceSession(bytes(contents[model]), options, providers=["CPUExecutionProvider"])
 
 
-def _probabilities(predictor: Predictor, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _answers(predictor: Predictor, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, c) float32 probabilities of (n, s, s, 3) uint8 images."""
     (probabilities,) = predictor.session.run(["probabilities"], {"image": batch})
     return np.asarray(probabilities, dtype=np.float32)

@@ -1,0 +1,119 @@
+"""The bodies that are being read: bounded in bytes, number and time, and never in anybody's way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import Receive
+
+from graft.serving.forms import FIELD, Refused
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What uploads may take."""
+
+    body_bytes: int
+    """of one body"""
+    held_bytes: int
+    """of all bodies that are being read"""
+    bodies: int
+    """that are read at a time"""
+    seconds: float
+    """for one body"""
+    drained_bytes: int
+    """that are read and dropped after a refusal"""
+
+
+class Gone(Exception):  # noqa: N818 - nobody is left to be told of an error
+    """The client hung up before the body was whole."""
+
+
+class Uploads:
+    """Reads bodies. A newcomer without room ends the oldest, so that bodies which never end keep nobody out."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        # oldest first
+        self._held: dict[asyncio.Timeout, int] = {}
+
+    async def read(self, headers: Headers, receive: Receive) -> bytes:
+        """The whole body; counted, for a chunked one declares no length.
+
+        Raises:
+            Refused: a body too large, encoded, too slow, or the oldest where others wait.
+            Gone: the client hung up.
+        """
+        self._check(headers)
+        body = bytearray()
+        more = True
+        async with self._turn() as turn:
+            while more:
+                chunk, more = await _next(receive)
+                body += chunk
+                if len(body) > self._bounds.body_bytes:
+                    raise self._too_large()
+                self._hold(turn, len(body))
+        return bytes(body)
+
+    async def drain(self, receive: Receive) -> None:
+        """Read and drop what the client still sends.
+
+        To close on unread bytes would reset the connection, and destroy the answer that is under way.
+        """
+        left, more = self._bounds.drained_bytes, True
+        with suppress(Refused, Gone):
+            async with self._turn():
+                while more and left > 0:
+                    chunk, more = await _next(receive)
+                    left -= len(chunk)
+
+    def _check(self, headers: Headers) -> None:
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding != "identity":
+            raise Refused(415, f"{FIELD}: want a body as it is, got an encoded one. Send it without Content-Encoding.")
+        if int(headers.get("content-length", 0)) > self._bounds.body_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> Refused:
+        limit = self._bounds.body_bytes
+        return Refused(413, f"{FIELD}: want at most {limit:,} bytes, got more. Send a smaller image.")
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[asyncio.Timeout]:
+        seconds = self._bounds.seconds
+        try:
+            async with asyncio.timeout(seconds) as turn:
+                self._held[turn] = 0
+                self._make_room()
+                try:
+                    yield turn
+                finally:
+                    self._held.pop(turn, None)
+        except TimeoutError:
+            raise Refused(
+                408, f"{FIELD}: want a whole body in {seconds:g} s, less where others wait, got a part. Send it again."
+            ) from None
+
+    def _hold(self, turn: asyncio.Timeout, n_bytes: int) -> None:
+        # one that was ended may still get a chunk before it hears of it
+        if turn in self._held:
+            self._held[turn] = n_bytes
+            self._make_room()
+
+    def _make_room(self) -> None:
+        while len(self._held) > self._bounds.bodies or sum(self._held.values()) > self._bounds.held_bytes:
+            oldest = next(iter(self._held))
+            del self._held[oldest]
+            if not oldest.expired():
+                oldest.reschedule(0)
+
+
+async def _next(receive: Receive) -> tuple[bytes, bool]:
+    """The next chunk, and whether more follows."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Gone
+    return message.get("body", b""), message.get("more_body", False)
