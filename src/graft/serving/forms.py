@@ -45,7 +45,7 @@ def boundary_of(content_type: str) -> str | None:
     if len(content_type) > MAX_TYPE:
         raise Refused(400, f"content-type: want at most {MAX_TYPE} characters, got {len(content_type)}. {ADVICE}")
     header = Message()
-    header["content-type"] = content_type.encode("ascii", "replace").decode()
+    header["content-type"] = content_type.encode("ascii", "backslashreplace").decode()
     if header.get_content_type() != "multipart/form-data":
         return None
     boundary = dict(header.get_params([])).get("boundary")
