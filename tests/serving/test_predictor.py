@@ -3,18 +3,21 @@ import io
 import math
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.external_data_helper
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from graft.cards import ModelCard
+from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import read_record, write_record
-from graft.serving.predictor import MAX_PIXELS, Prediction, load_predictor, predict
+from graft.serving.predictor import MAX_PIXELS, PixelBudget, Prediction, load_predictor, predict
 
 SCALE = 0.02
 """of a logit of the tests' model, per grey level of the mean of its channel"""
@@ -161,3 +164,251 @@ def test_predictor_knows_nothing_of_http_nor_of_training() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def rewritten(folder: Path, change: Callable[[onnx.GraphProto], None]) -> Path:
+    """The model of a folder with another graph, and a card that has its hash."""
+    model = onnx.load(folder / "model.onnx", load_external_data=False)
+    change(model.graph)
+    content = model.SerializeToString()
+    (folder / "model.onnx").write_bytes(content)
+    changed_card(folder, model_sha256=hashlib.sha256(content).hexdigest())
+    return folder
+
+
+def moved_out(location: str) -> Callable[[onnx.GraphProto], None]:
+    """Moves the weights of the head to another file, which the graph then names."""
+
+    def change(graph: onnx.GraphProto) -> None:
+        (head,) = (each for each in graph.initializer if each.name == "head")
+        onnx.external_data_helper.set_external_data(head, location)
+        head.ClearField("raw_data")
+
+    return change
+
+
+WEIGHTS = (SCALE * np.eye(3, dtype=np.float32)).tobytes()
+
+
+def with_data_file(folder: Path, content: bytes = WEIGHTS, listed: bool = True) -> Path:
+    """A model whose weights lie in weights.bin."""
+    (folder / "weights.bin").write_bytes(content)
+    if listed:
+        changed_card(folder, data_files={"weights.bin": hashlib.sha256(WEIGHTS).hexdigest()})
+    return rewritten(folder, moved_out("weights.bin"))
+
+
+def test_weights_of_a_listed_data_file_are_those_of_the_answer(
+    tmp_path: Path, make_model: Callable[[Path], Path], model_folder: Path
+) -> None:
+    image = plain(200, 100, 50)
+
+    got = predict(load_predictor(with_data_file(make_model(tmp_path))), image)
+
+    assert got == predict(load_predictor(model_folder), image)
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "sub/weights.bin", "../weights.bin", "/etc/hostname"])
+def test_data_file_that_the_card_does_not_list_is_refused(
+    tmp_path: Path, make_model: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, location: str
+) -> None:
+    folder = make_model(tmp_path / "final")
+    monkeypatch.chdir(folder)  # where a runtime that is given bytes looks for such files
+    for name in ("weights.bin", "sub/weights.bin", "../weights.bin"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(WEIGHTS)
+
+    with pytest.raises(
+        ValueError, match=r"model.onnx: want a model that runs, with the data files that its card lists"
+    ):
+        load_predictor(rewritten(folder, moved_out(location)))
+
+
+def test_changed_data_file_is_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+    with pytest.raises(ValueError, match=r"weights.bin: want the model of the card, sha256 \w{12}, got \w{12}\. Bring"):
+        load_predictor(with_data_file(make_model(tmp_path), content=WEIGHTS[:-1] + b"\x7f"))
+
+
+def test_missing_data_file_is_named(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+    (with_data_file(make_model(tmp_path)) / "weights.bin").unlink()
+
+    with pytest.raises(FileNotFoundError, match=r"weights.bin: want the model, got no file"):
+        load_predictor(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"preprocessing_sha256": "0" * 64}, "want the preprocessing of preprocessing_sha256, got another"),
+        ({"labels": ("red", "blue", "red")}, r"want labels, each once, got \['red'\]"),
+        ({"labels": ()}, "want labels, each once, got none"),
+        ({"data_files": {"../model.onnx": "0" * 64}}, r"want data_files beside the model, got \['../model.onnx'\]"),
+        ({"data_files": {"model.onnx": "0" * 64}}, r"want data_files beside the model, got \['model.onnx'\]"),
+    ],
+)
+def test_card_that_contradicts_itself_is_refused(
+    tmp_path: Path, make_model: Callable[[Path], Path], fields: dict[str, object], message: str
+) -> None:
+    changed_card(make_model(tmp_path), **fields)
+
+    with pytest.raises(ValueError, match=rf"card.json: {message}\. Export the model again"):
+        load_predictor(tmp_path)
+
+
+@pytest.mark.parametrize(("resize_px", "crop_px"), [(8, 0), (8, 9), (0, 0), (100_000, 8)])
+def test_size_out_of_range_is_refused(
+    tmp_path: Path, make_model: Callable[[Path], Path], resize_px: int, crop_px: int
+) -> None:
+    card = read_record(ModelCard, make_model(tmp_path) / "card.json")
+    preprocessing = card.preprocessing.model_copy(update={"resize_px": resize_px, "crop_px": crop_px})
+    changed_card(tmp_path, preprocessing=preprocessing, preprocessing_sha256=preprocessing_sha256(preprocessing))
+
+    with pytest.raises(ValueError, match=rf"card.json: want 1 <= crop_px <= resize_px <= 4096, got {crop_px} and"):
+        load_predictor(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", b"\x08\x0a" + b"\xff" * 30])
+def test_file_that_the_runtime_cannot_read_is_refused(
+    tmp_path: Path, make_model: Callable[[Path], Path], content: bytes
+) -> None:
+    (make_model(tmp_path) / "model.onnx").write_bytes(content)
+    changed_card(tmp_path, model_sha256=hashlib.sha256(content).hexdigest())
+
+    with pytest.raises(ValueError, match=r"model.onnx: want a model that runs, .*, got: .*\. Export the model again"):
+        load_predictor(tmp_path)
+
+
+@pytest.mark.parametrize("side_px", [16, 4])
+def test_model_of_another_size_than_the_cards_is_refused(
+    tmp_path: Path, make_model: Callable[[Path], Path], side_px: int
+) -> None:
+    card = read_record(ModelCard, make_model(tmp_path) / "card.json")
+    preprocessing = card.preprocessing.model_copy(update={"resize_px": side_px, "crop_px": side_px})
+    changed_card(tmp_path, preprocessing=preprocessing, preprocessing_sha256=preprocessing_sha256(preprocessing))
+
+    with pytest.raises(ValueError, match=r"want a model that runs, .* got: .*image"):
+        load_predictor(tmp_path)
+
+
+def of_the_means(*operations: str) -> Callable[[onnx.GraphProto], None]:
+    """Puts these operations between the means of the channels and the head."""
+
+    def change(graph: onnx.GraphProto) -> None:
+        names = ["features", *(f"step_{each}" for each in operations)]
+        nodes = [onnx.helper.make_node(each, [names[i]], [names[i + 1]]) for i, each in enumerate(operations)]
+        head = next(i for i, node in enumerate(graph.node) if node.op_type == "MatMul")
+        graph.node[head].input[0] = names[-1]
+        for node in reversed(nodes):
+            graph.node.insert(head, node)
+
+    return change
+
+
+def test_model_that_answers_nan_is_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+    with pytest.raises(ValueError, match=r"model.onnx: want 3 probabilities that sum to 1, .* got 3 that sum to nan\."):
+        load_predictor(rewritten(make_model(tmp_path), of_the_means("Log")))
+
+
+def test_nan_for_one_image_is_no_answer(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+    predictor = load_predictor(rewritten(make_model(tmp_path), of_the_means("Neg", "Sqrt")))
+
+    assert predict(predictor, plain(0, 0, 0)).probability == pytest.approx(1 / 3)
+    with pytest.raises(
+        RuntimeError, match=r"model.onnx: want 3 probabilities that sum to 1, .* got 3 that sum to nan\."
+    ):
+        predict(predictor, plain(1, 2, 3))
+
+
+def test_probabilities_below_zero_are_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+    def change(graph: onnx.GraphProto) -> None:
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array([[-1, 1, 1]], dtype=np.float32), "odd"))
+        graph.node.append(onnx.helper.make_node("Add", ["soft", "odd"], ["probabilities"]))
+        next(node for node in graph.node if node.op_type == "Softmax").output[0] = "soft"
+
+    with pytest.raises(ValueError, match=r"want 3 probabilities that sum to 1"):
+        load_predictor(rewritten(make_model(tmp_path), change))
+
+
+def test_image_above_the_limit_of_pixels_is_refused(model_folder: Path) -> None:
+    buffer = io.BytesIO()
+    Image.new("1", (5000, 5001)).save(buffer, format="PNG")
+
+    with pytest.raises(ValueError, match=r"5000 x 5001 pixels, more than the limit of 25 megapixels"):
+        predict(load_predictor(model_folder), buffer.getvalue())
+
+
+PEAK = """
+import sys, threading
+from dataclasses import replace
+from pathlib import Path
+from graft.serving.predictor import PIXELS_AT_ONCE, PixelBudget, load_predictor, predict
+
+def status(key):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(key))
+
+patient = PixelBudget(PIXELS_AT_ONCE, wait_s=600)
+predictor, image = replace(load_predictor(Path(sys.argv[1])), budget=patient), sys.stdin.buffer.read()
+before = status("VmRSS")
+threads = [threading.Thread(target=predict, args=(predictor, image)) for _ in range(3)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+print((status("VmHWM") - before) * 1024)
+"""
+
+
+@pytest.mark.parametrize(("kind", "bytes_a_pixel"), [("PNG", 15), ("WEBP", 22)])
+def test_large_transparent_pictures_at_once_take_the_memory_of_one(
+    model_folder: Path, kind: str, bytes_a_pixel: int
+) -> None:
+    buffer = io.BytesIO()
+    picture = Image.new("RGBA", (5000, 5000), (1, 2, 3, 4))
+    picture.save(buffer, format=kind, lossless=True)
+
+    command = [sys.executable, "-c", PEAK, str(model_folder)]
+    done = subprocess.run(command, input=buffer.getvalue(), capture_output=True, check=True)
+
+    assert done.stderr == b""
+    assert int(done.stdout) < bytes_a_pixel * picture.width * picture.height
+
+
+def test_pixels_in_work_never_exceed_the_budget() -> None:
+    budget, lock, at_work, most = PixelBudget(10, wait_s=60), threading.Lock(), [0], [0]
+
+    def work(pixels: int) -> None:
+        for _ in range(50):
+            with budget.taken(pixels):
+                with lock:
+                    at_work[0] += pixels
+                    most[0] = max(most[0], at_work[0])
+                time.sleep(0)
+                with lock:
+                    at_work[0] -= pixels
+
+    threads = [threading.Thread(target=work, args=(pixels,)) for pixels in (1, 4, 6, 10)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+    assert 0 < most[0] <= 10
+
+
+def test_who_waits_too_long_for_pixels_is_told() -> None:
+    budget = PixelBudget(10, wait_s=0.01)
+
+    with budget.taken(4):
+        with budget.taken(6), pytest.raises(TimeoutError, match=r"^image: want room for its pixels, got none"):
+            budget.taken(1).__enter__()
+        with budget.taken(6):
+            pass
+
+
+def test_pixels_are_given_back_after_a_fault() -> None:
+    budget = PixelBudget(10, wait_s=0.01)
+
+    with pytest.raises(ValueError, match="broken"), budget.taken(10):
+        raise ValueError("broken")
+    with budget.taken(10):
+        pass

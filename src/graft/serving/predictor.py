@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+# read at the import of Pillow, megabytes: smaller blocks come from the heap of a thread, which keeps what is freed
+os.environ.setdefault("PILLOW_BLOCK_SIZE", "128m")
+
 from graft import images
 from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import read_record
