@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 from graft.serving.door import BOUNDARY, REFUSED, UNKNOWN, Door
 from graft.serving.uploads import Bounds
 
-BOUNDS = Bounds(body_bytes=10, held_bytes=20, bodies=3, seconds=0.05, drained_bytes=100)
+BOUNDS = Bounds(body_bytes=10, held_bytes=20, bodies=3, seconds=0.05, pause_s=60, drained_bytes=100)
 Headers = list[tuple[bytes, bytes]]
 
 

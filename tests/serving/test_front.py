@@ -1,3 +1,4 @@
+import asyncio
 import io
 import json
 import threading
@@ -7,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graft.serving.front import ImageUpload, PlainErrors
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -198,9 +203,65 @@ def test_post_elsewhere_is_told_where(client: "TestClient", path: str) -> None:
     assert f"want POST /predict. {ADVICE}" in sentence
 
 
+def test_method_that_is_not_there_is_told_which_is(client: "TestClient") -> None:
+    response = client.delete("/predict")
+
+    assert refusal(response) == (405, f"/predict: want POST, got DELETE. {ADVICE}")
+    assert response.headers["allow"] == "POST"
+
+
+def test_part_with_a_file_name_of_another_charset_alone_is_the_image(client: "TestClient") -> None:
+    head = b"--x\r\nContent-Disposition: form-data; name=\"image\"; filename*=UTF-8''%C3%A9.png\r\n\r\n"
+    response = client.post("/predict", content=head + RED + b"\r\n--x--\r\n", headers=FORM)
+
+    assert (response.status_code, response.json()["label"]) == (200, "red")
+
+
 def test_page_may_load_nothing_from_elsewhere(client: "TestClient") -> None:
     response = client.get("/")
 
     assert response.status_code == 200
     assert response.headers["content-security-policy"].startswith("default-src 'self';")
     assert "script-src" not in response.headers["content-security-policy"]
+
+
+def through(app: ASGIApp) -> tuple[int, Any]:
+    """Status and answer to a GET of an app behind the front."""
+    front = PlainErrors(ImageUpload(app))
+    answered: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    asyncio.run(front({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send))
+    return answered[0]["status"], json.loads(b"".join(each["body"] for each in answered[1:]))
+
+
+def test_exception_ends_as_one_object_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise UnicodeError("of a library")
+
+    assert through(broken) == (500, {"error": "The service itself failed. Its log says why; other requests go on."})
+    assert "of a library" in caplog.text
+
+
+def test_exception_after_an_error_began_ends_as_one_object() -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 400, "headers": []})
+        raise ValueError
+
+    assert through(broken)[0] == 500
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+def test_every_error_is_one_short_line(status: int) -> None:
+    app = PlainTextResponse("a\n\x1b[31m" + "b" * 10_000, status)
+
+    got, answer = through(app)
+
+    assert (got, list(answer)) == (status, ["error"])
+    assert answer["error"].isprintable()
+    assert len(answer["error"]) < 1100

@@ -1,5 +1,6 @@
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,28 @@ def test_bad_image_leaves_no_trace_in_the_log(client: "TestClient", caplog: pyte
     assert [each for each in caplog.records if each.exc_info] == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "status", "sentence"),
+    [
+        (TimeoutError("image: want room."), 429, "image: want room."),
+        (
+            RuntimeError("a model that answers NaN"),
+            500,
+            "An unexpected error has occurred, please check the server log.",
+        ),
+    ],
+)
+def test_fault_of_the_predictor_is_one_object(
+    client: "TestClient", red: bytes, monkeypatch: pytest.MonkeyPatch, fault: Exception, status: int, sentence: str
+) -> None:
+    def faulty(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("graft.serving.service.predict", faulty)
+
+    assert refusal(client.post("/predict", content=red)) == (status, sentence)
+
+
 def test_ready_once_the_model_has_answered(client: "TestClient") -> None:
     assert client.get("/readyz").status_code == 200
     assert client.get("/livez").status_code == 200
@@ -101,6 +124,20 @@ def test_requests_and_work_at_a_time_are_bounded(classifier: Any) -> None:
 
     assert (config["workers"], config["threads"]) == (1, 2)
     assert config["traffic"] == {"timeout": 10, "max_concurrency": 32}
+
+
+def test_uploads_that_are_being_sent_are_bounded(classifier: Any) -> None:
+    from graft.serving.service import BOUNDS
+
+    assert (BOUNDS.body_bytes, BOUNDS.held_bytes) == (10 * 2**20, 320 * 2**20)
+    assert (BOUNDS.bodies, BOUNDS.seconds, BOUNDS.pause_s) == (500, 60, 10)
+
+
+def test_every_door_that_serves_names_this_machine_alone() -> None:
+    commands = re.findall(r"bentoml serve [^\n]*", (REPOSITORY / "Makefile").read_text(encoding="utf-8"))
+
+    assert len(commands) == 2
+    assert all("--host 127.0.0.1" in each for each in commands)
 
 
 def shipped(folder: Path) -> Path:

@@ -35,6 +35,7 @@ BOUNDS = Bounds(
     held_bytes=32 * LIMIT_BYTES,
     bodies=500,
     seconds=60,
+    pause_s=10,
     drained_bytes=10 * LIMIT_BYTES,
 )
 """of uploads that are still being sent"""

@@ -23,6 +23,8 @@ class Bounds:
     """that are read at a time"""
     seconds: float
     """for one body"""
+    pause_s: float
+    """between two chunks; a graceful stop of the service waits as long for a client that stalls"""
     drained_bytes: int
     """that are read and dropped after a refusal"""
 
@@ -51,7 +53,7 @@ class Uploads:
         more = True
         async with self._turn() as turn:
             while more:
-                chunk, more = await _next(receive)
+                chunk, more = await self._next(receive)
                 body += chunk
                 if len(body) > self._bounds.body_bytes:
                     raise self._too_large()
@@ -67,7 +69,7 @@ class Uploads:
         with suppress(Refused, Gone):
             async with self._turn():
                 while more and left > 0:
-                    chunk, more = await _next(receive)
+                    chunk, more = await self._next(receive)
                     left -= len(chunk)
 
     def _check(self, headers: Headers) -> None:
@@ -81,11 +83,18 @@ class Uploads:
         limit = self._bounds.body_bytes
         return Refused(413, f"{FIELD}: want at most {limit:,} bytes, got more. Send a smaller image.")
 
+    async def _next(self, receive: Receive) -> tuple[bytes, bool]:
+        """The next chunk, and whether more follows."""
+        async with asyncio.timeout(self._bounds.pause_s):
+            message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        return message.get("body", b""), message.get("more_body", False)
+
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[asyncio.Timeout]:
-        seconds = self._bounds.seconds
         try:
-            async with asyncio.timeout(seconds) as turn:
+            async with asyncio.timeout(self._bounds.seconds) as turn:
                 self._held[turn] = 0
                 self._make_room()
                 try:
@@ -93,8 +102,9 @@ class Uploads:
                 finally:
                     self._held.pop(turn, None)
         except TimeoutError:
+            bounds = f"{self._bounds.seconds:g} s, without a pause of {self._bounds.pause_s:g} s"
             raise Refused(
-                408, f"{FIELD}: want a whole body in {seconds:g} s, less where others wait, got a part. Send it again."
+                408, f"{FIELD}: want a whole body in {bounds}, sooner where others wait, got a part. Send it again."
             ) from None
 
     def _hold(self, turn: asyncio.Timeout, n_bytes: int) -> None:
@@ -109,11 +119,3 @@ class Uploads:
             del self._held[oldest]
             if not oldest.expired():
                 oldest.reschedule(0)
-
-
-async def _next(receive: Receive) -> tuple[bytes, bool]:
-    """The next chunk, and whether more follows."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Gone
-    return message.get("body", b""), message.get("more_body", False)
