@@ -122,6 +122,45 @@ def test_the_transparent_value_of_a_grey_png_becomes_white(mode: str) -> None:
     np.testing.assert_array_equal(decoded[0, :, 0], [0, 255])
 
 
+def transparent_pictures() -> dict[str, bytes]:
+    """A picture in every form that Pillow takes transparency in."""
+    values = np.random.default_rng(0).integers(0, 256, (7, 13, 4), dtype=np.uint8)
+    colour = Image.fromarray(values[..., :3].copy())
+    palette, grey = colour.quantize(64), colour.convert("L")
+    return {
+        "RGBA": encode(Image.fromarray(values)),
+        "RGBA WebP": encode(Image.fromarray(values), "WEBP", lossless=True, exact=True),
+        "LA": encode(Image.fromarray(values).convert("LA")),
+        "P": encode(palette, transparency=5),
+        "P, alpha by colour": encode(palette, transparency=bytes(range(64))),
+        "P GIF": encode(palette, "GIF", transparency=5),
+        "L": encode(grey, transparency=grey.getpixel((3, 3))),
+        "RGB": encode(colour, transparency=colour.getpixel((3, 3))),
+        "1": encode(colour.convert("1"), transparency=255),
+    }
+
+
+@pytest.mark.parametrize("strip_pixels", [1, 30, 1000])
+@pytest.mark.parametrize("kind", list(transparent_pictures()))
+def test_strips_laid_on_white_equal_the_whole(kind: str, strip_pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "STRIP_PIXELS", strip_pixels)
+    content = transparent_pictures()[kind]
+    with Image.open(io.BytesIO(content)) as file:
+        whole = Image.alpha_composite(Image.new("RGBA", file.size, "white"), file.convert("RGBA")).convert("RGB")
+
+    np.testing.assert_array_equal(images.decode(content, "a"), np.asarray(whole))
+
+
+@pytest.mark.parametrize("form", images.FORMATS)
+def test_number_of_pixels_is_told_by_the_header(form: str) -> None:
+    assert images.n_pixels(encode(Image.fromarray(noise(20, 30)), form)) == 600
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", encode(Image.fromarray(noise()))[:20]])
+def test_number_of_pixels_is_0_where_no_header_tells_it(content: bytes) -> None:
+    assert images.n_pixels(content) == 0
+
+
 def test_first_frame_of_an_animation_counts() -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")]
     for form in ("GIF", "PNG", "WEBP"):

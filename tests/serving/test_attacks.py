@@ -161,10 +161,11 @@ def test_unknown_paths_share_one_label_of_the_metrics(server: Server) -> None:
     assert b'endpoint="/unknown"' in metrics
 
 
-def test_path_and_content_type_forge_no_line_of_the_log(server: Server, red: bytes) -> None:
+def test_path_content_type_and_address_forge_no_line_of_the_log(server: Server, red: bytes) -> None:
     server.ask("GET /%0aFORGED%1b[31m")
     server.ask("POST /predict", CLOSE + b"Content-Type: image/\x1b[31mFORGED\x02\r\n", red)
     assert server.ask("POST /predict", CLOSE + b"Content-Type: image/\xffFORGED\r\n", red)[0] == 200
+    server.ask("GET /docs.json", CLOSE + b"X-Forwarded-For: \x1b[31m9.9.9.9\r\n")
     server.ask("GET /static_content/index.css")
 
     log = logged(server, "path=/static_content/index.css")

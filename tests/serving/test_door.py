@@ -9,6 +9,8 @@ from graft.serving.door import BOUNDARY, REFUSED, UNKNOWN, Door
 from graft.serving.uploads import Bounds
 
 BOUNDS = Bounds(body_bytes=10, held_bytes=20, bodies=3, seconds=0.05, pause_s=60, drained_bytes=100)
+CLIENT = ("\x1b[31m9.9.9.9\n", 0)
+"""as a header X-Forwarded-For would have it"""
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -41,7 +43,7 @@ def ask(
     async def send(message: Message) -> None:
         answered.append(message)
 
-    scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "headers": headers or [], "raw_path": b""}
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "headers": headers or [], "client": CLIENT}
     door = Door(inside, frozenset({"/", "/predict", "/livez"}), "/predict", BOUNDS)
     asyncio.run(door(scope, receive, send))
     return inside, answered, left
@@ -108,6 +110,12 @@ def test_content_type_of_a_stranger_stays_outside() -> None:
 
     assert inside.scopes[0]["headers"] == [(b"a", b"b")]
     assert inside.scopes[0][BOUNDARY] == "x"
+
+
+def test_address_of_a_stranger_stays_outside() -> None:
+    inside, _, _ = ask("GET", "/")
+
+    assert inside.scopes[0]["client"] == ("\ufffd[31m9.9.9.9\ufffd", 0)
 
 
 def test_two_lengths_of_one_body_are_refused() -> None:

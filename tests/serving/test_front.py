@@ -2,8 +2,9 @@ import asyncio
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graft.serving.door import BOUNDARY
 from graft.serving.front import ImageUpload, PlainErrors
 
 if TYPE_CHECKING:
@@ -225,18 +227,18 @@ def test_page_may_load_nothing_from_elsewhere(client: "TestClient") -> None:
     assert "script-src" not in response.headers["content-security-policy"]
 
 
-def through(app: ASGIApp) -> tuple[int, Any]:
+def through(app: ASGIApp, more: Mapping[str, object] = MappingProxyType({})) -> tuple[int, Any]:
     """Status and answer to a GET of an app behind the front."""
     front = PlainErrors(ImageUpload(app))
     answered: list[Message] = []
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": b"a", "more_body": False}
 
     async def send(message: Message) -> None:
         answered.append(message)
 
-    asyncio.run(front({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send))
+    asyncio.run(front({"type": "http", "method": "GET", "path": "/", "headers": [], **more}, receive, send))
     return answered[0]["status"], json.loads(b"".join(each["body"] for each in answered[1:]))
 
 
@@ -265,3 +267,17 @@ def test_every_error_is_one_short_line(status: int) -> None:
     assert (got, list(answer)) == (status, ["error"])
     assert answer["error"].isprintable()
     assert len(answer["error"]) < 1100
+
+
+def test_forms_are_parsed_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def parse(boundary: str, body: bytes) -> bytes:
+        threads.append(threading.current_thread())
+        return body
+
+    monkeypatch.setattr("graft.serving.front.image_of_form", parse)
+    through(PlainTextResponse("{}"), {BOUNDARY: "x"})
+
+    (used,) = threads
+    assert used is not threading.main_thread()

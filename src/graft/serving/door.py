@@ -65,7 +65,10 @@ class Door:
         headers = MutableHeaders(raw=list(scope["headers"]))
         for name in DROPPED:
             del headers[name]
-        return {**scope, "path": path, "raw_path": path.encode(), "method": method, "headers": headers.raw}
+        # by uvicorn, what X-Forwarded-For says
+        client = scope.get("client") and (shown(scope["client"][0]), scope["client"][1])
+        known = {"path": path, "raw_path": path.encode(), "method": method, "client": client}
+        return {**scope, **known, "headers": headers.raw}
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         method, path = scope["method"], scope["path"]
