@@ -22,7 +22,7 @@ from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import read_record
 
 MAX_PIXELS = 25_000_000
-PIXELS_AT_ONCE = MAX_PIXELS  # in work, by all threads together: in every format the service stays under 1 GB
+PIXELS_AT_ONCE = MAX_PIXELS  # in work, by all threads together; at most 560 MB (JPEG 2000), 220 MB of a PNG
 WAIT_S = 4  # for pixels, twice at most: who waits longer is no longer waited for
 BUSY = "image: want room for its pixels, got none while others are in work. Send it again later."
 MAX_SIDE_PX = 4096  # of what the network sees; a larger one is a mistake in the card
