@@ -165,7 +165,7 @@ def _check_probabilities(answer: NDArray[np.float32], n_labels: int, where: str)
     total = float(answer.sum())
     if answer.shape != (1, n_labels) or not (abs(total - 1) <= TOTAL_TOLERANCE and answer.min() >= 0):
         raise ValueError(
-            f"{where}: want {n_labels} probabilities that sum to 1, one a label of the card, "
+            f"{where}: want {n_labels} probabilities that sum to 1, none below 0, one a label of the card, "
             f"got {answer.shape[-1]} that sum to {total:.6g}. {EXPORT_AGAIN}"
         )
 
