@@ -84,6 +84,14 @@ class YardstickMark(Record):
     mmd2: float
 
 
+class CorruptionPlace(Record):
+    """Where the target lies among the marks of one corruption."""
+
+    corruption: str
+    severity: float
+    """0 to 5"""
+
+
 class ShiftYardstick(Record):
     """The source's own images, corrupted, as a scale for the target's distance."""
 
@@ -98,6 +106,13 @@ class ShiftYardstick(Record):
     """place of the target, 0 to 5: the median over the corruptions that move the source"""
     severities: tuple[float, float] | None
     """places of the ends of the interval of MMD^2; null: there is none"""
+    by_corruption: tuple[CorruptionPlace, ...]
+    """the same by each corruption that moves the source: the range of these is how much the scale leaves open"""
+    between: tuple[str, str | None]
+    """what moves the source surely less, and what surely more, such as pixelate 5 and noise 4, by the interval of
+    MMD^2; null: nothing does"""
+    doubts: tuple[str, ...]
+    """why similarity is unknown: the interval, or leaving one corruption out, changes it; empty: it is known"""
 
 
 class BlockShift(Record):
@@ -159,7 +174,7 @@ class Witnesses(Record):
 class ShiftRecord(Record):
     """How far the target lies from the source: data/records/shift.json."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     source: ShiftSource
     n_target: int
     n_features: int

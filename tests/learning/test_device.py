@@ -82,7 +82,7 @@ def test_deterministic_means_deterministic() -> None:
 
 def test_no_empty_tensor_is_filled_before_it_is_written() -> None:
     make_deterministic(0)
-    assert not torch.utils.deterministic.fill_uninitialized_memory
+    assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("wanted", "threads"), [(None, 1), ("2", 2)])

@@ -10,6 +10,7 @@ from graft.shift_record import (
     BlockProfile,
     BlockShift,
     ClassMoved,
+    CorruptionPlace,
     LabelShift,
     ShiftRecord,
     ShiftSize,
@@ -37,10 +38,10 @@ SOURCES = {
     "none": ShiftSource(kind="none", name="", licence=None, n_images=0),
 }
 SENTENCES = {
-    "own": "The target lies as far from the source as the source itself under blur at severity 3; over all corruptions "
-    "its place is severity 3.1 of 5: mid (MMD^2 0.061, 0.055 to 0.067; p = 0.001).",
+    "own": "The target lies between blur 2 and noise 3 (the source's own images, corrupted; severity 1.8 of 5 by "
+    "contrast to 5.0 by JPEG, 3.1 in the median): mid (MMD^2 0.061, 0.055 to 0.067; p = 0.001).",
     "proxy": "Held against the bank street photographs (2000 images, CC BY 4.0), not the network's own source: the "
-    "target lies as far from it as the bank itself under blur at severity 3 (MMD^2 0.061; p = 0.001).",
+    "target lies between blur 2 and noise 3 (the bank's own images, corrupted) (MMD^2 0.061; p = 0.001).",
     "bn_stats": "There are no source images, so similarity is unknown. Held against the running moments of "
     "mobilenet_v2, the target differs most in block features.18.",
     "none": "There are no source images, so the distance is unknown.",
@@ -120,6 +121,13 @@ def sample_yardstick() -> ShiftYardstick:
         noise=0.71,
         severity=3.1,
         severities=(2.6, 3.7),
+        by_corruption=(
+            CorruptionPlace(corruption="contrast", severity=1.8),
+            CorruptionPlace(corruption="blur", severity=3.1),
+            CorruptionPlace(corruption="JPEG", severity=5.0),
+        ),
+        between=("blur 2", "noise 3"),
+        doubts=(),
     )
 
 

@@ -2,6 +2,7 @@ from types import ModuleType
 
 import pytest
 
+from graft.reporting.figures.yardstick import range_of
 from graft.reporting.shift_words import facts, fraction, measures, most_in, other_side, span
 from graft.shift_record import ShiftRecord
 
@@ -48,7 +49,13 @@ def test_facts_are_those_that_are_known(samples: ModuleType, kind: str, names: l
     found = facts(samples.sample_evidence(kind=kind).shift)
     assert [each.name for each in found] == names
     known = kind in ("own", "proxy")
-    assert found[0][1:] == (("mid", "severity 3.1 of 5") if known else ("unknown", "tables that need it abstain"))
+    seen = ("mid", "between blur 2 and noise 3")
+    assert found[0][1:] == (seen if known else ("unknown", "tables that need it abstain"))
+
+
+def test_a_target_beyond_every_mark_is_called_so(shift: ShiftRecord) -> None:
+    assert shift.yardstick is not None
+    assert range_of(shift.yardstick.model_copy(update={"between": ("pure noise", None)})) == "beyond pure noise"
 
 
 def test_images_of_a_proxy_are_those_of_a_bank(samples: ModuleType, shift: ShiftRecord) -> None:

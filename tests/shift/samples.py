@@ -41,7 +41,8 @@ def yardstick_of(features: Rows) -> YardstickFeatures:
     half = len(features) // 2
     kept, other = features[:half], features[half:]
     moved = np.stack([other + 0.3 * severity for _ in range(5) for severity in range(1, 6)])
-    return YardstickFeatures(kept, other, moved, other + 5)
+    numbers = np.arange(len(features))
+    return YardstickFeatures(kept, other, moved, other + 5, numbers[:half], numbers[half:])
 
 
 def source_view_of_side(side: Side) -> SourceView:

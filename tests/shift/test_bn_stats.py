@@ -35,6 +35,12 @@ def test_a_known_shift_and_stretch_gives_the_divergence_of_the_formula() -> None
     assert found.n_channels == 9
 
 
+def test_groups_of_copies_give_what_one_image_of_each_gives() -> None:
+    values = _images(40, 9) + 0.3
+    copies = np.repeat(np.arange(40), np.random.default_rng(0).integers(1, 30, 40))
+    np.testing.assert_allclose(_profile(values[copies], copies)[1:], _profile(values)[1:], rtol=1e-9)
+
+
 def test_one_channel_in_ten_lies_beyond_the_high_tenth() -> None:
     found = _profile(_images(500, 201) + np.linspace(0, 1, 201)[:, None])
     assert found.high_tenth == pytest.approx(0.9**2, rel=0.1)

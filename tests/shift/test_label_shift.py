@@ -17,10 +17,22 @@ def _draw(n: int, shares: tuple[float, ...], seed: int) -> tuple[Features, Label
 def test_shares_come_back_that_the_probes_calls_alone_get_wrong() -> None:
     features, labels = _draw(900, (0.4, 0.4, 0.2), 0)
     target, _ = _draw(900, (0.05, 0.15, 0.8), 1)
-    found = target_shares(features, labels, np.arange(900), target, c=0.1, confidence=0.95, seed=0)
+    found = target_shares(features, labels, (np.arange(900), np.arange(900)), target, c=0.1, confidence=0.95, seed=0)
     assert found is not None
     np.testing.assert_allclose(found.shares, (0.05, 0.15, 0.8), atol=0.08)
     assert np.all((found.low <= (0.05, 0.15, 0.8)) & (found.high >= (0.05, 0.15, 0.8)))
+
+
+def test_one_large_group_widens_the_intervals() -> None:
+    features, labels = _draw(600, (0.4, 0.4, 0.2), 0)
+    target, _ = _draw(300, (0.2, 0.3, 0.5), 1)
+    names = np.arange(300)
+    widths = []
+    for groups in (names, np.maximum(names - 200, 0)):  # 201 of the 300 images are one patient's
+        found = target_shares(features, labels, (np.arange(600), groups), target, c=0.1, confidence=0.95, seed=0)
+        assert found is not None
+        widths.append(found.high - found.low)
+    assert np.all(widths[1] > 2 * widths[0])
 
 
 def test_calls_are_made_by_probes_that_have_not_seen_the_row_nor_its_group() -> None:
@@ -44,4 +56,4 @@ def test_a_class_of_one_group_is_refused() -> None:
     features, labels = _draw(60, (0.4, 0.4, 0.2), 0)
     groups = np.where(labels == 2, -1, np.arange(60))
     with pytest.raises(ValueError, match=r"^source: want at least 2 images \(or groups\) of every class.+ got 1\. Add"):
-        target_shares(features, labels, groups, features, c=0.1, confidence=0.95, seed=0)
+        target_shares(features, labels, (groups, np.arange(60)), features, c=0.1, confidence=0.95, seed=0)

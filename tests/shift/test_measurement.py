@@ -87,14 +87,23 @@ def test_the_size_is_at_the_median_bandwidth_and_not_at_the_one_that_decided() -
     assert found.size.mmd2 == pytest.approx(mmd2_unbiased(SOURCE.features, target.features, median2))
 
 
-@pytest.mark.parametrize(("moved", "similarity"), [(0.0, "near"), (0.6, "mid"), (2.0, "far")])
+@pytest.mark.parametrize(("moved", "similarity"), [(0.0, "near"), (0.3, "unknown"), (0.6, "mid"), (2.0, "far")])
 def test_similarity_is_the_place_on_the_yardstick(moved: float, similarity: str) -> None:
-    found = record_of(classes_of(120, "abc", 1, "b", moved))
+    found = record_of(classes_of(400, "abc", 1, "b", moved), classes_of(400, "abc", 0, "a"))
     assert found.similarity == similarity
     assert found.yardstick is not None
     assert len(found.yardstick.marks) == 25
     assert f": {similarity} (MMD^2" in found.sentence
-    assert "the source" in found.sentence
+    assert "the source's own images, corrupted" in found.sentence
+    assert bool(found.yardstick.doubts) is (similarity == "unknown")
+    assert any("the interval of MMD^2 reaches" in each for each in found.warnings) is (similarity == "unknown")
+
+
+def test_too_few_images_for_an_interval_leave_similarity_unknown() -> None:
+    found = record_of(classes_of(9, "abc", 1, "b", 2.0))
+    assert found.size is not None
+    assert (found.size.interval, found.similarity) == (None, "unknown")
+    assert any("there is no interval of MMD^2 (add images)" in each for each in found.warnings)
 
 
 def test_a_bank_is_never_called_the_source() -> None:
@@ -104,8 +113,8 @@ def test_a_bank_is_never_called_the_source() -> None:
     assert found.sentence.startswith(
         "Held against the bank Photographs (120 images, CC0), not the network's own source"
     )
-    assert "from the bank" in found.sentence
-    assert "from the source" not in found.sentence
+    assert "the bank's own images, corrupted" in found.sentence
+    assert "the source's" not in found.sentence
 
 
 def test_without_labels_there_are_no_classes_and_no_mix() -> None:

@@ -55,6 +55,15 @@ def test_sizes_are_unbiased_distances_at_the_bandwidth_given() -> None:
         assert (each.n_source, each.n_target) == tuple(map(len, rows))
 
 
+def test_sizes_weigh_every_group_the_same_and_pair_no_rows_of_one() -> None:
+    rng = np.random.default_rng(0)
+    labels, groups = np.zeros(60, dtype=np.int64), np.minimum(np.arange(60), 40)
+    source, target = ((rng.normal(size=(60, 8)), labels, groups) for _ in range(2))
+    (found,) = per_class_shift(source, target, bandwidth2=16.0, n_permutations=99, seed=0)
+    assert found.mmd2 == mmd2_unbiased(source[0], target[0], 16.0, (groups, groups))
+    assert found.mmd2 != mmd2_unbiased(source[0], target[0], 16.0)
+
+
 def test_no_shared_class_gives_no_rows() -> None:
     rows, labels, groups = _side((9, 9), 0, 0)
     assert _judge((rows, labels, groups), (rows, labels + 7, groups)) == {}

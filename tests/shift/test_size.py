@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from tests.shift.samples import normal, side_of
 
@@ -43,6 +44,16 @@ def test_with_few_images_there_is_a_size_but_no_interval(n: int, known: bool) ->
     found = size_of(SOURCE, target, 10.0, 0.95, 0)
     assert (found.interval is not None, found.auc is not None, found.a_distance is not None) == (known,) * 3
     assert found.mmd2 == pytest.approx(mmd2_unbiased(SOURCE.features, target.features, 10.0))
+
+
+@pytest.mark.parametrize("n_groups", [6, 40])
+def test_groups_of_copies_lie_as_far_as_one_image_of_each(n_groups: int) -> None:
+    few = side_of(normal(n_groups, 1) + 0.5, "b", groups=np.arange(n_groups))
+    many = few.at(np.repeat(np.arange(n_groups), np.random.default_rng(0).integers(1, 20, n_groups)))
+    found, one_each = (size_of(SOURCE, each, 10.0, 0.95, 0) for each in (many, few))
+    assert found.mmd2 == pytest.approx(one_each.mmd2)
+    assert found.frechet == pytest.approx(one_each.frechet)
+    assert (found.interval is None) is (one_each.interval is None) is (n_groups == 6)
 
 
 def test_copies_in_groups_do_not_narrow_the_interval() -> None:

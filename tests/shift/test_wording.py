@@ -2,7 +2,7 @@ import pytest
 
 from graft.records import Interval
 from graft.shift import wording
-from graft.shift.yardstick import Mark, Place
+from graft.shift.yardstick import Place
 from graft.shift_record import (
     BlockProfile,
     BlockShift,
@@ -15,7 +15,9 @@ from graft.shift_record import (
 
 OWN = ShiftSource(kind="own", name="source", licence=None, n_images=400)
 PROXY = ShiftSource(kind="proxy", name="Photographs", licence="CC0", n_images=300)
-PLACE = Place(2.0, "mid", Mark("blur", 2, 0.1), "The target lies as far from X as X itself.")
+PLACE = Place(
+    2.0, {"blur": 2.0}, (1.8, 2.2), ("blur 1", "noise 3"), "mid", (), "The target lies between blur 1 and noise 3."
+)
 SIZE = ShiftSize(
     mmd2=0.123,
     interval=Interval(estimate=0.123, low=0.1, high=0.15),
@@ -55,7 +57,7 @@ def remarks(**changes: object) -> str:
 
 def test_a_source_of_ones_own_gives_place_size_and_counts() -> None:
     assert wording.sentence(OWN, (a_test(), SIZE), PLACE, "mid", (300, 200)) == (
-        "The target lies as far from X as X itself: mid (MMD^2 0.12, 0.1 to 0.15; p = 0.001; "
+        "The target lies between blur 1 and noise 3: mid (MMD^2 0.12, 0.1 to 0.15; p = 0.001; "
         "300 source and 200 target images)."
     )
 
@@ -63,7 +65,7 @@ def test_a_source_of_ones_own_gives_place_size_and_counts() -> None:
 def test_a_bank_is_named_with_count_and_licence_and_never_called_the_source() -> None:
     said = wording.sentence(PROXY, (a_test(), SIZE), PLACE, "mid", (300, 200))
     assert said.startswith(
-        "Held against the bank Photographs (300 images, CC0), not the network's own source: the target lies as far"
+        "Held against the bank Photographs (300 images, CC0), not the network's own source: the target lies between"
     )
     assert said.endswith("p = 0.001; 200 target images).")
 
@@ -127,7 +129,7 @@ def test_images_left_out_are_counted() -> None:
 
 @pytest.mark.parametrize(("shift", "warned"), [(0.2, False), (0.21, True)])
 def test_a_test_that_misses_small_shifts_is_underpowered(shift: float, warned: bool) -> None:
-    said = wording.warnings(a_test(detectable_shift=shift), (40, 20), None, "mid")
+    said = wording.warnings(a_test(detectable_shift=shift), (40, 20), None)
     assert bool(said) is warned
     if warned:
         assert (
@@ -139,15 +141,25 @@ def test_a_test_that_misses_small_shifts_is_underpowered(shift: float, warned: b
 def test_a_test_that_finds_nothing_says_so() -> None:
     assert (
         "the test finds no shift at all, four times in five"
-        in wording.warnings(a_test(detectable_shift=None), (2, 3), None, "mid")[0]
+        in wording.warnings(a_test(detectable_shift=None), (2, 3), None)[0]
     )
 
 
-def _yardstick(low: float, high: float) -> ShiftYardstick:
-    return ShiftYardstick(n_images=(9, 9), clean=0.0, marks=(), noise=1.0, severity=2.0, severities=(low, high))
+def _yardstick(*doubts: str) -> ShiftYardstick:
+    return ShiftYardstick(
+        n_images=(9, 9),
+        clean=0.0,
+        marks=(),
+        noise=1.0,
+        severity=2.0,
+        severities=(0.4, 4.25),
+        by_corruption=(),
+        between=("blur 1", "noise 3"),
+        doubts=doubts,
+    )
 
 
-def test_a_place_from_near_to_far_is_said_and_any_other_is_not() -> None:
-    (said,) = wording.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick(0.4, 4.25), "unknown")
-    assert "lies between severity 0.4 and 4.2, from near to far: similarity is taken as unknown" in said
-    assert wording.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick(1.4, 4.2), "mid") == ()
+def test_every_doubt_about_similarity_is_said_and_where_there_is_none_nothing() -> None:
+    (said,) = wording.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick("one", "another"))
+    assert said == "Similarity is taken as unknown, and tables that ask for it abstain: one; another."
+    assert wording.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick()) == ()

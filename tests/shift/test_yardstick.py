@@ -13,7 +13,9 @@ from graft.shift.yardstick import (
     Yardstick,
     make_yardstick,
     place_on,
+    severities,
     severity_of,
+    similarity_of,
     yardstick_features,
 )
 from graft.statistics.mmd import mmd2_unbiased
@@ -54,8 +56,11 @@ def yardstick(source: Images) -> Yardstick:
     return _yardstick(source, 0)
 
 
-def _place(yardstick: Yardstick, mmd2: float, origin: str = "the source") -> Place:
-    return place_on(yardstick, mmd2, origin=origin, near_below=1, far_above=3)
+def _place(
+    yardstick: Yardstick, mmd2: float, half: float | None = 0.001, origin: str = "the source", far_above: float = 3
+) -> Place:
+    interval = None if half is None else (mmd2 - half, mmd2 + half)
+    return place_on(yardstick, mmd2, interval, (1, far_above), origin)
 
 
 def _made(values: Mapping[str, tuple[float, ...]], noise: float = 1.0) -> Yardstick:
@@ -84,15 +89,18 @@ def test_a_target_that_is_the_source_under_a_corruption_is_found_there(
 ) -> None:
     target = _features(corrupted(_images(160, 1), *mark, seed=5))
     mmd2 = mmd2_unbiased(_features(source), target, BANDWIDTH2)
-    place = _place(yardstick, mmd2)
-    assert place.nearest[:2] == mark
-    assert f"under {mark[0]} at severity {mark[1]}, " in place.sentence
+    places = severities(yardstick, mmd2)
+    assert places[mark[0]] == pytest.approx(mark[1], abs=0.5)
+    around = _place(yardstick, mmd2, half=0.3 * mmd2).between
+    values = {f"{each.corruption} {each.severity}": each.mmd2 for each in yardstick.marks}
+    assert around[1] is not None
+    assert values[around[0]] < mmd2 < values[around[1]]
 
 
 def test_other_images_of_the_source_are_near_and_noise_is_far(source: Images, yardstick: Yardstick) -> None:
     for target, expected in ((_images(160, 1), "near"), (pure_noise(source, 1), "far")):
         mmd2 = mmd2_unbiased(_features(source), _features(target), BANDWIDTH2)
-        assert _place(yardstick, mmd2).similarity == expected
+        assert similarity_of(severity_of(yardstick, mmd2), (1, 3)) == expected
 
 
 def test_no_image_is_compared_with_its_own_corruption_and_no_group_is_torn(source: Images) -> None:
@@ -159,38 +167,110 @@ def test_a_farther_target_never_has_a_lower_severity() -> None:
     assert severities[-1] == 5
 
 
+SPREAD = _made(
+    {
+        "blur": (0.01, 0.04, 0.09, 0.16, 0.25),
+        "noise": (0.02, 0.05, 0.10, 0.17, 0.26),
+        "contrast": (0.15, 0.20, 0.30, 0.40, 0.50),
+        "JPEG": (0.0, 0.0, 0.0, 0.001, 0.001),
+        "pixelate": (0.005, 0.02, 0.03, 0.05, 0.08),
+    }
+)
+
+
 @pytest.mark.parametrize(
-    ("mmd2", "similarity", "said"),
+    ("mmd2", "between"),
     [
-        (
-            -0.1,
-            "near",
-            "lies no farther from the source than chance puts it, in the median",
-        ),
-        (0.005, "near", "closer to the source than the source itself under every corruption at severity 1, in"),
-        (0.085, "mid", "as far from the source as the source itself under blur at severity 3, in the median"),
-        (0.2, "far", "in the median of the corruptions that move it at severity 4.5 of 5."),
-        (0.5, "far", "farther from the source than the source itself under every corruption at severity 5, and most"),
-        (1.5, "far", "at severity 5 and under pure noise, and most corruptions do not move the source so far even at"),
+        (-0.1, ("the source as it is", "pixelate 1")),
+        (0.003, ("the source as it is", "pixelate 1")),
+        (0.09, ("pixelate 5", "noise 3")),
+        (0.13, ("noise 3", "contrast 1")),
+        (0.6, ("contrast 5", "pure noise")),
+        (1.5, ("pure noise", None)),
     ],
 )
-def test_the_sentence_says_where_the_target_lies(mmd2: float, similarity: str, said: str) -> None:
-    place = _place(EVEN, mmd2)
-    assert place.similarity == similarity
-    assert place.sentence.startswith("The target lies ")
-    assert said in place.sentence
+def test_the_place_is_a_range_over_corruptions_around_the_interval(
+    mmd2: float, between: tuple[str, str | None]
+) -> None:
+    found = _place(SPREAD, mmd2, half=0.002)
+    assert found.between == between
+    said = f"between {between[0]} and {between[1]}" if between[1] else f"beyond {between[0]}"
+    assert found.sentence.startswith(f"The target lies {said} (the source's own images, corrupted; severity ")
+
+
+def test_a_wider_interval_makes_a_wider_range() -> None:
+    assert _place(SPREAD, 0.09, half=0.015).between == ("pixelate 4", "contrast 1")
+    assert _place(SPREAD, 0.09, half=None).between == ("blur 3", "blur 3")  # the mark itself, without an interval
+
+
+def test_a_corruption_that_moves_nothing_is_no_end_of_the_range() -> None:
+    assert "JPEG" not in severities(SPREAD, 0.002)
+    assert _place(SPREAD, 0.002, half=0.0001).between == ("the source as it is", "pixelate 1")
+
+
+def test_the_sentence_gives_the_least_and_the_largest_severity_and_whose_they_are() -> None:
+    said = _place(SPREAD, 0.09).sentence
+    assert "severity 0.8 of 5 by contrast to 5.0 by pixelate, 2.9 in the median)." in said
+    assert "severity 4.5 of 5 by all that move them)." in _place(EVEN, 0.2025).sentence
 
 
 @pytest.mark.parametrize("mmd2", [0.005, 0.085, 0.5, 1.5])
 def test_the_sentence_calls_the_source_what_it_is(mmd2: float) -> None:
-    said = _place(EVEN, mmd2, "the bank").sentence
-    assert "the bank than the bank itself" in said or "from the bank as the bank itself" in said
+    said = _place(EVEN, mmd2, origin="the bank").sentence
+    assert "the bank's own images" in said
     assert "source" not in said
 
 
-@pytest.mark.parametrize(("mmd2", "similarity"), [(0.0099, "near"), (0.0101, "mid"), (0.0899, "mid"), (0.0901, "far")])
-def test_the_limits_of_similarity_are_severities(mmd2: float, similarity: str) -> None:
-    assert _place(EVEN, mmd2).similarity == similarity
+@pytest.mark.parametrize(("mmd2", "similarity"), [(0.005, "near"), (0.0121, "mid"), (0.085, "mid"), (0.1, "far")])
+def test_where_all_corruptions_agree_the_median_severity_decides(mmd2: float, similarity: str) -> None:
+    found = _place(EVEN, mmd2, half=0.0001)
+    assert (found.similarity, found.doubts) == (similarity, ())
+
+
+@pytest.mark.parametrize(
+    ("mmd2", "half", "span"),
+    [
+        (0.01, 0.005, "0.7 to 1.2, near to mid"),
+        (0.09, 0.02, "2.6 to 3.3, mid to far"),
+        (0.07, 0.07, "0.0 to 3.7, near"),
+    ],
+)
+def test_similarity_is_unknown_where_the_interval_changes_it(mmd2: float, half: float, span: str) -> None:
+    found = _place(EVEN, mmd2, half)
+    assert found.similarity == "unknown"
+    (doubt,) = found.doubts
+    assert f"the interval of MMD^2 reaches from severity {span}" in doubt
+
+
+def test_similarity_is_unknown_without_an_interval() -> None:
+    found = _place(EVEN, 0.05, half=None)
+    assert found.similarity == "unknown"
+    assert found.doubts == ("with so few independent images there is no interval of MMD^2 (add images)",)
+
+
+def test_similarity_is_unknown_where_leaving_one_corruption_out_changes_it() -> None:
+    found = _place(SPREAD, 0.098)  # 0.8 by contrast, 2.97 by noise, 3.13 by blur, 5 by pixelate: 3.05 in the median
+    assert found.similarity == "unknown"
+    assert found.doubts == tuple(f"without {each} it would be mid, not far" for each in ("blur", "pixelate"))
+    assert _place(SPREAD, 0.098, far_above=4).similarity == "mid"
+
+
+def test_similarity_is_unknown_where_one_corruption_alone_moves_the_source() -> None:
+    marks = dict.fromkeys(CORRUPTIONS, (0.0, 0.0, 0.0, 0.0, 0.001)) | {"noise": (0.01, 0.04, 0.09, 0.16, 0.25)}
+    found = _place(_made(marks), 0.05)
+    assert found.similarity == "unknown"
+    assert found.doubts == ("noise is the only corruption that moves these images",)
+
+
+def test_every_group_weighs_the_same_whatever_its_size(source: Images) -> None:
+    groups = np.minimum(np.arange(160), 100)  # sixty pictures of one kind
+    made = yardstick_features(source, _features, groups=groups, seed=0)
+    names = made.kept_groups, made.other_groups
+    assert sorted(map(len, map(np.unique, names))) == [50, 51]
+    found = make_yardstick(made, BANDWIDTH2)
+    assert found.clean == mmd2_unbiased(made.kept, made.clean, BANDWIDTH2, names)
+    assert found.marks[7].mmd2 == mmd2_unbiased(made.kept, made.corrupted[7], BANDWIDTH2, names)
+    assert found.noise == mmd2_unbiased(made.kept, made.noise, BANDWIDTH2, names)
 
 
 def test_too_few_images_are_refused() -> None:

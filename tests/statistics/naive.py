@@ -1,6 +1,7 @@
 """The statistic by double loops, and samples to compute it on."""
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +20,16 @@ def kernel(x: Floats, y: Floats, bandwidth2: float) -> float:
 
 
 def naive_mmd2(source: Floats, target: Floats, bandwidth2: float, groups: tuple[Ints, Ints] | None = None) -> float:
-    """Means over pairs of rows of different groups, as `two_sample_test` defines them."""
-
-    def within(rows: Floats, names: Ints) -> float:
-        pairs = itertools.permutations(range(len(rows)), 2)
-        return float(np.mean([kernel(rows[i], rows[j], bandwidth2) for i, j in pairs if names[i] != names[j]]))
-
+    """Means over pairs of different groups of their mean kernel, as `two_sample_test` defines them."""
     names = groups or (np.arange(len(source)), np.arange(len(target)))
-    across = float(np.mean([kernel(x, y, bandwidth2) for x in source for y in target]))
-    return within(source, names[0]) + within(target, names[1]) - 2 * across
+    ours = [source[names[0] == each] for each in np.unique(names[0])]
+    theirs = [target[names[1] == each] for each in np.unique(names[1])]
+
+    def mean(pairs: Iterable[tuple[Floats, Floats]]) -> float:
+        return float(np.mean([np.mean([kernel(x, y, bandwidth2) for x in one for y in other]) for one, other in pairs]))
+
+    within = mean(itertools.permutations(ours, 2)) + mean(itertools.permutations(theirs, 2))
+    return within - 2 * mean(itertools.product(ours, theirs))
 
 
 def naive_median(pooled: Floats) -> float:

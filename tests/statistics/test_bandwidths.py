@@ -32,6 +32,26 @@ def test_pairs_of_one_group_do_not_count_for_the_median() -> None:
     assert found[0].bandwidth2 == pytest.approx((16 + 25) / 2)
 
 
+@pytest.mark.parametrize("n_groups", [40, 3])
+def test_groups_of_copies_keep_the_bandwidths_of_one_row_of_each(n_groups: int) -> None:
+    rows = samples(n_groups, 2, 2, 0.0)[0]
+    groups = np.repeat(np.arange(n_groups), np.random.default_rng(0).integers(1, 12, n_groups))
+    single = family(sampled(rows), np.arange(n_groups), FAMILY)
+    copies = family(Sample(np.zeros(2), rows[groups], groups), groups, FAMILY)
+    for one, other in zip(single, copies, strict=True):
+        assert other.bandwidth2 == pytest.approx(one.bandwidth2)
+        assert other.dropped == (one.dropped and one.dropped.replace("pairs of rows", "pairs of groups"))
+
+
+def test_one_large_group_does_not_crowd_the_others_out_of_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bandwidths, "SAMPLE_ROWS", 30)
+    sides = samples(300, 20, 2, 0.0)
+    keys = np.concatenate([row_keys(each, "float64") for each in sides])
+    groups = np.concatenate([np.zeros(300, dtype=np.int64), np.arange(1, 21)])
+    sample = sample_of(sides, keys, groups, np.random.default_rng(0))
+    assert np.bincount(sample.groups).tolist() == [10] + [1] * 20
+
+
 def test_mostly_duplicate_rows_take_the_median_of_the_other_distances() -> None:
     source = np.array([[0.0], [0.0], [0.0], [0.0], [0.0]])
     target = np.array([[0.0], [0.0], [0.0], [3.0]])

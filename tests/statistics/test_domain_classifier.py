@@ -71,6 +71,30 @@ def test_copies_within_a_group_do_not_give_the_domain_away() -> None:
     assert _judge(source, target, groups).a_distance < 0.6
 
 
+def test_every_group_weighs_the_same_in_fit_and_error() -> None:
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 30, 65)
+    groups = np.repeat(np.arange(65), sizes)
+    side = (groups >= 40).astype(np.int64)
+    rows = rng.normal(size=(65, 4))[groups] + 0.5 * side[:, None] + 0.3 * rng.normal(size=(len(groups), 4))
+    names = np.split(groups.astype(np.str_), [int(sizes[:40].sum())])
+    parts = np.split(rows, [len(names[0])])
+    held_out = held_out_scores(
+        *(Sample(*each, np.zeros(len(each[0]))) for each in zip(parts, names, strict=True)), seed=0
+    )
+    assert held_out is not None
+    weight, fold = 1 / sizes[groups], held_out.cells
+    centred = rows - np.average(rows, axis=0, weights=weight)
+    scaled, wrong = centred / np.sqrt(np.average(centred**2, axis=0, weights=weight)), np.zeros(len(rows))
+    for held in range(FOLDS):
+        seen = fold != held
+        of_seen = 0.5 * weight[seen] / np.bincount(side[seen], weights=weight[seen])[side[seen]]
+        fitted = Ridge(alpha=PENALTY).fit(scaled[seen], 2 * side[seen] - 1, sample_weight=of_seen)
+        wrong[~seen] = (fitted.predict(scaled[~seen]) > 0) != side[~seen]
+    expected = np.mean([np.average(wrong[side == each], weights=weight[side == each]) for each in (0, 1)])
+    assert _judge(parts[0], parts[1], (names[0], names[1])).error == pytest.approx(expected)
+
+
 def test_too_few_rows_give_no_answer() -> None:
     rows = np.random.default_rng(0).normal(size=(40, 3))
     assert domain_classifier(rows, rows[:9], confidence=0.95, seed=0) is None

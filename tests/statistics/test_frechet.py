@@ -5,6 +5,7 @@ from sklearn.covariance import LedoitWolf, ledoit_wolf_shrinkage
 
 from graft.statistics import frechet
 from graft.statistics.frechet import Array, FrechetDistance, frechet_by_chance, frechet_distance, ledoit_wolf_share
+from graft.statistics.samples import Groups
 
 
 def test_agrees_with_the_matrix_root() -> None:
@@ -91,26 +92,38 @@ def test_copies_are_dealt_out_together() -> None:
     target = target[order]
     single = [frechet_by_chance(source, target, seed=seed) for seed in range(10)]
     whole = [frechet_by_chance(source, target, groups=(names, names[order]), seed=seed) for seed in range(10)]
-    assert len({each.distance2 for each in single + whole}) == 1
+    assert len({each.distance2 for each in single}) == len({each.distance2 for each in whole}) == 1
     assert np.mean([each.chance for each in single]) < 0.2 * single[0].distance2
     assert 0.4 * whole[0].distance2 < np.mean([each.chance for each in whole]) < 2.5 * whole[0].distance2
 
 
+@pytest.mark.parametrize("d", [4, 40])
+def test_groups_of_copies_lie_as_far_apart_as_one_row_of_each(d: int) -> None:
+    rng = np.random.default_rng(0)
+    sides, copies = (rng.normal(size=(30, d)), rng.normal(size=(20, d)) + 0.5), (np.arange(1, 31), np.arange(20, 0, -1))
+    rows = [np.repeat(side, times, axis=0) for side, times in zip(sides, copies, strict=True)]
+    names = [np.repeat(np.arange(len(times)), times) for times in copies]
+    found, one_each = frechet_distance(rows[0], rows[1], (names[0], names[1])), frechet_distance(*sides)
+    np.testing.assert_allclose((*found[:3], *found.shrinkage), (*one_each[:3], *one_each.shrinkage), rtol=1e-9)
+    assert (min(found.shrinkage) > 0) is (d == 40)
+
+
 def test_both_distances_are_of_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frechet, "MOST_ROWS", 40)
-    seen = []
+    seen, n_groups = [], []
     measure = frechet.frechet_distance
 
-    def watch(source: Array, target: Array) -> FrechetDistance:
+    def watch(source: Array, target: Array, groups: tuple[Groups, Groups]) -> FrechetDistance:
         seen.append((source, target))
-        return measure(source, target)
+        n_groups.append(tuple(len(np.unique(each)) for each in groups))
+        return measure(source, target, groups)
 
     monkeypatch.setattr(frechet, "frechet_distance", watch)
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(90, 3)), rng.normal(size=(25, 3))
     found = frechet_by_chance(source, target, groups=(np.arange(90) // 3, np.arange(25) // 3), seed=0)
     assert found.rows == (40, 25)
-    assert [(len(one), len(other)) for one, other in seen] == [(40, 25), (40, 25)]
+    assert n_groups == [(30, 9), (30, 9)]
     observed, dealt = (np.concatenate(each) for each in seen)
     assert set(map(tuple, observed.tolist())) == set(map(tuple, dealt.tolist()))
     assert set(map(tuple, seen[0][0].tolist())) <= set(map(tuple, source.tolist()))

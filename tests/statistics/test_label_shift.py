@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from graft.statistics.label_shift import black_box_shares, total_variation
+from graft.statistics.label_shift import black_box_shares, effective_number, total_variation
 
 
 def test_total_variation_is_the_share_that_would_change_class() -> None:
@@ -40,6 +40,26 @@ def test_few_predictions_widen_the_intervals_and_so_do_few_rows_of_the_confusion
         return float((found.high - found.low).max())
 
     assert width(n_known, n_predicted) > 4 * width(10_000, 10_000)
+
+
+def test_rows_of_one_group_count_as_few() -> None:
+    assert effective_number(np.arange(7)) == 7
+    assert effective_number(np.repeat(np.arange(7), 4)) == 7
+    assert effective_number(np.append(np.zeros(60), np.arange(1, 41))) == 3  # 100^2 / (60^2 + 40)
+
+
+def test_fewer_independent_rows_make_wider_intervals_around_the_same_shares() -> None:
+    confusion, predicted = np.array([[80, 20], [20, 80]]), np.array([60, 40])
+    all_rows, same, few = (
+        black_box_shares(confusion, predicted, independent=each, confidence=0.95, seed=0)
+        for each in (None, (np.array([100, 100]), 100), (np.array([100, 100]), 10))
+    )
+    assert all_rows is not None
+    assert same is not None
+    assert few is not None
+    np.testing.assert_array_equal(same.high, all_rows.high)
+    np.testing.assert_array_equal(few.shares, all_rows.shares)
+    assert np.all(few.high - few.low > 1.5 * (all_rows.high - all_rows.low))
 
 
 def test_a_share_below_zero_becomes_zero() -> None:

@@ -1,5 +1,6 @@
 """Squared MMD at one bandwidth."""
 
+import numpy as np
 import pytest
 from tests.statistics.naive import naive_mmd2, samples
 
@@ -9,6 +10,13 @@ from graft.statistics.mmd import mmd2_unbiased
 def test_agrees_with_a_double_loop() -> None:
     source, target = samples(7, 5, 3, 0.7)
     assert mmd2_unbiased(source, target, 2.5) == pytest.approx(naive_mmd2(source, target, 2.5), abs=1e-12)
+
+
+def test_every_group_weighs_the_same_whatever_its_size() -> None:
+    source, target = samples(9, 7, 3, 0.7)
+    groups = np.array([1, 0, 1, 1, 2, 1, 0, 1, 1]), np.array([5, 5, 5, 5, 3, 5, 4])
+    expected = naive_mmd2(source, target, 2.5, groups)
+    assert mmd2_unbiased(source, target, 2.5, groups) == pytest.approx(expected, abs=1e-12)
 
 
 def test_negative_values_are_not_clipped() -> None:

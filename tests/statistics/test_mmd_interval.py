@@ -1,12 +1,12 @@
 """The interval of the squared MMD: naive loops, known shifts, and how often it holds the truth."""
 
-import itertools
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
+from tests.statistics.naive import naive_mmd2
 
 from graft.statistics import mmd_interval as module
 from graft.statistics.mmd_interval import (
@@ -29,34 +29,39 @@ def _judge(source: Floats, target: Floats, bandwidth2: float = 6.0, seed: int = 
     return found
 
 
-def _naive(source: Floats, target: Floats, groups: tuple[NDArray[np.int64], NDArray[np.int64]]) -> float:
-    """Double loops over pairs of rows of different groups, bandwidth2 6."""
-
-    def k(x: Floats, y: Floats) -> float:
-        return float(np.exp(-np.sum((x - y) ** 2) / 6.0))
-
-    def within(rows: Floats, names: NDArray[np.int64]) -> float:
-        places = itertools.permutations(range(len(rows)), 2)
-        return float(np.mean([k(rows[i], rows[j]) for i, j in places if names[i] != names[j]]))
-
-    between = np.mean([k(x, y) for x in source for y in target])
-    return within(source, groups[0]) + within(target, groups[1]) - 2 * float(between)
-
-
 def test_the_estimate_is_that_of_a_double_loop() -> None:
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(14, 3)), rng.normal(size=(11, 3)) + 0.7
-    expected = _naive(source, target, (np.arange(14), np.arange(11)))
+    expected = naive_mmd2(source, target, 6.0)
     assert _judge(source, target).mmd2 == pytest.approx(expected, abs=1e-12)
 
 
-def test_pairs_within_a_group_do_not_count() -> None:
+def test_every_group_weighs_the_same_and_pairs_within_one_do_not_count() -> None:
     rng = np.random.default_rng(0)
-    groups = rng.permutation(np.arange(36) % 12), np.arange(30) // 2
+    groups = rng.permutation(np.append(np.arange(12), [3] * 24)), np.arange(30) // 2
     source, target = rng.normal(size=(36, 3)) + groups[0][:, None], rng.normal(size=(30, 3))
     found = mmd2_interval(source, target, bandwidth2=6.0, groups=groups, confidence=0.95, seed=0)
     assert found is not None
-    assert found.mmd2 == pytest.approx(_naive(source, target, groups), abs=1e-12)
+    assert found.mmd2 == pytest.approx(naive_mmd2(source, target, 6.0, groups), abs=1e-12)
+
+
+@pytest.mark.parametrize("most_units", [500, 12])
+def test_groups_of_copies_give_the_interval_of_one_row_of_each(
+    most_units: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_UNITS", most_units)
+    rng = np.random.default_rng(0)
+    sides = rng.normal(size=(30, 3)), rng.normal(size=(20, 3)) + 0.7
+    copies = [np.repeat(np.arange(len(each)), rng.integers(1, 30, len(each))) for each in sides]
+    found = mmd2_interval(
+        *(side[each] for side, each in zip(sides, copies, strict=True)),
+        bandwidth2=6.0,
+        groups=(copies[0], copies[1]),
+        confidence=0.95,
+        seed=0,
+    )
+    assert found is not None
+    np.testing.assert_allclose(found, _judge(*sides), rtol=1e-9)
 
 
 def test_bins_give_nearly_what_rows_give(monkeypatch: pytest.MonkeyPatch) -> None:

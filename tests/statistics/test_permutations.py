@@ -5,11 +5,13 @@ import pytest
 from tests.statistics.naive import Ints
 
 from graft.statistics import permutations
+from graft.statistics.kernels import bin_sums
 from graft.statistics.permutations import (
     counts_by_side,
     form_bins,
     labellings,
     mmd2_of_labellings,
+    row_weights,
     standardised,
     units_a_bin,
 )
@@ -124,12 +126,17 @@ def test_a_spread_that_is_rounding_counts_as_none() -> None:
 
 
 def test_an_even_kernel_gives_every_labelling_zero() -> None:
-    groups = np.repeat(np.arange(12), np.tile([1, 2, 3], 4))
-    bins = bins_of(12, 12, groups)
-    sizes = np.diff(bins.edges)
-    sums = np.outer(sizes, sizes) - np.diag(sizes**2)  # a kernel of ones between groups
+    bins = bins_of(12, 12, np.repeat(np.arange(12), np.tile([1, 2, 3], 4)))
+    sums = bin_sums(np.zeros((24, 1)), bins.groups, bins.edges, (1.0,), row_weights(bins))
     drawn = next(labellings(bins.n_marked, 12, 50, np.random.default_rng(0)))
-    np.testing.assert_allclose(mmd2_of_labellings(sums[None].astype(np.float64), bins, drawn), 0, atol=1e-12)
+    np.testing.assert_allclose(mmd2_of_labellings(sums, bins, drawn), 0, atol=1e-12)
+
+
+def test_the_rows_of_every_unit_weigh_one_together() -> None:
+    groups = np.random.default_rng(0).permutation(np.repeat(np.arange(10), np.arange(1, 11)))
+    groups[:30] += 10
+    bins = bins_of(30, 25, groups)
+    np.testing.assert_allclose(np.bincount(bins.groups, weights=row_weights(bins)), 1)
 
 
 @pytest.mark.parametrize(("n", "m", "different"), [(3, 3, 10), (2, 3, 10), (4, 1, 5), (2, 2, 3)])

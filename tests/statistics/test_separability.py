@@ -44,7 +44,7 @@ def test_the_estimate_is_the_share_of_ordered_pairs() -> None:
     scores = np.array([0.1, 0.4, 0.4, 0.9, 0.2, 0.3])
     side, groups = np.array([0, 0, 1, 1, 0, 1]), np.arange(6)
     cell = np.array([0, 0, 0, 0, 1, 1])
-    found = area_under_curve(HeldOut(scores, side, cell, groups), 0.95)
+    found = area_under_curve(HeldOut(scores, side, cell, groups, np.ones(6)), 0.95)
     assert found is not None
     assert found.auc == pytest.approx((0.5 + 3 + 1) / 5)  # a tie is half a pair
 
@@ -53,7 +53,7 @@ def test_the_interval_is_that_of_the_influence_of_groups_on_the_area() -> None:
     rng = np.random.default_rng(0)
     side = np.repeat([0, 1], [30, 24])
     scores, groups = rng.normal(size=54) + 0.3 * side, np.concatenate([np.arange(30) // 2, 15 + np.arange(24) // 3])
-    found = area_under_curve(HeldOut(scores, side, np.zeros(54, dtype=np.int64), groups), 0.9)
+    found = area_under_curve(HeldOut(scores, side, np.zeros(54, dtype=np.int64), groups, np.ones(54)), 0.9)
     assert found is not None
     won = scores[side == 1] > scores[side == 0][:, None]  # (30, 24)
     excess = won - won.mean()
@@ -64,9 +64,17 @@ def test_the_interval_is_that_of_the_influence_of_groups_on_the_area() -> None:
     assert found == pytest.approx((won.mean(), won.mean() - half, won.mean() + half))
 
 
+def test_pairs_weigh_as_their_rows_and_an_even_pair_is_half() -> None:
+    scores, weights = np.array([0.1, 0.5, 0.5, 0.2]), np.array([1.0, 0.25, 0.5, 1.0])
+    side, cell = np.array([0, 0, 1, 1]), np.zeros(4, dtype=np.int64)
+    found = area_under_curve(HeldOut(scores, side, cell, np.arange(4), weights), 0.95)
+    assert found is not None
+    assert found.auc == pytest.approx((1 * 0.5 + 0.25 * 0.5 / 2 + 1 * 1) / ((1 + 0.25) * (0.5 + 1)))
+
+
 def test_pairs_of_different_cells_do_not_count() -> None:
     scores, side = np.array([5.0, 6.0, 1.0, 2.0]), np.array([0, 1, 0, 1])
-    found = area_under_curve(HeldOut(scores, side, np.array([0, 0, 1, 1]), np.arange(4)), 0.95)
+    found = area_under_curve(HeldOut(scores, side, np.array([0, 0, 1, 1]), np.arange(4), np.ones(4)), 0.95)
     assert found is not None
     assert found.auc == 1
 
@@ -186,7 +194,7 @@ def test_samples_without_a_shared_stratum_give_no_answer() -> None:
 
 
 def test_strata_that_no_fold_holds_of_both_give_no_answer() -> None:
-    held_out = HeldOut(np.arange(4.0), np.array([0, 0, 1, 1]), np.arange(4), np.arange(4))
+    held_out = HeldOut(np.arange(4.0), np.array([0, 0, 1, 1]), np.arange(4), np.arange(4), np.ones(4))
     assert area_under_curve(held_out, 0.95) is None
 
 

@@ -69,19 +69,45 @@ def test_every_bandwidth_has_its_own_statistic() -> None:
     assert (test.mmd2, test.bandwidth2) in [(each.mmd2, each.bandwidth2) for each in kept]
 
 
-def test_rows_of_one_group_are_not_paired() -> None:
-    source, target = samples(7, 6, 2, 0.3)
-    groups = np.array([0, 0, 1, 2, 2, 2, 3]), np.array([0, 0, 1, 2, 3, 3])
+def test_every_group_weighs_the_same_and_its_rows_are_not_paired() -> None:
+    source, target = samples(7, 7, 2, 0.3)
+    groups = np.array([0, 0, 1, 2, 2, 2, 3]), np.array([0, 1, 2, 1, 3, 1, 3])
     test = two_sample_test(source, target, n_permutations=9, seed=0, bandwidths=MEDIAN, groups=groups)
     assert test.mmd2 == pytest.approx(naive_mmd2(source, target, test.bandwidth2, groups), abs=1e-12)
     assert test.bins == (4, 4)
 
 
+@pytest.mark.parametrize("binned", [False, True])
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy], ids=["arrays", "tensors"])
+def test_groups_of_copies_give_the_statistics_of_one_row_of_each(
+    kind: Callable[[Floats], Any], binned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "multiplies_bfloat16", lambda xp, rows: False)
+    if binned:
+        few_bins(monkeypatch)
+    source, target = samples(72, 48, 3, 0.3)
+    sides = [np.repeat(each, np.arange(len(each)) % 3 + 1, axis=0) for each in (source, target)]
+    names = [np.repeat(np.arange(len(each)), np.arange(len(each)) % 3 + 1) for each in (source, target)]
+    test = two_sample_test(
+        kind(sides[0]), kind(sides[1]), n_permutations=99, seed=0, groups=(names[0], names[1]), bandwidths=MEDIAN
+    )
+    expected = naive_mmd2(source, target, test.bandwidth2)
+    assert test.rows_used == (144, 96)  # thirds of one, two and three rows on both sides: none is left out
+    assert test.method == ("binned" if binned else "exact")
+    assert test.mmd2 == pytest.approx(expected, rel=1e-4 if binned else 1e-9)
+
+
+def test_a_group_larger_than_any_of_the_other_side_keeps_one_row_of_it() -> None:
+    source, target = samples(20, 40, 3, 0.3)
+    test = two_sample_test(source, target, n_permutations=99, seed=0, groups=(np.arange(20), np.arange(40) // 20))
+    assert (test.bins, test.rows_used, test.method) == ((20, 2), (20, 2), "exact")
+
+
 def test_null_values_are_statistics_of_relabelled_groups() -> None:
-    source, target = samples(4, 5, 2, 0.5)
-    groups = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 2, 2])
+    source, target = samples(4, 7, 2, 0.5)
+    groups = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 1, 2, 2, 2])
     test = two_sample_test(source, target, n_permutations=300, seed=0, bandwidths=MEDIAN, groups=groups)
-    pooled, names = np.concatenate([source, target]), np.array([0, 0, 0, 1, 2, 3, 3, 4, 4])
+    pooled, names = np.concatenate([source, target]), np.array([0, 0, 0, 1, 2, 3, 3, 3, 4, 4, 4])
     possible = []
     for chosen in itertools.combinations(range(5), 2):
         ours = np.isin(names, chosen)

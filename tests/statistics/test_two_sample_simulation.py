@@ -1,14 +1,15 @@
 """Level and power of the two-sample test by many draws: bounds lie at the 99.9 % limit of an honest method's count."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 from tests.statistics.naive import Floats, Ints
 
+from graft.shift.per_class import ClassShift, per_class_shift
 from graft.statistics import bandwidths as bandwidths_module
-from graft.statistics import kernels, permutations
+from graft.statistics import kernels, permutations, two_sample
 from graft.statistics.two_sample import FAMILY, two_sample_test
 
 pytestmark = pytest.mark.simulation
@@ -64,6 +65,22 @@ BINNED: list[tuple[Draw, int, int]] = [
 ]
 
 
+def of_sizes(rng: np.random.Generator, sizes: Sequence[int], share: float, d: int = 3) -> tuple[Floats, Ints]:
+    """Groups of these sizes, with this share of the variance between them."""
+    names = np.repeat(np.arange(len(sizes)), sizes)
+    between, within = rng.normal(size=(len(sizes), d))[names], rng.normal(size=(len(names), d))
+    return np.sqrt(share) * between + np.sqrt(1 - share) * within, names
+
+
+UNEQUAL: dict[str, tuple[list[int], list[int], float, int]] = {
+    "one group of half the rows and more on both sides": ([100] + [1] * 100, [30] + [1] * 20, 0.95, 3),
+    "single rows against one large group among single rows": ([1] * 100, [30] + [1] * 20, 0.95, 3),
+    "the same in eight features": ([1] * 80, [60] + [1] * 20, 0.95, 8),
+    "a few single rows against many groups": ([1] * 15, [4] * 30, 0.5, 3),
+}
+"""sizes of the groups of both sides, share of the variance between groups, and features"""
+
+
 def p_values(draw: Draw, n: int, m: int, draws: int = DRAWS, use_groups: bool = True) -> Floats:
     found = []
     for seed in range(draws):
@@ -94,6 +111,60 @@ def test_level_is_kept_in_bins(draw: Draw, n: int, m: int, monkeypatch: pytest.M
     monkeypatch.setattr(bandwidths_module, "SAMPLE_ROWS", 60)
     monkeypatch.setattr(kernels, "TILE_ROWS", 64)
     check_level(p_values(draw, n, m))
+
+
+def check_at_most(found: Floats) -> None:
+    for level in (0.05, 0.01):
+        assert np.count_nonzero(found <= level) <= binom.ppf(0.999, len(found), level)
+
+
+def unequal_p_values(case: tuple[list[int], list[int], float, int], draws: int) -> Floats:
+    found = []
+    for seed in range(draws):
+        rng = np.random.default_rng((seed, 7))
+        (source, ours), (target, theirs) = (of_sizes(rng, each, *case[2:]) for each in case[:2])
+        found.append(two_sample_test(source, target, n_permutations=199, seed=seed, groups=(ours, theirs)).p_value)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("case", UNEQUAL.values(), ids=UNEQUAL)
+def test_groups_of_unequal_size_keep_the_level(
+    case: tuple[list[int], list[int], float, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(two_sample, "detectable_shift", lambda *_: None)  # half the time, and no part of p
+    check_at_most(unequal_p_values(case, DRAWS))
+
+
+def test_groups_of_unequal_size_keep_the_level_in_bins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(two_sample, "detectable_shift", lambda *_: None)
+    monkeypatch.setattr(permutations, "EXACT", 60)
+    monkeypatch.setattr(permutations, "BINS", 40)
+    monkeypatch.setattr(permutations, "LEAST_BINS", 8)
+    check_at_most(unequal_p_values(([20, 20, 20] + [1] * 60, [60] + [2] * 40, 0.95, 3), DRAWS // 2))
+
+
+def test_groups_of_unequal_size_keep_the_level_class_by_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(two_sample, "detectable_shift", lambda *_: None)
+    found: list[ClassShift] = []
+    for seed in range(DRAWS // 4):
+        rng, sides = np.random.default_rng((seed, 8)), []
+        for sizes in ([1] * 30, [20] + [1] * 10):
+            (one, names), (other, _) = (of_sizes(rng, sizes, 0.95) for _ in range(2))
+            labels = np.repeat([0, 1], len(names))
+            sides.append((np.concatenate([one, other]), labels, np.concatenate([names, len(sizes) + names])))
+        found += per_class_shift(sides[0], sides[1], bandwidth2=6.0, n_permutations=199, seed=seed)
+    check_at_most(np.array([each.p_value for each in found]))
+
+
+def test_a_shift_is_found_beside_a_large_group() -> None:
+    """Where all groups but one are single rows, the test finds what it finds in as many single rows."""
+    found = []
+    for sizes in ([40] + [1] * 39, [1] * 40):
+        draws = (np.random.default_rng((seed, 9)) for seed in range(100))
+        sides = [(of_sizes(rng, [1] * 80, 0.5), of_sizes(rng, sizes, 0.5)) for rng in draws]
+        tests = [two_sample_test(a, b + 0.4, n_permutations=199, seed=0, groups=(c, d)) for (a, c), (b, d) in sides]
+        found.append(sum(test.p_value <= 0.05 for test in tests))
+    assert found[0] >= binom.ppf(0.001, 100, found[1] / 100)
 
 
 def test_near_duplicates_that_are_not_grouped_break_the_level() -> None:

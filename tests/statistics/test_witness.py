@@ -11,16 +11,18 @@ SIDES = samples(13, 9, 3, 0.7)
 GROUPS = np.arange(13) % 5, np.array([0, 0, 0, 1, 2, 3, 3, 4, 2])
 
 
-def naive_mean(x: Floats, rows: Floats) -> float:
-    return float(np.mean([kernel(x, y, 2.5) for y in rows]))
+def naive_mean(x: Floats, rows: Floats, names: Ints) -> float:
+    """Mean over groups of the mean kernel with their rows."""
+    return float(np.mean([np.mean([kernel(x, y, 2.5) for y in rows[names == each]]) for each in np.unique(names)]))
 
 
 def naive_witness(groups: tuple[Ints, Ints]) -> list[Witness]:
     found = []
     for side in (0, 1):
         rows, names = SIDES[side], groups[side]
-        own = np.array([naive_mean(x, rows[names != name]) for x, name in zip(rows, names, strict=True)])
-        other = np.array([naive_mean(x, SIDES[1 - side]) for x in rows])
+        pairs = zip(rows, names, strict=True)
+        own = np.array([naive_mean(x, rows[names != name], names[names != name]) for x, name in pairs])
+        other = np.array([naive_mean(x, SIDES[1 - side], groups[1 - side]) for x in rows])
         found.append(Witness(other - own if side else own - other, own))
     return found
 
@@ -49,8 +51,12 @@ def test_order_of_rows_does_not_matter() -> None:
 
 
 def test_values_of_source_less_values_of_target_are_the_squared_mmd() -> None:
-    ours, theirs = witness(*SIDES, bandwidth2=2.5)
-    assert ours.value.mean() - theirs.value.mean() == pytest.approx(naive_mmd2(*SIDES, 2.5), abs=1e-12)
+    ours, theirs = witness(*SIDES, bandwidth2=2.5, groups=GROUPS)
+    means = [
+        np.mean([side.value[names == each].mean() for each in np.unique(names)])
+        for side, names in zip((ours, theirs), GROUPS, strict=True)
+    ]
+    assert means[0] - means[1] == pytest.approx(naive_mmd2(*SIDES, 2.5, GROUPS), abs=1e-12)
 
 
 def test_numbers_of_32_bits_are_computed_in_64() -> None:

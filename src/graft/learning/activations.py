@@ -42,7 +42,7 @@ def back(network: Network, n_blocks: int, values: Tensor) -> Tensor:
 
 def parts(values: Tensor) -> tuple[Tensor, ...]:
     """Rows cut into what the blocks see at once where they do not learn."""
-    return values.split(AT_ONCE_GPU if values.is_cuda else AT_ONCE)
+    return torch.split(values, AT_ONCE_GPU if values.is_cuda else AT_ONCE)
 
 
 def activations(network: Network, n_blocks: int, batches: Iterable[Tensor], preprocessing: Preprocessing) -> Tensor:

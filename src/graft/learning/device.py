@@ -46,7 +46,7 @@ def make_deterministic(seed: int) -> None:
     torch.use_deterministic_algorithms(True)
     # else every empty tensor is filled first, so that even code that reads what it never wrote repeats itself; ours
     # does not, and a small step on a GPU takes half as long again
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # float32 then means float32 on a GPU too, where convolutions would else keep 10 bits of a number's digits
     torch.backends.cudnn.allow_tf32 = False
     # On a busy machine several threads now and then add in another order; a lone one never does, and for small

@@ -122,7 +122,7 @@ def _order(run: Run, task: Task) -> tuple[Tensor, ...]:
         batches = batch_rows(len(labels), size, run.generator)
     if run.step:
         run.generator.set_state(now)
-    return sent(torch.cat(batches), labels.device).split([len(each) for each in batches])
+    return torch.split(sent(torch.cat(batches), labels.device), [len(each) for each in batches])
 
 
 def _batch(run: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tensor]:

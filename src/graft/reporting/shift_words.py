@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from graft.records import Interval
 from graft.reporting.figures.profile import UNITS
+from graft.reporting.figures.yardstick import range_of
 from graft.reporting.wording import number, percent
 from graft.shift_record import BlockProfile, LabelShift, ShiftRecord, ShiftSize, ShiftSource, ShiftTest
 
@@ -33,7 +34,7 @@ class Measure(NamedTuple):
 def facts(shift: ShiftRecord) -> tuple[Fact, ...]:
     """What a reader should know before any other number."""
     scale = shift.yardstick
-    place = "tables that need it abstain" if scale is None else f"severity {scale.severity:.1f} of 5"
+    place = "tables that need it abstain" if scale is None else range_of(scale)
     found = [
         Fact("Similarity", shift.similarity, place),
         _held_against(shift.source),

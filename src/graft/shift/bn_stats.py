@@ -37,7 +37,8 @@ def block_profile(
     The running moments were taken in training, on augmented images, so even images of the source do not give 0.
     A divergence is too large by what chance adds; the bootstrap measures that and it is taken off. The typical
     divergence is a mean because the bootstrap of a median over channels covers too little, and a geometric one
-    because a few channels that hardly vary in the source would make up any other.
+    because a few channels that hardly vary in the source would make up any other. Every group weighs the same
+    whatever its size.
 
     Args:
         moments: of target images at each block, from input to output.
@@ -59,7 +60,8 @@ def block_profile(
     if n_groups < 2:
         raise ValueError(f"bn_stats: want at least 2 images (or groups), got {n_groups}. Add target images.")
     drawn = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=DRAWS)
-    weights = drawn[:, group] / drawn[:, group].sum(axis=1, keepdims=True)
+    counts = np.concatenate([np.ones((1, n_groups), dtype=np.int64), drawn])
+    weights = counts[:, group] / np.bincount(group)[group] / n_groups
     spread = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(n_groups / (n_groups - 1))
     return tuple(_block_shift(each, weights, float(spread)) for each in moments)
 
@@ -77,9 +79,15 @@ def channel_divergences(moments: BlockMoments, weights: Floats) -> Floats:
 
 
 def _block_shift(moments: BlockMoments, weights: Floats, spread: float) -> BlockShift:
-    """Summaries over channels less their excess in the bootstrap, never below 0; the interval in its deviations."""
-    n, n_channels = moments.means.shape
-    observed, drawn = (np.log1p(channel_divergences(moments, each)) for each in (np.full((1, n), 1 / n), weights))
+    """Summaries over channels less their excess in the bootstrap, never below 0; the interval in its deviations.
+
+    Args:
+        moments: of n images.
+        weights: (1 + b, n) of the images: as they came, and of each draw.
+        spread: deviations that the interval reaches.
+    """
+    n_channels = moments.means.shape[1]
+    observed, drawn = np.split(np.log1p(channel_divergences(moments, weights)), [1])
     means = drawn.mean(axis=1)
     middle, half = 2 * observed.mean() - means.mean(), spread * means.std()
     high_tenth = 2 * np.quantile(observed, 0.9) - np.quantile(drawn, 0.9, axis=1).mean()

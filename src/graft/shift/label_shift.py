@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.probe import head_logits, linear_head
-from graft.statistics.label_shift import BlackBoxShares, black_box_shares
+from graft.statistics.label_shift import BlackBoxShares, black_box_shares, effective_number
 
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -16,14 +16,22 @@ FOLDS = 5
 
 
 def target_shares(
-    source: Features, labels: Labels, groups: Groups, target: Features, *, c: float, confidence: float, seed: int
+    source: Features,
+    labels: Labels,
+    groups: tuple[Groups, Groups],
+    target: Features,
+    *,
+    c: float,
+    confidence: float,
+    seed: int,
 ) -> BlackBoxShares | None:
     """Class shares of target images from a linear probe's predictions, mended by its cross-validated confusion.
 
     Args:
         source: (n, d) features.
         labels: (n,) class numbers 0, 1, ... with no gap.
-        groups: (n,) names of groups of images that are not independent; each stands whole in one fold.
+        groups: (n,) and (m,) names of groups of images that are not independent; each of the source stands whole in
+            one fold.
         target: (m, d) features, m >= 1.
         c: inverse strength of the probe's regularisation, above 0.
         confidence: of the intervals, between 0 and 1.
@@ -36,11 +44,13 @@ def target_shares(
         ValueError: a class without two groups, or as `black_box_shares`.
     """
     n_classes = int(labels.max()) + 1
-    calls = held_out_calls(source, labels, groups, c=c, seed=seed)
+    calls = held_out_calls(source, labels, groups[0], c=c, seed=seed)
     confusion = np.bincount(calls * n_classes + labels, minlength=n_classes**2).reshape(n_classes, n_classes)
     called = head_logits(linear_head(source, labels, c, n_classes), target).argmax(axis=1)
     predicted = np.bincount(called, minlength=n_classes)
-    return black_box_shares(confusion, predicted, confidence=confidence, seed=seed)
+    known = np.array([effective_number(groups[0][labels == label]) for label in range(n_classes)])
+    independent = known, effective_number(groups[1])
+    return black_box_shares(confusion, predicted, independent=independent, confidence=confidence, seed=seed)
 
 
 def held_out_calls(features: Features, labels: Labels, groups: Groups, *, c: float, seed: int) -> Labels:

@@ -13,10 +13,11 @@ from graft.shift.sides import Side, check_groups, without_copies
 from graft.shift.size import size_of
 from graft.shift.views import SourceView, TargetView
 from graft.shift.witnesses import map_of, some, witnesses
-from graft.shift.yardstick import Place, make_yardstick, place_on, severity_of, similarity_of
+from graft.shift.yardstick import Place, make_yardstick, place_on
 from graft.shift_map import MapPoint
 from graft.shift_record import (
     ClassMoved,
+    CorruptionPlace,
     LabelShift,
     ShiftRecord,
     ShiftSize,
@@ -69,7 +70,7 @@ def measure(source: Origin, target: Side, view: TargetView, params: MeasureShift
     median2 = next(each.bandwidth2 for each in test.bandwidths if each.multiple == 1.0)
     size = size_of(side, target, median2, params.confidence, seed)
     yardstick, place = _yardstick(source, median2, size, params)
-    similarity = _similarity(yardstick, place, params)
+    similarity: Similarity = "unknown" if place is None else place.similarity
     tested, classes = _test(test, params), _classes(side, target, median2, params, seed)
     labels = _labels(side, target, params, seed)
     shown = side if source.described.kind == "own" else side._replace(images=np.full(len(side.rows), ""))
@@ -91,7 +92,7 @@ def measure(source: Origin, target: Side, view: TargetView, params: MeasureShift
             source.described, (tested, size), place, similarity, (len(side.rows), len(target.rows))
         ),
         remarks=wording.remarks(tested, classes, len(source.side.rows) - len(side.rows)),
-        warnings=wording.warnings(tested, n_groups, yardstick, similarity),
+        warnings=wording.warnings(tested, n_groups, yardstick),
     )
     return record, points
 
@@ -150,25 +151,20 @@ def _yardstick(
         return None, None
     made = make_yardstick(source.view.yardstick, bandwidth2)
     origin = "the source" if source.described.kind == "own" else "the bank"
-    place = place_on(made, size.mmd2, origin=origin, near_below=params.near_below, far_above=params.far_above)
-    ends = size.interval
+    interval = None if size.interval is None else (size.interval.low, size.interval.high)
+    place = place_on(made, size.mmd2, interval, (params.near_below, params.far_above), origin)
     shown = ShiftYardstick(
         n_images=made.n_images,
         clean=made.clean,
         marks=tuple(YardstickMark(**each._asdict()) for each in made.marks),
         noise=made.noise,
         severity=place.severity,
-        severities=None if ends is None else (severity_of(made, ends.low), severity_of(made, ends.high)),
+        severities=place.ends,
+        by_corruption=tuple(CorruptionPlace(corruption=name, severity=at) for name, at in place.by_corruption.items()),
+        between=place.between,
+        doubts=place.doubts,
     )
     return shown, place
-
-
-def _similarity(yardstick: ShiftYardstick | None, place: Place | None, params: MeasureShift) -> Similarity:
-    """The bin of the target's place; unknown where the interval reaches from near to far."""
-    if yardstick is None or place is None:
-        return "unknown"
-    ends = {similarity_of(each, params.near_below, params.far_above) for each in yardstick.severities or ()}
-    return "unknown" if {"near", "far"} <= ends else place.similarity
 
 
 def _shared(source: Side, target: Side) -> list[str]:
@@ -214,7 +210,7 @@ def _black_box(
     found = target_shares(
         source.features.astype(np.float32),
         numbers,
-        source.groups,
+        (source.groups, target.groups),
         target.features.astype(np.float32),
         c=PROBE_C,
         confidence=params.confidence,

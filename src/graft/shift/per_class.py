@@ -57,7 +57,9 @@ def per_class_shift(
     ]
     corrected = holm([test.p_value for test in tests])
     return tuple(
-        ClassShift(label, len(a[0]), len(b[0]), mmd2_unbiased(a[0], b[0], bandwidth2), test.p_value, float(p))
+        ClassShift(
+            label, len(a[0]), len(b[0]), mmd2_unbiased(a[0], b[0], bandwidth2, (a[1], b[1])), test.p_value, float(p)
+        )
         for (label, a, b), test, p in zip(classes, tests, corrected, strict=True)
     )
 

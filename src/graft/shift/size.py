@@ -23,12 +23,12 @@ def size_of(source: Side, target: Side, bandwidth2: float, confidence: float, se
     interval = mmd2_interval(
         source.features, target.features, bandwidth2=bandwidth2, groups=groups, confidence=confidence, seed=seed
     )
-    mmd2 = mmd2_unbiased(source.features, target.features, bandwidth2) if interval is None else interval.mmd2
+    whole = mmd2_unbiased(source.features, target.features, bandwidth2, groups) if interval is None else interval.mmd2
     told = domain_classifier(source.features, target.features, groups=groups, confidence=confidence, seed=seed)
     frechet = frechet_by_chance(source.features, target.features, groups=groups, seed=seed)
     return ShiftSize(
-        mmd2=mmd2,
-        interval=None if interval is None else Interval(estimate=mmd2, low=interval.low, high=interval.high),
+        mmd2=whole,
+        interval=None if interval is None else Interval(estimate=whole, low=interval.low, high=interval.high),
         bandwidth2=bandwidth2,
         confidence=confidence,
         auc=None if told is None else Interval(estimate=told.auc.auc, low=told.auc.low, high=told.auc.high),

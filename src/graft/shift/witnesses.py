@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from graft.shift.sides import Side
 from graft.shift_map import MapPoint
 from graft.shift_record import Witnesses
+from graft.statistics.samples import drawn_rows
 from graft.statistics.witness import witness
 
 N_SHOWN = 8
@@ -76,8 +77,8 @@ def _signs(axes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def some(side: Side, most: int, seed: int) -> Side:
-    """At most so many images of a side, drawn with the seed, in their order."""
-    return side.at(np.sort(np.random.default_rng(seed).permutation(len(side.rows))[:most]))
+    """At most so many images of a side, drawn with the seed, of every group one before a second of any."""
+    return side.at(drawn_rows(side.groups, most, np.random.default_rng(seed)))
 
 
 def _strongest(side: Side, strength: NDArray[np.float64]) -> tuple[str, ...]:

@@ -83,16 +83,13 @@ def remarks(test: ShiftTest, classes: Sequence[ClassMoved], n_dropped: int) -> t
     return tuple(said)
 
 
-def warnings(
-    test: ShiftTest, sizes: tuple[int, int], yardstick: ShiftYardstick | None, similarity: Similarity
-) -> tuple[str, ...]:
+def warnings(test: ShiftTest, sizes: tuple[int, int], yardstick: ShiftYardstick | None) -> tuple[str, ...]:
     """Why to trust the measurement less.
 
     Args:
         test: of the whole.
         sizes: groups of source and target images.
-        yardstick: with the places of the interval's ends.
-        similarity: what was made of it.
+        yardstick: with the doubts about the target's place.
     """
     said = []
     shift = test.detectable_shift
@@ -102,10 +99,8 @@ def warnings(
             f"Underpowered: with {sizes[0]} independent source and {sizes[1]} target images the test finds {least}, "
             "four times in five. Add images before a large p is read as no shift."
         )
-    if similarity == "unknown" and yardstick is not None and yardstick.severities is not None:
-        low, high = yardstick.severities
+    if yardstick is not None and yardstick.doubts:
         said.append(
-            f"With these images the target's place lies between severity {low:.1f} and {high:.1f}, from near to far: "
-            "similarity is taken as unknown. Add images."
+            f"Similarity is taken as unknown, and tables that ask for it abstain: {'; '.join(yardstick.doubts)}."
         )
     return tuple(said)

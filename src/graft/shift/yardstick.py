@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from graft.records import Similarity
 from graft.shift.corruptions import CORRUPTIONS, SEVERITIES, Images, corrupted, pure_noise
 from graft.statistics.mmd import mmd2_unbiased
 
 Array = NDArray[np.floating[Any]]
+Groups = NDArray[np.int64]
 Features = Callable[[Images], Array]
 """(n, s, s, 3) images to (n, d) features"""
 
@@ -34,6 +36,10 @@ class YardstickFeatures(NamedTuple):
     """(25, k, d) of the other, corruption by corruption, severity by severity"""
     noise: Array
     """of images of pure noise, as many as in the other"""
+    kept_groups: Groups
+    """(k,) number of each kept image's group"""
+    other_groups: Groups
+    """(k,) the same of the other half"""
 
 
 class Mark(NamedTuple):
@@ -62,8 +68,15 @@ class Place(NamedTuple):
 
     severity: float
     """0 to 5: where the distance lies among a corruption's marks, the median over corruptions"""
-    similarity: Literal["near", "mid", "far"]
-    nearest: Mark
+    by_corruption: dict[str, float]
+    """the same by each corruption that moves the source"""
+    ends: tuple[float, float] | None
+    """severities of the ends of the distance's interval; None: there is none"""
+    between: tuple[str, str | None]
+    """what moves the source surely less, and what surely more, such as pixelate 5 and noise 4; None: nothing does"""
+    similarity: Similarity
+    doubts: tuple[str, ...]
+    """why similarity is unknown; empty where it is known"""
     sentence: str
 
 
@@ -84,17 +97,21 @@ def yardstick_features(
     Raises:
         ValueError: fewer than two images (or groups) a half.
     """
-    kept, other = _halves(np.arange(len(images)) if groups is None else groups, np.random.default_rng(seed))
+    numbers = np.unique(np.arange(len(images)) if groups is None else groups, return_inverse=True)[1]
+    kept, other = _halves(numbers, np.random.default_rng(seed))
     changed = [
         features(corrupted(images[other], name, severity, seed))
         for name, severity in tqdm([*product(CORRUPTIONS, SEVERITIES)], desc="yardstick", disable=None, leave=False)
     ]
     noise = features(pure_noise(images[other], seed))
-    return YardstickFeatures(features(images[kept]), features(images[other]), np.stack(changed), noise)
+    clean = features(images[kept]), features(images[other])
+    return YardstickFeatures(*clean, np.stack(changed), noise, numbers[kept], numbers[other])
 
 
 def make_yardstick(features: YardstickFeatures, bandwidth2: float) -> Yardstick:
     """Squared MMD of half of the source against the other half: clean, under each corruption, and as noise.
+
+    Every group of images weighs the same, as in the target's own distance.
 
     Args:
         features: of both halves.
@@ -103,57 +120,112 @@ def make_yardstick(features: YardstickFeatures, bandwidth2: float) -> Yardstick:
     Raises:
         ValueError: as `mmd2_unbiased`.
     """
-    distances = [mmd2_unbiased(features.kept, each, bandwidth2) for each in features.corrupted]
+    groups = features.kept_groups, features.other_groups
+    clean, noise, *distances = (
+        mmd2_unbiased(features.kept, each, bandwidth2, groups)
+        for each in (features.clean, features.noise, *features.corrupted)
+    )
     marks = [
         Mark(name, severity, mmd2)
         for (name, severity), mmd2 in zip(product(CORRUPTIONS, SEVERITIES), distances, strict=True)
     ]
-    clean, noise = (mmd2_unbiased(features.kept, each, bandwidth2) for each in (features.clean, features.noise))
     return Yardstick((len(features.kept), len(features.clean)), clean, tuple(marks), noise)
 
 
-def place_on(yardstick: Yardstick, mmd2: float, *, origin: str, near_below: float, far_above: float) -> Place:
-    """Where the target's squared MMD lies on the yardstick, with one sentence that says so.
+def place_on(
+    yardstick: Yardstick, mmd2: float, interval: tuple[float, float] | None, limits: tuple[float, float], origin: str
+) -> Place:
+    """Where the target's squared MMD lies on the yardstick, and what similarity can be made of it.
+
+    Which corruptions make the scale is an accident, so similarity is unknown where leaving one of them out would put
+    the target elsewhere, as it is where the interval does.
 
     Args:
         yardstick: of the source.
         mmd2: of source against target, at the yardstick's bandwidth.
+        interval: of mmd2; None: there are too few images for one.
+        limits: severity below which similarity is near, and above which it is far; between the two it is mid.
         origin: what the sentence calls the source.
-        near_below: severity below which similarity is near.
-        far_above: severity above which similarity is far; between the two it is mid.
     """
-    severity = severity_of(yardstick, mmd2)
-    similarity = similarity_of(severity, near_below, far_above)
-    nearest = min(yardstick.marks, key=lambda mark: abs(_distance(mark.mmd2) - _distance(mmd2)))
-    place = _words(yardstick, mmd2, nearest, origin)
-    over_all = f"in the median of the corruptions that move it at severity {severity:.1f} of 5"
-    if severity == SEVERITIES[-1]:
-        over_all = f"and most corruptions do not move {origin} so far even at severity 5"
-    sentence = f"The target lies {place}, {over_all}."
-    return Place(severity, similarity, nearest, sentence)
+    places = severities(yardstick, mmd2)
+    severity = float(np.median([*places.values()]))
+    ends = None if interval is None else (severity_of(yardstick, interval[0]), severity_of(yardstick, interval[1]))
+    between = _between(yardstick, (mmd2, mmd2) if interval is None else interval, origin)
+    doubts = _doubts(places, ends, limits)
+    similarity = "unknown" if doubts else similarity_of(severity, limits)
+    words = f"{origin}'s own images, corrupted; {_range(places)}"
+    where = f"beyond {between[0]}" if between[1] is None else f"between {between[0]} and {between[1]}"
+    return Place(severity, places, ends, between, similarity, doubts, f"The target lies {where} ({words}).")
 
 
-def similarity_of(severity: float, near_below: float, far_above: float) -> Literal["near", "mid", "far"]:
-    """The bin of a severity, 0 to 5."""
-    return "near" if severity < near_below else "far" if severity > far_above else "mid"
+def similarity_of(severity: float, limits: tuple[float, float]) -> Literal["near", "mid", "far"]:
+    """The bin of a severity, 0 to 5, by the limits of near and far."""
+    return "near" if severity < limits[0] else "far" if severity > limits[1] else "mid"
 
 
 def severity_of(yardstick: Yardstick, mmd2: float) -> float:
-    """Severity, 0 to 5, at which a corruption moves the source as far: the median over corruptions that tell.
+    """Severity, 0 to 5, at which a corruption moves the source as far: the median over corruptions that tell."""
+    return float(np.median([*severities(yardstick, mmd2).values()]))
+
+
+def severities(yardstick: Yardstick, mmd2: float) -> dict[str, float]:
+    """Severity, 0 to 5, at which each corruption that tells moves the source as far."""
+    places = {}
+    for name, marks in _telling(yardstick).items():
+        # an irregular mark must not put a farther target at a lower severity
+        rising = np.maximum.accumulate([0.0, *(_distance(each.mmd2) for each in marks)])
+        places[name] = float(np.interp(_distance(mmd2), rising, (0, *SEVERITIES))) if mmd2 > 0 else 0.0
+    return places
+
+
+def _telling(yardstick: Yardstick) -> dict[str, list[Mark]]:
+    """Marks of the corruptions that tell, or of all where none does.
 
     A corruption that hardly moves the source even at its worst, as blur does where images are blurred already, says
-    nothing of distances and is left out.
+    nothing of distances.
     """
-    if mmd2 <= 0:
-        return 0.0
-    marks = {name: [mark.mmd2 for mark in yardstick.marks if mark.corruption == name] for name in CORRUPTIONS}
-    telling = {name: values for name, values in marks.items() if max(values) >= LEAST_OF_NOISE * yardstick.noise}
-    places = []
-    for values in (telling or marks).values():
-        # an irregular mark must not put a farther target at a lower severity
-        rising = np.maximum.accumulate([0.0, *map(_distance, values)])
-        places.append(float(np.interp(_distance(mmd2), rising, (0, *SEVERITIES))))
-    return float(np.median(places))
+    marks = {name: [mark for mark in yardstick.marks if mark.corruption == name] for name in CORRUPTIONS}
+    least = LEAST_OF_NOISE * yardstick.noise
+    return {name: each for name, each in marks.items() if max(mark.mmd2 for mark in each) >= least} or marks
+
+
+def _between(yardstick: Yardstick, interval: tuple[float, float], origin: str) -> tuple[str, str | None]:
+    """What lies nearest below the interval, and nearest above it."""
+    named = [
+        (f"{mark.corruption} {mark.severity}", mark.mmd2) for marks in _telling(yardstick).values() for mark in marks
+    ]
+    named.append(("pure noise", yardstick.noise))
+    nearer = [(mmd2, name) for name, mmd2 in named if 0 < mmd2 <= interval[0]]
+    farther = [(mmd2, name) for name, mmd2 in named if mmd2 >= max(interval[1], 0)]
+    return max(nearer)[1] if nearer else f"{origin} as it is", min(farther)[1] if farther else None
+
+
+def _doubts(places: dict[str, float], ends: tuple[float, float] | None, limits: tuple[float, float]) -> tuple[str, ...]:
+    """Why no similarity can be made of these places."""
+    said = []
+    if ends is None:
+        said.append("with so few independent images there is no interval of MMD^2 (add images)")
+    elif (low := similarity_of(ends[0], limits)) != (high := similarity_of(ends[1], limits)):
+        span = f"severity {ends[0]:.1f} to {ends[1]:.1f}, {low} to {high}"
+        said.append(f"the interval of MMD^2 reaches from {span} (more images narrow it)")
+    if len(places) == 1:
+        said.append(f"{next(iter(places))} is the only corruption that moves these images")
+        return tuple(said)
+    now = similarity_of(float(np.median([*places.values()])), limits)
+    for name in places:
+        without = similarity_of(float(np.median([place for each, place in places.items() if each != name])), limits)
+        if without != now:
+            said.append(f"without {name} it would be {without}, not {now}")
+    return tuple(said)
+
+
+def _range(places: dict[str, float]) -> str:
+    """The least and the largest severity and whose they are, with the median."""
+    low, high = min(places, key=lambda each: places[each]), max(places, key=lambda each: places[each])
+    if places[low] == places[high]:
+        return f"severity {places[low]:.1f} of 5 by all that move them"
+    median = float(np.median([*places.values()]))
+    return f"severity {places[low]:.1f} of 5 by {low} to {places[high]:.1f} by {high}, {median:.1f} in the median"
 
 
 def _halves(names: NDArray[Any], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -171,14 +243,3 @@ def _halves(names: NDArray[Any], rng: np.random.Generator) -> tuple[NDArray[np.i
 def _distance(mmd2: float) -> float:
     """MMD itself, on which equal steps look equal; 0 where the squared estimate is below 0."""
     return float(np.sqrt(max(mmd2, 0.0)))
-
-
-def _words(yardstick: Yardstick, mmd2: float, nearest: Mark, origin: str) -> str:
-    if mmd2 <= 0:
-        return f"no farther from {origin} than chance puts it"
-    if mmd2 > max(mark.mmd2 for mark in yardstick.marks):
-        beyond = " and under pure noise" if mmd2 > yardstick.noise else ""
-        return f"farther from {origin} than {origin} itself under every corruption at severity 5{beyond}"
-    if mmd2 < min(mark.mmd2 for mark in yardstick.marks):
-        return f"closer to {origin} than {origin} itself under every corruption at severity 1"
-    return f"as far from {origin} as {origin} itself under {nearest.corruption} at severity {nearest.severity}"

@@ -13,7 +13,7 @@ class DomainClassifier(NamedTuple):
 
     auc: Separability
     error: float
-    """share that it puts on the wrong side, both sides with the same weight; 0.5 is chance"""
+    """share that it puts on the wrong side, both sides and so all groups of one with the same weight; 0.5 is chance"""
     a_distance: float
     """2 (1 - 2 error): 0 is chance, 2 is told apart always; below 0 where the classifier does worse than chance"""
 
@@ -53,5 +53,6 @@ def domain_classifier(
     if held_out is None or auc is None:
         return None
     wrong = (held_out.scores > 0) != (held_out.side == 1)
-    error = float(np.mean([wrong[held_out.side == each].mean() for each in (0, 1)]))
+    sides = (held_out.side == each for each in (0, 1))
+    error = float(np.mean([np.average(wrong[each], weights=held_out.weights[each]) for each in sides]))
     return DomainClassifier(auc, error, 2 * (1 - 2 * error))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.samples import Groups, group_numbers
+from graft.statistics.samples import Groups, drawn_rows, group_numbers, group_sizes
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -37,19 +37,21 @@ class FrechetWithChance(NamedTuple):
     """of source and target that both are taken from"""
 
 
-def frechet_distance(source: Array, target: Array) -> FrechetDistance:
+def frechet_distance(source: Array, target: Array, groups: tuple[Groups, Groups] | None = None) -> FrechetDistance:
     """Squared Fréchet distance |mu1 - mu2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2)).
 
     The trace of the root is the sum of the roots of the eigenvalues of R' S2 R with S1 = R R', which are those of
-    S1 S2: no matrix root is taken. Where a sample has no more rows than features, both covariances are shrunk
-    to round ones. The distance grows as rows get fewer: hold it only against one of as many rows.
+    S1 S2: no matrix root is taken. In means and covariances every group weighs the same whatever its size. Where a
+    sample has no more groups than features, both covariances are shrunk to round ones. The distance grows as groups
+    get fewer: hold it only against one of as many.
 
     Args:
         source: (n, d) finite features, n >= 2.
         target: (m, d) finite features, m >= 2.
+        groups: (n,) and (m,) names of groups of rows, as in `two_sample_test`.
 
     Raises:
-        ValueError: fewer than two rows, or different d.
+        ValueError: fewer than two rows or groups, or different d.
 
     Source: Dowson and Landau, The Fréchet distance between multivariate normal distributions, Journal of
     Multivariate Analysis 12 (1982); Heusel et al., GANs trained by a two time-scale update rule, NeurIPS (2017);
@@ -57,8 +59,11 @@ def frechet_distance(source: Array, target: Array) -> FrechetDistance:
     Multivariate Analysis 88 (2004).
     """
     _check_fit(source, target)
-    shrink = min(len(source), len(target)) <= source.shape[1]
-    (mean1, cov1, share1), (mean2, cov2, share2) = (_moments(each, shrink) for each in (source, target))
+    names = np.split(group_numbers((len(source), len(target)), groups), [len(source)])
+    shrink = min(len(np.unique(each)) for each in names) <= source.shape[1]
+    (mean1, cov1, share1), (mean2, cov2, share2) = (
+        _moments(rows, each, shrink) for rows, each in zip((source, target), names, strict=True)
+    )
     values, vectors = np.linalg.eigh(cov1)
     root = vectors * np.sqrt(np.maximum(values, 0))
     crossed = np.sqrt(np.maximum(np.linalg.eigvalsh(root.T @ cov2 @ root), 0)).sum()
@@ -73,8 +78,8 @@ def frechet_by_chance(
     """Squared Fréchet distance of at most MOST_ROWS rows a side, and that of a random division of them.
 
     Samples of one distribution have a distance well above 0, the more so the fewer rows and the more features
-    there are. The division shows how much of the distance that is: it deals out whole groups, but for one group
-    that is cut where that keeps the sizes.
+    there are. The division shows how much of the distance that is: it deals out whole groups, as many to either part
+    as the samples have.
 
     Args:
         source: (n, d) finite features, n >= 2.
@@ -88,28 +93,36 @@ def frechet_by_chance(
     _check_fit(source, target)
     numbers = group_numbers((len(source), len(target)), groups)
     rng = np.random.default_rng(seed)
-    drawn = [np.sort(rng.permutation(len(each))[:MOST_ROWS]) for each in (source, target)]
+    drawn = [drawn_rows(each, MOST_ROWS, rng) for each in np.split(numbers, [len(source)])]
     n = len(drawn[0])
     rows = np.concatenate([source[drawn[0]], target[drawn[1]]])
     group = np.unique(numbers[np.concatenate([drawn[0], len(source) + drawn[1]])], return_inverse=True)[1]
-    dealt = rows[np.argsort(rng.permutation(group.max() + 1)[group], kind="stable")]
-    observed, chance = (frechet_distance(each[:n], each[n:]).distance2 for each in (rows, dealt))
+    dealt = rng.permutation(group.max() + 1)[group]
+    order = np.argsort(dealt, kind="stable")
+    first = int(np.count_nonzero(dealt < len(np.unique(group[:n]))))
+    observed = frechet_distance(rows[:n], rows[n:], (group[:n], group[n:])).distance2
+    parts = np.split(order, [first])
+    chance = frechet_distance(rows[parts[0]], rows[parts[1]], (group[parts[0]], group[parts[1]])).distance2
     return FrechetWithChance(observed, chance, (n, len(rows) - n))
 
 
-def ledoit_wolf_share(centred: Floats) -> float:
+def ledoit_wolf_share(centred: Floats, groups: Groups | None = None) -> float:
     """Weight of the round covariance in the mixture that lies nearest the truth, 0 to 1.
 
     Args:
-        centred: (n, d) rows less their mean.
+        centred: (n, d) rows less their mean, times the root of their weights.
+        groups: (n,) names of groups of rows, independent of one another; None: every row is a group.
     """
     n, d = centred.shape
-    gram = centred @ centred.T if n < d else centred.T @ centred
-    size2 = float(np.sum(gram**2)) / n**2  # squared Frobenius norm of the covariance
-    round_size2 = float(np.sum(centred**2)) ** 2 / (n**2 * d)
-    spread = size2 - round_size2
-    fourth = float(np.sum(np.sum(centred**2, axis=1) ** 2)) / n
-    return min((fourth - size2) / n / spread, 1.0) if spread > 0 else 0.0
+    gram = centred @ centred.T if n < d or groups is not None else centred.T @ centred
+    own, n_groups = np.sum(centred**2, axis=1) ** 2, n
+    if groups is not None:
+        unit = group_sizes(groups)[1]
+        own, n_groups = gram[unit[:, None] == unit] ** 2, int(unit.max()) + 1
+    size2 = float(np.sum(gram**2)) / n_groups**2  # squared Frobenius norm of the covariance
+    spread = size2 - float(np.sum(centred**2)) ** 2 / (n_groups**2 * d)
+    fourth = float(np.sum(own)) / n_groups
+    return min((fourth - size2) / n_groups / spread, 1.0) if spread > 0 else 0.0
 
 
 def _check_fit(source: Array, target: Array) -> None:
@@ -120,10 +133,12 @@ def _check_fit(source: Array, target: Array) -> None:
         )
 
 
-def _moments(rows: Array, shrink: bool) -> tuple[Floats, Floats, float]:
-    mean = rows.mean(axis=0, dtype=np.float64)
-    centred = rows - mean
-    covariance = centred.T @ centred / (len(rows) - 1)
-    share = ledoit_wolf_share(centred) if shrink else 0.0
+def _moments(rows: Array, groups: Groups, shrink: bool) -> tuple[Floats, Floats, float]:
+    sizes, unit = group_sizes(groups)
+    weights = 1 / sizes[unit]
+    mean = weights @ rows.astype(np.float64) / len(sizes)
+    centred = (rows - mean) * np.sqrt(weights)[:, None]
+    covariance = centred.T @ centred / (len(sizes) - 1)
+    share = ledoit_wolf_share(centred, None if sizes.max() == 1 else unit) if shrink else 0.0
     round_covariance = np.eye(len(mean)) * np.trace(covariance) / len(mean)
     return mean, (1 - share) * covariance + share * round_covariance, share

@@ -21,7 +21,7 @@ class _Block(NamedTuple):
     rows: slice
     bins: slice
     membership: Rows
-    """(rows, bins) ones and zeros; None where every bin is one row"""
+    """(rows, bins) weight of each row in its bin, else 0; None where every bin is one row of weight 1"""
     halves: Rows
     """(rows,) half their squared lengths"""
 
@@ -46,12 +46,12 @@ def multiplies_bfloat16(xp: Any, rows: Rows) -> bool:
     return bool(getattr(xp.cpu, "_is_avx512_bf16_supported", bool)())
 
 
-def bin_sums(rows: Rows, groups: Ints, edges: Ints, factors: Sequence[float]) -> Floats:
-    """Sums of the kernels exp(-factor |x - y|^2 / 2) over all pairs of bins, without pairs of one group.
+def bin_sums(rows: Rows, groups: Ints, edges: Ints, factors: Sequence[float], weights: Floats | None = None) -> Floats:
+    """Weighted sums of the kernels exp(-factor |x - y|^2 / 2) over all pairs of bins, without pairs of one group.
 
     Only the upper triangle of the kernel is computed, one tile at a time: memory beyond the rows does not grow
     with their number. With |x - y|^2 / 2 = |x|^2 / 2 + |y|^2 / 2 - x'y a tile is one matrix product; its sums
-    over bins are two more, with zeros and ones.
+    over bins are two more, with the rows' weights and zeros. A pair weighs the product of its rows' weights.
 
     Args:
         rows: (n, d), bin after bin, near the origin (distances then keep their digits); float64, float32 or
@@ -59,6 +59,7 @@ def bin_sums(rows: Rows, groups: Ints, edges: Ints, factors: Sequence[float]) ->
         groups: (n,) numbers of groups, ascending; a row without a group has a number of its own.
         edges: (s + 1,) where each bin starts, and n.
         factors: of the h kernels.
+        weights: (n,) of the rows; None: all weigh 1.
 
     Returns:
         (h, s, s) symmetric sums.
@@ -71,7 +72,7 @@ def bin_sums(rows: Rows, groups: Ints, edges: Ints, factors: Sequence[float]) ->
     n_bins = len(edges) - 1
     sums = xp.zeros((len(factors), n_bins, n_bins), dtype=xp.float64, **place(xp, rows))
     with np.errstate(over="ignore", invalid="ignore"):
-        for left, right, powers, kernel in _tiles(rows, groups, edges, work):
+        for left, right, powers, kernel in _tiles(rows, groups, edges, work, weights):
             for total, factor in zip(sums, factors, strict=True):
                 xp.exp(powers if factor == 1 else xp.multiply(powers, factor, out=kernel), out=kernel)
                 part = kernel if left.membership is None else left.membership.T @ kernel @ right.membership
@@ -83,13 +84,14 @@ def bin_sums(rows: Rows, groups: Ints, edges: Ints, factors: Sequence[float]) ->
     return result
 
 
-def row_sums(rows: Rows, groups: Ints, edges: Ints) -> Floats:
+def row_sums(rows: Rows, groups: Ints, edges: Ints, weights: Floats | None = None) -> Floats:
     """Sums of the kernel exp(-|x - y|^2 / 2) of each row over the rows of each bin, without pairs of one group.
 
     Args:
         rows: as for `bin_sums`.
         groups: as for `bin_sums`.
         edges: (s + 1,) where each bin starts, and n; fewer bins than rows.
+        weights: (n,) of the rows that are summed over; None: all weigh 1.
 
     Returns:
         (n, s) sums.
@@ -101,7 +103,7 @@ def row_sums(rows: Rows, groups: Ints, edges: Ints) -> Floats:
     work = "float64" if str(rows.dtype).endswith("float64") else "float32"
     sums = xp.zeros((len(rows), len(edges) - 1), dtype=xp.float64, **place(xp, rows))
     with np.errstate(over="ignore", invalid="ignore"):
-        for left, right, powers, kernel in _tiles(rows, groups, edges, work):
+        for left, right, powers, kernel in _tiles(rows, groups, edges, work, weights):
             xp.exp(powers, out=kernel)
             sums[left.rows, right.bins] += kernel @ right.membership
             if left is not right:
@@ -129,11 +131,13 @@ def bfloat16_share(rows: Rows, factors: Sequence[float]) -> float:
     return float(np.max(changed / np.maximum(whole, np.finfo(float).tiny)))
 
 
-def _tiles(rows: Rows, groups: Ints, edges: Ints, work: str) -> Iterator[tuple[_Block, _Block, Rows, Rows]]:
+def _tiles(
+    rows: Rows, groups: Ints, edges: Ints, work: str, weights: Floats | None
+) -> Iterator[tuple[_Block, _Block, Rows, Rows]]:
     """Blocks of rows, the powers -|x - y|^2 / 2 between them and room for a kernel, in arrays that are used again."""
     xp = library(rows)
     height = min(TILE_ROWS if xp is np or rows.device.type == "cpu" else TILE_ROWS_GPU, len(rows))
-    blocks = _blocks(rows, edges, height, work)
+    blocks = _blocks(rows, edges, height, work, np.ones(len(rows)) if weights is None else weights)
     buffers = [xp.empty(height**2, dtype=getattr(xp, work), **place(xp, rows)) for _ in range(2)]
     for number, left in enumerate(blocks):
         for right in blocks[number:]:
@@ -148,14 +152,15 @@ def _tiles(rows: Rows, groups: Ints, edges: Ints, work: str) -> Iterator[tuple[_
             yield left, right, powers, kernel
 
 
-def _blocks(rows: Rows, edges: Ints, height: int, work: str) -> list[_Block]:
+def _blocks(rows: Rows, edges: Ints, height: int, work: str, weights: Floats) -> list[_Block]:
     owner = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+    single = len(owner) == len(edges) - 1 and bool((weights == 1).all())
     blocks = []
     for start in range(0, len(owner), height):
         part = slice(start, min(start + height, len(owner)))
         bins = slice(int(owner[part][0]), int(owner[part][-1]) + 1)
-        ones = owner[part, None] == np.arange(bins.start, bins.stop)
-        membership = None if len(owner) == len(edges) - 1 else cast(like(ones, rows), work)
+        shares = weights[part, None] * (owner[part, None] == np.arange(bins.start, bins.stop))
+        membership = None if single else cast(like(shares, rows), work)
         values = cast(rows[part], work)
         blocks.append(_Block(part, bins, membership, (values * values).sum(axis=1) / 2))
     return blocks

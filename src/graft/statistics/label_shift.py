@@ -1,6 +1,6 @@
 """How much the mix of classes differs between two samples, with the second one's labels or without."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,17 +44,35 @@ def total_variation(first: Counts, second: Counts) -> float:
     return float(np.abs(first / first.sum() - second / second.sum()).sum() / 2)
 
 
-def black_box_shares(confusion: Counts, predicted: Counts, *, confidence: float, seed: int) -> BlackBoxShares | None:
+def effective_number(groups: NDArray[Any]) -> int:
+    """How many independent rows tell as much as these, where rows of one group tell the same: (sum s)^2 / sum s^2.
+
+    Args:
+        groups: (n,) names of the rows' groups, n >= 1.
+    """
+    sizes = np.unique_counts(groups).counts.astype(np.float64)
+    return round(float(sizes.sum() ** 2 / np.sum(sizes**2)))
+
+
+def black_box_shares(
+    confusion: Counts,
+    predicted: Counts,
+    *,
+    independent: tuple[Counts, int] | None = None,
+    confidence: float,
+    seed: int,
+) -> BlackBoxShares | None:
     """Class shares of unlabelled rows from a classifier's predictions, mended by its known confusion.
 
     With A[i, j] the share of class j that the classifier calls i, the shares q solve A q = predicted shares;
     values below 0 become 0. True where classes look the same in both samples and only their mix differs: where
     the images themselves differ, the estimate takes the classifier's new mistakes for another mix. The interval
-    draws confusion and predictions again from their multinomials.
+    draws confusion and predictions again from their multinomials, as many as there are independent rows.
 
     Args:
         confusion: (c, c) rows of class j (column) that a classifier which had not seen them calls i (row).
         predicted: (c,) unlabelled rows that it calls i.
+        independent: `effective_number` of the rows of each class (c,) and of the predictions; None: all rows.
         confidence: of the interval, between 0 and 1.
         seed: of the draws.
 
@@ -79,8 +97,9 @@ def black_box_shares(confusion: Counts, predicted: Counts, *, confidence: float,
     if smallest < LEAST_SINGULAR:
         return None
     rng = np.random.default_rng(seed)
-    tables = np.stack([rng.multinomial(n, share, size=DRAWS) / n for n, share in zip(totals, table.T, strict=True)], 2)
-    mixes = rng.multinomial(predicted.sum(), predicted / predicted.sum(), size=DRAWS) / predicted.sum()
+    known, called = (totals, int(predicted.sum())) if independent is None else independent
+    tables = np.stack([rng.multinomial(n, share, size=DRAWS) / n for n, share in zip(known, table.T, strict=True)], 2)
+    mixes = rng.multinomial(called, predicted / predicted.sum(), size=DRAWS) / called
     drawn = np.stack([_solved(*each) for each in zip(tables, mixes, strict=True)])
     tail = (1 - confidence) / 2
     low, high = np.quantile(drawn, (tail, 1 - tail), axis=0)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.statistics.kernels import bin_sums
-from graft.statistics.samples import Groups, check_bandwidth2, checked_sides, group_numbers
+from graft.statistics.samples import Groups, check_bandwidth2, checked_sides, group_numbers, group_sizes
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -26,19 +26,19 @@ class MmdInterval(NamedTuple):
     """Squared MMD, no unit, with its interval; not cut at 0."""
 
     mmd2: float
-    """over pairs of rows of different groups (or different bins): unbiased"""
+    """over pairs of different groups (or different bins of them), each of which weighs the same: unbiased"""
     low: float
     """below 0 where no shift at all is among the values that fit"""
     high: float
 
 
 class Units(NamedTuple):
-    """The kernel summed by unit: a row, a group of rows, or a bin of these."""
+    """The kernel summed by unit: a group of rows, or a bin of groups."""
 
     sums: Floats
-    """(u, u) kernel over all pairs of rows, a row with itself too"""
+    """(u, u) of mean kernels between groups, a group with itself too"""
     sizes: Floats
-    """(u,) rows"""
+    """(u,) groups"""
     n_source: int
     """units of the source; they come first"""
 
@@ -93,7 +93,7 @@ def mmd2_interval(
     rng = np.random.default_rng(seed)
     of_source, of_target = (_units(each, rng) for each in sides)
     n_source = int(of_source.max()) + 1
-    units = _summed(rows, np.concatenate([of_source, n_source + of_target]), n_source, bandwidth2)
+    units = _summed(rows, numbers, np.concatenate([of_source, n_source + of_target]), bandwidth2, n_source)
     half = _halves(units, rng)
     whole = float(_mmd2(units, np.ones((len(half), 1)))[0])
     first, second = _mmd2(units, half), _mmd2(units, 1 - half)
@@ -108,14 +108,17 @@ def _units(groups: Places, rng: np.random.Generator) -> Places:
     return rng.permutation(int(group.max()) + 1)[group] % MOST_UNITS
 
 
-def _summed(rows: Floats, unit: Places, n_source: int, bandwidth2: float) -> Units:
-    """The kernel by units; numbers of the source's come first."""
+def _summed(rows: Floats, groups: Places, unit: Places, bandwidth2: float, n_source: int) -> Units:
+    """The kernel by units, whose numbers begin with the source's; a row weighs 1 / size of its group."""
     order = np.argsort(unit, kind="stable")
     scaled = (rows - rows.mean(axis=0))[order] * np.sqrt(2 / bandwidth2)
     edges = np.searchsorted(unit[order], np.arange(unit.max() + 2))
-    sizes = np.diff(edges).astype(np.float64)
-    sums = bin_sums(scaled, np.arange(len(rows)), edges, (1.0,))[0]
-    return Units(sums + np.diag(sizes), sizes, n_source)
+    group_size, group = group_sizes(groups)
+    weights = 1 / group_size[group]
+    sums = bin_sums(scaled, np.arange(len(rows)), edges, (1.0,), weights[order])[0]
+    of_itself = np.bincount(unit, weights=weights**2)  # a row with itself, where the kernel is 1
+    n_groups = np.bincount(unit, weights=weights).astype(np.float64).round()
+    return Units(sums + np.diag(of_itself), n_groups, n_source)
 
 
 def _halves(units: Units, rng: np.random.Generator) -> Floats:
@@ -126,16 +129,16 @@ def _halves(units: Units, rng: np.random.Generator) -> Floats:
 
 
 def _mmd2(units: Units, chosen: Floats) -> Floats:
-    """(b,) unbiased squared MMD of the chosen units, over pairs of rows of different units."""
+    """(b,) unbiased squared MMD of the chosen units, over pairs of groups of different units."""
     sums = units.sums - np.diag(np.diag(units.sums))
     ours, theirs = slice(0, units.n_source), slice(units.n_source, None)
-    rows = [units.sizes[side] @ chosen[side] for side in (ours, theirs)]
+    groups = [units.sizes[side] @ chosen[side] for side in (ours, theirs)]
     own = [units.sizes[side] ** 2 @ chosen[side] for side in (ours, theirs)]
     to_source = sums[:, ours] @ chosen[ours]
-    within = np.einsum("ub,ub->b", chosen[ours], to_source[ours]) / (rows[0] ** 2 - own[0])
-    between = np.einsum("ub,ub->b", chosen[theirs], to_source[theirs]) / (rows[0] * rows[1])
+    within = np.einsum("ub,ub->b", chosen[ours], to_source[ours]) / (groups[0] ** 2 - own[0])
+    between = np.einsum("ub,ub->b", chosen[theirs], to_source[theirs]) / (groups[0] * groups[1])
     to_target = sums[theirs, theirs] @ chosen[theirs]
-    within_target = np.einsum("ub,ub->b", chosen[theirs], to_target) / (rows[1] ** 2 - own[1])
+    within_target = np.einsum("ub,ub->b", chosen[theirs], to_target) / (groups[1] ** 2 - own[1])
     mmd2: Floats = within + within_target - 2 * between
     return mmd2
 
@@ -151,9 +154,9 @@ def steepest_odd_part(units: Units, signs: Floats) -> Floats:
         (b,) of each halving.
     """
     ours = np.arange(len(units.sizes)) < units.n_source
-    n_rows = np.where(ours, units.sizes[ours].sum(), units.sizes[~ours].sum())
-    centring = np.eye(len(ours)) - (ours[:, None] == ours) * (units.sizes / n_rows)[:, None]
-    weight = np.where(ours, 1, -1) / n_rows
+    n_groups = np.where(ours, units.sizes[ours].sum(), units.sizes[~ours].sum())
+    centring = np.eye(len(ours)) - (ours[:, None] == ours) * (units.sizes / n_groups)[:, None]
+    weight = np.where(ours, 1, -1) / n_groups
     values, vectors = np.linalg.eigh(centring @ units.sums @ centring.T * np.outer(weight, weight))
     odd: Floats = 2 * np.sqrt(max(values[-1], 0.0)) * (vectors[:, -1] @ signs)
     return odd

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graft.statistics.rows import Floats, Ints
+from graft.statistics.samples import smallest_keys
 
 EXACT = 1_000
 """units up to which each is permuted by itself; also the most bins there ever are"""
@@ -53,8 +54,7 @@ def form_bins(keys: Ints, groups: Ints, n_source: int, rng: np.random.Generator)
         rng: shuffles the units.
     """
     names, unit = np.unique(groups, return_inverse=True)
-    unit_keys = np.full(len(names), np.iinfo(np.int64).max)
-    np.minimum.at(unit_keys, unit, keys)  # sums would let rows cancel
+    unit_keys = smallest_keys(unit, keys)
     of_source = np.zeros(len(names), dtype=np.bool_)
     of_source[unit[:n_source]] = True
     sides = [np.flatnonzero(of_source), np.flatnonzero(~of_source)]
@@ -107,48 +107,49 @@ def labellings(n_marked: int, n_bins: int, n_permutations: int, rng: np.random.G
 
 
 def mmd2_of_labellings(sums: Floats, bins: Bins, labelling: Floats) -> Floats:
-    """(h, B) unbiased squared MMD of each labelling: means over pairs of rows from different units.
+    """(h, B) unbiased squared MMD of each labelling: means over pairs of different units, each of which weighs 1.
 
-    With z a labelling, K the sums over bins and 1 all ones, from z'Kz, z'K1 and 1'K1. A labelling's own
-    numbers of rows and of pairs count, for units differ in size.
+    With z a labelling, K the sums over bins and 1 all ones, from z'Kz, z'K1 and 1'K1.
 
     Args:
-        sums: (h, s, s) of `bin_sums`.
+        sums: (h, s, s) of `bin_sums`, the rows weighing as `row_weights` says.
         bins: that the sums are over.
         labelling: (B, s) zeros and ones.
     """
-    sizes, own = _sizes(bins)
     marked = np.stack([np.einsum("bs,bs->b", labelling @ each, labelling) for each in sums])
     reach = sums.sum(axis=2) @ labelling.T
     total = sums.sum(axis=(1, 2))[:, None]
-    n = labelling @ sizes
-    m = sizes.sum() - n
-    own_marked = labelling @ own
-    pairs = n * n - own_marked, m * m - (own.sum() - own_marked)
-    statistics: Floats = marked / pairs[0] + (total - 2 * reach + marked) / pairs[1] - 2 * (reach - marked) / (n * m)
+    n, m = (float(each) for each in _n_units(bins))
+    within = marked / (n * (n - 1)) + (total - 2 * reach + marked) / (m * (m - 1))
+    statistics: Floats = within - 2 * (reach - marked) / (n * m)
     return statistics
 
 
-def standardised(statistics: Floats, sums: Floats, n_rows: int) -> tuple[Floats, Floats, Floats]:
+def row_weights(bins: Bins) -> Floats:
+    """(rows,) 1 / size of each row's unit: every unit weighs the same whatever its size."""
+    weights: Floats = 1 / np.bincount(bins.groups)[bins.groups]
+    return weights
+
+
+def standardised(statistics: Floats, sums: Floats, n_units: int) -> tuple[Floats, Floats, Floats]:
     """Statistics less their mean over labellings in units of their deviation, with both.
 
     Args:
         statistics: (h, B + 1), the observed labelling among them.
         sums: (h, s, s) of `bin_sums`, for the size of the kernels.
-        n_rows: that the sums are over.
+        n_units: that the sums are over.
 
     Returns:
         (h, B + 1) standardised statistics, 0 where all labellings agree up to rounding; (h,) means; (h,) deviations.
     """
     mean, deviation = statistics.mean(axis=1), statistics.std(axis=1)
-    flat = deviation <= FLAT * sums.sum(axis=(1, 2)) / n_rows**2
+    flat = deviation <= FLAT * sums.sum(axis=(1, 2)) / n_units**2
     deviation = np.where(flat, 0.0, deviation)
     units = (statistics - mean[:, None]) / np.where(flat, np.inf, deviation)[:, None]
     return units, mean, deviation
 
 
-def _sizes(bins: Bins) -> tuple[Floats, Floats]:
-    """(s,) rows of each bin, and pairs of rows of one unit in it."""
-    sizes = np.diff(bins.edges).astype(np.float64)
-    squares = np.bincount(bins.groups).astype(np.float64) ** 2
-    return sizes, squares.reshape(-1, bins.units).sum(axis=1)
+def _n_units(bins: Bins) -> tuple[int, int]:
+    """Units of the first side and of the second."""
+    n_bins = len(bins.edges) - 1
+    return bins.units * bins.n_marked, bins.units * (n_bins - bins.n_marked)

@@ -84,6 +84,13 @@ def taken(sides: Sequence[Rows], index: Ints) -> Rows:
     return rows
 
 
+def parted(sides: tuple[Rows, Rows], index: Ints) -> tuple[Rows, Rows]:
+    """Both sides with these rows alone, by their ascending numbers in the pooled sides."""
+    source, target = sides
+    ours, theirs = np.split(index, [np.searchsorted(index, len(source))])
+    return source[like(ours, source)], target[like(theirs - len(source), target)]
+
+
 def gathered(sides: Sequence[Rows], order: Ints, centre: Floats, scale: float, xp: Any, precision: str) -> Rows:
     """(len(order), d) rows by their numbers, less the centre, times the scale, as xp's numbers of that precision."""
     rows = xp.empty((len(order), len(centre)), dtype=getattr(xp, precision), **place(xp, sides[0]))

@@ -70,6 +70,91 @@ def group_numbers(sizes: tuple[int, int], groups: tuple[Groups, Groups] | None) 
     return np.concatenate(numbers)
 
 
+def group_sizes(groups: Groups) -> tuple[Ints, Ints]:
+    """(units,) rows of each group, and (n,) the number of each row's group from 0."""
+    _, unit, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    return sizes, unit
+
+
+def smallest_keys(unit: Ints, keys: Ints) -> Ints:
+    """(units,) smallest key of the rows of each unit; sums would let rows cancel.
+
+    Args:
+        unit: (n,) number of each row's unit, from 0 without a gap.
+        keys: (n,) content of each row as a number.
+    """
+    smallest = np.full(int(unit.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(smallest, unit, keys)
+    return smallest
+
+
+def turns(keys: Ints, groups: Ints, rng: np.random.Generator) -> Ints:
+    """(n,) turn of each row in its group, from 0: a random order that does not depend on the order of the rows.
+
+    Args:
+        keys: (n,) content of each row as a number.
+        groups: (n,) number of each row's group.
+        rng: draws the order; nothing is drawn where every row is a group.
+    """
+    sizes, unit = group_sizes(groups)
+    if sizes.max() == 1:
+        return np.zeros(len(groups), dtype=np.int64)
+    place = np.empty(len(groups), dtype=np.int64)
+    place[np.lexsort((keys, unit, smallest_keys(unit, keys)[unit]))] = rng.permutation(len(groups))
+    return _turns_in(place, groups)
+
+
+def drawn_rows(groups: Groups, most: int, rng: np.random.Generator) -> Ints:
+    """Ascending places of at most so many rows, of every group one before a second of any.
+
+    Args:
+        groups: (n,) names of the rows' groups.
+        most: rows that are drawn.
+        rng: draws them.
+    """
+    place = np.argsort(rng.permutation(len(groups)))
+    drawn: Ints = np.sort(np.lexsort((place, _turns_in(place, groups)))[:most])
+    return drawn
+
+
+def rows_of_even_groups(keys: Ints, groups: Ints, n_source: int, rng: np.random.Generator) -> Ints:
+    """Rows that leave the groups of both sides equally large, rank by rank of size; all where no group has two.
+
+    A group's mean varies less the more rows it has. Where one side's groups are larger, permuted labellings, which mix
+    them, vary otherwise than the observed one, and the level is lost. So a group keeps no more rows than the
+    other side's group has that stands as high among its own.
+
+    Args:
+        keys: (n + m,) content of each pooled row as a number.
+        groups: (n + m,) number of each row's group; no group has rows on both sides.
+        n_source: n.
+        rng: draws the rows that are kept, and the ranks of groups of one size.
+    """
+    sizes, unit = group_sizes(groups)
+    if sizes.max() == 1:
+        return np.arange(len(groups))
+    turn, content = turns(keys, groups, rng), smallest_keys(unit, keys)
+    ours = np.zeros(len(sizes), dtype=np.bool_)
+    ours[unit[:n_source]] = True
+    ranked = []
+    for side in (np.flatnonzero(ours), np.flatnonzero(~ours)):
+        shuffled = rng.permutation(side[np.argsort(content[side], kind="stable")])
+        ranked.append(shuffled[np.argsort(sizes[shuffled], kind="stable")])
+    allowed = sizes.copy()
+    for side, other in (ranked, ranked[::-1]):
+        as_high = (2 * np.arange(len(side)) + 1) * len(other) // (2 * len(side))
+        allowed[side] = np.minimum(sizes[side], sizes[other[as_high]])
+    return np.flatnonzero(turn < allowed[unit])
+
+
+def _turns_in(place: Ints, groups: Groups) -> Ints:
+    """(n,) how many rows of its group stand before each row, whose place among all is given."""
+    sizes, unit = group_sizes(groups)
+    turn = np.empty(len(groups), dtype=np.int64)
+    turn[np.lexsort((place, unit))] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return turn
+
+
 def _check_rows(side: str, rows: Rows) -> None:
     if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
         raise ValueError(f"{side}: want at least 2 rows of features, (n, d), got {tuple(rows.shape)}. Add images.")

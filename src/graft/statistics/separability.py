@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.statistics.samples import drawn_rows, group_sizes
+
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
@@ -23,7 +25,8 @@ class Separability(NamedTuple):
     """How well a row of the second sample can be told from one of the first."""
 
     auc: float
-    """share of pairs, one row of each sample, that the classifier puts in order; 0.5 is chance, 1 always"""
+    """share of pairs, one row of each sample, that the classifier puts in order, every group with the same weight;
+    0.5 is chance, 1 always"""
     low: float
     high: float
 
@@ -50,14 +53,17 @@ class HeldOut(NamedTuple):
     """(n,) number of the row's fold and stratum; scores are comparable within one"""
     groups: Places
     """(n,) number of the row's group"""
+    weights: Floats
+    """(n,) 1 / rows of the group in the row's sample: every group weighs the same whatever its size"""
 
 
 def separability(first: Sample, second: Sample, *, confidence: float, seed: int) -> Separability | None:
     """Cross-validated area under the curve of a linear classifier between two samples, with its interval.
 
-    Ridge regression on standardised features, both samples with the same weight, scores rows of folds that it
-    has not seen; groups stand whole in one fold. Features are centred by stratum and only pairs of rows of one
-    stratum and one fold are compared, so that a different mix of strata alone gives 0.5. The interval is
+    Ridge regression on standardised features scores rows of folds that it has not seen; groups stand whole in one
+    fold. Both samples have the same weight, and so have all groups of one, whatever their sizes. Features are centred
+    by stratum and only pairs of rows of one stratum and one fold are compared, so that a different mix of strata
+    alone gives 0.5. The interval is
     DeLong's with the sums of groups in place of rows, a t quantile, and a wider variance because the folds'
     classifiers have seen mostly the same rows. A random division lies above 0.5 in at most 1 of 20 cases.
 
@@ -99,14 +105,15 @@ def held_out_scores(first: Sample, second: Sample, *, seed: int) -> HeldOut | No
     side = np.repeat([0, 1], [len(first.groups), len(second.groups)])
     strata = np.unique(np.concatenate([first.strata, second.strata]), return_inverse=True)[1]
     groups = np.unique(np.concatenate([first.groups, second.groups]), return_inverse=True)[1]
-    features = _standardised(np.concatenate([first.features, second.features]).astype(np.float64), strata)
+    weights = np.concatenate([_weights(each.groups) for each in (first, second)])
+    features = _standardised(np.concatenate([first.features, second.features]).astype(np.float64), strata, weights)
     fold = _folds(side, strata, groups, rng)
     scores = np.empty(len(side))
     for held in range(FOLDS):
         seen = fold != held
-        weights, middle = _ridge(features[seen], side[seen])
-        scores[~seen] = (features[~seen] - middle) @ weights
-    return HeldOut(scores, side, fold * (strata.max() + 1) + strata, groups)
+        slopes, middle = _ridge(features[seen], side[seen], weights[seen])
+        scores[~seen] = (features[~seen] - middle) @ slopes
+    return HeldOut(scores, side, fold * (strata.max() + 1) + strata, groups, weights)
 
 
 def area_under_curve(held_out: HeldOut, confidence: float) -> Separability | None:
@@ -117,14 +124,14 @@ def area_under_curve(held_out: HeldOut, confidence: float) -> Separability | Non
     """
     from scipy.special import stdtrit
 
-    scores, side, cells, groups = held_out
+    scores, side, cells, groups, weights = held_out
     won, met = np.zeros(len(scores)), np.zeros(len(scores))
     for each in np.unique(cells):
         one, two = (np.flatnonzero((cells == each) & (side == s)) for s in (0, 1))
-        a, b = np.sort(scores[one]), np.sort(scores[two])
-        won[two] = (np.searchsorted(a, scores[two]) + np.searchsorted(a, scores[two], "right")) / 2
-        won[one] = len(b) - (np.searchsorted(b, scores[one]) + np.searchsorted(b, scores[one], "right")) / 2
-        met[two], met[one] = len(a), len(b)
+        met[two], met[one] = weights[one].sum(), weights[two].sum()
+        won[two] = _weight_below(scores[two], scores[one], weights[one])
+        won[one] = met[one] - _weight_below(scores[one], scores[two], weights[two])
+    won, met = won * weights, met * weights
     pairs = met.sum() / 2
     if pairs == 0:
         return None
@@ -136,18 +143,34 @@ def area_under_curve(held_out: HeldOut, confidence: float) -> Separability | Non
     return Separability(auc, max(auc - half, 0.0), min(auc + half, 1.0))
 
 
+def _weight_below(values: Floats, others: Floats, weights: Floats) -> Floats:
+    """(n,) weight of the others that lie below each value, and half of those that equal it."""
+    order = np.argsort(others)
+    below = np.append(0.0, np.cumsum(weights[order]))
+    left, right = (np.searchsorted(others[order], values, side) for side in ("left", "right"))
+    half: Floats = (below[left] + below[right]) / 2
+    return half
+
+
+def _weights(groups: NDArray[np.str_]) -> Floats:
+    sizes, unit = group_sizes(groups)
+    weights: Floats = 1 / sizes[unit]
+    return weights
+
+
 def _some(sample: Sample, shared: NDArray[Any], rng: np.random.Generator) -> Sample:
     """Rows in shared strata, at most MOST_ROWS."""
     rows = np.flatnonzero(np.isin(sample.strata, shared))
-    chosen = np.sort(rng.permutation(rows)[:MOST_ROWS])
+    chosen = rows[drawn_rows(sample.groups[rows], MOST_ROWS, rng)]
     return Sample(sample.features[chosen], sample.groups[chosen], sample.strata[chosen])
 
 
-def _standardised(features: Floats, strata: Places) -> Floats:
+def _standardised(features: Floats, strata: Places, weights: Floats) -> Floats:
     """Features with the mean of their stratum taken off and deviation 1; never looks at the samples apart."""
-    means = np.stack([features[strata == each].mean(axis=0) for each in range(strata.max() + 1)])
+    cells = [strata == each for each in range(strata.max() + 1)]
+    means = np.stack([np.average(features[cell], axis=0, weights=weights[cell]) for cell in cells])
     centred = features - means[strata]
-    scale = centred.std(axis=0)
+    scale = np.sqrt(np.average(centred**2, axis=0, weights=weights))
     standardised: Floats = centred / np.where(scale > 1e-6 * max(scale.max(), 1e-12), scale, 1.0)
     return standardised
 
@@ -161,16 +184,19 @@ def _folds(side: Places, strata: Places, groups: Places, rng: np.random.Generato
     return fold[groups]
 
 
-def _ridge(features: Floats, side: Places) -> tuple[Floats, Floats]:
+def _ridge(features: Floats, side: Places, weights: Floats) -> tuple[Floats, Floats]:
     """(d,) weights of the ridge regression of the sample, solved in the smaller of rows and features.
 
     With them (d,) the middle between the samples' means, which it scores 0.
     """
     n, d = features.shape
-    weight = np.where(side == 1, 0.5 / max(np.sum(side == 1), 1), 0.5 / max(np.sum(side == 0), 1))
+    totals = np.bincount(side, weights=weights, minlength=2)
+    weight: Floats = 0.5 * weights / totals[side]
     root = np.sqrt(weight)[:, None]
     mean = weight @ features
-    x, y = (features - mean) * root, (2 * side - 1) * root[:, 0]
+    x, y = (features - mean) * root, (2.0 * side - 1) * root[:, 0]
     if d <= n:
-        return np.linalg.solve(x.T @ x + PENALTY * np.eye(d), x.T @ y), mean
-    return x.T @ np.linalg.solve(x @ x.T + PENALTY * np.eye(n), y), mean
+        slopes = np.linalg.solve(x.T @ x + PENALTY * np.eye(d), x.T @ y)
+    else:
+        slopes = x.T @ np.linalg.solve(x @ x.T + PENALTY * np.eye(n), y)
+    return slopes.astype(np.float64, copy=False), mean

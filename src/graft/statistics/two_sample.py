@@ -10,8 +10,8 @@ from graft.statistics import kernels, permutations
 from graft.statistics.bandwidths import Bandwidth, Sample, family, sample_of
 from graft.statistics.detectable import critical_value, detectable_shift
 from graft.statistics.permutations import Bins
-from graft.statistics.rows import Floats, Rows, gathered, row_keys
-from graft.statistics.samples import Groups, checked_sides, group_numbers
+from graft.statistics.rows import Floats, Rows, gathered, parted, row_keys
+from graft.statistics.samples import Groups, checked_sides, group_numbers, rows_of_even_groups
 
 FAMILY = (2.0**-8, 2.0**-6, 2.0**-4, 2.0**-2, 1.0, 4.0)
 """bandwidths as multiples of the median"""
@@ -44,7 +44,7 @@ class TwoSample(NamedTuple):
     bins: tuple[int, int]
     """that are exchanged, of source and target; rows or groups where the method is exact"""
     rows_used: tuple[int, int]
-    """of source and target"""
+    """of source and target; fewer than came where bins leave some over, or groups are larger on one side"""
     detectable_mmd2: float | None
     """mmd2 above which p is at most 0.05; None where so few permutations or rows never give such a p"""
     detectable_shift: float | None
@@ -80,8 +80,11 @@ def two_sample_test(
     significance. Arrays are computed by numpy, or by torch where they are so large that it pays and it is
     installed; tensors by torch on their device.
 
-    Rows of one group (near-duplicates, a patient) are exchanged together and never paired with one another.
-    The level is exact where groups are alike on both sides, in size too, and approximate elsewhere.
+    Rows of one group (near-duplicates, a patient) are exchanged together and never paired with one another. Every
+    group weighs the same whatever its size: its rows weigh 1 / size. It keeps, at random, no more rows than the group
+    of the other side that stands as high by size, for otherwise the level is lost where sizes differ: the mean of
+    many rows varies less. The level is exact where one row a group is left or groups are alike on both sides, and
+    very nearly kept elsewhere.
 
     Example:
         >>> import numpy as np
@@ -114,7 +117,10 @@ def two_sample_test(
     numbers = group_numbers((len(source), len(target)), groups)
     rng = np.random.default_rng(seed)
     keys = np.concatenate([row_keys(each, _precision(len(numbers))) for each in sides])
-    bins = permutations.form_bins(keys, numbers, len(source), rng)
+    even = rows_of_even_groups(keys, numbers, len(source), rng)
+    if len(even) < len(keys):
+        sides, keys, numbers = parted(sides, even), keys[even], numbers[even]
+    bins = permutations.form_bins(keys, numbers, len(sides[0]), rng)
     sample = sample_of(sides, keys, numbers, rng)
     tried = family(sample, numbers, bandwidths)
     sums = _kernel_sums(sides, bins, sample, tried, n_permutations)
@@ -143,7 +149,7 @@ def _kernel_sums(
         lost = kernels.bfloat16_share(engine.as_tensor(sample.rows[:ROUGH_ROWS] * scale).float(), factors)
         precision = "bfloat16" if lost <= MOST_LOST / np.sqrt(n_permutations) else precision
     rows = gathered(sides, bins.order, sample.centre, scale, engine, precision)
-    return kernels.bin_sums(rows, bins.groups, bins.edges, factors)
+    return kernels.bin_sums(rows, bins.groups, bins.edges, factors, permutations.row_weights(bins))
 
 
 def _judged(statistics: Floats, sums: Floats, bins: Bins, sample: Sample, tried: Sequence[Bandwidth]) -> TwoSample:
@@ -151,12 +157,12 @@ def _judged(statistics: Floats, sums: Floats, bins: Bins, sample: Sample, tried:
     observed = iter(statistics[:, 0].tolist())
     judged = tuple(each if each.dropped else each._replace(mmd2=next(observed)) for each in tried)
     bandwidths2 = np.array([each.bandwidth2 for each in judged if each.dropped is None])
-    standard, mean, deviation = permutations.standardised(statistics, sums, len(bins.order))
-    largest, decides = standard.max(axis=0), int(standard[:, 0].argmax())
     n_bins, n_rows = permutations.counts_by_side(bins)
+    units = n_bins[0] * bins.units, n_bins[1] * bins.units
+    standard, mean, deviation = permutations.standardised(statistics, sums, sum(units))
+    largest, decides = standard.max(axis=0), int(standard[:, 0].argmax())
     limit, shift = critical_value(largest[1:], permutations.n_labellings(bins)), None
     if limit is not None:
-        units = n_bins[0] * bins.units, n_bins[1] * bins.units
         shift = detectable_shift(sample, bandwidths2, mean + deviation * limit, deviation, units)
     return TwoSample(
         mmd2=float(statistics[decides, 0]),

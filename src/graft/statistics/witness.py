@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from graft.statistics.kernels import row_sums
 from graft.statistics.rows import Floats
-from graft.statistics.samples import Groups, check_bandwidth2, checked_sides, group_numbers
+from graft.statistics.samples import Groups, check_bandwidth2, checked_sides, group_numbers, group_sizes
 
 Array = NDArray[np.floating[Any]]
 
@@ -16,10 +16,10 @@ class Witness(NamedTuple):
     """Of the rows of one sample, in their order."""
 
     value: Floats
-    """(rows,) mean kernel with the source less mean kernel with the target, -1 to 1: the rows of the source that
-    make the difference most have the largest, those of the target the smallest"""
+    """(rows,) mean kernel with the groups of the source less that with those of the target, -1 to 1: the rows of the
+    source that make the difference most have the largest, those of the target the smallest"""
     typicality: Floats
-    """(rows,) mean kernel with the row's own sample, 0 to 1: typical rows have the largest"""
+    """(rows,) mean kernel with the groups of the row's own sample, 0 to 1: typical rows have the largest"""
 
 
 def witness(
@@ -28,9 +28,9 @@ def witness(
     """Witness function of the MMD at every row of both samples: where one is denser than the other.
 
     A row's own group stays out of the mean over its own sample, so that a row, or a picture that comes many times,
-    does not speak for itself. The mean of the source's values less that of the target's is then the
-    unbiased squared MMD, where no row has a group. The kernel is made in tiles, in 64 bits: memory beyond
-    a copy of the rows does not grow.
+    does not speak for itself, and every other group weighs the same whatever its size. The mean over groups of the
+    source's values less that of the target's is then the unbiased squared MMD. The kernel is made in tiles, in 64
+    bits: memory beyond a copy of the rows does not grow.
 
     Args:
         source: (n, d) finite features.
@@ -52,9 +52,12 @@ def witness(
     rows = (pooled - pooled.mean(axis=0)) * np.sqrt(2 / bandwidth2)
     order = np.argsort(numbers, kind="stable")  # rows of the source stay first
     sums = np.empty((len(rows), 2))
-    sums[order] = row_sums(rows[order], numbers[order], np.array([0, len(source), len(rows)]))
+    sizes, unit = group_sizes(numbers)
+    edges = np.array([0, len(source), len(rows)])
+    sums[order] = row_sums(rows[order], numbers[order], edges, 1 / sizes[unit[order]])
     side = np.repeat([0, 1], [len(source), len(target)])
-    met = np.bincount(side)[None] - (side[:, None] == (0, 1)) * np.bincount(numbers)[numbers, None]
+    n_source = len(np.unique(numbers[: len(source)]))
+    met = np.array([n_source, len(sizes) - n_source]) - (side[:, None] == (0, 1))
     means = sums / met
     value, typicality = means[:, 0] - means[:, 1], means[np.arange(len(rows)), side]
     ours, theirs = (Witness(value[side == each], typicality[side == each]) for each in (0, 1))

@@ -134,7 +134,7 @@ def test_dots_that_crowd_share_a_number(
 
 def test_the_yardstick_says_the_place_in_words(scale: ShiftYardstick, size: ShiftSize) -> None:
     root = ElementTree.fromstring(yardstick(scale, size))
-    assert root.findtext("title") == "Place of the target among corruptions: severity 3.1 of 5"
+    assert root.findtext("title") == "Place of the target among corruptions: between blur 2 and noise 3"
     words = _desc(yardstick(scale, size))
     assert words.startswith("Target at MMD 0.247, interval 0.235 to 0.259. blur between severities 3 and 4; ")
     assert "JPEG beyond severity 5" in words

@@ -37,7 +37,7 @@ def yardstick(scale: ShiftYardstick, size: ShiftSize) -> Markup:
         marks += _dots(dots, x, y) if dots else [tag("circle", cx=x.at(distance(alone)), cy=y, r=5, class_="end")]
     axis = svg.bottom_axis(x, bottom, lambda value: f"{value:g}")
     unit = label((x.start + x.end) / 2, bottom + 34, "distance (MMD)", "tick", "middle")
-    title = f"Place of the target among corruptions: severity {scale.severity:.1f} of 5"
+    title = f"Place of the target among corruptions: {range_of(scale)}"
     return drawing(title, _in_words(scale, size), bottom + 42, *_target(size, x, bottom), *axis, unit, *marks)
 
 
@@ -46,6 +46,12 @@ def by_corruption(scale: ShiftYardstick) -> dict[str, tuple[YardstickMark, ...]]
     names = dict.fromkeys(each.corruption for each in scale.marks)
     ordered = sorted(scale.marks, key=lambda each: each.severity)
     return {name: tuple(each for each in ordered if each.corruption == name) for name in names}
+
+
+def range_of(scale: ShiftYardstick) -> str:
+    """The target's place as a range over corruptions, such as `between pixelate 5 and noise 4`."""
+    nearer, farther = scale.between
+    return f"beyond {nearer}" if farther is None else f"between {nearer} and {farther}"
 
 
 def place_among(marks: Sequence[YardstickMark], mmd2: float) -> str:
