@@ -52,7 +52,7 @@ setup: .venv/ready ## only make the environment
 
 # for when .venv fails: by the Python that scripts/setup.sh takes, and not by .venv's
 doctor: ## say what is wrong with this machine or the environment, with the cure
-	@PATH="$${PATH//"$(CURDIR)/.venv/bin:"/}"; python=$${PYTHON:-$$(command -v python3.11 || echo python3)}; \
+	@here=$$(pwd -P); PATH="$${PATH//"$$here/.venv/bin:"/}"; python=$${PYTHON:-$$(command -v python3.11 || echo python3)}; \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>/dev/null || \
 	{ echo "doctor: want Python 3.11 or newer, got '$$("$$python" -V 2>&1)' of $$python. Install it, or set PYTHON." >&2; exit 1; }; \
 	"$$python" scripts/doctor.py --port "$(GRAFT_PORT)"

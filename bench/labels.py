@@ -140,7 +140,7 @@ def _target(data: Path, name: str, size_px: int) -> Target:
         pixels.append(images.fit(images.decode(content, str(place)), preprocessing))
         rows.append(_row(str(place), hashlib.sha256(content).hexdigest(), len(rows)))
     stacked = np.stack(pixels)
-    features = outputs_of(published_network(network, 2, size_px), stacked, preprocessing).features
+    features = outputs_of(published_network(network, 2, size_px)[0], stacked, preprocessing).features
     return Target(features, rows)
 
 

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 
 from graft.learning.batches import Samples, samples_on
@@ -45,6 +44,7 @@ from graft.transfer.pretraining import make_backbone
 from graft.validation.example import write_example
 from graft.validation.prepare import Recipe, prepare
 from graft.validation.scan import scan
+from graft.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 GRID = {"small_cnn": np.geomspace(1e-4, 1.0, 9), "mobilenet_v2": np.geomspace(1e-4, 0.1, 7)}
@@ -168,7 +168,7 @@ def subject_of(
     name: str, folder: Path, source: Path | None, sections: dict[str, dict[str, Any]], scratch: Path
 ) -> Subject:
     """Read a folder by the pipeline's own functions; a backbone is trained where a source is given."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values = read_yaml(ROOT / "params.yaml")
     for section, changes in sections.items():
         values[section].update(changes)
     params = Params.model_validate(values)

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
+from graft.yaml_files import read_yaml
 
 BENCH = Path(__file__).resolve().parent
 sys.path.insert(0, str(BENCH))
@@ -46,7 +46,7 @@ def main() -> None:
         copy_project(project)
         before = {"finetune_target": "select_strategy", "train_scratch": "prepare_data"}[args.stage]
         subprocess.run(["dvc", "repro", "-q", before], cwd=project, env=environment, check=True, stdout=sys.stderr)
-        stages: dict[str, Any] = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        stages: dict[str, Any] = read_yaml(project / "dvc.yaml")["stages"]
         command = shlex.split(stages[args.stage]["cmd"].removeprefix("exec "))
         torment(project, [sys.executable, *command[1:]], environment, args.stage, args.kills)
 

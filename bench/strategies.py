@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
+from dvc.utils.serialize import dumps_yaml
+
+from graft.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 STRATEGIES = ("feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms")
@@ -107,7 +109,7 @@ def copy_images(folder: Path, to: Path, n_per_class: int) -> int:
 def write_params(project: Path, weights: Path, name: str, strategy: str) -> None:
     """params.yaml of this project with what this benchmark changes."""
     path = project / "params.yaml"
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = read_yaml(ROOT / "params.yaml")
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     params["network"].update(name="mobilenet_v2", weights="file", weights_file=str(weights), weights_sha256=sha256)
     params["images"]["size_px"] = SIZE_PX[name]
@@ -117,7 +119,7 @@ def write_params(project: Path, weights: Path, name: str, strategy: str) -> None
     params["training"].update(n_seeds=N_SEEDS, epochs=EPOCHS, augmentation="photographs")
     params["finetune_target"].update(rates=RATES, surgical_blocks=["stem", "block1"])
     params["train_scratch"].update(rates=RATES, long_factor=2)
-    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    path.write_text(dumps_yaml(params), encoding="utf-8")
 
 
 if __name__ == "__main__":

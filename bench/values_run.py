@@ -21,7 +21,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 
 from graft import images, probe
@@ -44,6 +43,7 @@ from graft.transfer.finetune import Backbone, Task, finetune_target
 from graft.transfer.plans import plan_of
 from graft.transfer.runs import Trained, remembered
 from graft.transfer.strategies import equal_rates
+from graft.yaml_files import read_yaml
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 CPU = torch.device("cpu")
@@ -179,7 +179,7 @@ def is_right(network: Network, pool: Pool) -> NDArray[np.bool_]:
 
 def params_of(network: str, data: Path, change: Change) -> Params:
     """params.yaml with a network, its weights where there are any, and new values."""
-    raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    raw = read_yaml(PARAMS)
     raw["network"]["name"] = network
     weights = data / "weights" / f"{network}.pth"
     if weights.is_file():
@@ -200,7 +200,7 @@ def ground_of(network: str, name: str, split: Split, strategy: What, size_px: in
     if strategy == "scratch":
         net = build_network(network, len(pool.classes), size_px).eval()
     elif params.network.weights == "file":
-        net = published_network(params.network, len(pool.classes), size_px).eval()
+        net = published_network(params.network, len(pool.classes), size_px)[0].eval()
     else:
         net = pretrained(params, source_of(pool, name, data), folder / f"{network}-{name}-{size_px}.safetensors")
     features = outputs_of(net, pool.pixels, preprocessing).features

@@ -41,6 +41,11 @@ touch .venv/installing
     fail "want the packages of requirements.lock installed, got the error above. Run the same command again; it carries on."
 
 rm .venv/installing
+# Python before 3.11.11 writes the folder's name between double quotes, in which a $ or a backtick is expanded
+.venv/bin/python -c 'import pathlib, re, shlex, sys
+file = pathlib.Path(".venv/bin/activate")
+line = "VIRTUAL_ENV=" + shlex.quote(sys.prefix)
+file.write_text(re.sub("^VIRTUAL_ENV=.*", lambda found: line, file.read_text(), flags=re.MULTILINE))'
 .venv/bin/python -c 'import graft, torch, torchvision' || fail "want graft and torch to be imported, got the error above. Delete .venv and run again."
 quiet='export BENTOML_DO_NOT_TRACK=True DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false ORT_DISABLE_TELEMETRY=1'
 grep -qxF "$quiet" .venv/bin/activate || echo "$quiet" >>.venv/bin/activate

@@ -1,7 +1,7 @@
 """Export the arm that the verdict names, check it against torch on real images, and write its card.
 
 Reads   verdict, weights and training records of both arms, backbone card, the target's validation images
-Writes  a folder with model.onnx and card.json, and an ExportRecord
+Writes  a folder with model.onnx, its data file where it is large, and card.json; an ExportRecord
 Run     dvc repro export_onnx
 """
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         export_onnx(network, catalog.preprocessing, folder / "model.onnx")
         images = open_images(args.target_images)[val[spread]]
         record = check_parity(folder / "model.onnx", network, catalog.preprocessing, images)
-        card = model_card(catalog, read_record(BackboneCard, args.card), arm, verdict, record.onnx_sha256)
+        card = model_card(catalog, read_record(BackboneCard, args.card), arm, verdict, record)
         write_record(card, folder / "card.json")
     write_record(record, args.record)
 

@@ -5,6 +5,7 @@ Writes  backbone.safetensors and its BackboneCard
 Run     dvc repro pretrain_source
 """
 
+import sys
 from collections.abc import Sequence
 
 from graft import stage
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             keeper_in(kept, "pretrain"),
         )
         write_record(card, args.card)
+    if card.read_as:
+        print(f"{params.network.weights_file}: {card.read_as}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
+from dvc.utils.serialize import dumps_yaml
 
+from graft.yaml_files import read_yaml
 from tests.house import ROOT
 
 RECORDS = (
@@ -80,10 +81,10 @@ def copy_repository(folder: Path) -> None:
 def run_once(folder: Path) -> None:
     """Copy the repository, and run its pipeline with very short training."""
     copy_repository(folder)
-    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params = read_yaml(folder / "params.yaml")
     for name, section in SHORT.items():
         params[name].update(section)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    (folder / "params.yaml").write_text(dumps_yaml(params))
     order = rerun(dvc(folder, "repro"))
     assert len(order) == 12
     assert order.index("validate_data") < order.index("pretrain_source")  # no training on data that has faults

@@ -18,6 +18,7 @@ from graft.strategy_record import LabelCheck, StrategyRecord
 
 EXPORT = ExportRecord(
     onnx_sha256="0" * 64,
+    data_files={},
     opset=20,
     n_images=100,
     batch_sizes=(1, 8),
@@ -96,6 +97,7 @@ def backbone_card(**changes: Any) -> BackboneCard:
     values: dict[str, Any] = {
         "network": "small_cnn",
         "origin": "pretrain",
+        "read_as": "",
         "blocks": ("block1", "block2", "block3", "block4"),
         "n_features": 128,
         "preprocessing": catalog_record("folders").preprocessing,

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,36 @@ def test_activation_turns_telemetry_off(folder: Path) -> None:
         )
         == 1
     )
+
+
+ODD = 'a$HOME `touch b` "c'
+
+
+def test_activation_finds_an_environment_in_a_folder_of_any_name(folder: Path, tmp_path: Path) -> None:
+    odd = tmp_path / ODD
+    shutil.copytree(folder / "scripts", odd / "scripts")
+    shutil.copy(folder / "requirements.lock", odd)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], cwd=odd, check=True)
+    _script(odd / "tools" / "python3.11", f'#!/bin/sh\n[ "$2" = venv ] || exec \'{sys.executable}\' "$@"\n')
+    _script(odd / "tools" / "uv", GOOD_UV)
+    _setup(odd)
+    command = ["bash", "-c", 'source .venv/bin/activate; echo "$VIRTUAL_ENV"']
+    done = subprocess.run(command, cwd=odd, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{odd}/.venv\n"
+
+
+def test_doctor_takes_the_environment_out_of_the_path_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    odd = tmp_path / ODD
+    _script(odd / ".venv" / "bin" / "python3.11", "#!/bin/sh\necho the wrong one\n")
+    _script(odd / "scripts" / "doctor.py", "import os; print(os.environ['PATH'])")
+    shutil.copy(ROOT / "Makefile", odd)
+    python = f"#!/bin/sh\nexec '{sys.executable}' \"$@\"\n"
+    _script(tmp_path / "tools" / "python3.11", python)
+    path = f"{tmp_path}/tools{os.pathsep}/usr/bin{os.pathsep}/bin"
+    command = ["make", "doctor"]
+    done = subprocess.run(command, cwd=odd, capture_output=True, text=True, env={"PATH": path, "HOME": "/h"})
+    assert (done.returncode, done.stdout.strip()) == (0, path), done.stderr
+    assert not (odd / "b").exists()
 
 
 def test_help_lists_every_door_on_a_line() -> None:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
+from graft.yaml_files import read_yaml
 from tests.clone import copy_repository, environment
 from tests.house import ROOT
 
@@ -37,7 +37,7 @@ def _python(folder: Path, *arguments: str, path: str = str(ROOT / "src")) -> sub
 def test_dvc_runs_the_code_that_it_hashes(second: Path) -> None:
     done = _python(second, "-m", "dvc", "repro", "prepare_data")
     assert done.returncode == 0, done.stderr
-    lock = yaml.safe_load((second / "dvc.lock").read_text())
+    lock = read_yaml(second / "dvc.lock")
     hashed = {dep["path"]: dep["md5"] for dep in lock["stages"]["prepare_data"]["deps"]}
     assert re.findall(r"^ran (\w+)$", done.stdout, re.MULTILINE) == [hashed[CODE]]
     assert hashed[CODE] == hashlib.md5((second / CODE).read_bytes()).hexdigest()

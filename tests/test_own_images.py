@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml
+from dvc.utils.serialize import dumps_yaml, parse_yaml
 
+from graft.yaml_files import read_yaml
 from tests.clone import copy_repository, environment
 from tests.house import ROOT
 from tests.validation.planting import CLASSES, picture, save
@@ -98,9 +99,9 @@ def _put_files(folder: Path) -> None:
 
 def _prepare(folder: Path) -> None:
     copy_repository(folder)
-    wiring = yaml.safe_load((folder / "dvc.yaml").read_text())
+    wiring = read_yaml(folder / "dvc.yaml")
     prepare = wiring["stages"]["prepare_data"]
-    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"prepare_data": prepare}}))
+    (folder / "dvc.yaml").write_text(dumps_yaml({"stages": {"prepare_data": prepare}}))
     params = folder / "params.yaml"
     params.write_text(params.read_text().replace("dataset: example", "dataset: folders"))
     (folder.parent / "mark.py").write_text(MARK)
@@ -173,7 +174,7 @@ def test_no_file_of_the_user_is_in_git(life: Life) -> None:
 @pytest.mark.parametrize(("command", "experiment"), [(TEMP, "temp"), (QUEUE, "queued")])
 def test_an_experiment_in_a_copy_runs_the_code_that_its_lock_names(life: Life, command: str, experiment: str) -> None:
     (ref,) = re.findall(rf"refs/exps/\S+/{experiment}$", _bash(life.folder, "git for-each-ref"), re.MULTILINE)
-    lock = yaml.safe_load(_bash(life.folder, f"git show {ref}:dvc.lock"))
+    lock = parse_yaml(_bash(life.folder, f"git show {ref}:dvc.lock"), ref)
     (hashed,) = [dep["md5"] for dep in lock["stages"]["prepare_data"]["deps"] if dep["path"] == CODE]
     assert re.findall(r"^ran (\w+)$", life.said[command], re.MULTILINE)[-1] == hashed
     assert hashed != hashlib.md5((life.folder / CODE).read_bytes()).hexdigest()

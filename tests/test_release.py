@@ -1,15 +1,17 @@
 """What a release rests on: one version, a changelog that knows it, locks that hold what is asked for, local hooks."""
 
 import re
+import shutil
 import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 
 import graft
+from graft.yaml_files import read_yaml
 from tests.house import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -78,7 +80,7 @@ def test_a_lock_holds_what_the_package_asks_for(lock: str, extras: tuple[str, ..
 
 
 def test_the_bento_installs_the_serving_lock() -> None:
-    bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text())["python"]
+    bento = read_yaml(ROOT / "bentofile.yaml")["python"]
     assert bento["requirements_txt"] == "requirements-serve.lock"
     assert bento["lock_packages"] is False
 
@@ -91,8 +93,26 @@ def test_every_package_of_the_serving_lock_has_a_hash() -> None:
 
 
 def test_hooks_run_the_tools_of_the_environment_and_fetch_nothing() -> None:
-    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    config = read_yaml(ROOT / ".pre-commit-config.yaml")
     assert [each["repo"] for each in config["repos"]] == ["local"]
     hooks = config["repos"][0]["hooks"]
     assert {each["entry"].split()[0] for each in hooks} == {".venv/bin/ruff", ".venv/bin/mypy"}
     assert {each["language"] for each in hooks} == {"system"}
+
+
+def test_a_checkout_with_windows_line_ends_has_the_same_bytes(tmp_path: Path) -> None:
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    names = _tracked()
+    for name in names:
+        (origin / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, origin / name)
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", *words], cwd=origin, check=True, capture_output=True)
+
+    git("init", "-q")
+    git("add", "--force", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "all")
+    git("clone", "-q", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", str(origin), str(clone))
+    assert [name for name in names if (origin / name).read_bytes() != (clone / name).read_bytes()] == []
+    assert [name for name in names if b"\r\n" in (clone / name).read_bytes() and not name.endswith(".png")] == []

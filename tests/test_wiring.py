@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from graft.params import Params, json_schema
 from graft.transfer.resume import CODE
+from graft.yaml_files import read_yaml
 from tests.house import PACKAGE, ROOT, reach
 from tests.readings import params_read
 
-STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
 
 # They hold shapes and surroundings: what a stage computes does not depend on them.
 SHAPES = (

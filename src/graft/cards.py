@@ -19,6 +19,8 @@ class BackboneCard(Record):
     network: str
     origin: str
     """`pretrain`, `torchvision NAME` or `file NAME`"""
+    read_as: str
+    """what was taken off or left out of the file of weights, such as a prefix of all names; empty where nothing was"""
     blocks: tuple[str, ...]
     """from input to output, the head left out"""
     n_features: int

@@ -57,10 +57,13 @@ def _run(args: argparse.Namespace) -> None:
     if args.command == "check-params":
         from graft.params import read_params
         from graft.training_params import mirror_note
+        from graft.transfer.ahead import check_ahead
 
         params = read_params(PARAMS)
-        if note := mirror_note(params.recipes[params.training.augmentation].flip):
-            print(f"{PARAMS}, training.augmentation: {note}", file=sys.stderr)
+        note = mirror_note(params.recipes[params.training.augmentation].flip)
+        lines = [f"{PARAMS}, training.augmentation: {note}"] if note else []
+        for line in (*lines, *check_ahead(params, Path.cwd())):
+            print(printable(line), file=sys.stderr)
     elif args.command == "schema":
         from graft.params import json_schema
 

@@ -52,6 +52,14 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def named_path(text: str) -> Path:
+    """A path that a user wrote: `~` is the home folder, where there is one."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # no home: then the file is not found under the name that was written
+        return Path(text)
+
+
 def check_named_file(path: Path, sha256: str | None, key: str, wanted: str) -> None:
     """Hold a file that params.yaml names against the sha256 that stands beside it.
 

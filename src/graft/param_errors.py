@@ -2,25 +2,45 @@
 
 import difflib
 import json
+import math
+import reprlib
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel
 
 from graft.escaping import visible
+from graft.yaml_files import Place, shown
+
+MOST_SENTENCES = 20
+ECHO = reprlib.Repr()
+"""values in sentences: a file may hold megabytes where a number is wanted"""
+ECHO.maxstring = ECHO.maxother = ECHO.maxlong = 80
+ECHO.maxlevel = 2
+TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+"""what YAML 1.1 took for true and false, and YAML 1.2 takes for text"""
 
 
-class UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, not the last one's victory."""
+def sentences(path: Path, errors: list[Any], root: type[BaseModel]) -> str:
+    """A line for each error, at most 20, and how many more there are.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that stands twice."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        if twice:
-            raise yaml.YAMLError(f"the key {twice[0]} twice, {str(node.start_mark).strip()}")
-        return super().construct_mapping(node, deep)
+    Args:
+        path: the file that was read.
+        errors: those of a ValidationError.
+        root: the model of the whole file.
+    """
+    faults = [error for error in errors if not _follows_from_another(error, errors)]
+    lines = [sentence(path, each, root) for each in faults[:MOST_SENTENCES]]
+    more = len(faults) - MOST_SENTENCES
+    return "\n".join([*lines, f"{path}: {more:,} more of them. Mend these first."] if more > 0 else lines)
+
+
+def _follows_from_another(error: Any, errors: list[Any]) -> bool:
+    """Whether a list is only too short because its items were refused."""
+    n = len(error["loc"])
+    return error["type"] == "too_short" and any(
+        len(each["loc"]) > n and each["loc"][:n] == error["loc"] for each in errors
+    )
 
 
 def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
@@ -32,7 +52,8 @@ def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
         root: the model of the whole file.
     """
     names = [name for name in error["loc"] if isinstance(name, str)]
-    where = visible(f"{path}, {'.'.join(str(part) for part in error['loc'])}" if error["loc"] else path)
+    key = ".".join(str(part) for part in error["loc"])
+    where = f"{path}, {shown(key, 100)}" if key else str(path)
     section, field = _field(names, root)
     if error["type"] == "missing" or (error["input"] is None and _is_section(field)):
         return f"{where}: want this key, got none. {_line_to_paste(names, field)}"
@@ -40,12 +61,12 @@ def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
         known = sorted(section.model_fields)
         close = difflib.get_close_matches(names[-1], known, n=1)
         hint = f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}."
-        return f"{where}: want a known key, got {visible(names[-1])}. {hint}"
+        return f"{where}: want a known key, got {shown(names[-1])}. {hint}"
     if error["type"] == "value_error":
-        return f"{where}: {visible(error['ctx']['error'])}"
+        return f"{where}: {shown(str(error['ctx']['error']), 1000)}"
     want = error["msg"].replace("Input should be ", "").replace("Value should ", "").replace("String should ", "")
     meaning = f" It is {' '.join(field.description.split())}." if field is not None and field.description else ""
-    return f"{where}: want {want}, got {error['input']!r}.{_float_trap(error['input'])}{meaning}"
+    return f"{where}: want {want}, got {echo(error['input'])}.{_how_to_write(error)}{meaning}"
 
 
 def _field(names: list[str], root: type[BaseModel]) -> tuple[type[BaseModel], Any]:
@@ -79,9 +100,30 @@ def _is_section(field: Any) -> bool:
     return field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
 
 
-def _float_trap(value: Any) -> str:
-    """YAML takes 1e-3 for text: how to write it."""
+def wants_name(place: Place, root: type[BaseModel]) -> bool:
+    """Whether a place of the file holds a name, or a list of names: what YAML may take for a number."""
+    _, field = _field([name for name in place if isinstance(name, str)], root)
+    return field is not None and _holds_str(field.annotation)
+
+
+def _holds_str(annotation: Any) -> bool:
+    return annotation is str or any(_holds_str(each) for each in get_args(annotation))
+
+
+def echo(value: Any) -> str:
+    """A value as Python writes it, short."""
+    return ECHO.repr(value)
+
+
+def _how_to_write(error: Any) -> str:
+    """What to write in place of a text that means a number or a truth."""
+    value, kind = str(error["input"]), error["type"].partition("_")[0]
+    if not isinstance(error["input"], str):
+        return ""
+    if kind == "bool" and value.lower() in TRUTHS:
+        return f" Write {TRUTHS[value.lower()]}."
     try:
-        return f" YAML reads {value} as text: write {float(value):g}." if isinstance(value, str) else ""
+        number = float(value) if kind in ("int", "float") else math.nan
     except ValueError:
         return ""
+    return f" Write it without quotes: {number:g}." if math.isfinite(number) else ""

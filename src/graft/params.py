@@ -7,14 +7,15 @@ watches params.yaml and not this file. A missing key is an error that shows the 
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from graft.param_errors import UniqueKeys, sentence
+from graft.param_errors import echo, sentences, wants_name
 from graft.training_params import EXAMPLE, FinetuneTarget, Rate, Recipe, Section, Strategy, Training, TrainScratch
+from graft.yaml_files import read_yaml
 
 Head = Literal["linear", "mlp"]
 
@@ -268,16 +269,14 @@ def read_params(path: Path) -> Params:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want a file, got none. Run from the top of the repository.")
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: want YAML, got {' '.join(str(error).split())}. Mend that line.") from None
+    values = read_yaml(path, partial(wants_name, root=Params))
     if not isinstance(values, Mapping):
-        raise ValueError(f"{path}: want keys and values, got {values!r}. Restore the file with `git checkout {path}`.")
+        want = "want keys and values"
+        raise ValueError(f"{path}: {want}, got {echo(values)}. Restore the file with `git checkout {path}`.")
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        raise ValueError("\n".join(sentence(path, each, Params) for each in error.errors())) from None
+        raise ValueError(sentences(path, error.errors(), Params)) from None
 
 
 def json_schema() -> str:

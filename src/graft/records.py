@@ -242,6 +242,8 @@ class ExportRecord(Record):
 
     schema_version: Literal[1] = 1
     onnx_sha256: str
+    data_files: dict[str, str]
+    """sha256 by name of the files beside model.onnx that hold its weights; empty where model.onnx holds them itself"""
     opset: int
     n_images: int
     batch_sizes: tuple[int, ...]

@@ -21,10 +21,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from graft.escaping import printable
 from graft.files import write_whole
+from graft.yaml_files import read_yaml
 
 PROVENANCE = Path("reports/provenance")
 FAILURE = PROVENANCE / "failure.txt"
@@ -95,7 +94,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 def _headline(name: str) -> str:
     """`[8/12] train_scratch (123.7 s the last time)`, as far as it is known."""
-    stages = list(yaml.safe_load(WIRING.read_text(encoding="utf-8"))["stages"]) if WIRING.is_file() else []
+    stages = list(read_yaml(WIRING)["stages"]) if WIRING.is_file() else []
     place = f"[{stages.index(name) + 1}/{len(stages)}] " if name in stages else ""
     last = PROVENANCE / f"{name}.json"
     seconds = json.loads(last.read_text())["seconds"] if last.is_file() else None

@@ -2,7 +2,7 @@ import re
 from typing import Any, cast, get_args
 
 import pytest
-import yaml
+from dvc.utils.serialize import parse_yaml
 from tests.examples import CLEAN, catalog_record, strategy_record, training_record, verdict_record
 from tests.house import ROOT
 
@@ -12,6 +12,7 @@ from graft.records import Epoch, Finding, Reason, TrainingRecord, ValidationReco
 from graft.statistics.settling import MANY_SEEDS
 from graft.strategy_record import TRANSFER_BY, SplitCheck, StrategyRecord
 from graft.training_params import MOST_SEEDS, Strategy
+from graft.yaml_files import read_yaml
 
 SETTLED = Findings(
     catalog_record("folders"), CLEAN, strategy_record(), training_record(), verdict_record("POSITIVE"), reasons=()
@@ -110,10 +111,10 @@ def test_every_command_sets_what_params_may_say(strategy: str) -> None:
     settings = re.findall(r"`dvc exp run -S ([\w.]+)=(\S+)`", " ".join(said))
     assert settings
     for key, value in settings:
-        values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        values = read_yaml(ROOT / "params.yaml")
         section, name = key.split(".")
         assert name in values[section]
-        values[section][name] = yaml.safe_load(value)
+        values[section][name] = parse_yaml(value, "-S")
         Params.model_validate(values)
 
 

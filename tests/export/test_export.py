@@ -1,5 +1,6 @@
 import copy
 import hashlib
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,21 +10,38 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.examples import domain_record, training_record, verdict_record
+from onnx.external_data_helper import ExternalDataInfo
+from PIL import Image
+from tests.examples import EXPORT, domain_record, training_record, verdict_record
 from tests.house import ROOT
 
 from graft.cards import BackboneCard, preprocessing_sha256
-from graft.export import parity
+from graft.export import parity, to_onnx
 from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
+from graft.files import write_record
 from graft.learning.networks import Network, build_network
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import outputs_of
 from graft.records import CatalogRecord
+from graft.serving.predictor import load_predictor, predict
 
 Array = NDArray[np.float32]
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+DOMAIN = domain_record().model_copy(update={"sha256": "d" * 64})
+CATALOG = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=DOMAIN, target=DOMAIN)
+BACKBONE = BackboneCard(
+    network="small_cnn",
+    origin="file w.pth",
+    read_as="",
+    blocks=("block1",),
+    n_features=128,
+    preprocessing=SMALL_CNN,
+    weights_sha256="b" * 64,
+    blocks_sha256="c" * 64,
+    source_val_accuracy=None,
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +58,15 @@ def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path
     path = tmp_path_factory.mktemp("final") / "model.onnx"
     export_onnx(network, SMALL_CNN, path)
     return path
+
+
+@pytest.fixture
+def split(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same network, too large for one file; the folder has been moved since, as a stage does."""
+    monkeypatch.setattr(to_onnx, "MOST_BYTES_INSIDE", 1000)
+    export_onnx(network, SMALL_CNN, tmp_path / "on its way" / "model.onnx")
+    (tmp_path / "on its way").rename(tmp_path / "final")
+    return tmp_path / "final" / "model.onnx"
 
 
 def _with_initializer(path: Path, to: Path, change: Callable[[Array], Array], size: int | None = None) -> Path:
@@ -119,7 +146,41 @@ def test_parity_holds_for_the_exported_file(exported: Path, network: Network) ->
     assert record.max_logit_difference <= 1e-4
     assert record.top1_agreement == 1
     assert record.n_images == len(IMAGES)
+    assert record.data_files == {}
     assert record.onnx_sha256 == hashlib.sha256(exported.read_bytes()).hexdigest()
+
+
+def test_weights_that_are_too_large_for_one_file_stand_beside_it(split: Path, exported: Path, network: Network) -> None:
+    assert sorted(each.name for each in split.parent.iterdir()) == ["model.onnx", "model.onnx.data"]
+    assert split.stat().st_size < exported.stat().st_size / 5
+    (logits,) = _session(split).run(["logits"], {"image": IMAGES})
+    np.testing.assert_allclose(logits, outputs_of(network, IMAGES, SMALL_CNN).logits, atol=1e-4)
+    assert str(ROOT).encode() not in split.read_bytes()
+
+
+def test_the_record_and_the_card_hold_the_hash_of_weights_beside_the_file(split: Path, network: Network) -> None:
+    record = check_parity(split, network, SMALL_CNN, IMAGES)
+    data = split.parent / "model.onnx.data"
+    assert record.data_files == {"model.onnx.data": hashlib.sha256(data.read_bytes()).hexdigest()}
+    assert record.onnx_sha256 == hashlib.sha256(split.read_bytes()).hexdigest()
+
+
+def test_the_same_network_gives_the_same_bytes_beside_the_file(split: Path, network: Network, tmp_path: Path) -> None:
+    export_onnx(network, SMALL_CNN, tmp_path / "again" / "model.onnx")
+    for name in ("model.onnx", "model.onnx.data"):
+        assert (tmp_path / "again" / name).read_bytes() == (split.parent / name).read_bytes()
+
+
+def test_a_changed_weight_beside_the_file_breaks_parity(split: Path, network: Network) -> None:
+    tensors = onnx.load(split, load_external_data=False).graph.initializer
+    floats = [ExternalDataInfo(each) for each in tensors if each.data_type == onnx.TensorProto.FLOAT]
+    place = max(floats, key=lambda each: each.length or 0)
+    n = int(place.length or 0) // 4
+    content = np.memmap(split.parent / "model.onnx.data", np.float32, "r+", int(place.offset or 0), n)
+    content += np.float32(0.01)
+    content.flush()
+    with pytest.raises(RuntimeError, match="want logits and probabilities within 1e-04 of torch"):
+        check_parity(split, network, SMALL_CNN, IMAGES)
 
 
 def test_a_changed_weight_breaks_parity(exported: Path, network: Network, tmp_path: Path) -> None:
@@ -194,28 +255,28 @@ def test_hash_of_preprocessing_sees_every_field() -> None:
 
 
 def test_card_is_that_of_the_seed_that_ships() -> None:
-
-    domain = domain_record().model_copy(update={"sha256": "d" * 64})
-    catalog = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain)
-    backbone = BackboneCard(
-        network="small_cnn",
-        origin="file w.pth",
-        blocks=("block1",),
-        n_features=128,
-        preprocessing=SMALL_CNN,
-        weights_sha256="b" * 64,
-        blocks_sha256="c" * 64,
-        source_val_accuracy=None,
-    )
     training = training_record()
     other = training.runs[0].model_copy(update={"seed": 1, "weights_sha256": "w" * 64})
     training = training.model_copy(update={"runs": (training.runs[0], other)})
     verdict = verdict_record("POSITIVE").model_copy(update={"ships_seed": 1, "ships_accuracy": 0.75})
-    card = model_card(catalog, backbone, training, verdict, "m" * 64)
+    export = EXPORT.model_copy(update={"onnx_sha256": "m" * 64, "data_files": {"model.onnx.data": "f" * 64}})
+    card = model_card(CATALOG, BACKBONE, training, verdict, export)
     assert (card.seed, card.weights_sha256, card.model_sha256) == (1, "w" * 64, "m" * 64)
     assert card.labels == ("a", "b")
     assert card.origin == "file w.pth"
     assert card.test_accuracy == 0.75
     scratch = training.model_copy(update={"arm": "scratch"})
-    assert model_card(catalog, backbone, scratch, verdict, "m" * 64).origin == "random start"
+    assert card.data_files == {"model.onnx.data": "f" * 64}
+    assert model_card(CATALOG, BACKBONE, scratch, verdict, export).origin == "random start"
     assert card.data_sha256 == "d" * 64
+
+
+def test_a_network_whose_weights_stand_beside_the_file_is_served(split: Path, network: Network) -> None:
+    record = check_parity(split, network, SMALL_CNN, IMAGES)
+    card = model_card(CATALOG, BACKBONE, training_record(), verdict_record("POSITIVE"), record)
+    write_record(card.model_copy(update={"labels": ("a", "b", "c")}), split.parent / "card.json")
+    content = io.BytesIO()
+    Image.fromarray(IMAGES[0]).save(content, "png")
+    found = predict(load_predictor(split.parent), content.getvalue()).probabilities
+    (expected,) = _session(split).run(["probabilities"], {"image": IMAGES[:1]})
+    np.testing.assert_allclose(list(found.values()), expected[0], atol=1e-5)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-import yaml
 from tests.house import ROOT
 
 from graft.learning.batches import Samples
@@ -14,8 +13,9 @@ from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.scores import Score, outputs_of, score_of
 from graft.learning.steps import Plan
 from graft.training_params import Recipe
+from graft.yaml_files import read_yaml
 
-RECIPES = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["recipes"]
+RECIPES = read_yaml(ROOT / "params.yaml")["recipes"]
 NOTHING_VARIED, SHIFTED = Recipe.model_validate(RECIPES["none"]), Recipe.model_validate(RECIPES["digits"])
 ADAMW = Optimisation("adamw", 0.9, 0.01, "one_cycle", 0.3, 3, None, 1)
 

@@ -38,7 +38,7 @@ def test_blocks_under_the_published_head_name_the_same_classes(name: str) -> Non
 
     whole = torchvision.models.get_model(name, weights=None).eval()
     whole.load_state_dict(torch.load(path, weights_only=True))
-    *lower, top = published_network(params, 2, preprocessing.crop_px).eval().blocks.values()
+    *lower, top = published_network(params, 2, preprocessing.crop_px)[0].eval().blocks.values()
     maps = nn.Sequential(*lower, *list(top.children())[:-2])  # without pooling, for SqueezeNet's head comes before it
     head = whole.get_submodule("classifier")
     with torch.no_grad():

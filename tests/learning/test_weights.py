@@ -1,5 +1,9 @@
+import argparse
 import hashlib
+import io
+import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
@@ -7,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
-from graft.learning.families import head_of
+from graft.learning.families import head_of, published_weights
 from graft.learning.networks import published_network
-from graft.learning.weights import load_published, published_weights
+from graft.learning.weights import Published, load_published
 from graft.params import Network
 
 
@@ -34,20 +38,24 @@ def _same_backbone(net: nn.Module, state: Mapping[str, Tensor]) -> bool:
     return all(torch.equal(value, state[key]) for key, value in own.items())
 
 
+def _loaded(network: Network, size_px: int) -> nn.Module:
+    return load_published(network, size_px).model
+
+
 def test_file_with_its_sha256_is_loaded(state_file: Path) -> None:
     state = torch.load(state_file, weights_only=True)
-    assert _same_backbone(load_published(_file(state_file), 224), state)
+    assert _same_backbone(_loaded(_file(state_file), 224), state)
 
 
 def test_safetensors_file_is_loaded(state_file: Path, tmp_path: Path) -> None:
     state = torch.load(state_file, weights_only=True)
     save_file(state, tmp_path / "net.safetensors")
-    assert _same_backbone(load_published(_file(tmp_path / "net.safetensors"), 224), state)
+    assert _same_backbone(_loaded(_file(tmp_path / "net.safetensors"), 224), state)
 
 
 def test_file_with_another_number_of_classes_gives_its_backbone(tmp_path: Path) -> None:
     torch.save(torchvision.models.resnet18(weights=None, num_classes=7).state_dict(), tmp_path / "net.pth")
-    assert published_network(_file(tmp_path / "net.pth", "resnet18"), 3).n_classes == 3
+    assert published_network(_file(tmp_path / "net.pth", "resnet18"), 3)[0].n_classes == 3
 
 
 def test_wrong_sha256_is_refused(state_file: Path) -> None:
@@ -77,7 +85,9 @@ def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_a_whole_pickled_model_is_not_unpickled(tmp_path: Path) -> None:
     torch.save(torchvision.models.squeezenet1_1(weights=None), tmp_path / "net.pth")
-    with pytest.raises(ValueError, match=r"want a state dict of tensors, got UnpicklingError"):
+    with pytest.raises(
+        ValueError, match=r"got a pickle that wants torchvision\.models\.squeezenet\.SqueezeNet, whose code"
+    ):
         load_published(_file(tmp_path / "net.pth"), 224)
 
 
@@ -134,7 +144,7 @@ def test_weight_name_loads_what_torchvision_delivers(monkeypatch: pytest.MonkeyP
     state = torchvision.models.resnet18(weights=None).state_dict()
     monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", lambda *args, **kwargs: state)
     network = Network(name="resnet18", weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None, head="linear")
-    assert _same_backbone(load_published(network, 224), state)
+    assert _same_backbone(_loaded(network, 224), state)
 
 
 def _as_published(name: str) -> dict[str, Tensor]:
@@ -153,11 +163,172 @@ def test_networks_that_torchvision_treats_apart_are_loaded_by_name(name: str, mo
     monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", lambda *args, **kwargs: copy(state))
     network = Network(name=name, weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None, head="linear")
     reference = torchvision.models.get_model(name, weights="IMAGENET1K_V1")
-    assert _same_backbone(load_published(network, 299), reference.state_dict())
+    assert _same_backbone(_loaded(network, 299), reference.state_dict())
 
 
 def test_vision_transformer_is_loaded_for_another_size_than_its_own(tmp_path: Path) -> None:
     torch.save(torchvision.models.vit_b_32(weights=None).state_dict(), tmp_path / "net.pth")
-    network = published_network(_file(tmp_path / "net.pth", "vit_b_32"), 3, 96)
+    network, _ = published_network(_file(tmp_path / "net.pth", "vit_b_32"), 3, 96)
     assert network.size_px == 96
     assert network.eval()(torch.zeros(1, 3, 96, 96)).shape == (1, 3)
+
+
+RESNET = torchvision.models.resnet18(weights=None).state_dict()
+BACKBONE = {name: value for name, value in RESNET.items() if not name.startswith("fc.")}
+
+
+def _prefixed(prefix: str, state: Mapping[str, Tensor] = RESNET) -> dict[str, Tensor]:
+    return {f"{prefix}{name}": value for name, value in state.items()}
+
+
+def _resnet(content: object, folder: Path) -> Published:
+    torch.save(content, folder / "net.pth")
+    return load_published(_file(folder / "net.pth", "resnet18"), 224)
+
+
+HEAD = "the file's head of 1,000 classes left out"
+
+
+@pytest.mark.parametrize(
+    ("content", "read_as"),
+    [
+        (RESNET, HEAD),
+        (BACKBONE, ""),
+        (_prefixed("module."), f"prefix `module.` taken off 120 names; {HEAD}"),
+        (_prefixed("_orig_mod."), f"prefix `_orig_mod.` taken off 120 names; {HEAD}"),
+        (_prefixed("module._orig_mod.model."), f"prefix `module._orig_mod.model.` taken off 120 names; {HEAD}"),
+        ({"state_dict": RESNET, "epoch": 3}, f"`state_dict` of the file taken; {HEAD}"),
+        ({"model": {"state_dict": RESNET}}, f"`model.state_dict` of the file taken; {HEAD}"),
+        (
+            {"model_state_dict": _prefixed("module."), "optimizer": {"state": {0: {"step": torch.tensor(1)}}}},
+            f"`model_state_dict` of the file taken; prefix `module.` taken off 120 names; {HEAD}",
+        ),
+        (
+            {"model_ema": {"n_averaged": torch.tensor(3), **_prefixed("module.")}},
+            f"`model_ema` of the file taken; prefix `module.` taken off 120 names; {HEAD}",
+        ),
+        (
+            {"state_dict": {**_prefixed("model."), "criterion.weight": torch.ones(3)}},
+            f"`state_dict` of the file taken; prefix `model.` taken off 120 names; {HEAD}",
+        ),
+        ({**BACKBONE, "fc.1.weight": torch.ones(7, 512)}, "left out: fc.1.weight"),
+        (
+            {**BACKBONE, **{f"fc.{n}.{part}": torch.ones(2) for n in (0, 3) for part in ("weight", "bias")}},
+            "left out: fc.0.weight, fc.0.bias, fc.3.weight and 1 more",
+        ),
+        ({**BACKBONE, "head.weight": torch.ones(7, 9), "epoch": 3}, "left out: head.weight"),
+    ],
+)
+def test_weights_as_people_have_them_are_taken_and_what_was_done_is_said(
+    content: object, read_as: str, tmp_path: Path
+) -> None:
+    model, said = _resnet(content, tmp_path)
+    assert _same_backbone(model, RESNET)
+    assert said == read_as
+
+
+def test_a_head_of_several_layers_is_left_out_where_the_backbone_has_layers_beside_it(tmp_path: Path) -> None:
+    state = torchvision.models.mobilenet_v3_small(weights=None).state_dict()
+    torch.save({**state, "classifier.4.weight": torch.ones(3, 1000)}, tmp_path / "net.pth")
+    model, said = load_published(_file(tmp_path / "net.pth", "mobilenet_v3_small"), 224)
+    assert _same_backbone(model, state)
+    assert said == f"{HEAD}; left out: classifier.4.weight"
+
+
+@pytest.mark.parametrize("name", ["mnasnet0_5", "densenet121"])
+def test_prefixes_are_taken_off_before_a_familys_own_names_are_translated(name: str, tmp_path: Path) -> None:
+    state = _as_published(name)
+    torch.save({"model": _prefixed("module.", state)}, tmp_path / "net.pth")
+    reference = torchvision.models.get_model(name, weights=None)
+    model, _ = load_published(_file(tmp_path / "net.pth", name), 224)
+    new = {key: value for key, value in model.state_dict().items() if "num_batches" not in key}
+    old = {re.sub(r"(denselayer\d+\.\w+)\.([12]\.)", r"\1\2", key): value for key, value in state.items()}
+    head, _ = head_of(reference)
+    assert [key for key in new if not key.startswith(f"{head}.") and not torch.equal(new[key], old[key])] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "places"),
+    [
+        ({"model": RESNET, "model_ema": _prefixed("module.")}, r"model and model_ema\.module"),
+        ({**_prefixed("student."), **_prefixed("teacher.")}, "student and teacher"),
+    ],
+)
+def test_two_sets_of_weights_are_refused_with_their_names(content: object, places: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"want one set of weights of resnet18, got 2: {places}\. Save the one"):
+        _resnet(content, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            torchvision.models.resnet34(weights=None).state_dict(),
+            r"\(also layer1\.2\.conv1.*network\.name.*: resnet34\.",
+        ),
+        (
+            _prefixed("module.", torchvision.models.resnet50(weights=None).state_dict()),
+            r"of shape \(64, 64, 1, 1\), not",
+        ),
+        ({name: value for name, value in RESNET.items() if name != "bn1.weight"}, r"\(no bn1\.weight\)"),
+        ({"patch_embed.proj.weight": torch.ones(1)}, "Their names are those of timm: take weights of torchvision's"),
+        ({"vit.embeddings.patch_embeddings.projection.bias": torch.ones(1)}, "names are those of Hugging Face's"),
+        ({"optimizer": {"state": {}}}, "want a state dict of tensors, got a dict"),
+        ([RESNET], "want a state dict of tensors, got a list"),
+        (
+            {"args": argparse.Namespace(a=1), "model": RESNET},
+            "a pickle that wants argparse.Namespace, whose code graft",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_one_sentence_with_the_cause(content: object, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=said) as caught:
+        _resnet(content, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def _archive(**files: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(f"net/{name}.pkl", text)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "got an empty file. Fetch it again"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid",
+            "got a Git LFS pointer. Fetch the file itself with `git lfs",
+        ),
+        (b"\n<!DOCTYPE html><html>", "got a web page. Download the file itself"),
+        (b'{"metadata": {}, "weight_map": {}}', "got a JSON file. Name the file"),
+        (b"\x89HDF\r\n\x1a\n", "got an HDF5 file"),
+        (b"\x1f\x8b\x08", "got a gzip archive. Unpack it"),
+        (_archive(data="x")[:40], "got an archive that is cut short. Fetch it again"),
+        (_archive(constants="x", data="x"), "got a TorchScript program"),
+        (_archive(other="x"), "got an archive of other files. Unpack it"),
+        (save(RESNET)[:5000], "got a safetensors file that cannot be read"),
+        (pickle.dumps(RESNET["fc.bias"].tolist())[:50], "got a file that torch cannot read"),
+    ],
+)
+def test_a_file_that_is_none_of_weights_says_what_it_is(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "net.pth").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"net\.pth: want a state dict of tensors, {said}"):
+        load_published(_file(tmp_path / "net.pth", "resnet18"), 224)
+
+
+@pytest.mark.parametrize("name", ["net.pth", "net.bin", "net"])
+def test_safetensors_are_known_by_their_content(name: str, tmp_path: Path) -> None:
+    save_file(RESNET, tmp_path / name)
+    assert _same_backbone(_loaded(_file(tmp_path / name, "resnet18"), 224), RESNET)
+
+
+def test_home_stands_for_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(RESNET, tmp_path / "net.pth")
+    network = _file(tmp_path / "net.pth", "resnet18").model_copy(update={"weights_file": "~/net.pth"})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert _same_backbone(_loaded(network, 224), RESNET)

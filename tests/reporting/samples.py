@@ -352,6 +352,7 @@ def sample_phase(name: str, n_blocks: int, epochs: int, accuracy: float, *, roll
 def sample_export() -> ExportRecord:
     return ExportRecord(
         onnx_sha256="12" * 32,
+        data_files={},
         opset=18,
         n_images=300,
         batch_sizes=(1, 7, 32),

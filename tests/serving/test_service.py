@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from graft.cards import ModelCard
 from graft.files import read_record
+from graft.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -142,7 +142,7 @@ def test_every_door_that_serves_names_this_machine_alone() -> None:
 
 def shipped(folder: Path) -> Path:
     """A copy of the code that bentofile.yaml lists, laid out as in a Bento."""
-    listed = yaml.safe_load((REPOSITORY / "bentofile.yaml").read_text())["include"]
+    listed = read_yaml(REPOSITORY / "bentofile.yaml")["include"]
     assert "models/final/**" in listed
     for pattern in listed:
         for path in REPOSITORY.glob(pattern.replace("/**", "/**/*.py")):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
+from dvc.utils.serialize import dumps_yaml
 from numpy.typing import NDArray
 from tests.examples import backbone_card, catalog_row
 
@@ -17,6 +17,7 @@ from graft.learning.scores import outputs_of
 from graft.records import Split
 from graft.shift.views import read_source_view, read_target_view
 from graft.store import write_catalog
+from graft.yaml_files import read_yaml
 
 TOP = Path(__file__).parents[2]
 MAIN = runpy.run_path(str(TOP / "stages" / "extract_features.py"))["main"]
@@ -55,9 +56,9 @@ def arguments(folder: Path, n_source: int = N_SOURCE) -> list[str]:
         rows = [catalog_row(f"{domain}{i}.png", label="ab"[i % 2], split=_split(i), row=i) for i in range(n)]
         write_catalog(rows, folder / f"{domain}.csv")
         np.save(folder / f"{domain}.npy", _images(n, seed))
-    values = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
+    values = read_yaml(TOP / "params.yaml")
     values["extract_features"]["sample_images"] = N_SAMPLE
-    (folder / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    (folder / "params.yaml").write_text(dumps_yaml(values), encoding="utf-8")
     return [part for name, file in FILES.items() for part in (f"--{name}", str(folder / file))]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
+from dvc.utils.serialize import dumps_yaml
 from tests.examples import backbone_card
 from tests.stages.killing import command, finished, halted, killed
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
@@ -47,7 +47,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     network = build_network("small_cnn", 2).eval()
     params = tiny_params(training={"epochs": 6}, finetune_target={"unfreeze": "schedule"})
-    (folder / "params.yaml").write_text(yaml.safe_dump(params.model_dump(mode="json")), encoding="utf-8")
+    (folder / "params.yaml").write_text(dumps_yaml(params.model_dump(mode="json")), encoding="utf-8")
     write_record(strategy("gradual"), folder / "strategy.json")
     save_network(network, "small_cnn", folder / "backbone.safetensors")
     write_record(backbone_card(preprocessing=SMALL_CNN), folder / "card.json")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
+from dvc.utils.serialize import dumps_yaml
 from tests.examples import backbone_card, catalog_row
 from tests.shift.samples import nothing, side_of, source_view_of_side, target_view_of_side
 
@@ -19,6 +19,7 @@ from graft.shift.views import save_source_view, save_target_view
 from graft.shift_map import read_map
 from graft.shift_record import ShiftRecord
 from graft.store import CatalogRow, save_array, write_catalog
+from graft.yaml_files import read_yaml
 
 TOP = Path(__file__).parents[2]
 STAGE = TOP / "stages" / "measure_shift.py"
@@ -63,9 +64,9 @@ def arguments(folder: Path, n_source: int = 40, *, batchnorm: bool = True, **mea
     train = side_of(features[:N_TRAIN], "b")
     seen = target_view_of_side(train, moments=batchnorm and not n_source, refusal=refusal)
     save_target_view(seen, folder / "target_view.npz")
-    values = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
+    values = read_yaml(TOP / "params.yaml")
     values["measure_shift"] |= {"n_permutations": 99, **measure_shift}
-    (folder / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    (folder / "params.yaml").write_text(dumps_yaml(values), encoding="utf-8")
     return [part for name, file in FILES.items() for part in (f"--{name}", str(folder / file))]
 
 

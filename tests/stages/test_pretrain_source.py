@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from dvc.utils.serialize import dumps_yaml
 from tests.examples import domain_record
 from tests.stages.killing import command, finished, killed
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
@@ -29,7 +29,7 @@ def inputs(tmp_path: Path) -> Path:
     folder = tmp_path / "inputs"
     folder.mkdir()
     params = tiny_params(pretrain_source={"epochs": 4})
-    (folder / "params.yaml").write_text(yaml.safe_dump(params.model_dump(mode="json")), encoding="utf-8")
+    (folder / "params.yaml").write_text(dumps_yaml(params.model_dump(mode="json")), encoding="utf-8")
     domain = domain_record()
     record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain)
     write_record(record, folder / "catalog.json")

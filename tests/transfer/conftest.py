@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from graft.learning.networks import build_network
 from graft.learning.preprocessing import SMALL_CNN
@@ -14,6 +13,7 @@ from graft.store import CatalogRow
 from graft.strategy_record import Score, StrategyRecord
 from graft.transfer.arms import TargetData, target_data
 from graft.transfer.finetune import Backbone
+from graft.yaml_files import read_yaml
 from tests.examples import NO_SUSPECTS, catalog_row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def tiny_params(**sections: dict[str, object]) -> Params:
     """params.yaml with runs of two epochs and two seeds; sections given are merged in."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = read_yaml(ROOT / "params.yaml")
     small: dict[str, dict[str, object]] = {
         "training": {"n_seeds": 2, "epochs": 2, "batch_size": 8},
         "finetune_target": {"rates": [0.001, 0.01]},

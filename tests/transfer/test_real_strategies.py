@@ -63,7 +63,7 @@ def real() -> Real:
         pixels.append(images.fit(images.decode(file.read_bytes(), file.name), preprocessing))
     store = np.stack(pixels)
     torch.manual_seed(0)
-    network = published_network(params.network, 2, PX).eval()
+    network = published_network(params.network, 2, PX)[0].eval()
     features = outputs_of(network, store, preprocessing).features
     recipe = params.recipes["photographs"]
     catalog: tuple[CatalogRow, ...] = tuple(rows)

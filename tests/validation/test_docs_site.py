@@ -94,3 +94,14 @@ def test_scripts_styles_and_handlers_are_taken_out_and_words_are_kept(tmp_path: 
     body = page.read_text().split("<body>")[1]
     assert body == '<p>words</p>more <a href="../index.html">home</a></body></html>'
     assert '<a href="expectations/some.html">some: expectations</a>' in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["a$HOME b", "${HOME}", "$NONE", "a\\$HOME", "$$HOME", "~ 100%d {HOME}"])
+def test_docs_lie_in_their_folder_whatever_its_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
+    folder = tmp_path / name / "docs"
+    folder.mkdir(parents=True)
+    rows = [row(f"{split}/{label}/{n}") for split in ("train", "val", "test") for n in range(3) for label in "ab"]
+    validate(side("source", []), side("target", rows), GREY_WEIGHTS, params(), folder)
+    assert {each.name for each in tmp_path.iterdir()} == {name}
+    assert len(pages(folder)) > 1

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from graft.files import read_record
@@ -112,3 +113,19 @@ def test_sound_data_pass_quietly(tmp_path: Path) -> None:
     done = run("validate_data", tmp_path, *VALIDATE, code="sys.exit('torch' in sys.modules)")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "validate_data\n")
     assert read_record(ValidationRecord, tmp_path / "validation.json").ok
+
+
+def test_stages_write_into_their_folder_alone_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    folder = tmp_path / "a$HOME b"
+    folder.mkdir()
+    params(folder, "folders")
+    for number in range(60):
+        draw(folder / "raw" / "target" / ("cat" if number % 2 else "dog") / f"{number}.png", number)
+    assert run("prepare_data", folder, *PREPARE).returncode == 0
+    done = run("validate_data", folder, *VALIDATE)
+    assert done.returncode == 0, done.stderr
+    assert {each.name for each in tmp_path.iterdir()} == {folder.name}
+    assert len([*(folder / "docs").rglob("*.html")]) > 1

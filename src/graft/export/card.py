@@ -2,11 +2,11 @@
 
 from graft import __version__
 from graft.cards import BackboneCard, ModelCard, preprocessing_sha256
-from graft.records import CatalogRecord, TrainingRecord, VerdictRecord
+from graft.records import CatalogRecord, ExportRecord, TrainingRecord, VerdictRecord
 
 
 def model_card(
-    catalog: CatalogRecord, backbone: BackboneCard, arm: TrainingRecord, verdict: VerdictRecord, model_sha256: str
+    catalog: CatalogRecord, backbone: BackboneCard, arm: TrainingRecord, verdict: VerdictRecord, export: ExportRecord
 ) -> ModelCard:
     """The card of the arm that ships.
 
@@ -15,7 +15,7 @@ def model_card(
         backbone: where the pretrained weights came from.
         arm: the training record of the arm that ships.
         verdict: names the seed that ships.
-        model_sha256: of model.onnx.
+        export: hashes of model.onnx and of the files beside it that hold its weights.
     """
     run = next(each for each in arm.runs if each.seed == verdict.ships_seed)
     return ModelCard(
@@ -32,8 +32,8 @@ def model_card(
         verdict_sentence=verdict.sentence,
         test_accuracy=verdict.ships_accuracy,
         n_test_images=verdict.n_images,
-        model_sha256=model_sha256,
-        data_files={},
+        model_sha256=export.onnx_sha256,
+        data_files=export.data_files,
         weights_sha256=run.weights_sha256,
         data_sha256=catalog.target.sha256,
     )

@@ -1,6 +1,5 @@
 """Does the ONNX file say what the pipeline says, on real images and at several batch sizes?"""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.export.to_onnx import OPSET, OUTPUTS
+from graft.export.to_onnx import OPSET, OUTPUTS, data_files
+from graft.files import file_sha256
 from graft.learning.networks import Network
 from graft.learning.scores import outputs_of
 from graft.records import ExportRecord, Preprocessing
@@ -42,7 +42,8 @@ def check_parity(path: Path, network: Network, preprocessing: Preprocessing, ima
     found = [_run(path, images, batch_size) for batch_size in BATCH_SIZES]
     _raise_on_breach(path, expected, found)
     return ExportRecord(
-        onnx_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        onnx_sha256=file_sha256(path),
+        data_files={name: file_sha256(path.parent / name) for name in data_files(path)},
         opset=OPSET,
         n_images=len(images),
         batch_sizes=BATCH_SIZES,

@@ -12,6 +12,8 @@ from graft.records import Preprocessing
 
 OUTPUTS = ("logits", "probabilities", "features")
 OPSET = 20
+MOST_BYTES_INSIDE = 1_500_000_000
+"""of weights in the ONNX file itself: protobuf ends at 2 GiB, and torch's exporter puts them elsewhere from 1.5 GiB"""
 
 
 class Shipped(nn.Module):
@@ -35,7 +37,12 @@ class Shipped(nn.Module):
 
 
 def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> None:
-    """Write the graph with a free batch axis and its weights inside.
+    """Write the graph with a free batch axis, and its weights inside or, where they are too large, in a file beside it.
+
+    Args:
+        network: what ships.
+        preprocessing: mean and deviation of the pixel values, size of the images.
+        path: of the graph, such as model.onnx; then the weights are in model.onnx.data.
 
     Raises:
         RuntimeError: torch cannot export the network.
@@ -58,15 +65,25 @@ def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> N
     if program is None:
         raise RuntimeError(f"{path}: want an ONNX program, got none from torch. Report the network's name.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    program.save(path, external_data=False)
+    n_bytes = sum(value.numel() * value.element_size() for value in shipped.state_dict().values())
+    program.save(path, external_data=n_bytes > MOST_BYTES_INSIDE)
     _strip_traces(path)
+
+
+def data_files(path: Path) -> list[str]:
+    """Names of the files beside an ONNX file that hold its weights, sorted; none where it holds them itself."""
+    import onnx
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+    tensors = onnx.load(path, load_external_data=False).graph.initializer
+    return sorted({str(ExternalDataInfo(each).location) for each in tensors if uses_external_data(each)})
 
 
 def _strip_traces(path: Path) -> None:
     """Take out the exporter's stack traces: they name folders of this machine and change the file's hash."""
     import onnx
 
-    model = onnx.load(path)
+    model = onnx.load(path, load_external_data=False)
     for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.functions):
         del part.metadata_props[:]
     onnx.save(model, path)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.learning import cuts
+from graft.params import Network
 
 State = dict[str, Tensor]
 
@@ -155,6 +156,27 @@ def _class_name(name: str) -> str:
 
     returned: type = torchvision.models.get_model_builder(name).__annotations__["return"]
     return returned.__name__
+
+
+def published_weights(network: Network) -> Any:
+    """The torchvision weights of this name; for `file` and `pretrain` the first of this network.
+
+    Raises:
+        ValueError: torchvision has no such network, or no such weights of it.
+    """
+    import torchvision
+
+    family_of(network.name)
+    # One of VGG's holds features alone, and no number where its other layers stand.
+    known = {each.name: each for each in torchvision.models.get_model_weights(network.name) if each.meta["categories"]}
+    if network.weights in ("file", "pretrain"):
+        return next(iter(known.values()))
+    if network.weights not in known:
+        raise ValueError(
+            f"params.yaml, network.weights: want pretrain, file or weights of {network.name}, got "
+            f"{network.weights!r}. Choices: {', '.join(known)}."
+        )
+    return known[network.weights]
 
 
 def torchvision_network(name: str, size_px: int) -> nn.Module:

@@ -3,8 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from graft.learning.cuts import Blocks
 from graft.learning.families import family_of, head_of, torchvision_network
@@ -71,8 +74,34 @@ def build_network(name: str, n_classes: int, size_px: int = PUBLISHED_PX, head: 
     return from_torchvision(torchvision_network(name, size_px), name, n_classes, size_px, head)
 
 
-def published_network(network: NetworkParams, n_classes: int, size_px: int = PUBLISHED_PX) -> Network:
-    """A network with published weights and a new linear head, for images of so many pixels a side.
+class _OnMeta(TorchFunctionMode):
+    """New parameters get shapes and no numbers.
+
+    `torch.device("meta")` would also take the arithmetic by which RegNet reckons its widths.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        where = {"device": "meta"} if func in (torch.empty, torch.ones, torch.zeros) else {}
+        return func(*args, **{**(kwargs or {}), **where})
+
+
+def outline(name: str, size_px: int, head: Head = "linear") -> Network:
+    """Blocks, names and shapes of a network for two classes, without a number in it and at no cost.
+
+    Raises:
+        ValueError: no such network.
+    """
+    with _OnMeta():
+        return build_network(name, 2, size_px, head)
+
+
+def published_network(network: NetworkParams, n_classes: int, size_px: int = PUBLISHED_PX) -> tuple[Network, str]:
+    """A network with published weights and a new linear head, and what was left out of a file of weights.
+
+    Args:
+        network: its name and where its weights come from.
+        n_classes: c, the outputs of the head.
+        size_px: side of the images.
 
     Raises:
         FileNotFoundError: the weights file is absent.
@@ -81,7 +110,8 @@ def published_network(network: NetworkParams, n_classes: int, size_px: int = PUB
     """
     from graft.learning.weights import load_published  # with torchvision, which small_cnn never needs
 
-    return from_torchvision(load_published(network, size_px), network.name, n_classes, size_px)
+    model, read_as = load_published(network, size_px)
+    return from_torchvision(model, network.name, n_classes, size_px), read_as
 
 
 def from_torchvision(

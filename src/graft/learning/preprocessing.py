@@ -25,8 +25,8 @@ def preprocessing_for(network: Network, images: Images) -> Preprocessing:
 
 
 def _torchvision_preset(network: Network, size_px: int | None) -> Preprocessing:
-    from graft.learning.families import check_size, family_of  # torch costs seconds; small_cnn needs none of it
-    from graft.learning.weights import published_weights
+    # torch costs seconds; small_cnn needs none of it
+    from graft.learning.families import check_size, family_of, published_weights
 
     preset = published_weights(network).transforms()
     if size_px is not None:

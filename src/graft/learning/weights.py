@@ -1,60 +1,81 @@
 """Published weights: a torchvision weight name, or a file with its sha256."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import NamedTuple
 
-import torch
 import torchvision
 from torch import Tensor, nn
 
-from graft.files import check_named_file
-from graft.learning.families import family_of, head_of, torchvision_network
+from graft.files import check_named_file, named_path
+from graft.learning import fitting
+from graft.learning.families import family_of, head_of, networks, published_weights, torchvision_network
+from graft.learning.state_files import State, states_in
 from graft.params import Network
 
 
-def published_weights(network: Network) -> Any:
-    """The torchvision weights of this name; for `file` and `pretrain` the first of this network.
+class Published(NamedTuple):
+    """A network with weights that were made elsewhere."""
 
-    Raises:
-        ValueError: torchvision has no such network, or no such weights of it.
-    """
-    family_of(network.name)
-    # One of VGG's holds features alone, and no number where its other layers stand.
-    known = {each.name: each for each in torchvision.models.get_model_weights(network.name) if each.meta["categories"]}
-    if network.weights in ("file", "pretrain"):
-        return next(iter(known.values()))
-    if network.weights not in known:
-        raise ValueError(
-            f"params.yaml, network.weights: want pretrain, file or weights of {network.name}, got "
-            f"{network.weights!r}. Choices: {', '.join(known)}."
-        )
-    return known[network.weights]
+    model: nn.Module
+    """torchvision's, with a random head"""
+    read_as: str
+    """what was taken off or left out of a file of weights; empty where nothing was"""
 
 
-def load_published(network: Network, size_px: int) -> nn.Module:
+def load_published(network: Network, size_px: int) -> Published:
     """The torchvision network with its published weights, made for images of size_px; its head is random.
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: no such network, wrong sha256, no state dict, one of another network, or one with holes.
+        ValueError: no such network, wrong sha256, no state dict, one of another network, two, or one with holes.
         RuntimeError: the weights cannot be downloaded here.
     """
+    family_of(network.name)
+    from_file = network.weights == "file"
+    states = _states_from_file(network) if from_file else {"": _state_from_torchvision(network)}
     model = torchvision_network(network.name, size_px)
-    state = _state_from_file(network) if network.weights == "file" else _state_from_torchvision(network)
     origin = network.weights_file or network.weights
-    try:
-        state = family_of(network.name).translate(model, state)
-        state.update(_head_state(model))  # the head goes anyway, so a file may have any number of classes
-        model.load_state_dict(state, strict=True)
-    except (KeyError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"{origin}: want weights of {network.name}, got others ({reason}). "
-            "Set network.name to the network the weights belong to."
-        ) from None
-    if not all(bool(value.isfinite().all()) for value in state.values()):
+    fit = _the_fit(network.name, model, states, origin)
+    if not all(bool(value.isfinite().all()) for value in fit.state.values()):
         raise ValueError(f"{origin}: want numbers in all weights, got some that are none. Take another file.")
-    return model
+    read_as = fitting.sentence(fit) if from_file else ""
+    fit.state.update(_head_state(model))  # the head goes anyway, so a file may have any number of classes
+    model.load_state_dict(fit.state, strict=True)
+    return Published(model, read_as)
+
+
+def _the_fit(name: str, model: nn.Module, states: Mapping[str, State], origin: str) -> fitting.Fit:
+    """The one way to read a file as weights of this network.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    found, why_not = fitting.fits(model, family_of(name).translate, states)
+    if len(found) > 1:
+        places = " and ".join(fitting.place(each) or "its own names" for each in found)
+        raise ValueError(
+            f"{origin}: want one set of weights of {name}, got {len(found)}: {places}. "
+            "Save the one that you mean alone: `torch.save(content[key], path)`."
+        )
+    if not found:
+        library, nearest = fitting.library_of(states), _network_of(states)
+        cure = "Set network.name to the network the weights belong to"
+        cure += f": {nearest}." if nearest and nearest != name else "."
+        if library:
+            cure = f"Their names are those of {library}: take weights of torchvision's network."
+        raise ValueError(f"{origin}: want weights of {name}, got others ({why_not}). {cure}")
+    return found[0]
+
+
+def _network_of(states: Mapping[str, State]) -> str | None:
+    """The network of torchvision whose published weights have as many parameters as a file."""
+    largest = max(states.values(), key=len)
+    counters = ("running_mean", "running_var", "num_batches_tracked")
+    n = sum(value.numel() for name, value in largest.items() if not name.endswith(counters))
+    for name in networks():
+        if any(each.meta["num_params"] == n for each in torchvision.models.get_model_weights(name)):
+            return name
+    return None
 
 
 def _head_state(model: nn.Module) -> dict[str, Tensor]:
@@ -74,28 +95,8 @@ def _state_from_torchvision(network: Network) -> dict[str, Tensor]:
         ) from None
 
 
-def _state_from_file(network: Network) -> dict[str, Tensor]:
-    path = Path(network.weights_file or "")
+def _states_from_file(network: Network) -> dict[str, State]:
+    path = named_path(network.weights_file or "")
     absent = f"want a file, got none at {path}. Put the state dict there."
     check_named_file(path, network.weights_sha256, "network.weights", absent)
-    try:
-        state = _read_state(path)
-    except Exception as error:  # torch and safetensors raise many kinds for a file that is none of theirs
-        raise ValueError(
-            f"{path}: want a state dict of tensors, got {type(error).__name__}. Save it with "
-            "`torch.save(network.state_dict(), path)`."
-        ) from None
-    if not isinstance(state, dict) or not all(isinstance(each, Tensor) for each in state.values()):
-        raise ValueError(
-            f"{path}: want a state dict of tensors, got a {type(state).__name__}. Save it with "
-            "`torch.save(network.state_dict(), path)`."
-        )
-    return state
-
-
-def _read_state(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)  # never unpickles code
+    return states_in(path)

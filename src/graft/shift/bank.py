@@ -11,7 +11,7 @@ import numpy as np
 
 from graft.cards import BackboneCard
 from graft.escaping import visible
-from graft.files import check_named_file
+from graft.files import check_named_file, named_path
 from graft.params import MeasureShift
 from graft.shift.sides import Side
 from graft.shift.views import (
@@ -99,7 +99,7 @@ def read_bank(params: MeasureShift, card: BackboneCard) -> Bank:
         FileNotFoundError: there is no such file.
         ValueError: its sha256 is another, it is no bank, or another backbone made it.
     """
-    path = Path(params.bank_file or "")
+    path = named_path(params.bank_file or "")
     absent = f"want a bank, got no file {path}. Make one: `graft bank --help`."
     check_named_file(path, params.bank_sha256, "measure_shift.bank", absent)
     try:

@@ -22,7 +22,6 @@ from graft.learning.phases import (
     adapt_batchnorm,
     check_frozen,
     frozen_sha256,
-    has_norms,
     n_frozen_blocks,
 )
 from graft.learning.rate_finder import find_rate
@@ -43,7 +42,7 @@ from graft.transfer.arms import (
 )
 from graft.transfer.plans import plan_of
 from graft.transfer.runs import Trained, remembered
-from graft.transfer.strategies import block_rates, phases_of
+from graft.transfer.strategies import block_rates, check_norms, phases_of
 
 Features = NDArray[np.float32]
 
@@ -140,11 +139,7 @@ def start_of(task: Task) -> Start:
     backbone, data, _, params = task
     settings = params.finetune_target
     network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
-    if task.strategy.choice == "norms" and not has_norms(network):
-        raise ValueError(
-            f"params.yaml, select_strategy.overrule: want a network with normalisation layers for norms, got "
-            f"{backbone.name}. Choose another strategy."
-        )
+    check_norms(task.strategy.choice, network, backbone.name)
     policy = batchnorm_of(params)
     if policy == "adapt":
         adapt_batchnorm(network, data.train, data.preprocessing)

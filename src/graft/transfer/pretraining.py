@@ -44,17 +44,19 @@ def make_backbone(
         ValueError: `pretrain` without source images, an unknown network, or weights that do not fit.
         RuntimeError: the weights cannot be downloaded here.
     """
-    accuracy = None
+    accuracy, read_as = None, ""
     if params.network.weights == "pretrain":
         network, accuracy = _pretrained(params, source, images, record, keeper)
     else:
         torch.manual_seed(params.seed)
-        network = published_network(params.network, len(record.target.classes), record.preprocessing.crop_px)
+        n_classes, size_px = len(record.target.classes), record.preprocessing.crop_px
+        network, read_as = published_network(params.network, n_classes, size_px)
     sha256 = save_network(network, params.network.name, path)
     origin = {"pretrain": "pretrain", "file": f"file {Path(params.network.weights_file or '').name}"}
     return BackboneCard(
         network=params.network.name,
         origin=origin.get(params.network.weights, f"torchvision {params.network.weights}"),
+        read_as=read_as,
         blocks=tuple(network.blocks),
         n_features=network.n_features,
         preprocessing=record.preprocessing,

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from graft.escaping import visible
-from graft.learning.phases import Phase
+from graft.learning.networks import Network
+from graft.learning.phases import Phase, has_norms
 from graft.training_params import FinetuneTarget, Strategy
 
 
@@ -76,6 +77,19 @@ def block_rates(strategy: Strategy, blocks: Sequence[str], rate: float, params: 
     every = len(blocks)
     n_trained = {"feature_extraction": 0, "top_blocks": params.top_blocks, "full": every, "gradual": every}
     return _decayed(blocks, rate, n_trained[strategy], params.depth_decay)
+
+
+def check_norms(strategy: Strategy, network: Network, name: str) -> None:
+    """Refuse to train normalisation layers alone in a network that has none.
+
+    Raises:
+        ValueError: norms shall learn, and the network of this name has none.
+    """
+    if strategy == "norms" and not has_norms(network):
+        raise ValueError(
+            f"params.yaml, select_strategy.overrule: want a network with normalisation layers for norms, got {name}. "
+            "Choose another strategy."
+        )
 
 
 def equal_rates(blocks: Sequence[str], rate: float) -> dict[str, float]:

@@ -52,7 +52,7 @@ def _site(docs: Path) -> dict[str, Any]:
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         "store_backend": {
             "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(docs.absolute()),
+            "base_directory": str(docs.absolute()).replace("$", r"\$"),  # else $HOME in a path is expanded
         },
     }
 
