@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .PHONY: help repro test lint serve bento setup doctor
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# each recipe's bash reads it first: name, shell and folders where the account has none
+export BASH_ENV := scripts/account.sh
 # no tool phones home
 export DVC_NO_ANALYTICS := 1
 export BENTOML_DO_NOT_TRACK := True
@@ -23,7 +25,10 @@ repro: .venv/ready ## run the whole pipeline; ends with the verdict and where th
 	@graft check-params
 	@rm -f reports/provenance/failure.txt; touch .venv/started; dvc repro; status=$$?; \
 	if [ $$status -eq 0 ] || [ models/records/gate.json -nt .venv/started ]; then graft summary; \
-	elif [ -s reports/provenance/failure.txt ]; then echo >&2; cat reports/provenance/failure.txt >&2; \
+	else echo >&2; [ ! -s reports/provenance/failure.txt ] || cat reports/provenance/failure.txt >&2; \
+	  [ -s reports/provenance/failure.txt ] || echo "repro: want every stage to end well, got the error above." \
+	    "'exited with -9' there: the system killed the stage, most likely for want of memory." \
+	    "Lower training.batch_size or images.size_px in params.yaml, or close other programs." >&2; \
 	  [ ! -f reports/report.html ] || echo "reports/report.html is that of an earlier run." >&2; fi; \
 	exit $$status
 

@@ -43,6 +43,14 @@ def venv(has_ensurepip: bool, ready: bool) -> Finding:
     return Finding("warn" if ready else "FAIL", "venv", "want Python's module ensurepip, got none", cure)
 
 
+def account(stands_in: str | None, home: str | None) -> Finding:
+    """Name, shell and home of this account can be used, or scripts/account.sh lets others stand in; it lists them."""
+    if stands_in is None and home is None:
+        cure = "Run: source .venv/bin/activate, or take the doors of make."
+        return Finding("warn", "account", "want a HOME, got none: DVC and BentoML end in traces without", cure)
+    return Finding("ok", "account", f"stands in: {stands_in}" if stands_in else "has a name, a shell and a home")
+
+
 def git(cloned: bool, program: str | None, complaint: str) -> Finding:
     """DVC refuses a folder outside git; the program itself is needed by `make test` only."""
     if not cloned:
@@ -107,7 +115,7 @@ def port(port: int, complaint: str) -> Finding:
     """Nobody else listens where `make serve` will."""
     if not complaint:
         return Finding("ok", "port", f"127.0.0.1:{port} is free")
-    cure = f"Stop what listens there, or take another: GRAFT_PORT={port + 1} make serve"
+    cure = f"Stop what listens there (one that has just ended takes a minute), or GRAFT_PORT={port + 1} make serve"
     return Finding("warn", "port", f"want 127.0.0.1:{port} for make serve, got '{complaint}'", cure)
 
 

@@ -39,6 +39,7 @@ def look(root: Path, port: int) -> Iterator[Finding]:
 
     yield checks.python(sys.version_info[:3], sys.executable, ready)
     yield checks.venv(importlib.util.find_spec("ensurepip") is not None, ready)
+    yield checks.account(os.environ.get("GRAFT_ACCOUNT"), os.environ.get("HOME"))
     cloned = any((each / ".git").exists() for each in (root, *root.parents))
     yield checks.git(cloned, shutil.which("git"), machine.git_complaint(root))
     yield checks.disk(shutil.disk_usage(root).free, ready, small)

@@ -16,7 +16,8 @@ LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
 
 def pins(lock: str) -> dict[str, SpecifierSet]:
     """The packages that a lock pins for this Python and machine, each with its version."""
-    wanted = [Requirement(line) for line in lock.splitlines() if line and line[0] not in "# "]
+    lines = [line.rstrip(" \\") for line in lock.splitlines() if line and line[0] not in "# "]  # hashes are indented
+    wanted = [Requirement(line) for line in lines]
     return {canonicalize_name(each.name): each.specifier for each in wanted if _applies(each, frozenset())}
 
 

@@ -27,7 +27,8 @@ if [ -z "$uv" ]; then
     echo "setup: installing uv into .venv"
     # pip does not read uv's variable, and a name before the address (`corp=https://...`) means something to uv alone
     [ -z "${UV_DEFAULT_INDEX:-}" ] || export PIP_INDEX_URL=${PIP_INDEX_URL:-$(sed 's/^[^:]*=//' <<<"$UV_DEFAULT_INDEX")}
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' requirements.lock)" ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        --require-hashes --requirement <(sed -n '/^uv==/,/[^\]$/p' requirements.lock) ||
         fail "want uv installed by pip, got the error above. Check the network, or set PIP_INDEX_URL or PIP_CERT."
     uv=.venv/bin/uv
 fi
@@ -36,8 +37,15 @@ fi
 [ ! -e /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
 echo "setup: installing the packages of requirements.lock (several GB; GRAFT_TORCH=cpu takes the small torch)"
 touch .venv/installing
+lock=requirements.lock
+if [ -n "${GRAFT_TORCH:-}" ]; then
+    # PyTorch's own index has other builds of the same versions, which the hashes of the lock are not of
+    lock=.venv/requirements.lock
+    sed -E '/^torch(vision)?==/,/[^\]$/ {/^ /d; s/ \\$//}' requirements.lock >"$lock"
+fi
+# uv holds every package against the hashes of its constraints; --require-hashes would refuse graft itself
 "$uv" pip install --python .venv/bin/python ${GRAFT_TORCH:+--torch-backend "$GRAFT_TORCH"} \
-    --constraint requirements.lock --build-constraint requirements.lock --editable '.[all]' ||
+    --constraint "$lock" --build-constraint "$lock" --editable '.[all]' ||
     fail "want the packages of requirements.lock installed, got the error above. Run the same command again; it carries on."
 
 rm .venv/installing
@@ -48,5 +56,8 @@ line = "VIRTUAL_ENV=" + shlex.quote(sys.prefix)
 file.write_text(re.sub("^VIRTUAL_ENV=.*", lambda found: line, file.read_text(), flags=re.MULTILINE))'
 .venv/bin/python -c 'import graft, torch, torchvision' || fail "want graft and torch to be imported, got the error above. Delete .venv and run again."
 quiet='export BENTOML_DO_NOT_TRACK=True DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false ORT_DISABLE_TELEMETRY=1'
-grep -qxF "$quiet" .venv/bin/activate || echo "$quiet" >>.venv/bin/activate
+account='. "$VIRTUAL_ENV/../scripts/account.sh"'
+for line in "$quiet" "$account"; do
+    grep -qxF "$line" .venv/bin/activate || echo "$line" >>.venv/bin/activate
+done
 touch .venv/ready

@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write predictions and verdict."""
     names = ("params", "training", "scratch", "transfer-weights", "scratch-weights", "catalog")
     args = stage.arguments(__doc__, (*names, "target-catalog", "target-images", "predictions", "record"), argv)
+    made_from = stage.made_from(args, "catalog", "training", "scratch")
     params = read_params(args.params)
     make_deterministic(params.seed)
 
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     scratch = judged(args.scratch, args.scratch_weights)
     verdict = judge_transfer(transfer, scratch, test, params.check_transfer, params.seed)
     write_predictions((transfer, scratch), test, args.predictions)
-    write_record(verdict, args.record)
+    write_record(verdict.model_copy(update=made_from), args.record)
 
 
 if __name__ == "__main__":

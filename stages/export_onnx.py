@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write what ships."""
     names = ("verdict", "training", "scratch", "transfer-weights", "scratch-weights", "catalog", "card")
     args = stage.arguments(__doc__, (*names, "target-catalog", "target-images", "final", "record"), argv)
+    made_from = stage.made_from(args, "verdict")
     make_deterministic(seed=0)  # nothing here is random
 
     verdict = read_record(VerdictRecord, args.verdict)
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         record = check_parity(folder / "model.onnx", network, catalog.preprocessing, images)
         card = model_card(catalog, read_record(BackboneCard, args.card), arm, verdict, record)
         write_record(card, folder / "card.json")
-    write_record(record, args.record)
+    write_record(record.model_copy(update=made_from), args.record)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ PARAMS = {"seed", "network", "recipes", "training", "finetune_target"}
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the transfer arm."""
     args = stage.arguments(__doc__, (*INPUTS, "weights", "record", "curves", "sheet"), argv)
+    made_from = stage.made_from(args, "strategy", "target-catalog")
     params = read_params(args.params)
     make_deterministic(params.seed)
 
@@ -48,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     with half_done("finetune_target", params.model_dump_json(include=PARAMS), read) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = finetune_target(task, folder, kept)
-        write_curves(record.runs, args.curves)
         write_sheet(data, params.seed, args.sheet)
-        write_record(record, args.record)
+        write_curves(record.runs, args.curves)
+        write_record(record.model_copy(update=made_from), args.record)
 
 
 if __name__ == "__main__":

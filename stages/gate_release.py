@@ -1,6 +1,6 @@
 """Say whether the model may be released; refuse with exit code 1 where it may not.
 
-Reads   catalog, validation, strategy, both training records, verdict and export records
+Reads   catalog, validation, strategy, both training records, verdict and export records, the model's card
 Writes  models/records/gate.json, also when it refuses
 Run     dvc repro gate_release
 """
@@ -19,7 +19,8 @@ RECORDS = ("catalog", "validation", "strategy", "training", "scratch", "verdict"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the gate record, then refuse if a reason fails."""
-    args = stage.arguments(__doc__, ("params", *RECORDS, "report", "record"), argv)
+    args = stage.arguments(__doc__, ("params", *RECORDS, "card", "report", "record"), argv)
+    made_from = stage.made_from(args, *RECORDS, "card")
 
     validation = read_record(records.ValidationRecord, args.validation)
     transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     strategy = read_record(StrategyRecord, args.strategy)
     steps = next_steps(Findings(catalog, validation, strategy, transfer, verdict, reasons))
 
-    record = gate_record(reasons, export.onnx_sha256, steps)
+    record = gate_record(reasons, export.onnx_sha256, steps).model_copy(update=made_from)
     write_record(record, args.record)
     if not record.passed:
         refused = " ".join(each.sentence for each in reasons if each.level == "fail")

@@ -29,6 +29,7 @@ TARGET = ("target-catalog", "target-features", "target-view")
 def main(argv: Sequence[str] | None = None) -> None:
     """Write how far the target lies from the source."""
     args = stage.arguments(__doc__, ("params", "card", *SOURCE, *TARGET, "record", "map"), argv)
+    made_from = stage.made_from(args, "source-catalog", "target-catalog")
     params = read_params(args.params)
     card = read_record(BackboneCard, args.card)
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     view = read_target_view(args.target_view)
     record, points = measure(origin, target, view, params.measure_shift, params.seed)
     write_map(points, args.map)
-    write_record(record, args.record)
+    write_record(record.model_copy(update=made_from), args.record)
     for warning in record.warnings:
         print(warning, file=sys.stderr)
 

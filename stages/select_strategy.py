@@ -22,6 +22,7 @@ from graft.store import read_catalog
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the choice and its reasons."""
     args = stage.arguments(__doc__, ("params", "shift", "target-catalog", "target-features", "record"), argv)
+    made_from = stage.made_from(args, "target-catalog")
     params = read_params(args.params)
 
     record = select_strategy(
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         params.select_strategy,
         params.seed,
     )
-    write_record(record, args.record)
+    write_record(record.model_copy(update=made_from), args.record)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = stage.arguments(
         __doc__, ("params", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
     )
+    made_from = stage.made_from(args, "catalog")
     params = read_params(args.params)
     make_deterministic(params.seed)
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with stage.whole_folder(args.weights) as folder:
             record = train_scratch(data, params, folder, kept)
         write_curves(record.runs, args.curves)
-        write_record(record, args.record)
+        write_record(record.model_copy(update=made_from), args.record)
 
 
 if __name__ == "__main__":

@@ -21,12 +21,13 @@ INPUTS = ("params", "catalog", "source-catalog", "target-catalog", "source-image
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the evidence, then fail where a finding is critical."""
     args = stage.arguments(__doc__, (*INPUTS, "record", "docs"), argv)
+    made_from = stage.made_from(args, "catalog")
     params, catalog = read_params(args.params), read_record(CatalogRecord, args.catalog)
     source = open_side("source", catalog.source, args.source_catalog, args.source_images)
     target = open_side("target", catalog.target, args.target_catalog, args.target_images)
     with stage.whole_folder(args.docs) as docs:
         record = validate(source, target, catalog.preprocessing, params, docs)
-    write_record(record, args.record)
+    write_record(record.model_copy(update=made_from), args.record)
     for sentence in warning_sentences(record):
         print(sentence, file=sys.stderr)
     if not record.ok:

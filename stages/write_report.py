@@ -38,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     source, target = stored(args.source_catalog, args.source_images), stored(args.target_catalog, args.target_images)
     exhibits = Exhibits(source, target, read_map(args.shift_map), np.load(args.sheet), params.training.augmentation)
     provenance = read_provenance(stage.PROVENANCE, without="write_report")
-    write_whole(args.html, html_report(evidence, exhibits, provenance).encode())
-    write_whole(args.markdown, markdown_report(evidence).encode())
-    write_whole(args.metrics, metrics_json(evidence).encode())
+    pages = {args.html: html_report(evidence, exhibits, provenance), args.markdown: markdown_report(evidence)}
+    for path, text in {**pages, args.metrics: metrics_json(evidence)}.items():  # all are made before one is replaced
+        write_whole(path, text.encode())
 
 
 def read_evidence(args: Namespace, params: Params) -> Evidence:

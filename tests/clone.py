@@ -61,8 +61,8 @@ def rerun(done: subprocess.CompletedProcess[str]) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", done.stdout)
 
 
-def copy_repository(folder: Path) -> None:
-    """Copy the repository as git would clone it, without what the pipeline wrote."""
+def copied(folder: Path, without: set[str]) -> None:
+    """Copy the repository as git would clone it, but for some files."""
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -70,17 +70,16 @@ def copy_repository(folder: Path) -> None:
         text=True,
         check=True,
     ).stdout.split("\0")
-    outputs = {*RECORDS, "dvc.lock"}
     for name in filter(None, tracked):
-        if (ROOT / name).is_file() and name not in outputs:
+        if (ROOT / name).is_file() and name not in without:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
 
 
 def run_once(folder: Path) -> None:
-    """Copy the repository, and run its pipeline with very short training."""
-    copy_repository(folder)
+    """Copy the repository without its results, and run its pipeline."""
+    copied(folder, without={*RECORDS, "dvc.lock"})
     params = read_yaml(folder / "params.yaml")
     for name, section in SHORT.items():
         params[name].update(section)

@@ -1,6 +1,11 @@
+import hashlib
+import json
 import re
 import shutil
 import socket
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +15,7 @@ from PIL import Image
 
 from graft import cli
 from graft.cards import ModelCard
-from graft.files import write_record
+from graft.files import file_sha256, write_record, write_whole
 from graft.learning.networks import build_network
 from graft.learning.preprocessing import SMALL_CNN
 from graft.learning.saving import save_network
@@ -19,14 +24,18 @@ from graft.records import GateRecord, Reason
 from graft.shift.bank import read_bank
 from graft.shift.measurement import measure
 from graft.shift.origin import origin_of
+from graft.stage import FAILURE
 from graft.store import read_catalog
 from graft.validation import shards
-from tests.examples import backbone_card, strategy_record, verdict_record
+from tests.examples import EXPORT, backbone_card, strategy_record, verdict_record
 from tests.house import ROOT
 from tests.shift.samples import nothing, side_of, target_view_of_side
 
+MODEL = hashlib.sha256(b"x").hexdigest()
 
-def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:
+
+def _model(folder: Path, level: str = "pass", judged: str = MODEL) -> None:
+    """A model with its card and records, which the gate judged."""
     (folder / "models" / "final").mkdir(parents=True)
     (folder / "models" / "final" / "model.onnx").write_bytes(b"x")
     card = {
@@ -49,17 +58,26 @@ def _model(folder: Path, level: str = "pass", judged: str = "m" * 64) -> None:
         "verdict_sentence": "It hurt.",
         "test_accuracy": 0.5,
         "n_test_images": 10,
-        "model_sha256": "m" * 64,
+        "model_sha256": MODEL,
         "data_files": {},
         "weights_sha256": "w",
         "data_sha256": "d",
     }
     write_record(ModelCard.model_validate(card), folder / "models" / "final" / "card.json")
+    write_record(verdict_record("POSITIVE"), folder / "models" / "records" / "verdict.json")
+    write_record(EXPORT, folder / "models" / "records" / "export.json")
+    write_record(strategy_record(), folder / "models" / "records" / "strategy.json")
     reason = Reason.model_validate({"check": "verdict", "level": level, "sentence": "It hurt."})
-    write_record(
-        GateRecord(passed=level != "fail", model_sha256=judged, reasons=(reason,), next_steps=("Do a.", "Do b.")),
-        folder / "models" / "records" / "gate.json",
+    paths = {"card": folder / "models/final/card.json"}
+    paths |= {name: folder / f"models/records/{name}.json" for name in ("verdict", "export")}
+    gate = GateRecord(
+        made_from={name: file_sha256(path) for name, path in paths.items()},
+        passed=level != "fail",
+        model_sha256=judged,
+        reasons=(reason,),
+        next_steps=("Do a.", "Do b."),
     )
+    write_record(gate, folder / "models" / "records" / "gate.json")
 
 
 @pytest.fixture
@@ -96,7 +114,30 @@ def test_force_does_not_replace_a_model(folder: Path) -> None:
 
 def test_a_gate_that_judged_another_model_does_not_count(folder: Path) -> None:
     _model(folder, judged="o" * 64)
-    with pytest.raises(SystemExit, match="want the gate's word on this model, got it on another"):
+    with pytest.raises(
+        SystemExit, match=r"want the gate's word on the model, .*, got it on another models/final/model"
+    ):
+        cli.main(["check-release"])
+
+
+@pytest.mark.parametrize("name", ["records/verdict.json", "records/export.json", "final/card.json", "final/model.onnx"])
+@pytest.mark.parametrize("change", [lambda path: path.write_bytes(path.read_bytes() + b"\n"), Path.unlink])
+def test_what_the_gate_judged_must_lie_there_as_it_was(
+    folder: Path, name: str, change: Callable[[Path], object]
+) -> None:
+    _model(folder)
+    change(folder / "models" / name)
+    with pytest.raises(SystemExit, match=rf"models/{name}|want a ModelCard, got no file|want a model and its gate"):
+        cli.main(["check-release"])
+
+
+def test_the_card_of_another_commits_verdict_is_refused(folder: Path) -> None:
+    _model(folder)
+    card = json.loads((folder / "models/final/card.json").read_text())
+    write_record(ModelCard.model_validate(card | {"verdict": "EQUIVALENT"}), folder / "models/final/card.json")
+    with pytest.raises(
+        SystemExit, match=r"got it on another models/final/card\.json\. Run `dvc checkout` for the model"
+    ):
         cli.main(["check-release"])
 
 
@@ -111,6 +152,30 @@ def test_a_port_that_is_taken_gives_a_sentence(folder: Path) -> None:
         ):
             cli.main(["check-release", "--port", str(port)])
     cli.main(["check-release", "--port", str(port)])
+
+
+def _in_time_wait(reuse: int) -> int:
+    """A port whose server has ended first, so that the system keeps it for a minute."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        with socket.create_connection(server.getsockname()) as client:
+            server.accept()[0].close()
+            client.recv(1)
+        port: int = server.getsockname()[1]
+        return port
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep such ports otherwise")
+def test_a_port_in_time_wait_is_free_as_it_is_for_the_server(folder: Path) -> None:
+    _model(folder)
+    cli.main(["check-release", "--port", str(_in_time_wait(reuse=1))])
+    port = _in_time_wait(reuse=0)
+    with pytest.raises(
+        SystemExit, match=rf"A program that has ended left it so: try again in a minute, .*{port + 1} make"
+    ):
+        cli.main(["check-release", "--port", str(port)])
 
 
 def test_a_port_that_there_is_not_gives_a_sentence(folder: Path) -> None:
@@ -131,6 +196,32 @@ def test_debug_shows_the_trace(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         cli.main(["check-params"])
 
 
+@pytest.mark.parametrize("cause", [KeyboardInterrupt(), RuntimeError("wrapped")])
+def test_ctrl_c_ends_a_command_without_a_trace(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, cause: BaseException
+) -> None:
+    cause.__cause__ = KeyboardInterrupt()
+    monkeypatch.setattr(cli, "summary", lambda: (_ for _ in ()).throw(cause))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["summary"])
+    assert ended.value.code == 130
+
+
+def test_a_fault_that_nobody_foresaw_is_a_sentence_and_its_trace_a_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "summary", lambda: dict[str, str]()["missing"])
+    with pytest.raises(SystemExit, match=r"graft summary: want no fault .*, got KeyError: 'missing'\. Report it with"):
+        cli.main(["summary"])
+    assert "Traceback" in (folder / "reports/provenance/graft-summary-trace.txt").read_text()
+
+
+def test_a_reader_that_had_enough_is_no_fault() -> None:
+    command = f"set -o pipefail; {sys.executable} -m graft.cli schema | head -c 1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{", "")
+
+
 def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["schema"])
     assert capsys.readouterr().out == json_schema()
@@ -140,8 +231,6 @@ def test_summary_ends_with_both_accuracies_and_what_to_try_next(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _model(folder)
-    write_record(verdict_record("POSITIVE"), folder / "models" / "records" / "verdict.json")
-    write_record(strategy_record(), folder / "models" / "records" / "strategy.json")
     cli.main(["summary"])
     assert capsys.readouterr().out.splitlines() == [
         "",
@@ -158,10 +247,33 @@ def test_summary_ends_with_both_accuracies_and_what_to_try_next(
 
 def test_summary_names_the_warnings_of_the_gate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _model(folder, level="warn")
-    write_record(verdict_record("POSITIVE"), folder / "models" / "records" / "verdict.json")
-    write_record(strategy_record(), folder / "models" / "records" / "strategy.json")
     cli.main(["summary"])
     assert "\ngate      passed, with warnings: verdict\n" in capsys.readouterr().out
+
+
+def test_summary_says_first_where_records_are_of_two_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _model(folder)
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    cli.main(["summary"])
+    assert "mixed" not in capsys.readouterr().out
+    write_record(verdict_record("NEGATIVE"), folder / "models" / "records" / "verdict.json")
+    cli.main(["summary"])
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "mixed     These records are of two runs: models/records/gate.json was made from another "
+        "models/records/verdict.json. Run `dvc repro` to its end."
+    )
+
+
+def test_summary_says_first_where_a_stage_failed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _model(folder)
+    write_whole(folder / FAILURE, b"prepare_data: data/raw: want images, got none.\n")
+    cli.main(["summary"])
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "failed    prepare_data: data/raw: want images, got none. What later stages found is of an earlier run."
+    )
+    write_whole(folder / FAILURE, b"gate_release: want a model fit for release, got a refusal.\n")
+    cli.main(["summary"])
+    assert "failed" not in capsys.readouterr().out
 
 
 def test_summary_before_the_first_run_says_what_to_do(folder: Path) -> None:

@@ -36,6 +36,9 @@ RUNNING = '{"write": {"models": {"pid": 7, "cmd": "dvc repro"}}, "read": {"data"
         (checks.venv(True, False), "ok"),
         (checks.venv(False, False), "FAIL"),
         (checks.venv(False, True), "warn"),
+        (checks.account(None, "/home/me"), "ok"),
+        (checks.account("SHELL=/bin/sh", "/"), "ok"),
+        (checks.account(None, None), "warn"),
         (checks.git(True, "/usr/bin/git", ""), "ok"),
         (checks.git(False, "/usr/bin/git", ""), "FAIL"),
         (checks.git(True, None, ""), "warn"),
@@ -109,6 +112,19 @@ def test_a_port_that_is_taken_is_seen() -> None:
     assert machine.port_complaint(taken) == ""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep such ports otherwise")
+def test_a_port_whose_server_has_just_ended_is_free() -> None:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        with socket.create_connection(server.getsockname()) as client:
+            server.accept()[0].close()
+            client.recv(1)
+        port = server.getsockname()[1]
+    assert machine.port_complaint(port) == ""
+
+
 def test_a_port_that_cannot_be_is_told() -> None:
     assert "0-65535" in machine.port_complaint(99999)
 
@@ -177,7 +193,8 @@ def test_the_cache_is_where_uv_would_put_it(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_lock_pins_what_its_markers_let_through() -> None:
-    lock = "# made by a tool\nnumpy==2 ; python_full_version >= '3'\nnumpy==1 ; python_full_version < '3'\nSix==3\n"
+    numpy = "numpy==2 ; python_full_version >= '3' \\\n    --hash=sha256:00\nnumpy==1 ; python_full_version < '3'\n"
+    lock = f"# made by a tool\n{numpy}Six==3 \\\n    --hash=sha256:01 \\\n    --hash=sha256:02\n"
     assert look_inside_venv.pins(lock) == {"numpy": SpecifierSet("==2"), "six": SpecifierSet("==3")}
 
 
@@ -229,6 +246,12 @@ def test_a_folder_without_an_environment_is_examined_all_the_same(folder: Path) 
     assert "Traceback" not in done.stdout + done.stderr
     assert list(_marks(done.stdout).values()).count("ok") >= 6
     assert _marks(done.stdout)["set-up"] == "warn"
+
+
+def test_the_doctor_names_what_stands_in_for_the_account(folder: Path) -> None:
+    said = _run(folder, SHELL="/usr/sbin/nologin", HOME="/no/such/home").stdout
+    assert "SHELL=/bin/sh" in said
+    assert f"BENTOML_HOME={folder}/.venv/account/bentoml" in said
 
 
 def test_an_environment_that_does_not_answer_fails_with_its_cure(folder: Path) -> None:

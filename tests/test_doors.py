@@ -14,11 +14,11 @@ from tests.house import ROOT
 GOOD_PYTHON = """#!/bin/sh
 case "$*" in
     "-m venv --clear .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python && touch .venv/bin/activate ;;
-    "-m pip "*) echo "$@" >> pip.log ;;
+    "-m pip "*) for last; do :; done; echo "$@" >> pip.log; [ ! -r "$last" ] || cat "$last" >> pip.log ;;
     "-c import sys"*) echo True ;;
 esac
 """
-GOOD_UV = '#!/bin/sh\necho "$@" >> uv.log\n'
+GOOD_UV = '#!/bin/sh\necho "$@" >> uv.log\ncat "$(echo "$*" | sed "s/.*--constraint //; s/ .*//")" > constraint.log\n'
 
 
 def _script(path: Path, text: str) -> None:
@@ -52,16 +52,32 @@ def test_setup_installs_the_lock_and_graft_editable(folder: Path) -> None:
     assert (folder / ".venv" / "ready").exists()
 
 
-def test_small_torch_goes_through_uvs_backend(folder: Path) -> None:
+def _packages(lock: str) -> dict[str, bool]:
+    """The pins of a lock, and whether each has hashes."""
+    parts = [part for part in re.split(r"^(?=\w)", lock, flags=re.MULTILINE) if part]
+    return {part.split("\n")[0].rstrip(" \\"): "--hash=sha256:" in part for part in parts}
+
+
+def test_small_torch_goes_through_uvs_backend_and_is_held_to_no_hash_of_the_large_one(folder: Path) -> None:
     assert _setup(folder, GRAFT_TORCH="cpu").returncode == 0
     assert "--torch-backend cpu" in (folder / "uv.log").read_text()
+    whole = _packages((folder / "requirements.lock").read_text())
+    taken = _packages((folder / "constraint.log").read_text())
+    assert all(whole.values())
+    assert list(taken) == list(whole)
+    without_hash = {pin.split("==")[0] for pin, has_hash in taken.items() if not has_hash}
+    assert without_hash == {"torch", "torchvision"}
 
 
 def test_uv_is_bootstrapped_at_its_locked_version_where_there_is_none(folder: Path) -> None:
     (folder / "tools" / "uv").unlink()
     _setup(folder)
-    pins = re.findall(r"^uv==\S+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
-    assert pins[0] in (folder / "pip.log").read_text()
+    said = (folder / "pip.log").read_text()
+    assert "--require-hashes" in said
+    (pin,) = [
+        part for part in re.split(r"^(?=\w)", (ROOT / "requirements.lock").read_text(), flags=re.M) if "uv==" in part
+    ]
+    assert said.endswith(pin)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +95,7 @@ def test_uv_is_bootstrapped_from_uvs_own_index(folder: Path, variables: dict[str
     stand_in = GOOD_PYTHON.replace('echo "$@"', 'echo "${PIP_INDEX_URL-unset}" "$@"')
     _script(folder / "tools" / "python3.11", stand_in)
     _setup(folder, **variables)
-    (said,) = [line for line in (folder / "pip.log").read_text().splitlines() if "uv==" in line]
+    (said,) = [line for line in (folder / "pip.log").read_text().splitlines() if "--require-hashes" in line]
     assert said.split()[0] == index
 
 
@@ -168,6 +184,96 @@ def test_doctor_takes_the_environment_out_of_the_path_in_a_folder_of_any_name(tm
     done = subprocess.run(command, cwd=odd, capture_output=True, text=True, env={"PATH": path, "HOME": "/h"})
     assert (done.returncode, done.stdout.strip()) == (0, path), done.stderr
     assert not (odd / "b").exists()
+
+
+def _repro(folder: Path, dvc: str) -> list[str]:
+    """The last lines of `make repro` where DVC is a script that fails."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "reports" / "provenance").mkdir(parents=True)
+    for name, text in (("python", ""), ("graft", ""), ("dvc", dvc)):
+        _script(folder / ".venv" / "bin" / name, f"#!/bin/sh\n{text}\n")
+    (folder / ".venv" / "ready").touch()
+    outer = ("MAKEFLAGS", "MAKELEVEL")
+    variables = {name: text for name, text in os.environ.items() if name not in outer}
+    done = subprocess.run(["make", "repro"], cwd=folder, capture_output=True, text=True, env=variables)
+    assert done.returncode != 0
+    return [line for line in done.stderr.splitlines() if line and not line.startswith("make")]
+
+
+def test_a_failed_run_ends_in_the_sentence_of_its_stage(folder: Path) -> None:
+    dvc = "echo 'train: want x, got y.' > reports/provenance/failure.txt; echo 'ERROR: exited with 1' >&2; exit 255"
+    assert _repro(folder, dvc) == ["ERROR: exited with 1", "train: want x, got y."]
+
+
+def test_a_stage_that_was_killed_before_it_could_say_anything_has_the_doors_sentence(folder: Path) -> None:
+    error, said = _repro(folder, "echo 'ERROR: exited with -9' >&2; exit 255")
+    assert error == "ERROR: exited with -9"
+    assert said.startswith(
+        "repro: want every stage to end well, got the error above. 'exited with -9' there: the system"
+    )
+    assert said.endswith("Lower training.batch_size or images.size_px in params.yaml, or close other programs.")
+
+
+def _account(folder: Path, show: str, **environment: str) -> str:
+    """What a shell that a door starts says, on an account of these variables alone."""
+    (folder / "scripts" / "account.sh").write_text((ROOT / "scripts" / "account.sh").read_text())
+    (folder / ".venv").mkdir(exist_ok=True)
+    variables = {"PATH": "/usr/bin:/bin", "BASH_ENV": "scripts/account.sh", **environment}
+    done = subprocess.run(["bash", "-c", show], cwd=folder, capture_output=True, text=True, env=variables, check=True)
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_what_an_account_has_stays(folder: Path) -> None:
+    own = {"USER": "me", "SHELL": "/bin/bash", "HOME": str(folder)}
+    assert _account(folder, "echo $USER $SHELL $HOME $XDG_CACHE_HOME $BENTOML_HOME $GRAFT_ACCOUNT", **own) == (
+        f"me /bin/bash {folder}"
+    )
+
+
+@pytest.mark.parametrize("shell", ["/usr/sbin/nologin", "/bin/false", "/no/such/shell"])
+def test_a_shell_that_takes_no_command_is_replaced(folder: Path, shell: str) -> None:
+    assert _account(folder, "echo $SHELL", SHELL=shell) == "/bin/sh"
+
+
+def test_an_account_without_a_name_gets_one(folder: Path) -> None:
+    assert _account(folder, "echo $USER") != ""
+    assert _account(folder, "echo $USER", LOGNAME="other") == ""
+
+
+def test_an_account_whose_home_cannot_be_written_gets_folders_that_can(folder: Path) -> None:
+    said = _account(folder, "echo $HOME; echo $XDG_CACHE_HOME; echo $BENTOML_HOME", HOME="/no/such/home").split("\n")
+    assert said == ["/no/such/home", *(f"{folder}/.venv/account/{name}" for name in ("cache", "bentoml"))]
+    kept = _account(
+        folder, "echo $XDG_CACHE_HOME $BENTOML_HOME", HOME="/no/home", XDG_CACHE_HOME="/a", BENTOML_HOME="/b"
+    )
+    assert kept == "/a /b"
+
+
+@pytest.mark.parametrize("home", [{}, {"HOME": ""}, {"HOME": "not/absolute"}])
+def test_an_account_without_a_home_gets_one_that_can_be_written(folder: Path, home: dict[str, str]) -> None:
+    (folder / "tools" / "getent").write_text("#!/bin/sh\nexit 2\n")  # nobody knows this user
+    (folder / "tools" / "getent").chmod(0o755)
+    path = f"{folder / 'tools'}:/usr/bin:/bin"
+    assert _account(folder, "echo $HOME", PATH=path, **home) == f"{folder}/.venv/account"
+    assert (folder / ".venv" / "account").is_dir()
+
+
+def test_where_the_environment_cannot_be_written_temporary_files_take_its_place(folder: Path) -> None:
+    shutil.rmtree(folder / ".venv", ignore_errors=True)
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "account").touch()  # no folder can be made there
+    said = _account(folder, "echo $BENTOML_HOME", HOME="/no/home", TMPDIR=str(folder))
+    assert said == f"{folder}/graft-{os.getuid()}/bentoml"
+
+
+def test_every_door_and_an_activated_shell_look_after_the_account(folder: Path) -> None:
+    assert "export BASH_ENV := scripts/account.sh" in (ROOT / "Makefile").read_text().splitlines()
+    _setup(folder)
+    _setup(folder)
+    lines = (folder / ".venv" / "bin" / "activate").read_text().splitlines()
+    assert lines.count('. "$VIRTUAL_ENV/../scripts/account.sh"') == 1
 
 
 def test_help_lists_every_door_on_a_line() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graft.yaml_files import read_yaml
-from tests.clone import copy_repository, environment
+from tests.clone import RECORDS, copied, environment
 from tests.house import ROOT
 
 CODE = "src/graft/validation/prepare.py"
@@ -21,7 +21,7 @@ CHECK_PARAMS = ("-c", "from graft.cli import main; main(['check-params'])")
 def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second clone, whose code is another and says its own hash."""
     folder = tmp_path_factory.mktemp("second") / "graft"
-    copy_repository(folder)
+    copied(folder, without={*RECORDS, "dvc.lock"})
     with (folder / CODE).open("a") as module:
         module.write(MARK)
     return folder

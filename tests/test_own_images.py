@@ -14,7 +14,7 @@ import pytest
 from dvc.utils.serialize import dumps_yaml, parse_yaml
 
 from graft.yaml_files import read_yaml
-from tests.clone import copy_repository, environment
+from tests.clone import RECORDS, copied, environment
 from tests.house import ROOT
 from tests.validation.planting import CLASSES, picture, save
 
@@ -98,7 +98,7 @@ def _put_files(folder: Path) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    copy_repository(folder)
+    copied(folder, without={*RECORDS, "dvc.lock"})
     wiring = read_yaml(folder / "dvc.yaml")
     prepare = wiring["stages"]["prepare_data"]
     (folder / "dvc.yaml").write_text(dumps_yaml({"stages": {"prepare_data": prepare}}))

@@ -2,12 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from graft.store import CatalogRow, read_catalog
-from tests.clone import RECORDS, dvc, rerun
+from tests.clone import RECORDS, copied, dvc, environment, rerun
+from tests.house import ROOT
 
 pytestmark = pytest.mark.pipeline
 
@@ -15,6 +18,21 @@ pytestmark = pytest.mark.pipeline
 @pytest.fixture
 def copy(short_run: Path) -> Path:
     return short_run
+
+
+def test_a_failing_stage_leaves_every_file_that_git_holds_as_it_was(tmp_path: Path) -> None:
+    copied(tmp_path, without=set())
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("seed:", "sead:", 1))  # no stage that reads params gets far
+    before = {each: each.read_bytes() for each in tmp_path.rglob("*") if _is_result(each.relative_to(tmp_path))}
+    stages = [each.stem for each in (ROOT / "stages").glob("*.py")]
+    done = dvc(tmp_path, "repro", "--single-item", "--keep-going", *stages)
+    assert "failed to reproduce stages: " in done.stderr
+    assert {each for each in before if not each.exists() or each.read_bytes() != before[each]} == set()
+
+
+def _is_result(path: Path) -> bool:
+    return path.parts[0] in ("data", "models", "reports") and path.suffix in (".json", ".csv", ".md")
 
 
 def _rows(copy: Path, split: str) -> list[CatalogRow]:
@@ -48,6 +66,27 @@ def test_every_record_lies_in_its_place(copy: Path) -> None:
         "EQUIVALENT",
         "INCONCLUSIVE",
     )
+
+
+def test_every_record_names_what_it_was_made_from_and_all_are_of_one_run(copy: Path) -> None:
+    records = [copy / name for name in RECORDS if name.endswith(".json") and "records/" in name]
+    named = {each.stem: set(json.loads(each.read_text()).get("made_from", ())) for each in records}
+    assert named == {
+        "catalog": set(),
+        "validation": {"catalog"},
+        "shift": {"source-catalog", "target-catalog"},
+        "strategy": {"target-catalog"},
+        "training": {"strategy", "target-catalog"},
+        "scratch": {"catalog"},
+        "verdict": {"catalog", "training", "scratch"},
+        "export": {"verdict"},
+        "gate": {"catalog", "validation", "strategy", "training", "scratch", "verdict", "export", "card"},
+    }
+    command = [sys.executable, "-m", "graft.cli", "summary"]
+    told = subprocess.run(
+        command, cwd=copy, env={**environment(), "PYTHONPATH": "src"}, capture_output=True, text=True, check=True
+    ).stdout
+    assert told.startswith("\nverdict ")
 
 
 def test_no_file_under_reports_loads_anything_from_elsewhere(copy: Path) -> None:

@@ -85,8 +85,9 @@ def test_the_bento_installs_the_serving_lock() -> None:
     assert bento["lock_packages"] is False
 
 
-def test_every_package_of_the_serving_lock_has_a_hash() -> None:
-    parts = re.split(r"^(?=\w)", (ROOT / "requirements-serve.lock").read_text(), flags=re.MULTILINE)
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-serve.lock"])
+def test_every_package_of_a_lock_has_a_hash(lock: str) -> None:
+    parts = re.split(r"^(?=\w)", (ROOT / lock).read_text(), flags=re.MULTILINE)
     packages = [part for part in parts if "==" in part]
     assert packages
     assert [part for part in packages if "--hash=sha256:" not in part] == []

@@ -46,6 +46,46 @@ def test_a_name_in_a_fault_cannot_move_the_cursor(tmp_path: Path) -> None:
     assert (tmp_path / stage.FAILURE).read_text() == f"work_hard: {said}"
 
 
+def test_a_killed_stage_has_its_sentence_with_the_memory_of_the_last_time(tmp_path: Path) -> None:
+    body = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert _run(tmp_path, body).returncode == -9
+    said = (tmp_path / stage.FAILURE).read_text()
+    assert said.startswith("work_hard: want to run to its end, got killed: most likely the system did, for want of mem")
+    assert "Lower training.batch_size" in said
+    assert "MiB" not in said
+    _run(tmp_path, "pass")
+    _run(tmp_path, body)
+    assert re.search(r" It took \d+ MiB the last time\.", (tmp_path / stage.FAILURE).read_text())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise KeyboardInterrupt",
+        "raise RuntimeError('worker died') from KeyboardInterrupt()",
+        "raise BaseExceptionGroup('many', [ValueError('x'), KeyboardInterrupt()])",
+    ],
+)
+def test_ctrl_c_is_told_as_such_whatever_a_library_made_of_it(tmp_path: Path, body: str) -> None:
+    done = _run(tmp_path, body)
+    assert done.returncode == 130
+    assert done.stderr == (
+        "work_hard\n\nwork_hard: want to run to the end, got stopped by Ctrl-C. "
+        "Run it again: training goes on where it was.\n\n"
+    )
+
+
+def test_a_fault_that_nobody_foresaw_is_a_sentence_and_its_trace_a_file(tmp_path: Path) -> None:
+    done = _run(tmp_path, "dict()['missing']")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "work_hard\n\nwork_hard: want no fault in graft or its libraries, got KeyError: 'missing'. "
+        "Report it with reports/provenance/work_hard-trace.txt; GRAFT_DEBUG=1 shows the trace.\n\n"
+    )
+    assert "Traceback" in (tmp_path / "reports/provenance/work_hard-trace.txt").read_text()
+    assert (tmp_path / stage.FAILURE).read_text() == done.stderr.removeprefix("work_hard\n\n").removesuffix("\n")
+
+
 def test_the_first_line_says_which_stage_of_how_many_and_how_long_it_took(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text("stages: {prepare: {}, work_hard: {}, rest: {}}\n")
     assert _run(tmp_path, "pass").stderr == "[2/3] work_hard\n"
@@ -121,7 +161,10 @@ def test_a_terminated_stage_leaves_nothing_half_written(tmp_path: Path) -> None:
         time.sleep(0.05)
     process.terminate()
     assert process.wait() == 143
-    assert [each.name for each in tmp_path.iterdir()] == ["work_hard.py"]
+    assert list(tmp_path.glob("out*")) == []
+    assert (tmp_path / stage.FAILURE).read_text() == (
+        "work_hard: want to run to its end, got stopped from outside. Run it again.\n"
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel call is Linux's")

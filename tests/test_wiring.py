@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,19 @@ def test_no_path_of_the_pipeline_stands_in_the_code() -> None:
             continue
         quoted = set(re.findall(r'"([\w/.]+)"', file.read_text()))
         assert not quoted & paths, file
+
+
+def test_outputs_that_git_holds_and_no_others_stay_where_a_stage_fails() -> None:
+    outputs = [each for stage in STAGES.values() for each in [*stage["outs"], *stage.get("metrics", [])]]
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", *(f"{path}/" for path in _paths(outputs))],  # a folder need not be there
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    persisted = {path for path in _paths(outputs) if {path: {"cache": False, "persist": True}} in outputs}
+    assert persisted == _paths(outputs) - {path.rstrip("/") for path in ignored}
 
 
 def test_there_is_one_metrics_file() -> None:

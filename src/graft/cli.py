@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from graft.escaping import printable
 
@@ -17,11 +17,14 @@ PARAMS = Path("params.yaml")
 RAW = Path("data/raw")
 VERDICT = Path("models/records/verdict.json")
 STRATEGY = Path("models/records/strategy.json")
+EXPORT = Path("models/records/export.json")
 GATE = Path("models/records/gate.json")
+WIRING = Path("dvc.yaml")
 REPORT = Path("reports/report.html")
 FINAL = Path("models/final")
 PRETRAINED = Path("models/pretrained")
 BANKS = Path("models/banks")
+GATE_STAGE = "gate_release:"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -47,10 +50,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         check_own_code()
         _run(args)
-    except (ValueError, OSError, RuntimeError) as error:
+        sys.stdout.flush()
+    except BrokenPipeError:  # a reader such as `head` had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("GRAFT_DEBUG") == "1":
             raise
-        sys.exit(printable(str(error)))
+        _say(f"graft {args.command}", error)
+
+
+def _say(command: str, error: BaseException) -> NoReturn:
+    """The sentence for an error, and out."""
+    from graft import endings, stage
+
+    if endings.is_interrupt(error):
+        sys.exit(endings.INTERRUPTED)
+    sys.exit(printable(endings.sentence(command, error, stage.PROVENANCE)))
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -83,6 +98,8 @@ def _run(args: argparse.Namespace) -> None:
 def summary() -> str:
     """Verdict, accuracy of both arms, strategy, gate, report and what to try next, as `make repro` ends.
 
+    Where a stage failed or records are of two runs, that comes first.
+
     Raises:
         FileNotFoundError: the pipeline has not run to its end.
     """
@@ -98,6 +115,7 @@ def summary() -> str:
     passed = f"passed, with warnings: {warnings}" if warnings else "passed"
     lines = [
         ("", ""),
+        *_earlier(),
         ("verdict", f"{verdict.verdict}: {verdict.sentence}"),
         ("transfer", _with_interval(verdict.transfer_accuracy, verdict.confidence)),
         ("scratch", _with_interval(verdict.scratch_accuracy, verdict.confidence)),
@@ -107,6 +125,21 @@ def summary() -> str:
         *(("" if place else "next", step) for place, step in enumerate(gate.next_steps)),
     ]
     return "\n".join(f"{name:<10}{text}".rstrip() for name, text in lines)
+
+
+def _earlier() -> list[tuple[str, str]]:
+    """Lines on what follows being of an earlier run, or of two; none where the last run went to its end."""
+    from graft.lineage import mixed
+    from graft.stage import FAILURE
+
+    lines = []
+    failure = FAILURE.read_text(encoding="utf-8").strip() if FAILURE.is_file() else ""
+    if failure and not failure.startswith(GATE_STAGE):  # its refusal stands in its record
+        lines.append(("failed", " ".join(failure.split()) + " What later stages found is of an earlier run."))
+    clauses = mixed(WIRING) if WIRING.is_file() else []
+    if clauses:
+        lines.append(("mixed", f"These records are of two runs: {'; '.join(clauses)}. Run `dvc repro` to its end."))
+    return lines
 
 
 def _with_interval(accuracy: "Interval", confidence: float) -> str:
@@ -183,14 +216,14 @@ def bank(folder: Path, name: str, licence: str) -> str:
 
 
 def check_release(force: bool) -> None:
-    """Refuse where there is no model, or where the gate refused this very model.
+    """Refuse where there is no model, or where the gate refused this very model, card, verdict or export record.
 
     Raises:
         FileNotFoundError: no model, or no gate record.
-        RuntimeError: the gate refused, or it judged another model.
+        RuntimeError: the gate refused, or it judged another one.
     """
     from graft.cards import ModelCard
-    from graft.files import read_record
+    from graft.files import file_sha256, read_record
     from graft.records import GateRecord
 
     if not (FINAL / "model.onnx").is_file() or not GATE.is_file():
@@ -198,8 +231,18 @@ def check_release(force: bool) -> None:
     gate, card = read_record(GateRecord, GATE), read_record(ModelCard, FINAL / "card.json")
     if force:
         return
-    if gate.model_sha256 != card.model_sha256:
-        raise RuntimeError(f"{GATE}: want the gate's word on this model, got it on another. Run `make repro`.")
+    model, told = FINAL / "model.onnx", {"card": FINAL / "card.json", "verdict": VERDICT, "export": EXPORT}
+    others = [
+        path for name, path in told.items() if not path.is_file() or file_sha256(path) != gate.made_from.get(name)
+    ]
+    if not gate.model_sha256 == card.model_sha256 == file_sha256(model):
+        others.append(model)
+    if others:
+        named = ", ".join(map(str, others))
+        raise RuntimeError(
+            f"{GATE}: want the gate's word on the model, card and records that lie here, got it on another {named}. "
+            "Run `dvc checkout` for the model of this commit, or `make repro`."
+        )
     if not gate.passed:
         refusals = " ".join(each.sentence for each in gate.reasons if each.level == "fail")
         raise RuntimeError(f"{GATE}: want a passed gate, got a refusal: {refusals} FORCE=1 goes on all the same.")
@@ -208,9 +251,13 @@ def check_release(force: bool) -> None:
 def check_port(port: int) -> None:
     """Refuse where another program has the port: the server's own words for that are a long trace.
 
+    A port that is only in TIME_WAIT is free, as it is for the server; not where a program left it there without
+    SO_REUSEADDR, for the system then refuses the server too.
+
     Raises:
         OSError: the port is taken, or there is no such port.
     """
+    import errno
     import socket
 
     with socket.socket() as server:
@@ -218,9 +265,19 @@ def check_port(port: int) -> None:
         try:
             server.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
+            left = isinstance(error, OSError) and error.errno == errno.EADDRINUSE and not _listens(port)
+            wait = "A program that has ended left it so: try again in a minute, or take" if left else "Take"
             raise OSError(
-                f"127.0.0.1:{port}: want a free port, got: {error}. Take another: GRAFT_PORT={port + 1} make serve."
+                f"127.0.0.1:{port}: want a free port, got: {error}. {wait} another: GRAFT_PORT={port + 1} make serve."
             ) from None
+
+
+def _listens(port: int) -> bool:
+    """Whether a program answers at a port of this machine."""
+    import socket
+
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 if __name__ == "__main__":

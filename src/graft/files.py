@@ -1,9 +1,13 @@
 """Records to and from JSON files; every file is written whole or not at all."""
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +17,8 @@ from graft.escaping import plain_json, visible
 from graft.records import Record
 
 SIGNIFICANT_DIGITS = 6
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""error numbers of a full disk and of a user's share of it"""
 
 R = TypeVar("R", bound=Record)
 
@@ -84,8 +90,17 @@ def check_named_file(path: Path, sha256: str | None, key: str, wanted: str) -> N
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: to a temporary neighbour, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file whole or not at all: to a temporary neighbour, then rename.
+
+    Raises:
+        OSError: the disk is full; the sentence says how much was wanted.
+    """
+    with room_for(path, len(content)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content)
+
+
+def _replace(path: Path, content: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -97,6 +112,31 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def room_for(path: Path, n_bytes: int | None = None) -> Iterator[None]:
+    """One sentence where the disk fills up while a file of so many bytes, where that is known, is written.
+
+    torch says the same in a RuntimeError of its own, which has the system's error as its context.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError) or cause.errno not in FULL:
+            raise
+        raise OSError(no_room(path, cause, "room" if n_bytes is None else f"{n_bytes / 1e6:,.1f} MB")) from None
+
+
+def no_room(path: Path, error: OSError, wanted: str = "room") -> str:
+    """The sentence for a full disk."""
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+    free = shutil.disk_usage(there).free
+    return (
+        f"{path}: want {wanted} on the disk of {there}, got {free / 1e6:,.1f} MB free ({error.strerror}). Free some; "
+        "`dvc gc --workspace` drops what earlier runs left in .dvc/cache."
+    )
 
 
 def _rounded(value: Any) -> Any:

@@ -22,6 +22,13 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Linked(Record):
+    """A record of a stage that read files of other stages."""
+
+    made_from: dict[str, str] = {}
+    """sha256 of these files, by the names of the stage's options; graft.lineage holds them against what lies there"""
+
+
 class Preprocessing(Record):
     """How bytes become what the network sees; the one source for pipeline, export and service."""
 
@@ -86,7 +93,7 @@ class Finding(Record):
     """what to do, one sentence"""
 
 
-class ValidationRecord(Record):
+class ValidationRecord(Linked):
     """What validate_data found: data/records/validation.json."""
 
     schema_version: Literal[2] = 2
@@ -156,7 +163,7 @@ class Run(Record):
     phases: tuple[PhaseRecord, ...]
 
 
-class TrainingRecord(Record):
+class TrainingRecord(Linked):
     """How one arm was trained: models/records/training.json and scratch.json."""
 
     schema_version: Literal[3] = 3
@@ -193,7 +200,7 @@ class Interval(Record):
     high: float
 
 
-class VerdictRecord(Record):
+class VerdictRecord(Linked):
     """Did transfer help: models/records/verdict.json."""
 
     schema_version: Literal[1] = 1
@@ -237,7 +244,7 @@ class VerdictRecord(Record):
     on_negative: Literal["fail", "ship_scratch", "warn"]
 
 
-class ExportRecord(Record):
+class ExportRecord(Linked):
     """Does the ONNX file say what torch says: models/records/export.json."""
 
     schema_version: Literal[1] = 1
@@ -265,7 +272,7 @@ class Reason(Record):
     """number, limit and the param to change"""
 
 
-class GateRecord(Record):
+class GateRecord(Linked):
     """Whether the model may be released: models/records/gate.json."""
 
     schema_version: Literal[1] = 1

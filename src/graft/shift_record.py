@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from graft.records import Interval, Record, Similarity
+from graft.records import Interval, Linked, Record, Similarity
 
 SourceKind = Literal["own", "proxy", "bn_stats", "none"]
 
@@ -171,7 +171,7 @@ class Witnesses(Record):
     target_typical: tuple[str, ...]
 
 
-class ShiftRecord(Record):
+class ShiftRecord(Linked):
     """How far the target lies from the source: data/records/shift.json."""
 
     schema_version: Literal[3] = 3

@@ -15,19 +15,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from graft import endings
 from graft.escaping import printable
-from graft.files import write_whole
+from graft.files import file_sha256, write_whole
 from graft.yaml_files import read_yaml
 
 PROVENANCE = Path("reports/provenance")
 FAILURE = PROVENANCE / "failure.txt"
-"""the sentence of the last stage that failed: `make repro` ends with it, below DVC's own words"""
+"""the sentence of the last stage that failed or was killed: `make repro` ends with it, below DVC's own words"""
 WIRING = Path("dvc.yaml")
 OWN_CODE = Path("src/graft")
 REPORTED_PACKAGES = ("numpy", "pillow", "torch", "torchvision", "onnx", "onnxruntime", "great_expectations", "sklearn")
@@ -55,26 +56,50 @@ def check_own_code() -> None:
         )
 
 
+def made_from(args: argparse.Namespace, *names: str) -> dict[str, dict[str, str]]:
+    """The field `made_from` of the stage's record: the sha256 of what it reads, by the names of its options."""
+    return {"made_from": {name: file_sha256(getattr(args, name.replace("-", "_"))) for name in names}}
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage script: exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace)."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that half-written files go
     _die_with_parent()
     started = time.time()
     name = Path(sys.argv[0]).stem
-    FAILURE.unlink(missing_ok=True)
-    print(_headline(name), file=sys.stderr, flush=True)
+    last = PROVENANCE / f"{name}.json"
+    before = json.loads(last.read_text()) if last.is_file() else {}
+    print(_headline(name, before), file=sys.stderr, flush=True)
     try:
+        write_whole(FAILURE, _if_killed(name, before).encode())  # a kill gives no time to write
         check_own_code()
         main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (ValueError, OSError, RuntimeError) as error:
-        said = printable(str(error))
-        write_whole(FAILURE, f"{name}: {said}\n".encode())
-        if os.environ.get("GRAFT_DEBUG") == "1":
-            raise
-        sys.exit(f"\n{said}\n")
-    write_whole(PROVENANCE / f"{name}.json", (json.dumps(_provenance(name, started), indent=1) + "\n").encode())
+    except BaseException as error:
+        _end(name, error)
+    FAILURE.unlink(missing_ok=True)
+    write_whole(last, (json.dumps(_provenance(name, started), indent=1) + "\n").encode())
+
+
+def _end(name: str, error: BaseException) -> NoReturn:
+    """Say why, in a sentence, and leave; what the stage itself calls an exit is one."""
+    if isinstance(error, SystemExit):
+        write_whole(FAILURE, f"{name}: want to run to its end, got stopped from outside. Run it again.\n".encode())
+        raise error
+    told = printable(endings.sentence(name, error, PROVENANCE))
+    with suppress(OSError):  # of a full disk, say: the sentence is told all the same
+        write_whole(FAILURE, f"{told if told.startswith(name) else f'{name}: {told}'}\n".encode())
+    if os.environ.get("GRAFT_DEBUG") == "1":
+        raise error
+    print(f"\n{told}\n", file=sys.stderr, flush=True)
+    sys.exit(endings.INTERRUPTED if endings.is_interrupt(error) else 1)
+
+
+def _if_killed(name: str, before: dict[str, Any]) -> str:
+    took = f" It took {before['memory_mib']:,} MiB the last time." if before else ""
+    return (
+        f"{name}: want to run to its end, got killed: most likely the system did, for want of memory.{took} "
+        f"{endings.LESS_MEMORY}, close other programs, or raise the container's limit.\n"
+    )
 
 
 @contextmanager
@@ -92,13 +117,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         folder.replace(path)
 
 
-def _headline(name: str) -> str:
+def _headline(name: str, before: dict[str, Any]) -> str:
     """`[8/12] train_scratch (123.7 s the last time)`, as far as it is known."""
     stages = list(read_yaml(WIRING)["stages"]) if WIRING.is_file() else []
     place = f"[{stages.index(name) + 1}/{len(stages)}] " if name in stages else ""
-    last = PROVENANCE / f"{name}.json"
-    seconds = json.loads(last.read_text())["seconds"] if last.is_file() else None
-    return f"{place}{name}" + ("" if seconds is None else f" ({seconds} s the last time)")
+    return f"{place}{name}" + (f" ({before['seconds']} s the last time)" if before else "")
 
 
 def _die_with_parent() -> None:
@@ -112,7 +135,7 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
         "stage": name,
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 1),
-        "memory_mib": _peak_memory_mib(),
+        "memory_mib": endings.peak_memory_mib(),
         "device": _device(),
         "precision": _precision(),
         "threads": _threads(),
@@ -124,13 +147,6 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
             if ("PIL" if each == "pillow" else each) in sys.modules
         },
     }
-
-
-def _peak_memory_mib() -> int:
-    import resource
-
-    unit = 1024 if sys.platform == "darwin" else 1
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 * unit)
 
 
 def _device() -> str:

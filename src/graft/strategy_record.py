@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from graft.records import Interval, Outcome, Record, Similarity, Split, StrategyName
+from graft.records import Interval, Linked, Outcome, Record, Similarity, Split, StrategyName
 from graft.training_params import Strategy
 
 TRANSFER_BY: dict[StrategyName, str] = {
@@ -84,7 +84,7 @@ class SplitCheck(Record):
     sentence: str
 
 
-class StrategyRecord(Record):
+class StrategyRecord(Linked):
     """The choice and its reasons: models/records/strategy.json."""
 
     schema_version: Literal[2] = 2

@@ -1,5 +1,6 @@
 """Keys, the lock, and states that are written whole or not at all."""
 
+import errno
 import pickle
 import subprocess
 import sys
@@ -151,3 +152,17 @@ def test_a_state_that_holds_foreign_code_is_not_read_and_the_code_not_run(tmp_pa
     with pytest.raises(pickle.UnpicklingError):
         read_state(tmp_path / "s.pt")
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_full_disk_is_told_also_where_torch_has_words_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(state: object, file: object) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        finally:
+            raise RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 704 vs 598")
+
+    monkeypatch.setattr("graft.learning.checkpoints.torch.save", fill)
+    with pytest.raises(OSError, match=rf"{tmp_path}/s\.pt: want room on the disk of {tmp_path}, got .* MB free"):
+        write_state({"n": 1}, tmp_path / "s.pt")

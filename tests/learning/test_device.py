@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from graft import stage
-from graft.learning.device import autocast, make_deterministic, pick_device, pick_precision
+from graft.learning import device
+from graft.learning.device import autocast, free_bytes, make_deterministic, pick_device, pick_precision
 
 
 def test_environment_overrules(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +100,54 @@ def test_one_thread_unless_the_user_asks_for_more(
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
+
+
+GIB = 2**30
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with 4 GiB left, of which most is not free but caches files, and no limit on this container."""
+    (tmp_path / "meminfo").write_text("MemFree:   1024 kB\nMemAvailable:  4194304 kB\n")
+    monkeypatch.setattr(device, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(device, "CONTROL_GROUPS", tmp_path)
+    return tmp_path
+
+
+def _limit(folder: Path, most: str, names: tuple[str, str, str, str]) -> None:
+    limit, usage, stat, cold = names
+    (folder / limit).parent.mkdir(exist_ok=True)
+    (folder / limit).write_text(f"{most}\n")
+    (folder / usage).write_text(f"{GIB}\n")
+    (folder / stat).write_text(f"anon 7\n{cold} {GIB // 2}\n")
+
+
+def test_memory_that_caches_files_is_free(machine: Path) -> None:
+    assert free_bytes(torch.device("cpu")) == 4 * GIB
+
+
+@pytest.mark.parametrize("names", device.CONTAINER)
+def test_a_container_leaves_what_its_limit_does(machine: Path, names: tuple[str, str, str, str]) -> None:
+    _limit(machine, str(2 * GIB), names)
+    assert free_bytes(torch.device("cpu")) == 2 * GIB - GIB + GIB // 2
+    _limit(machine, str(100 * GIB), names)
+    assert free_bytes(torch.device("cpu")) == 4 * GIB
+
+
+def test_a_container_without_a_limit_leaves_the_machine(machine: Path) -> None:
+    _limit(machine, "max", device.CONTAINER[0])
+    assert free_bytes(torch.device("cpu")) == 4 * GIB
+
+
+def test_where_nothing_tells_half_of_the_memory_is_taken_for_free(machine: Path) -> None:
+    (machine / "meminfo").unlink()
+    assert 0 < free_bytes(torch.device("cpu")) < 2**60
+
+
+def test_what_torch_holds_in_reserve_on_a_gpu_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, answer in (("mem_get_info", (10, 100)), ("memory_reserved", 50), ("memory_allocated", 20)):
+        monkeypatch.setattr(torch.cuda, name, lambda _, answer=answer: answer)
+    assert free_bytes(torch.device("cuda")) == 40
 
 
 def test_unknown_device_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,9 @@ import pytest
 from tests.examples import CLEAN, EXPORT, catalog_record, strategy_record, training_record, verdict_record
 from tests.house import ROOT
 
-from graft.files import write_record
+from graft.files import file_sha256, write_record
+
+JUDGED = ("catalog", "validation", "strategy", "training", "scratch", "verdict", "export", "card")
 
 
 def _gate(folder: Path, outcome: str) -> None:
@@ -17,7 +19,8 @@ def _gate(folder: Path, outcome: str) -> None:
     write_record(training_record(), folder / "scratch.json")
     write_record(verdict_record(outcome), folder / "verdict.json")
     write_record(EXPORT, folder / "export.json")
-    names = ("catalog", "validation", "strategy", "training", "scratch", "verdict", "export", "record")
+    (folder / "card.json").write_text("the card")
+    names = (*JUDGED, "record")
     argv = [part for name in names for part in (f"--{name}", str(folder / f"{name}.json"))]
     main = runpy.run_path(str(ROOT / "stages" / "gate_release.py"))["main"]
     main([*argv, "--params", str(ROOT / "params.yaml"), "--report", "reports/report.md"])
@@ -28,6 +31,12 @@ def test_a_good_model_passes(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["passed"] is True
     assert "prepare_data.dataset: folders" in record["next_steps"][0]
+
+
+def test_the_record_names_all_that_was_judged_by_hash(tmp_path: Path) -> None:
+    _gate(tmp_path, "POSITIVE")
+    judged = json.loads((tmp_path / "record.json").read_text())["made_from"]
+    assert judged == {name: file_sha256(tmp_path / f"{name}.json") for name in JUDGED}
 
 
 def test_a_refusal_is_written_before_it_is_raised(tmp_path: Path) -> None:

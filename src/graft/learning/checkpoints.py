@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from graft.files import room_for
+
 FOLDER = Path("models/checkpoints")
 SECONDS_BETWEEN = 10.0
 SHARE_OF_TIME = 0.02
@@ -101,7 +103,7 @@ def keeper_in(folder: Path, name: str) -> Keeper:
 def write_state(state: State, path: Path) -> None:
     """Write a state whole or not at all, and down to the disk."""
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with room_for(path), temporary.open("wb") as file:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())

@@ -1,9 +1,23 @@
 """Where tensors live, and how exactly training computes; GRAFT_DEVICE and GRAFT_PRECISION overrule."""
 
 import os
+from pathlib import Path
 
 import torch
 from torch import Tensor
+
+MEMINFO = Path("/proc/meminfo")
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+CONTAINER = (
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
+"""files of control groups, v2 and v1, that tell the limit, what is taken, and what of it are cached files"""
 
 picked = torch.device("cpu")
 """what pick_device gave last: the provenance of a stage"""
@@ -77,13 +91,37 @@ def pick_precision(device: torch.device) -> torch.dtype:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory of the device that is free; on systems that do not tell, half of what there is."""
+    """Memory of the device that new tensors can get.
+
+    On a GPU that counts what torch holds in reserve. Elsewhere it is what the machine or its container has left with
+    the files that it only caches; on systems that do not tell, half of what there is.
+    """
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    page = os.sysconf("SC_PAGE_SIZE")
-    if "SC_AVPHYS_PAGES" in os.sysconf_names:
-        return page * os.sysconf("SC_AVPHYS_PAGES")
-    return page * os.sysconf("SC_PHYS_PAGES") // 2
+        return (
+            torch.cuda.mem_get_info(device)[0]
+            + torch.cuda.memory_reserved(device)
+            - torch.cuda.memory_allocated(device)
+        )
+    lefts = [_left(CONTROL_GROUPS, *names) for names in CONTAINER]
+    return min([_available(), *(each for each in lefts if each is not None)])
+
+
+def _available() -> int:
+    if MEMINFO.is_file():
+        fields = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def _left(groups: Path, limit: str, usage: str, stat: str, cold: str) -> int | None:
+    """Bytes that the container may still take; None where it has no limit."""
+    files = [groups / name for name in (limit, usage, stat)]
+    if not all(each.is_file() for each in files):
+        return None
+    most, used, counts = (each.read_text().split() for each in files)
+    if most == ["max"]:
+        return None
+    return int(most[0]) - int(used[0]) + int(counts[counts.index(cold) + 1])
 
 
 def sent(values: Tensor, device: torch.device) -> Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from graft.learning.batches import Samples, samples_on, subsample
 from graft.learning.loop import Fitted
 from graft.learning.networks import Network
+from graft.learning.room import check_room_for_images
 from graft.learning.saving import save_network
 from graft.records import Budget, Preprocessing, Run, Trial
 from graft.store import CatalogRow, class_names, labelled
@@ -40,10 +41,15 @@ def target_data(
     recipe: Recipe,
     device: torch.device,
 ) -> TargetData:
-    """Train and validation images of the target on their device."""
+    """Train and validation images of the target on their device.
+
+    Raises:
+        ValueError: they do not fit into memory.
+    """
     catalog = tuple(catalog)
     classes = class_names(catalog)
     train, val = labelled(catalog, classes, "train"), labelled(catalog, classes, "val")
+    check_room_for_images(images, len(train.rows) + len(val.rows))
     return TargetData(
         classes=classes,
         train=samples_on(device, images[train.rows], train.labels),

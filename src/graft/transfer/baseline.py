@@ -12,6 +12,7 @@ from graft.learning.loop import fit
 from graft.learning.networks import Network, build_network
 from graft.learning.phases import Phase
 from graft.learning.rate_finder import find_rate
+from graft.learning.room import check_room_for_steps
 from graft.learning.steps import Plan, Task, Tick
 from graft.params import Params
 from graft.records import Budget, RateCurve, TrainingRecord
@@ -43,11 +44,16 @@ def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Pat
         params: all of params.yaml.
         folder: of the weights.
         half_done: folder of the checkpoints.
+
+    Raises:
+        ValueError: the steps do not fit into memory.
     """
     from tqdm import tqdm
 
     epochs = params.training.epochs
     budgets: dict[Budget, int] = {"matched": epochs, "long": epochs * params.train_scratch.long_factor}
+    network = _new_network(data, params).to(data.train.labels.device)
+    check_room_for_steps(network, data.train, _plan(data, params, network, 1.0, epochs))
     seed, n_rates = params.seed, len(params.train_scratch.rates)
     curve = _rate_curve(data, params) if params.training.find_rate else None
     rates = params.train_scratch.rates if curve is None else rates_around(curve.suggested, n_rates)
@@ -66,7 +72,7 @@ def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Pat
         strategy="scratch",
         network=params.network.name,
         rate=arm.rate,
-        block_rates=equal_rates(list(_new_network(data, params).blocks), arm.rate),
+        block_rates=equal_rates(list(network.blocks), arm.rate),
         batchnorm="train",
         flip=data.recipe.flip,
         rate_curve=curve,

@@ -25,6 +25,7 @@ from graft.learning.phases import (
     n_frozen_blocks,
 )
 from graft.learning.rate_finder import find_rate
+from graft.learning.room import check_room_for_steps
 from graft.learning.scores import score_of
 from graft.learning.steps import Plan, Tick
 from graft.params import Params
@@ -85,8 +86,8 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
         half_done: folder of the checkpoints.
 
     Raises:
-        ValueError: surgical names a block that the network has not, norms has no layer to train, or fixed
-            views do not fit into memory.
+        ValueError: surgical names a block that the network has not, norms has no layer to train, or the steps or
+            fixed views do not fit into memory.
         RuntimeError: a frozen block changed.
     """
     from tqdm import tqdm
@@ -96,6 +97,8 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
     block_rates(strategy.choice, blocks, 1.0, settings)  # a name that is no block's gets its sentence first
     seeds, start = seeds_of(params.seed, params.training), start_of(task)
     by_steps = strategy.choice != "feature_extraction" or params.network.head != "linear"
+    if by_steps:
+        check_room_for_steps(_blank(task, start).to(data.train.labels.device), data.train, _plan(task, 1.0))
     curve = _rate_curve(task, start, seeds[0]) if by_steps and params.training.find_rate else None
     rates = _rates(task, by_steps, curve)
     n_epochs = sum(rates_by_seed(len(rates), len(seeds))) * (params.training.epochs if by_steps else 1)
@@ -108,10 +111,7 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
                 return _tune(task, start, (seed, rate), bar.update, keeper)
             return _extract(task, start, seed, rate, bar.update)
 
-        def blank() -> Network:
-            return with_new_head(copy.deepcopy(start.network), len(data.classes), params.network.head)
-
-        runs = remembered(run, blank, half_done, bar.update)
+        runs = remembered(run, lambda: _blank(task, start), half_done, bar.update)
         arm = run_arm(runs, seeds, rates, "matched", save_to(folder, backbone.name))
     return TrainingRecord(
         arm="transfer",
@@ -126,6 +126,11 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
         trials=arm.trials,
         runs=arm.runs,
     )
+
+
+def _blank(task: Task, start: Start) -> Network:
+    """The network under a head for weights to be read into."""
+    return with_new_head(copy.deepcopy(start.network), len(task.data.classes), task.params.network.head)
 
 
 def start_of(task: Task) -> Start:

@@ -13,6 +13,7 @@ from graft.learning.device import pick_device, pick_precision
 from graft.learning.loop import fit
 from graft.learning.networks import Network, build_network, published_network, state_sha256
 from graft.learning.phases import Phase
+from graft.learning.room import check_room_for_images, check_room_for_steps
 from graft.learning.saving import save_network
 from graft.params import Params
 from graft.records import CatalogRecord, Split
@@ -41,7 +42,7 @@ def make_backbone(
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: `pretrain` without source images, an unknown network, or weights that do not fit.
+        ValueError: `pretrain` without source images, an unknown network, weights that do not fit, or no room in memory.
         RuntimeError: the weights cannot be downloaded here.
     """
     accuracy, read_as = None, ""
@@ -83,6 +84,7 @@ def _pretrained(
 
     def samples(split: Split) -> Samples:
         chosen = labelled(source, classes, split)
+        check_room_for_images(images, len(chosen.rows))
         return samples_on(device, images[chosen.rows], chosen.labels)
 
     train, val = samples("train"), samples("val")
@@ -91,6 +93,7 @@ def _pretrained(
     phase = Phase("pretrain", rates, epochs, None, norms_only=False)
     recipe = params.recipes[params.training.augmentation]
     plan = plan_of((phase,), params.training, recipe, record.preprocessing, pick_precision(device))
+    check_room_for_steps(network, train, plan)
     with tqdm(total=epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
         fitted = fit(network, train, val, plan, params.seed, bar.update, keeper)
     return network, fitted.best.accuracy
