@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_catalog(of_target.rows, args.target_catalog)
     write_catalog(of_source.rows, args.source_catalog)
     domains = {"source": of_source.domain, "target": of_target.domain}
-    write_record(CatalogRecord(dataset=dataset, preprocessing=preprocessing, **domains), args.record)
+    ours = preprocessing.model_copy(update={"value_bits": of_target.domain.value_bits})  # the service sees the target's
+    write_record(CatalogRecord(dataset=dataset, preprocessing=ours, **domains), args.record)
 
 
 if __name__ == "__main__":

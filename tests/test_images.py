@@ -14,6 +14,8 @@ from graft import images
 from graft.records import Preprocessing
 
 DIRTY = Path(__file__).parents[2] / "shared/data/dirty"
+FAULT_IN_THE_PROFILE = ("unknown_compression_method.png",)
+"""Pillow refuses these for a broken colour profile, on which no pixel depends"""
 
 
 def preprocessing(resize_px: int = 36, crop_px: int = 32) -> Preprocessing:
@@ -118,7 +120,7 @@ def test_transparency_is_laid_on_white(alpha: int, want: int) -> None:
 def test_the_transparent_value_of_a_grey_png_becomes_white(mode: str) -> None:
     image = Image.fromarray(np.array([[0, 5]], np.uint8 if mode == "L" else np.uint16))
     assert image.mode == mode
-    decoded = images.decode(encode(image, transparency=5), "a")
+    decoded = images.decode(encode(image, transparency=5), "a", value_bits=16)
     np.testing.assert_array_equal(decoded[0, :, 0], [0, 255])
 
 
@@ -283,8 +285,9 @@ def test_every_awkward_file_is_read_or_refused_with_a_sentence() -> None:
     assert rows
     for row in rows:
         content = (DIRTY / row["file"]).read_bytes()
-        if row["pillow"] == "ok":
-            assert images.fit(images.decode(content, row["file"]), preprocessing()).shape == (32, 32, 3)
+        if row["pillow"] == "ok" or row["file"] in FAULT_IN_THE_PROFILE:
+            pixels = images.decode(content, row["file"], value_bits=16)
+            assert images.fit(pixels, preprocessing()).shape == (32, 32, 3)
         else:
             with pytest.raises(ValueError, match=rf"^{row['file']}: want .+, got.+\. (Convert|Copy) "):
                 images.decode(content, row["file"])

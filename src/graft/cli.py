@@ -153,21 +153,26 @@ def shard(domain: str, index: int) -> str:
     data/raw must have the same times of change on both.
 
     Raises:
-        ValueError: params.yaml asks for the built-in example, or there is no such shard.
+        ValueError: params.yaml asks for the built-in example, there is no such shard, or the range of the values of
+            16-bit files cannot be told.
     """
     from graft.learning.preprocessing import preprocessing_for
     from graft.params import read_params
     from graft.validation.scan import scan
     from graft.validation.shards import N_PER_SHARD, SHARDS, make_shard, shard_plan
+    from graft.validation.value_range import recognised_bits
 
     params = read_params(PARAMS)
     if params.prepare_data.dataset != "folders":
         raise ValueError(f"{PARAMS}: want `prepare_data.dataset: folders`, got example. It is small: run `make repro`.")
-    plan = shard_plan(scan(RAW / domain), N_PER_SHARD)
+    found = scan(RAW / domain)
+    plan = shard_plan(found, N_PER_SHARD)
     if not 0 <= index < len(plan):
         raise ValueError(f"graft shard: want a number from 0 to {len(plan) - 1}, got {index}. Choose one of them.")
     preprocessing = preprocessing_for(params.network, params.images)
-    made = make_shard(RAW / domain, plan[index], SHARDS / domain, preprocessing)
+    bits = recognised_bits(RAW / domain, found, preprocessing)
+    read_as = preprocessing.model_copy(update={"value_bits": bits})
+    made = make_shard(RAW / domain, plan[index], SHARDS / domain, read_as)
     return f"shard {index} of 0 to {len(plan) - 1}: {made}"
 
 
@@ -202,7 +207,8 @@ def bank(folder: Path, name: str, licence: str) -> str:
         partial(block_means, network, preprocessing=card.preprocessing),
         partial(batchnorm_moments, network, preprocessing=card.preprocessing),
     )
-    with read_loose(folder, card.preprocessing) as (rows, images):
+    bits = params.images.value_bits  # those of the card are recognised from the target
+    with read_loose(folder, card.preprocessing.model_copy(update={"value_bits": bits})) as (rows, images):
         about = About(name, licence, backbone_key(card))
         made = bank_of((rows, images), seen_by, about, params.extract_features.sample_images, params.seed)
     path = BANKS / f"{file_name}.npz"

@@ -4,19 +4,21 @@ import io
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
+from graft.png import CHUNKS, SIGNATURE, TEXTS, with_chunks
 from graft.records import Preprocessing
+from graft.sixteen_bits import eight_bits, is_deep, says_its_range
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM")
 MAX_PIXELS = 100_000_000
-"""largest width times height; a decoded image of this size takes 400 MB"""
+"""largest width times height that a limit may allow; a decoded image of this size takes 400 MB"""
 MAX_ASPECT = 16
 """a strip longer than this many times its width loses its ends before the resize, to bound memory"""
 STRIP_PIXELS = 1_000_000
@@ -52,12 +54,21 @@ class Decoded(NamedTuple):
     """EXIF, 1 to 8; 1, upright, where the file names none"""
 
 
-def decode(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+class Limits(NamedTuple):
+    """What a file may hold."""
+
+    max_pixels: int
+    value_bits: int | None
+
+
+def decode(
+    content: bytes, where: str, max_pixels: int = MAX_PIXELS, value_bits: int | None = None
+) -> NDArray[np.uint8]:
     """Pixels of an image file, (h, w, 3) RGB; the same as those of `read`, without a look at later frames."""
-    return np.array(_whole(content, where, max_pixels, count_frames=False).picture)
+    return np.array(_whole(content, where, Limits(max_pixels, value_bits), count_frames=False).picture)
 
 
-def read(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> Decoded:
+def read(content: bytes, where: str, max_pixels: int = MAX_PIXELS, value_bits: int | None = None) -> Decoded:
     """Decode an image file once, into upright 8-bit RGB.
 
     EXIF orientation is applied, 16 bits are scaled to 8, transparency is laid on white, of an animation the
@@ -67,33 +78,52 @@ def read(content: bytes, where: str, max_pixels: int = MAX_PIXELS) -> Decoded:
         content: the bytes of the file.
         where: name of the file, for the message.
         max_pixels: largest width times height; more is refused before it is decoded.
+        value_bits: of grey files that hold 16 bits, those in use: 2^value_bits - 1 becomes white. None: not known,
+            and a file that does not use at least 15 is refused.
 
     Raises:
-        ValueError: not a whole image in one of FORMATS, more than max_pixels pixels, or pixel values whose
-            range the file does not tell. Nothing else is raised, and no warning shown, whatever the bytes.
+        ValueError: not a whole image in one of FORMATS, more than max_pixels pixels, or pixel values above the
+            given range, or of a range that the file does not tell. Nothing else is raised, and no warning shown,
+            whatever the bytes.
     """
-    return _whole(content, where, max_pixels, count_frames=True)
+    return _whole(content, where, Limits(max_pixels, value_bits), count_frames=True)
 
 
 def n_pixels(content: bytes) -> int:
     """Width times height by the header of an image file; 0 where the header does not tell."""
     try:
-        with _no_pillow_warnings(), Image.open(io.BytesIO(content), formats=FORMATS) as file:
+        with _no_pillow_warnings(), _opened(content, CHUNKS) as file:
             return file.width * file.height
     except Exception:  # Pillow's readers let through whatever broken bytes make Python raise
         return 0
 
 
-def _whole(content: bytes, where: str, max_pixels: int, count_frames: bool) -> Decoded:
+def brightest(content: bytes, max_pixels: int = MAX_PIXELS) -> int | None:
+    """Largest value of a grey image file that holds 16 bits and does not say how many of them are in use.
+
+    Returns:
+        0 to 65,535; None for any other file, of which no pixel is decoded, and for one that cannot be read.
+    """
+    try:
+        with _no_pillow_warnings(), _opened(content, CHUNKS) as file:
+            if not is_deep(file) or says_its_range(file) or file.width * file.height > max_pixels:
+                return None
+            file.load()
+            return int(np.asarray(file).max())
+    except Exception:  # whatever broken bytes make Pillow raise: `read` will say it
+        return None
+
+
+def _whole(content: bytes, where: str, limits: Limits, count_frames: bool) -> Decoded:
     if not content:
         raise ValueError(f"{where}: want an image, got an empty file. Copy it again, or delete it.")
     try:
         with _no_pillow_warnings():
-            return _read(content, max_pixels, count_frames)
+            return _read_without_faults_of_text(content, limits, count_frames)
     except UnidentifiedImageError:
         reason = f"none that can be read as {', '.join(FORMATS)}"
     except Image.DecompressionBombError:
-        reason = f"more pixels than {_limit(max_pixels)}"
+        reason = f"more pixels than {_limit(limits.max_pixels)}"
     except Exception as error:  # Pillow's readers let through whatever broken bytes make Python raise
         reason = " ".join(str(error).split()) or type(error).__name__
     reason = reason.rstrip(".")
@@ -122,20 +152,36 @@ def fit(image: NDArray[np.uint8] | Image.Image, preprocessing: Preprocessing) ->
     return np.array(picture.crop((left, top, left + crop, top + crop)))
 
 
-def _read(content: bytes, max_pixels: int, count_frames: bool) -> Decoded:
-    with Image.open(io.BytesIO(content), formats=FORMATS) as file:
-        if file.width * file.height > max_pixels:
-            raise ValueError(f"{file.width} x {file.height} pixels, more than {_limit(max_pixels)}")
+def _read_without_faults_of_text(content: bytes, limits: Limits, count_frames: bool) -> Decoded:
+    """A PNG whose text is broken, or too much for Pillow, is read without it: no pixel depends on text."""
+    try:
+        return _read(content, (*CHUNKS, *TEXTS), limits, count_frames)
+    except Exception:
+        if not content.startswith(SIGNATURE) or not any(kind in content for kind in TEXTS):
+            raise
+        return _read(content, CHUNKS, limits, count_frames)
+
+
+def _read(content: bytes, png_chunks: Sequence[bytes], limits: Limits, count_frames: bool) -> Decoded:
+    with _opened(content, png_chunks) as file:
+        if file.width * file.height > limits.max_pixels:
+            raise ValueError(f"{file.width} x {file.height} pixels, more than {_limit(limits.max_pixels)}")
         mode, before = file.mode, _orientation(file) if file.format == "TIFF" else 1
+        value_bits = 16 if says_its_range(file) else limits.value_bits
         file.load()
-        picture, after = _to_rgb(file), _orientation(file)
+        picture = _to_rgb(file, value_bits)
+        after = _orientation(file)
         upright = picture.transpose(TURNS[after]) if after in TURNS else picture
         frames = _frames(file) if count_frames else 1
         return Decoded(upright, mode, file.format or "", frames, max(before, after))
 
 
+def _opened(content: bytes, png_chunks: Sequence[bytes]) -> ImageFile.ImageFile:
+    return Image.open(io.BytesIO(with_chunks(content, png_chunks)), formats=FORMATS)
+
+
 def _limit(max_pixels: int) -> str:
-    return f"the limit of {max_pixels // 1_000_000} megapixels"
+    return f"the limit of {max_pixels // 1_000_000} megapixels (images.max_megapixels)"
 
 
 def _orientation(file: Image.Image) -> int:
@@ -164,9 +210,9 @@ def _frames(file: Image.Image) -> int:
     return count
 
 
-def _to_rgb(file: Image.Image) -> Image.Image:
-    if file.mode.startswith("I;16") or (file.mode == "I" and file.format == "PPM"):
-        return Image.fromarray(_eight_bits(file)).convert("RGB")
+def _to_rgb(file: Image.Image, value_bits: int | None) -> Image.Image:
+    if is_deep(file):
+        return Image.fromarray(eight_bits(file, value_bits)).convert("RGB")
     if file.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {file.mode}, of unknown range, not 8 or 16 bits")
     if file.mode == "RGB" and file.format == "JPEG":
@@ -185,22 +231,6 @@ def _on_white(file: Image.Image) -> Image.Image:
         white = Image.new("RGBA", strip.size, "white")
         result.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
     return result
-
-
-def _eight_bits(file: Image.Image) -> NDArray[np.uint8]:
-    """(h, w) grey values; Pillow's own conversion would clip them at 255."""
-    values = np.asarray(file).astype(np.uint32)
-    bits, white_is_zero = 16, False
-    if isinstance(file, TiffImagePlugin.TiffImageFile):
-        tags: Any = file.tag_v2
-        bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
-        white_is_zero = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
-    top = 2**bits - 1
-    grey = ((values * 255 + top // 2) // top).astype(np.uint8)
-    if white_is_zero:
-        grey = 255 - grey
-    transparent = file.info.get("transparency")
-    return grey if transparent is None else np.where(values == transparent, np.uint8(255), grey)
 
 
 def _without_far_ends(picture: Image.Image) -> Image.Image:

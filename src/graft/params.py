@@ -67,6 +67,11 @@ class Images(Section):
 
     size_px: int | None = Field(ge=16, le=1024, examples=[32])
     """side of the square crop in pixels, 16 to 1024; null: the size the weights were made for"""
+    value_bits: int | None = Field(ge=1, le=16, examples=[None])
+    """bits in use, 1 to 16, of grey files that hold 16, such as 12 of many cameras; null: recognised from all files"""
+    max_megapixels: int = Field(ge=1, le=100, examples=[25])
+    """largest picture that is read, by the pipeline and by the service, in millions of pixels, 1 to 100; the
+    service's memory grows with it"""
 
 
 class PrepareData(Section):

@@ -1,7 +1,6 @@
 """What stages hand on: frozen records, kept as small JSON files (graft.files).
 
-A record holds findings only. Seconds, devices and versions are provenance and live elsewhere
-(graft.stage), so that the same seed on the same machine gives the same records to the last byte.
+Seconds, devices and versions are in none (graft.stage): the same seed on the same machine gives the same bytes.
 """
 
 from typing import Literal
@@ -42,6 +41,10 @@ class Preprocessing(Record):
     """divides them afterwards"""
     interpolation: Literal["bilinear", "bicubic"]
     """of the resize"""
+    value_bits: int | None = None
+    """bits in use of grey files that hold 16, whose largest value becomes white; null: no such file told"""
+    max_pixels: int = 25_000_000
+    """largest width times height of a file; the default is what the service took before cards named it"""
 
 
 class Quarantined(Record):
@@ -50,6 +53,17 @@ class Quarantined(Record):
     path: str
     """relative to the folder of the domain"""
     reason: str
+
+
+class LeftOut(Record):
+    """Files that are left out because of their names."""
+
+    kind: Literal["hidden", "system_folder", "system_file"]
+    """names that begin with a dot; or what an operating system, a disk station or an archiver puts beside files"""
+    n_files: int
+    """of hidden ones, those that an image's suffix marks"""
+    paths: tuple[str, ...]
+    """files, and folders with all that lies below, the first 10, relative to the folder of the domain"""
 
 
 class Domain(Record):
@@ -67,6 +81,10 @@ class Domain(Record):
     """of the image store's file, as `sha256sum` prints it"""
     quarantine: tuple[Quarantined, ...]
     """files that cannot be read, the first 1,000 by path; n_undecodable counts all of them"""
+    value_bits: int | None = None
+    """bits in use of grey files that hold 16: recognised, or images.value_bits; null: there are no such files"""
+    left_out: tuple[LeftOut, ...] = ()
+    """what lies among the images and takes part in nothing"""
 
 
 class CatalogRecord(Record):
@@ -232,8 +250,7 @@ class VerdictRecord(Linked):
     images_to_settle: int | None
     """test images that would, with these seeds; null: settled or over 1,000,000"""
     together_to_settle: tuple[int, int] | None
-    """where neither alone would with at most 50 seeds: 50 seeds, and the test images that would with them; null:
-    not so, or over 1,000,000"""
+    """where neither alone would: 50 seeds, and the test images that would with them; null: not so, or over 1,000,000"""
     strategy: StrategyName
     ships: Arm
     """the arm that export_onnx exports"""

@@ -260,9 +260,12 @@ def test_card_is_that_of_the_seed_that_ships() -> None:
     training = training.model_copy(update={"runs": (training.runs[0], other)})
     verdict = verdict_record("POSITIVE").model_copy(update={"ships_seed": 1, "ships_accuracy": 0.75})
     export = EXPORT.model_copy(update={"onnx_sha256": "m" * 64, "data_files": {"model.onnx.data": "f" * 64}})
-    card = model_card(CATALOG, BACKBONE, training, verdict, export)
+    read_as = SMALL_CNN.model_copy(update={"value_bits": 12, "max_pixels": 30_000_000})
+    catalog = CATALOG.model_copy(update={"preprocessing": read_as})
+    card = model_card(catalog, BACKBONE, training, verdict, export)
     assert (card.seed, card.weights_sha256, card.model_sha256) == (1, "w" * 64, "m" * 64)
     assert card.labels == ("a", "b")
+    assert (card.preprocessing.value_bits, card.preprocessing.max_pixels) == (12, 30_000_000)
     assert card.origin == "file w.pth"
     assert card.test_accuracy == 0.75
     scratch = training.model_copy(update={"arm": "scratch"})

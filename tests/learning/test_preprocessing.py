@@ -20,6 +20,10 @@ def _network(name: str, weights: str) -> Network:
     )
 
 
+def _images(size_px: int | None) -> Images:
+    return Images(size_px=size_px, value_bits=12, max_megapixels=30)
+
+
 EVERY = [
     (name, weights.name)
     for name in torchvision.models.list_models(module=torchvision.models)
@@ -31,7 +35,7 @@ EVERY = [
 @pytest.mark.parametrize(("name", "weights"), EVERY)
 def test_preprocessing_is_that_of_the_weights(name: str, weights: str) -> None:
     preset = torchvision.models.get_model_weights(name)[weights].transforms()
-    found = preprocessing_for(_network(name, weights), Images(size_px=None))
+    found = preprocessing_for(_network(name, weights), _images(None))
     assert (found.resize_px, found.crop_px) == (preset.resize_size[0], preset.crop_size[0])
     assert found.interpolation == preset.interpolation.value
     if name not in CONVERTING:
@@ -45,7 +49,7 @@ def test_what_torchvision_converts_inside_the_network_is_converted_before_it(nam
     pixels = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8)
     preset = torchvision.models.get_model_weights(name).IMAGENET1K_V1.transforms()
     theirs = SMALL_CNN.model_copy(update={"mean": tuple(preset.mean), "std": tuple(preset.std)})
-    ours = preprocessing_for(_network(name, "IMAGENET1K_V1"), Images(size_px=96))
+    ours = preprocessing_for(_network(name, "IMAGENET1K_V1"), _images(96))
     model.transform_input = True  # as the builder sets it with published weights
     converted = model._transform_input(normalised(pixels, theirs))
     assert not torch.allclose(converted, normalised(pixels, theirs), atol=0.1)
@@ -69,24 +73,30 @@ def test_no_other_network_converts_its_input() -> None:
 
 def test_size_that_the_network_cannot_take_is_refused_here() -> None:
     with pytest.raises(ValueError, match=r"images\.size_px: want a size that inception_v3 takes, got 64"):
-        preprocessing_for(_network("inception_v3", "file"), Images(size_px=64))
+        preprocessing_for(_network("inception_v3", "file"), _images(64))
 
 
 def test_unknown_network_is_refused_here() -> None:
     with pytest.raises(ValueError, match=r"network\.name: want small_cnn or .*, got 'resnet19'"):
-        preprocessing_for(_network("resnet19", "file"), Images(size_px=None))
+        preprocessing_for(_network("resnet19", "file"), _images(None))
 
 
 def test_file_of_weights_takes_the_first_published_convention() -> None:
-    found = preprocessing_for(_network("mobilenet_v2", "file"), Images(size_px=None))
+    found = preprocessing_for(_network("mobilenet_v2", "file"), _images(None))
     assert (found.resize_px, found.crop_px, found.mean) == (256, 224, (0.485, 0.456, 0.406))
 
 
 def test_another_size_keeps_the_share_that_the_crop_takes() -> None:
-    found = preprocessing_for(_network("mobilenet_v2", "file"), Images(size_px=112))
+    found = preprocessing_for(_network("mobilenet_v2", "file"), _images(112))
     assert (found.resize_px, found.crop_px) == (128, 112)
 
 
 def test_small_cnn_takes_any_size() -> None:
-    found = preprocessing_for(_network("small_cnn", "pretrain"), Images(size_px=48))
+    found = preprocessing_for(_network("small_cnn", "pretrain"), _images(48))
     assert (found.resize_px, found.crop_px) == (48, 48)
+
+
+@pytest.mark.parametrize("size_px", [None, 48])
+def test_the_bits_in_use_and_the_limit_of_pixels_are_those_of_params(size_px: int | None) -> None:
+    found = preprocessing_for(_network("small_cnn", "pretrain"), _images(size_px))
+    assert (found.value_bits, found.max_pixels) == (12, 30_000_000)

@@ -32,7 +32,7 @@ def test_blocks_under_the_published_head_name_the_same_classes(name: str) -> Non
         weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         head="linear",
     )
-    preprocessing = preprocessing_for(params, Images(size_px=None))
+    preprocessing = preprocessing_for(params, Images(size_px=None, value_bits=None, max_megapixels=25))
     pixels = np.stack([images.fit(images.decode(each.read_bytes(), each.name), preprocessing) for each in PHOTOS])
     batch = normalised(torch.from_numpy(pixels).permute(0, 3, 1, 2), preprocessing)
 

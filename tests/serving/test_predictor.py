@@ -17,7 +17,7 @@ from PIL import Image
 
 from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import read_record, write_record
-from graft.serving.predictor import MAX_PIXELS, PixelBudget, Prediction, load_predictor, predict
+from graft.serving.predictor import PixelBudget, Prediction, load_predictor, predict
 
 SCALE = 0.02
 """of a logit of the tests' model, per grey level of the mean of its channel"""
@@ -90,13 +90,15 @@ def test_unreadable_bytes_get_one_sentence(model_folder: Path, content: bytes) -
 
 
 def test_image_at_the_limit_of_pixels_is_read_and_one_with_a_row_more_refused(model_folder: Path) -> None:
-    width = math.isqrt(MAX_PIXELS)
-    height = MAX_PIXELS // width
+    predictor = load_predictor(model_folder)
+    most = predictor.card.preprocessing.max_pixels
+    width = math.isqrt(most)
+    height = most // width
     at_limit, beyond = (png(np.zeros((rows, width), dtype=np.uint8)) for rows in (height, height + 1))
 
-    assert predict(load_predictor(model_folder), at_limit).probability == pytest.approx(1 / 3)
+    assert predict(predictor, at_limit).probability == pytest.approx(1 / 3)
     with pytest.raises(ValueError, match=rf"^image: want .*, got: {width} x {height + 1} pixels, more than the limit"):
-        predict(load_predictor(model_folder), beyond)
+        predict(predictor, beyond)
 
 
 def test_model_with_one_changed_bit_is_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
@@ -329,25 +331,17 @@ def test_probabilities_below_zero_are_refused(tmp_path: Path, make_model: Callab
         load_predictor(rewritten(make_model(tmp_path), change))
 
 
-def test_image_above_the_limit_of_pixels_is_refused(model_folder: Path) -> None:
-    buffer = io.BytesIO()
-    Image.new("1", (5000, 5001)).save(buffer, format="PNG")
-
-    with pytest.raises(ValueError, match=r"5000 x 5001 pixels, more than the limit of 25 megapixels"):
-        predict(load_predictor(model_folder), buffer.getvalue())
-
-
 PEAK = """
 import sys, threading
 from dataclasses import replace
 from pathlib import Path
-from graft.serving.predictor import PIXELS_AT_ONCE, PixelBudget, load_predictor, predict
+from graft.serving.predictor import PixelBudget, load_predictor, predict
 
 def status(key):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(key))
 
-patient = PixelBudget(PIXELS_AT_ONCE, wait_s=600)
-predictor, image = replace(load_predictor(Path(sys.argv[1])), budget=patient), sys.stdin.buffer.read()
+predictor, image = load_predictor(Path(sys.argv[1])), sys.stdin.buffer.read()
+predictor = replace(predictor, budget=PixelBudget(predictor.card.preprocessing.max_pixels, wait_s=600))
 before = status("VmRSS")
 threads = [threading.Thread(target=predict, args=(predictor, image)) for _ in range(3)]
 for each in threads:
@@ -412,3 +406,38 @@ def test_pixels_are_given_back_after_a_fault() -> None:
         raise ValueError("broken")
     with budget.taken(10):
         pass
+
+
+def deep(highest: int) -> bytes:
+    """A grey file of 16 bits whose values end there."""
+    return png(np.linspace(0, highest, 64).reshape(8, 8).astype(np.uint16))
+
+
+def changed_preprocessing(folder: Path, **fields: object) -> None:
+    card = read_record(ModelCard, folder / "card.json")
+    preprocessing = card.preprocessing.model_copy(update=fields)
+    changed_card(folder, preprocessing=preprocessing, preprocessing_sha256=preprocessing_sha256(preprocessing))
+
+
+def test_a_12_bit_picture_is_scaled_as_the_card_says(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+    folder = make_model(tmp_path)
+    changed_preprocessing(folder, value_bits=12)
+    predictor = load_predictor(folder)
+    eight = np.round(np.linspace(0, 4095, 64).reshape(8, 8).astype(np.uint16) * (255 / 4095)).astype(np.uint8)
+    assert predict(predictor, deep(4095)) == predict(predictor, png(eight))
+    with pytest.raises(ValueError, match=r"^image: want a whole image, got: grey values up to 4,096, where 12 bits"):
+        predict(predictor, deep(4096))
+
+
+def test_a_12_bit_picture_is_refused_where_training_had_none(model_folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"16-bit grey values that end at 4,095, of unknown range"):
+        predict(load_predictor(model_folder), deep(4095))
+
+
+def test_the_limit_of_pixels_is_that_of_the_card(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+    folder = make_model(tmp_path)
+    changed_preprocessing(folder, max_pixels=10_000)
+    predictor = load_predictor(folder)
+    predict(predictor, plain(1, 2, 3, side_px=100))
+    with pytest.raises(ValueError, match=r"^image: .+ 101 x 101 pixels, more than the limit"):
+        predict(predictor, plain(1, 2, 3, side_px=101))

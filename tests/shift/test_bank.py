@@ -141,3 +141,8 @@ def test_other_arrays_are_no_bank(tmp_path: Path) -> None:
     save_source_view(source_view_of_side(side_of(normal(8, 0), "a")), tmp_path / "bank.npz")
     with pytest.raises(ValueError, match="want a bank, got a file that is none"):
         read_bank(named(tmp_path / "bank.npz"), CARD)
+
+
+def test_which_files_can_be_read_does_not_make_another_backbone() -> None:
+    other = CARD.preprocessing.model_copy(update={"value_bits": 12, "max_pixels": 1})
+    assert backbone_key(CARD.model_copy(update={"preprocessing": other})) == backbone_key(CARD)

@@ -54,7 +54,7 @@ def real() -> Real:
         finetune_target={"rates": [0.001], "surgical_blocks": ["stem", "block1"]},
         train_scratch={"rates": [0.001]},
     )
-    preprocessing = preprocessing_for(params.network, Images(size_px=PX))
+    preprocessing = preprocessing_for(params.network, Images(size_px=PX, value_bits=None, max_megapixels=25))
     files = [(name, place, file) for name in ("airplane", "frog") for place, file in _files(name)]
     rows, pixels = [], []
     for index, (name, place, file) in enumerate(files):

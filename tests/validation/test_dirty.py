@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from tests.house import ROOT
+from tests.test_images import FAULT_IN_THE_PROFILE
 
 from graft import images
 from graft.params import PrepareData
@@ -74,6 +75,10 @@ def test_every_file_is_catalogued(strewn: Strewn) -> None:
 @pytest.mark.parametrize("expected", manifest(), ids=lambda each: each["file"])
 def test_each_is_read_as_its_file_says_or_refused_with_a_reason(strewn: Strewn, expected: dict[str, str]) -> None:
     row = strewn[0][expected["file"]]
+    if expected["file"] in FAULT_IN_THE_PROFILE:
+        assert (row.error, row.format) == ("", "PNG")
+        assert row.width > 0
+        return
     if expected["pillow"] != "ok":
         assert (row.row, row.phash, row.width) == (-1, "", 0)
         assert row.error.startswith("want ")
@@ -88,7 +93,7 @@ def test_each_is_read_as_its_file_says_or_refused_with_a_reason(strewn: Strewn, 
 
 
 def pixels_of(name: str) -> NDArray[np.int64]:
-    return images.decode((DIRTY / name).read_bytes(), name).astype(np.int64)
+    return images.decode((DIRTY / name).read_bytes(), name, value_bits=16).astype(np.int64)
 
 
 @pytest.mark.parametrize("orientation", [3, 5, 7])

@@ -9,7 +9,15 @@ from tests.validation.samples import GREY_WEIGHTS, noise, params, row, side
 from graft.records import Finding, ValidationRecord
 from graft.store import CatalogRow
 from graft.validation.expectations import critical_sentences, validate, warning_sentences
-from graft.validation.rules import class_rules, image_rules, look_rules, pair_rules, split_rules, store_rules
+from graft.validation.rules import (
+    class_rules,
+    image_rules,
+    left_rules,
+    look_rules,
+    pair_rules,
+    split_rules,
+    store_rules,
+)
 
 SOUND = [
     row(f"{split}/{label}/{n}") for split in ("train", "val", "test") for label in ("cat", "dog") for n in range(2)
@@ -35,10 +43,10 @@ def test_sound_data_have_no_finding_and_data_docs(tmp_path: Path, capfd: pytest.
     record = check(SOUND, tmp_path / "docs", SOURCE)
     assert record.ok
     assert all(each.ok and each.examples == () and each.advice for each in record.findings)
-    assert len({each.name for each in record.findings}) == len(record.findings) == 22
+    assert len({each.name for each in record.findings}) == len(record.findings) == 31
     assert critical_sentences(record) == []
     assert (tmp_path / "docs/index.html").is_file()
-    assert len(list((tmp_path / "docs").glob("validations/**/*.html"))) == 6
+    assert len(list((tmp_path / "docs").glob("validations/**/*.html"))) == 7
     assert capfd.readouterr() == ("", "")
 
 
@@ -242,9 +250,17 @@ def test_twice_the_same_gives_the_same_record(tmp_path: Path) -> None:
 
 def test_a_finding_is_named_by_its_fault(tmp_path: Path) -> None:
     limits = params(classes=("cat", "dog")).validate_data
-    every = (store_rules(), image_rules(limits), pair_rules(limits), class_rules(limits), split_rules(), look_rules())
+    every = (
+        store_rules(),
+        image_rules(limits),
+        left_rules(),
+        pair_rules(limits),
+        class_rules(limits),
+        split_rules(),
+        look_rules(),
+    )
     names = [rule.name for rules in every for rule in rules]
-    assert len(names) == len(set(names)) == 23
+    assert len(names) == len(set(names)) == 32
     for name in names:
         assert name.split()[0] not in {"no", "every", "at", "the"}, f"`no {name}` is what is wanted"
 

@@ -189,3 +189,20 @@ def test_a_pattern_that_cannot_be_used_is_refused_before_anything_is_read(
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         params(**changes)
+
+
+def test_a_group_file_may_write_accents_in_another_encoding_than_the_disk(tmp_path: Path) -> None:
+    folder = with_file(tmp_path / "target", "path,group\ncaf\u00e9/0.png,x\ncat/e\u0301.png,y\n")
+    assert groups(rows_of("cafe\u0301/0.png", "cat/\u00e9.png"), folder, group_file="groups.csv") == ["x", "y"]
+
+
+def test_a_pattern_may_write_accents_in_another_encoding_than_the_disk() -> None:
+    assert groups(rows_of("cat/cafe\u0301_1.png"), group_pattern="(caf\u00e9_[0-9])") == ["caf\u00e9_1"]
+
+
+def test_near_duplicates_that_chain_too_much_of_a_class_join_nothing_but_equal_files() -> None:
+    images = np.stack([np.clip(blobs(0) + shade, 0, 255).astype(np.uint8) for shade in (0.0, *range(11))])
+    rows = [catalog_row(f"cat/{place}.png", row=place, phash=phash(images[place])) for place in range(12)]
+    rows[1] = rows[1]._replace(sha256=rows[0].sha256)
+    found = [row.group for row in grouped(rows, images, params(near_duplicate_bits=4), Path("target"))]
+    assert found == [row.sha256 for row in rows]

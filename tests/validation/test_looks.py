@@ -118,3 +118,29 @@ def test_line_drawings_of_black_and_white_are_not_normalised() -> None:
 def test_a_handful_of_images_is_not_judged() -> None:
     expected = expected_looks(NO_SOURCE, ON_COLOUR, made_on_source=False)
     assert look_table([domain("target", pictures(19))], expected).empty
+
+
+@pytest.mark.parametrize(("brightest", "n_values"), [(63, 64), (255, 256)])
+def test_the_values_from_the_darkest_to_the_brightest_are_counted(brightest: int, n_values: int) -> None:
+    images = pictures() // (256 // (brightest + 1))
+    images[0, 0, 0], images[1, 1, 1] = 0, brightest
+    assert found(images, "n_values") == (f"target (values 0 to {brightest})", n_values)
+
+
+def test_images_of_one_scene_are_alike_and_not_normalised() -> None:
+    grain = np.random.default_rng(0).normal(0, 4, (40, 16, 16, 3))
+    scene = np.clip(pictures(1)[0] + grain, 0, 255).astype(np.uint8)
+    assert found(scene, "normalised") == ("target (whole images)", 0)
+
+
+def test_domains_whose_16_bit_files_have_other_bits_in_use_are_told() -> None:
+    for bits, other in ((12, 0), (16, 1)):
+        sides = [
+            domain("source", pictures())._replace(value_bits=12),
+            domain("target", pictures())._replace(value_bits=bits),
+        ]
+        table = look_table(sides, expected_looks(NO_SOURCE, ON_COLOUR, made_on_source=False)).dropna(
+            subset="other_bits"
+        )
+        assert list(table["other_bits"]) == [other]
+        assert list(table["name"]) == [f"12 bits in the source and {bits} bits in the target"]

@@ -82,3 +82,14 @@ def test_a_folder_without_images_is_a_sentence(folder: Path, there: bool) -> Non
         read_loose(folder, ON_COLOUR),
     ):
         pass
+
+
+def test_16_bit_files_are_scaled_by_their_own_bits_in_use_and_not_by_the_targets(folder: Path) -> None:
+    folder.mkdir()
+    for number in range(5):
+        Image.fromarray(np.full((40, 50), 4095 - number, np.uint16)).save(folder / f"{number}.png")
+    (folder / "@eaDir").mkdir()
+    save(folder / "@eaDir/thumb.png", 0)
+    with read_loose(folder, ON_COLOUR) as (rows, images):
+        assert len(rows) == 5
+        assert images.min() == 255

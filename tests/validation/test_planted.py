@@ -195,3 +195,84 @@ def test_images_that_were_normalised_before(raw: Path) -> None:
     look(raw, lambda image: image // 128)
     (example,) = faults(run(raw))["images that look normalised"].examples
     assert "nearly black" in example
+
+
+# --- what is left out, and what the content says against the container ---
+
+
+def test_frames_and_pages_beyond_the_first_are_named(raw: Path) -> None:
+    pages = [Image.fromarray(picture(n)) for n in (900, 901)]
+    pages[0].save(raw / "target/val/cat/pages.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(raw / "target/val/dog/moves.gif", save_all=True, append_images=pages[1:])
+    name = "files of several frames or pages"
+    assert faults(run(raw))[name] == Found("warning", ("target/val/cat/pages.tif", "target/val/dog/moves.gif"))
+
+
+def test_hidden_images_and_folders_of_systems_are_named_and_left_out(raw: Path) -> None:
+    save(raw / "target/train/.bird/0.png", picture(900))
+    save(raw / "source/cat/@eaDir/0.png/thumb.jpg", picture(901))
+    assert faults(run(raw)) == {
+        "images in hidden folders or files": Found("warning", ("target: train/.bird (1 files)",)),
+        "folders of operating systems, disk stations or archivers": Found("warning", ("source: cat/@eaDir (1 files)",)),
+    }
+
+
+def test_ends_of_a_strip_that_are_left_out_are_named(raw: Path) -> None:
+    save(raw / "target/val/cat/strip.png", np.tile(picture(900, 20), (1, 17, 1)))
+    assert faults(run(raw)) == {
+        "images more than 16 times as long as wide": Found("warning", ("target/val/cat/strip.png",))
+    }
+
+
+def test_an_image_that_is_all_transparent_is_named(raw: Path) -> None:
+    clear = np.dstack([picture(900), np.zeros((48, 48), np.uint8)])
+    save(raw / "target/val/cat/clear.png", clear)
+    assert faults(run(raw))["images of one colour throughout"] == Found("warning", ("target/val/cat/clear.png",))
+
+
+def test_a_class_of_the_source_in_another_case_is_named(raw: Path) -> None:
+    (raw / "source/cat").rename(raw / "source/Cat")
+    name = "classes of the source that only look like one of the target"
+    assert faults(run(raw)) == {name: Found("warning", ("source/Cat",))}
+
+
+def test_colours_of_12_bits_in_files_of_16_are_named(raw: Path) -> None:
+    for file in (raw / "target").rglob("*.png"):
+        values = np.asarray(Image.open(file)) // 4
+        save(file, values)
+    assert faults(run(raw))["images that use 64 or fewer of 256 values"].severity == "warning"
+
+
+def fixed_camera(raw: Path, name: str, n: int, seed: int) -> None:
+    """All pictures of a domain by a camera that stands still: one scene, grain, and a stroke in one class."""
+    rng = np.random.default_rng(seed)
+    for label in CLASSES:
+        for number in range(n):
+            image = picture(7).astype(float) + rng.normal(0, 1, (48, 48, 3)) + rng.normal(0, 2)
+            image[20 + number % 8, 10:20] -= 50 * (label == "dog")
+            save(raw / name / label / f"{number}.png", np.clip(image, 0, 255).astype(np.uint8))
+
+
+def test_a_fixed_camera_is_cut_into_splits_with_one_warning_that_names_its_cause(tmp_path: Path) -> None:
+    fixed_camera(tmp_path / "raw", "target", 20, seed=0)
+    record = run(tmp_path / "raw")
+    assert record.ok
+    (finding,) = [each for each in record.findings if not each.ok]
+    assert finding.name == "near duplicates that connect over 10% of a class"
+    assert finding.examples == ("target/cat (20 of 20 images)", "target/dog (20 of 20 images)")
+    assert "prepare_data.near_duplicate_bits" in finding.advice
+
+
+def test_one_fixed_camera_of_both_domains_is_no_leak(tmp_path: Path) -> None:
+    fixed_camera(tmp_path / "raw", "target", 20, seed=0)
+    fixed_camera(tmp_path / "raw", "source", 20, seed=1)
+    record = run(tmp_path / "raw")
+    assert record.ok
+    assert set(faults(record)) == {"near duplicates that connect over 10% of a class"}
+
+
+def test_equal_files_of_a_fixed_camera_stay_in_one_split(tmp_path: Path) -> None:
+    fixed_camera(tmp_path / "raw", "target", 20, seed=0)
+    for number in range(8):
+        shutil.copy(tmp_path / f"raw/target/cat/{number}.png", tmp_path / f"raw/target/cat/copy{number}.png")
+    assert run(tmp_path / "raw").ok

@@ -204,3 +204,48 @@ def test_a_class_with_a_hostile_name_is_refused_on_one_line(target: Path) -> Non
     with pytest.raises(ValueError, match=r"=1\+1\\x1b\[2J\\nwarning: b\\u202e: want at least 3") as caught:
         run(target)
     assert not UNSEEN.search(str(caught.value))
+
+
+def deepen(target: Path, highest: int) -> None:
+    """Grey files of 16 bits that end at a value, in place of all."""
+    for number, path in enumerate(sorted(target.rglob("*.png"))):
+        values = np.random.default_rng(number).integers(0, highest + 1, (20, 24), dtype=np.uint16)
+        values[0, 0] = highest
+        Image.fromarray(values).save(path)
+
+
+def test_12_bit_pictures_use_all_grey_levels_and_the_record_says_so(target: Path) -> None:
+    deepen(target, 4000)
+    rows, domain = run(target)
+    assert domain.value_bits == 12
+    assert store.open_images(target.parent / "store/images.npy").max() > 200
+    content = (target / rows[0].path).read_bytes()
+    want = images.fit(images.decode(content, "a", value_bits=12), SMALL)
+    np.testing.assert_array_equal(store.open_images(target.parent / "store/images.npy")[rows[0].row], want)
+
+
+def test_without_files_of_16_bits_the_record_names_no_bits(target: Path) -> None:
+    assert run(target).domain.value_bits is None
+
+
+def test_an_ambiguous_range_is_refused_before_anything_is_written_and_params_settle_it(target: Path) -> None:
+    deepen(target, 1500)
+    with pytest.raises(ValueError, match=r"Set images\.value_bits"):
+        run(target)
+    assert sorted(each.name for each in target.parent.iterdir()) == ["target"]
+    settled = RECIPE._replace(preprocessing=SMALL.model_copy(update={"value_bits": 12}))
+    assert run(target, settled).domain.value_bits == 12
+
+
+def test_a_file_over_the_limit_of_pixels_is_a_row_with_its_reason(target: Path) -> None:
+    small = RECIPE._replace(preprocessing=SMALL.model_copy(update={"max_pixels": 500}))
+    draw(target / "cat/large.png", 99, side=22)
+    broken = [row for row in run(target, small).rows if row.row < 0]
+    assert [row.path for row in broken] == ["cat/large.png"]
+    assert "26 x 22 pixels, more than the limit of" in broken[0].error
+
+
+def test_what_is_left_out_is_counted_in_the_record(target: Path) -> None:
+    draw(target / "cat/@eaDir/0.png/thumb.png", 1)
+    (left,) = run(target).domain.left_out
+    assert (left.kind, left.n_files, left.paths) == ("system_folder", 1, ("cat/@eaDir",))

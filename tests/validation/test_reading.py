@@ -90,7 +90,7 @@ def test_a_photograph_of_200_megapixels_and_a_bomb_are_refused_unseen(tmp_path: 
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     (tmp_path / "a.png").write_bytes(png)
-    assert "the limit of 100 megapixels" in reason(tmp_path / "a.png")
+    assert "the limit of 25 megapixels" in reason(tmp_path / "a.png")
 
 
 def test_a_file_of_many_gigabytes_is_refused_unread(tmp_path: Path) -> None:

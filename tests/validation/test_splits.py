@@ -166,9 +166,8 @@ def test_position_in_the_folder_does_not_decide() -> None:
 @pytest.mark.parametrize("n", [1, 2])
 def test_fewer_different_images_than_splits_are_a_sentence_that_names_the_class(n: int) -> None:
     given = units(9, "cat") + [Unit("dog", f"copy{number % n}", None) for number in range(9)]
-    with pytest.raises(
-        ValueError, match=rf"target, class dog: want at least 3 different readable images, .+ got {n}\. Add"
-    ):
+    want = r"target, class dog: want at least 3 different readable images, or groups of them"
+    with pytest.raises(ValueError, match=rf"{want}, .+ got {n} in 9 files\. Add .+ near_duplicate_bits\."):
         assign(given)
 
 

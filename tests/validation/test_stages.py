@@ -81,6 +81,21 @@ def test_folders_are_catalogued_with_no_source_and_an_empty_example(tmp_path: Pa
     assert [each.name for each in (tmp_path / "example").iterdir()] == ["README.md"]
 
 
+def test_what_the_service_is_to_apply_are_the_bits_of_the_target(tmp_path: Path) -> None:
+    params(tmp_path, "folders")
+    for number in range(12):
+        for domain, highest in (("source", 60_000), ("target", 4_000)):
+            path = tmp_path / "raw" / domain / ("cat" if number % 2 else "dog") / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            values = np.random.default_rng(number).integers(0, highest, (40, 40), dtype=np.uint16)
+            Image.fromarray(values).save(path)
+    done = run("prepare_data", tmp_path, *PREPARE)
+    assert (done.returncode, done.stderr) == (0, "prepare_data\n")
+    record = read_record(CatalogRecord, tmp_path / "catalog.json")
+    assert (record.source.value_bits, record.target.value_bits, record.preprocessing.value_bits) == (16, 12, 12)
+    assert record.preprocessing.max_pixels == 25_000_000
+
+
 def test_folders_without_a_target_fail_with_a_sentence_and_write_no_data(tmp_path: Path) -> None:
     params(tmp_path, "folders")
     done = run("prepare_data", tmp_path, *PREPARE)

@@ -4,8 +4,9 @@ import pytest
 from tests.examples import catalog_row
 from tests.validation.samples import side
 
+from graft.records import LeftOut
 from graft.store import CatalogRow
-from graft.validation.table import class_table, image_table, store_table
+from graft.validation.table import class_table, image_table, left_table, store_table
 
 
 def row(path: str, sha256: str, group: str = "", error: str = "") -> CatalogRow:
@@ -61,6 +62,7 @@ def test_classes_count_readable_images() -> None:
     assert table.to_dict("list") == {
         "name": ["target/cat", "target/dog"],
         "expected": [1, 1],
+        "spelt_alike": [0, 0],
         "fewest": [0, 0],
         "train": [6, 1],
         "times_smaller": [1.0, 6.0],
@@ -94,3 +96,29 @@ def test_a_store_is_whole_where_nothing_is_wrong_with_it() -> None:
     sound = side("source", [])
     table = store_table((sound, sound._replace(name="target", fault="t.npy: changed")))
     assert table.to_dict("list") == {"name": ["source", "t.npy: changed"], "whole": [1, 0]}
+
+
+def test_expected_classes_may_be_typed_in_another_encoding() -> None:
+    target = [row(f"train/{label}/{n}", f"{label}{n}") for label in ("caf\u00e9", "dog") for n in range(2)]
+    table = class_table(image_table([], target), ("cafe\u0301", "dog"))
+    assert list(table["expected"]) == [1, 1]
+
+
+def test_a_class_of_the_source_that_only_looks_like_one_of_the_target_is_told() -> None:
+    source = [row("train/Cat/a", "a"), row("train/dog/b", "b")]
+    target = [row("train/cat/c", "c"), row("val/dog/d", "d")]
+    table = class_table(image_table(source, target), None).set_index("name")
+    assert table.loc[table["spelt_alike"] == 1].index.tolist() == ["source/Cat"]
+
+
+def test_frames_stretch_and_deviation_are_empty_where_an_image_cannot_be_read() -> None:
+    rows = [row("train/cat/a", "a")._replace(frames=3, std_green=0.3), BROKEN]
+    for name, value in (("frames", 3), ("stretch", 4 / 3), ("deviation", 0.3)):
+        assert same(column(name, [], rows), [value, math.nan])
+
+
+def test_what_is_left_out_is_a_row_a_kind() -> None:
+    left = (LeftOut(kind="hidden", n_files=2, paths=(".bird", "cat/.a.png")),)
+    table = left_table((side("source", []), side("target", [])._replace(left_out=left)))
+    assert list(table["name"]) == ["target: .bird, cat/.a.png (2 files)"]
+    assert same([float(each) for each in table.iloc[0, 1:]], [2, math.nan])

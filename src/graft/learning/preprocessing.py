@@ -1,4 +1,4 @@
-"""Preprocessing follows the weights: sizes, mean and deviation from their own metadata."""
+"""Preprocessing follows the weights, sizes, mean and deviation from their own metadata, and params.yaml."""
 
 from graft.params import Images, Network
 from graft.records import Preprocessing
@@ -18,10 +18,11 @@ def preprocessing_for(network: Network, images: Images) -> Preprocessing:
         ValueError: no such network, no such weights of it, or a size that it cannot take.
     """
     preset = SMALL_CNN if network.name == "small_cnn" else _torchvision_preset(network, images.size_px)
+    values = {"value_bits": images.value_bits, "max_pixels": images.max_megapixels * 1_000_000}
     if images.size_px is None:
-        return preset
+        return preset.model_copy(update=values)
     resize_px = round(images.size_px * preset.resize_px / preset.crop_px)
-    return preset.model_copy(update={"resize_px": resize_px, "crop_px": images.size_px})
+    return preset.model_copy(update={**values, "resize_px": resize_px, "crop_px": images.size_px})
 
 
 def _torchvision_preset(network: Network, size_px: int | None) -> Preprocessing:

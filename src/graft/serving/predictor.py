@@ -21,8 +21,6 @@ from graft import images
 from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import read_record
 
-MAX_PIXELS = 25_000_000
-PIXELS_AT_ONCE = MAX_PIXELS  # in work, by all threads together; at most 560 MB (JPEG 2000), 220 MB of a PNG
 WAIT_S = 4  # for pixels, twice at most: who waits longer is no longer waited for
 BUSY = "image: want room for its pixels, got none while others are in work. Send it again later."
 MAX_SIDE_PX = 4096  # of what the network sees; a larger one is a mistake in the card
@@ -104,8 +102,10 @@ def load_predictor(folder: Path) -> Predictor:
     files = {path.name: card.model_sha256, **card.data_files}
     contents = {name: _checked_bytes(folder / name, sha256) for name, sha256 in files.items()}
     side = card.preprocessing.crop_px
+    # one image of the largest size at a time: of 25 megapixels it takes at most 560 MB (JPEG 2000), 220 MB of a PNG
+    budget = PixelBudget(card.preprocessing.max_pixels, WAIT_S)
     try:
-        predictor = Predictor(_session(path.name, contents), card, PixelBudget(PIXELS_AT_ONCE, WAIT_S))
+        predictor = Predictor(_session(path.name, contents), card, budget)
         answer = _answers(predictor, np.zeros((1, side, side, 3), dtype=np.uint8))
     except Exception as error:  # the runtime's own kinds have no other parent
         reason = " ".join(str(error).split()).rstrip(".")
@@ -120,14 +120,15 @@ def predict(predictor: Predictor, content: bytes) -> Prediction:
     """Class probabilities of one image file.
 
     Raises:
-        ValueError: the bytes are no image that can be read.
+        ValueError: the bytes are no image that can be read, or one that training would not have read.
         TimeoutError: other images were in work for too long.
         RuntimeError: the model gives no probabilities for this image.
     """
-    card = predictor.card
+    card, preprocessing = predictor.card, predictor.card.preprocessing
+    most = preprocessing.max_pixels
     # the whole budget where the header does not tell
-    with predictor.budget.taken(min(images.n_pixels(content) or MAX_PIXELS, MAX_PIXELS)):
-        image = images.fit(images.decode(content, "image", MAX_PIXELS), card.preprocessing)
+    with predictor.budget.taken(min(images.n_pixels(content) or most, most)):
+        image = images.fit(images.decode(content, "image", most, preprocessing.value_bits), preprocessing)
     answer = _answers(predictor, image[None])
     try:
         _check_probabilities(answer, len(card.labels), "model.onnx")

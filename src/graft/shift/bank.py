@@ -79,8 +79,12 @@ def bank_of(
 
 
 def backbone_key(card: BackboneCard) -> str:
-    """Hash of all that decides on the features of an image: the blocks, and how the image is prepared."""
-    text = json.dumps([card.blocks_sha256, card.preprocessing.model_dump(mode="json")])
+    """Hash of all that decides on the features of an image: the blocks, and what becomes of its pixels.
+
+    Which files can be read, and what their values mean, is a matter of the files: a bank has its own.
+    """
+    pixels = card.preprocessing.model_dump(mode="json", exclude={"value_bits", "max_pixels"})
+    text = json.dumps([card.blocks_sha256, pixels])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -16,6 +16,7 @@ from graft.validation.rules import (
     Rule,
     class_rules,
     image_rules,
+    left_rules,
     look_rules,
     pair_rules,
     split_rules,
@@ -23,7 +24,7 @@ from graft.validation.rules import (
 )
 from graft.validation.sides import Side
 from graft.validation.splitcheck import split_table
-from graft.validation.table import class_table, image_table, store_table
+from graft.validation.table import class_table, image_table, left_table, store_table
 
 MAX_EXAMPLES = 10
 
@@ -80,6 +81,7 @@ def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Pa
     suites = {
         "stores": _suite(store_table((source, target)), store_rules()),
         "images": _suite(images, image_rules(limits)),
+        "left_out": _suite(left_table((source, target)), left_rules()),
         "classes": _suite(class_table(images, limits.classes), class_rules(limits)),
     }
     if source.fault or target.fault:

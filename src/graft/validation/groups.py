@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from graft.escaping import visible
 from graft.params import PrepareData
 from graft.store import CatalogRow
+from graft.validation.chains import chains, connected
 from graft.validation.duplicates import duplicate_pairs
+from graft.validation.names import nfc
 
 MOST_NAMED = 3
 """files that a sentence names"""
@@ -26,8 +28,9 @@ def grouped(
 
     A group is what a chain of equal user groups, exact copies and near duplicates connects. Copies connect only
     within a split that the folders name: across them they are a fault, which validate_data finds and tells apart
-    from a user's group that stands in two splits. The group's name is the user's, the first of several, else the
-    smallest sha256; an image alone is called by its own.
+    from a user's group that stands in two splits. Near duplicates that chain too much of a class (`chains`) connect
+    nothing: one group of them could not be cut into splits. The group's name is the user's, the first of several,
+    else the smallest sha256; an image alone is called by its own.
 
     Args:
         rows: of a domain, with `split` as the folders name it, or train.
@@ -44,7 +47,7 @@ def grouped(
     copies = _alike((row.split, row.sha256) for row in readable)
     users = _alike(named.get(row.path) for row in readable)
     near = _near(readable, images, params.near_duplicate_bits)
-    names = iter(_names(readable, _roots(len(readable), chain(copies, users, near)), named))
+    names = iter(_names(readable, connected(len(readable), chain(copies, users, near)), named))
     return tuple(row._replace(group=next(names)) if row.row >= 0 else row for row in rows)
 
 
@@ -64,7 +67,7 @@ def _from_pattern(rows: Sequence[CatalogRow], pattern: str, folder: Path, may_la
     An image in which it finds nothing is refused, not left alone: most often the pattern misses one way of
     writing the name, and the same patient would stand in two splits.
     """
-    found = {row.path: re.search(pattern, row.path) for row in rows if row.row >= 0}
+    found = {row.path: re.search(nfc(pattern), nfc(row.path)) for row in rows if row.row >= 0}
     groups = {path: match[1] for path, match in found.items() if match and match[1]}
     missed = [path for path in found if path not in groups]
     if missed and not (may_lack and not groups):
@@ -76,11 +79,15 @@ def _from_pattern(rows: Sequence[CatalogRow], pattern: str, folder: Path, may_la
 
 
 def _from_file(rows: Sequence[CatalogRow], path: Path) -> dict[str, str]:
-    """The group of each image as a CSV says, path,group; it must say one for every readable image."""
-    lines = _lines(path)
+    """The group of each image as a CSV says, path,group; it must say one for every readable image.
+
+    Both paths are compared in NFC: the disk may hold accents in another encoding than an editor writes.
+    """
+    lines = [(nfc(name), group) for name, group in _lines(path)]
     twice = [name for name, n in Counter(name for name, _ in lines).items() if n > 1]
-    unknown = sorted({name for name, _ in lines} - {row.path for row in rows})
-    groups = {name: group for name, group in lines if group}
+    unknown = sorted({name for name, _ in lines} - {nfc(row.path) for row in rows})
+    of_line = {name: group for name, group in lines if group}
+    groups = {row.path: of_line[nfc(row.path)] for row in rows if nfc(row.path) in of_line}
     missed = [row.path for row in rows if row.row >= 0 and row.path not in groups]
     for names, want, cure in (
         (twice, "every path once", "Delete the lines that are too many."),
@@ -121,23 +128,11 @@ def _alike(keys: Iterable[object]) -> Iterator[tuple[int, int]]:
 
 def _near(rows: Sequence[CatalogRow], images: NDArray[np.uint8], bits: int | None) -> Iterator[tuple[int, int]]:
     """Pairs of places of near duplicates in one split; none are looked for where bits is None."""
-    pairs = () if bits is None else duplicate_pairs(rows, images, bits)
-    return ((int(one), int(two)) for one, two in pairs if rows[one].split == rows[two].split)
-
-
-def _roots(n: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
-    """For each place the smallest that is connected with it (union-find, paths halved)."""
-    parent = list(range(n))
-
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = place = parent[parent[place]]
-        return place
-
-    for one, two in pairs:
-        low, high = sorted((root(one), root(two)))
-        parent[high] = low
-    return [root(place) for place in range(n)]
+    if bits is None:
+        return iter(())
+    pairs = duplicate_pairs(rows, images, bits)
+    copies = pairs[~chains(rows, pairs).pairs].tolist()
+    return ((one, two) for one, two in copies if rows[one].split == rows[two].split)
 
 
 def _names(rows: Sequence[CatalogRow], roots: Sequence[int], named: Mapping[str, str]) -> list[str]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from graft.records import Preprocessing
 from graft.store import CatalogRow
+from graft.validation.rules import MOST_NARROW
 from graft.validation.sides import Side, pictures
 
 FEWEST_IMAGES = 20
@@ -23,10 +24,15 @@ SAME = 0.01
 """images whose means, and deviations, differ by less were made equal"""
 NEARLY_BLACK = 0.02
 """mean and deviation, in [0, 1], of an image that holds values 0 to about 5 of 255"""
-MOST_CLIPPED = 500
-"""images that are looked at for clipped pixels"""
+ONE_SCENE = 0.1
+"""share of the variance of all values that lies between images, at a place, where they are nearly one picture"""
+MOST_SAMPLED = 500
+"""images whose pixels are looked at"""
 CLIPPED = 0.5
 """share of pixels with a channel all off beside a channel all on, as no photograph has them"""
+
+
+COLUMNS = ("name", "grey", "inverted", "normalised", "n_values", "other_bits")
 
 
 class Expected(NamedTuple):
@@ -36,6 +42,23 @@ class Expected(NamedTuple):
     colour: bool
     brightness: NDArray[np.float64]
     """(n,) mean of each image, or (1,) the mean of all, in [0, 1]"""
+
+
+class Sample(NamedTuple):
+    """What some images of a domain have in common."""
+
+    darkest: int
+    """of all values"""
+    brightest: int
+    clipped: float
+    """share of the pixels with one channel at 0 and another at 255"""
+    one_scene: bool
+    """they are nearly one picture, as by a camera that stands still: equal brightness is no sign of anything"""
+
+    @property
+    def n_values(self) -> int:
+        """From the darkest to the brightest."""
+        return self.brightest - self.darkest + 1
 
 
 def expected_looks(source: Side, preprocessing: Preprocessing, made_on_source: bool) -> Expected:
@@ -57,21 +80,26 @@ def look_table(sides: Sequence[Side], expected: Expected) -> pd.DataFrame:
     """One row for each question of how a domain looks; none for domains of fewer than 20 images.
 
     Columns: name (with what was measured), grey (share of grey images of the target, where the weights were made on
-    colour), inverted (1 where the target is as bright as negatives would be) and normalised (0 or 1). What a row is
-    not about is empty.
+    colour), inverted (1 where the target is as bright as negatives would be), normalised (0 or 1), n_values (from the
+    darkest to the brightest of all pixels) and other_bits (1 where 16-bit files of the domains, however few, differ in
+    their bits in use). What a row is not about is empty.
 
     Args:
         sides: the domains.
         expected: what the weights were made on.
     """
     rows = [row for side in sides if len(side.readable) >= FEWEST_IMAGES for row in _rows(side, expected)]
-    return pd.DataFrame(rows, columns=["name", "grey", "inverted", "normalised"])
+    return pd.DataFrame([*rows, *_depth_rows(sides)], columns=COLUMNS)
 
 
 def _rows(side: Side, expected: Expected) -> Iterator[dict[str, Any]]:
     looks = _looks(side.readable)
-    reason = _normalised(side, looks)
+    sample = _sampled(side)
+    reason = _normalised(looks, sample)
     yield {"name": f"{side.name} ({reason or 'whole images'})", "normalised": int(bool(reason))}
+    if not reason:
+        values = f"values {sample.darkest} to {sample.brightest}"
+        yield {"name": f"{side.name} ({values})", "n_values": sample.n_values}
     if side.name == "source":
         return
     if expected.colour:
@@ -88,6 +116,14 @@ def _rows(side: Side, expected: Expected) -> Iterator[dict[str, Any]]:
 def _share(share: float) -> str:
     """All are all: 99.9 % are not."""
     return "all" if share == 1 else f"{int(100 * share)}% of the"
+
+
+def _depth_rows(sides: Sequence[Side]) -> Iterator[dict[str, Any]]:
+    """One row where both domains have files of 16 bits."""
+    bits = {side.name: side.value_bits for side in sides if side.value_bits is not None}
+    if len(bits) == 2:
+        told = " and ".join(f"{n} bits in the {name}" for name, n in bits.items())
+        yield {"name": told, "other_bits": int(len(set(bits.values())) > 1)}
 
 
 def _looks(rows: Sequence[CatalogRow]) -> NDArray[np.float64]:
@@ -112,22 +148,30 @@ def _mirrored(brightness: NDArray[np.float64], expected: NDArray[np.float64]) ->
     return bool(far and opposite)
 
 
-def _normalised(side: Side, looks: NDArray[np.float64]) -> str:
+def _normalised(looks: NDArray[np.float64], sample: Sample) -> str:
     """Why the images look like normalised ones; empty where they do not."""
     means, squares = looks[:, :3].mean(axis=1), (looks**2).sum(axis=1) / 3
     deviations = np.sqrt(np.maximum(squares - means**2, 0))  # over all pixels and channels
     if np.mean((means < NEARLY_BLACK) & (deviations < NEARLY_BLACK)) >= CLEAR:
         return "nearly black, as where values of 0 to 1 are saved as bytes"
-    if means.std() < SAME and deviations.std() < SAME:
+    varied = not sample.one_scene and sample.n_values > MOST_NARROW
+    if varied and means.std() < SAME and deviations.std() < SAME:
         return "every image of the same mean and deviation"
-    clipped = _clipped(side)
-    return f"{clipped:.0%} of the pixels clipped in colour" if clipped > CLIPPED else ""
+    return f"{sample.clipped:.0%} of the pixels clipped in colour" if sample.clipped > CLIPPED else ""
 
 
-def _clipped(side: Side) -> float:
-    """Share of pixels with one channel at 0 and another at 255, in images drawn evenly from the store."""
-    places = np.unique(np.linspace(0, len(side.images) - 1, MOST_CLIPPED).astype(np.int64))
-    return float(np.mean([_clipped_share(image) for image in pictures(side, places.tolist())]))
+def _sampled(side: Side) -> Sample:
+    """What images drawn evenly from the store have in common."""
+    places = np.unique(np.linspace(0, len(side.images) - 1, MOST_SAMPLED).astype(np.int64))
+    seen, total, squares = [], np.zeros(side.images.shape[1:]), np.zeros(side.images.shape[1:])
+    for image in pictures(side, places.tolist()):
+        seen.append((image.min(), image.max(), _clipped_share(image)))
+        total += image
+        squares += image.astype(np.float64) ** 2
+    darkest, brightest, clipped = np.array(seen, dtype=np.float64).T
+    n = len(places)
+    across, whole = np.mean(squares / n - (total / n) ** 2), squares.mean() / n - (total.mean() / n) ** 2
+    return Sample(int(darkest.min()), int(brightest.max()), float(clipped.mean()), bool(across < ONE_SCENE * whole))
 
 
 def _clipped_share(image: NDArray[np.uint8]) -> float:

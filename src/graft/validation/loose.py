@@ -12,7 +12,9 @@ from graft.escaping import visible
 from graft.records import Preprocessing
 from graft.store import CatalogRow, open_images
 from graft.validation.assembly import assemble
-from graft.validation.scan import IMAGE_SUFFIXES, Found
+from graft.validation.leftovers import IMAGE_SUFFIXES, is_left_out
+from graft.validation.scan import Found
+from graft.validation.value_range import recognised_bits
 
 
 @contextmanager
@@ -22,23 +24,26 @@ def read_loose(
     """All images under a folder as rows of a catalogue and an image store, which goes with the context.
 
     Args:
-        folder: images by their suffix, at any depth; links to folders are not followed, hidden files are skipped.
+        folder: images by their suffix, at any depth; links to folders are not followed, hidden files and
+            those of systems are skipped.
         preprocessing: what the images become.
 
     Raises:
         FileNotFoundError: no such folder, or no image in it.
+        ValueError: the range of the values of 16-bit files cannot be told.
     """
     found = tuple(
         Found(path.as_posix(), "", None)
         for path in sorted(each.relative_to(folder) for each in folder.rglob("*") if not each.is_dir())
-        if path.suffix.lower() in IMAGE_SUFFIXES and not any(part.startswith(".") for part in path.parts)
+        if path.suffix.lower() in IMAGE_SUFFIXES and not any(is_left_out(part) for part in path.parts)
     )
     if not found:
         suffixes = ", ".join(IMAGE_SUFFIXES)
         raise FileNotFoundError(
             f"{visible(folder)}: want a folder with images ({suffixes}), got none. Name another folder."
         )
+    read_as = preprocessing.model_copy(update={"value_bits": recognised_bits(folder, found, preprocessing)})
     # here, not under /tmp: the store may be large, and git ignores what ends in .tmp
     with tempfile.TemporaryDirectory(prefix="graft-bank-", suffix=".tmp", dir=".") as out:
-        made = assemble(folder, found, Path(out), preprocessing)
+        made = assemble(folder, found, Path(out), read_as)
         yield made.rows, open_images(made.store)

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graft.store import CatalogRow
+from graft.validation.chains import Chain, chains
 from graft.validation.duplicates import (
     Candidates,
     compared,
@@ -20,20 +21,22 @@ from graft.validation.sides import Side
 
 
 class Pair(NamedTuple):
-    """Two images that are nearly the same, but not the same file; what does not apply is None."""
+    """Two images that are nearly the same, but not the same file, or a class of such; what does not apply is None."""
 
     name: str
-    in_one_split: int | None
-    in_two_splits: int | None
-    under_two_classes: int | None
-    in_source_and_test: int | None
+    in_one_split: int | None = None
+    in_two_splits: int | None = None
+    under_two_classes: int | None = None
+    in_source_and_test: int | None = None
+    chained: float | None = None
 
 
 def pair_table(source: Side, target: Side, bits: int) -> pd.DataFrame:
-    """One row a pair of near duplicates in a domain, or in the source and in the target's test split.
+    """One row a pair of near duplicates in a domain, or in the source and in the target's test split; one a chain.
 
     Columns: name (both files), in_one_split, in_two_splits, under_two_classes (0 or 1, within a domain) and
-    in_source_and_test (1, between the domains). Of many images that are all alike not every pair is there, but
+    in_source_and_test (1, between the domains). Pairs that connect too much of a class (`chains`) are left out; such a
+    class has a row with chained (its share). Of many images that are all alike not every pair is there, but
     enough to connect them.
 
     Args:
@@ -49,15 +52,19 @@ def pair_table(source: Side, target: Side, bits: int) -> pd.DataFrame:
 
 def _within(side: Side, bits: int) -> list[Pair]:
     rows = side.readable
+    pairs = duplicate_pairs(rows, side.images, bits)
+    found = chains([_of_domain(row, side) for row in rows], pairs)
     return [
-        Pair(
-            _name(side.name, one, side.name, two),
-            int(one.split == two.split),
-            int(one.split != two.split),
-            int(one.label != two.label),
-            None,
-        )
-        for one, two in _different(rows, duplicate_pairs(rows, side.images, bits))
+        *map(_chained, found.classes),
+        *(
+            Pair(
+                _name(side.name, one, side.name, two),
+                int(one.split == two.split),
+                int(one.split != two.split),
+                int(one.label != two.label),
+            )
+            for one, two in _different(rows, pairs[~found.pairs])
+        ),
     ]
 
 
@@ -72,10 +79,26 @@ def _between(source: Side, target: Side, bits: int) -> list[Pair]:
         firsts, seconds = np.split(places, [np.searchsorted(places, len(of_source))])
         return np.concatenate([thumbnails(source.images, stored[firsts]), thumbnails(target.images, stored[seconds])])
 
-    found = compared(Candidates(pairs[across], np.concatenate([pairs[~across], rivals])), small)
+    alike = compared(Candidates(pairs[across], np.concatenate([pairs[~across], rivals])), small)
+    known = [*(_of_domain(row, source) for row in of_source), *(_of_domain(row, target) for row in of_test)]
+    found = chains(known, alike)
     return [
-        Pair(_name(source.name, one, target.name, two), None, None, None, 1) for one, two in _different(rows, found)
+        *map(_chained, found.classes),
+        *(
+            Pair(_name(source.name, one, target.name, two), in_source_and_test=1)
+            for one, two in _different(rows, alike[~found.pairs])
+        ),
     ]
+
+
+def _of_domain(row: CatalogRow, side: Side) -> CatalogRow:
+    """With the domain in the name of its class: classes of that name in the other are others."""
+    return row._replace(label=f"{side.name}/{row.label}")
+
+
+def _chained(chain: Chain) -> Pair:
+    share = chain.n_connected / chain.n_images
+    return Pair(f"{chain.label} ({chain.n_connected} of {chain.n_images} images)", chained=share)
 
 
 def _different(rows: Sequence[CatalogRow], pairs: NDArray[np.int64]) -> list[tuple[CatalogRow, CatalogRow]]:

@@ -14,8 +14,10 @@ from graft.records import Domain, Preprocessing, Quarantined
 from graft.store import SPLITS, CatalogRow, class_names, open_images
 from graft.validation.assembly import assemble
 from graft.validation.groups import grouped
+from graft.validation.leftovers import left_out
 from graft.validation.scan import Found
 from graft.validation.splits import Unit, assign_splits
+from graft.validation.value_range import recognised_bits
 
 MOST_NAMED = 1000
 """files that cannot be read are named in the record up to this number"""
@@ -50,17 +52,21 @@ def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, rec
         recipe: what to do.
 
     Raises:
-        ValueError: a class has fewer readable images than there are splits, or the groups make no sense.
+        ValueError: a class has fewer readable images than there are splits, the groups make no sense, or the
+            range of the values of 16-bit files cannot be told.
         OSError: no room on the disk.
     """
-    assembled = assemble(folder, found, shards, recipe.preprocessing)
+    value_bits = recognised_bits(folder, found, recipe.preprocessing)
+    preprocessing = recipe.preprocessing.model_copy(update={"value_bits": value_bits})
+    assembled = assemble(folder, found, shards, preprocessing)
     _check_enough(folder, assembled.rows)
     drafts = grouped(assembled.rows, open_images(assembled.store), recipe.params, folder)
     rows = _with_splits(folder, found, drafts, recipe.seed)
     store.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(assembled.store, store)
     shutil.rmtree(shards)
-    return Prepared(rows, _describe(rows, assembled.sha256))
+    domain = _describe(rows, assembled.sha256)
+    return Prepared(rows, domain.model_copy(update={"value_bits": value_bits, "left_out": left_out(folder)}))
 
 
 def _with_splits(folder: Path, found: Sequence[Found], rows: Sequence[CatalogRow], seed: int) -> tuple[CatalogRow, ...]:

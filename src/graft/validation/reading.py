@@ -38,7 +38,7 @@ def read_file(folder: Path, found: Found, preprocessing: Preprocessing) -> tuple
         content = _content(folder / found.path)
         sha256 = hashlib.sha256(content).hexdigest()
         row = row._replace(group=sha256, sha256=sha256, n_bytes=len(content))
-        decoded = images.read(content, found.path)
+        decoded = images.read(content, found.path, preprocessing.max_pixels, preprocessing.value_bits)
     except OSError as error:
         return row._replace(error=_why_unreadable(error)), None
     except ValueError as error:

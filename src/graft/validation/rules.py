@@ -2,7 +2,9 @@
 
 from typing import Literal, NamedTuple
 
+from graft.images import MAX_ASPECT
 from graft.params import ValidateData
+from graft.validation.chains import MOST_SHARE
 
 Severity = Literal["critical", "warning"]
 
@@ -14,6 +16,10 @@ MAX_LABEL_SHIFT = 0.1
 """share of the images of a split that would have to change class for the mix to be that of train"""
 MAX_AUC = 0.55
 """area under the curve of a classifier between two splits, where its interval lies above 0.5, which is chance"""
+MOST_NARROW = 64
+"""values between the darkest and the brightest of all pixels; photographs and scans use nearly all 256"""
+SOME_DEVIATION = 1e-4
+"""the smallest that the catalogue holds"""
 MAX_GREY = 0.5
 """share of grey images among those that go into weights made on colour"""
 ASK_FIRST = (
@@ -93,6 +99,32 @@ def image_rules(params: ValidateData) -> tuple[Rule, ...]:
             "Rename one of them: where the disk ignores case, as on macOS and Windows, one is lost.",
             "name_ignoring_case", "file",
         ),
+        Rule(
+            "files of several frames or pages", "warning", "frames", None, 1,
+            "Only the first is looked at: save the others as files of their own where they count.",
+        ),
+        Rule(
+            f"images more than {MAX_ASPECT} times as long as wide", "warning", "stretch", None, MAX_ASPECT,
+            "What lies beyond that at either end is left out: cut such images into pieces.",
+        ),
+        Rule(
+            "images of one colour throughout", "warning", "deviation", SOME_DEVIATION, None,
+            "Look at these files: there is nothing to see in them, or all of it is transparent.",
+        ),
+    )  # fmt: skip
+
+
+def left_rules() -> tuple[Rule, ...]:
+    """What is expected of names, for some of them are left out."""
+    return (
+        Rule(
+            "images in hidden folders or files", "warning", "hidden", None, 0,
+            "They are left out: rename those that should count, without the dot, or delete them.",
+        ),
+        Rule(
+            "folders of operating systems, disk stations or archivers", "warning", "system_folder", None, 0,
+            "They are left out, with their thumbnails and copies: nothing is to be done, or delete them.",
+        ),
     )  # fmt: skip
 
 
@@ -118,6 +150,12 @@ def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
             "near duplicates in one split", "warning", "in_one_split", None, 0,
             "Look at these pictures: such images count more than the others; they stand in one group.",
         ),
+        Rule(
+            f"near duplicates that connect over {MOST_SHARE:.0%} of a class", "warning", "chained", None, MOST_SHARE,
+            "So much looks alike where a camera stands still: these images are not joined into groups, and no pair "
+            "of them is reported. Where they are different images, lower prepare_data.near_duplicate_bits or set it to "
+            "null; where they are frames of one scene, name it with prepare_data.group_pattern or group_file.",
+        ),
     )  # fmt: skip
 
 
@@ -129,6 +167,10 @@ def class_rules(params: ValidateData) -> tuple[Rule, ...]:
     )  # fmt: skip
     return (
         *(() if params.classes is None else (expected,)),
+        Rule(
+            "classes of the source that only look like one of the target", "warning", "spelt_alike", None, 0,
+            "The names differ in case or in spaces at the ends: rename one folder, or they count as two classes.",
+        ),
         Rule(
             "classes missing from a split", "critical", "fewest", 1, None,
             "Add readable images of these classes to the splits that lack them.",
@@ -180,5 +222,14 @@ def look_rules() -> tuple[Rule, ...]:
         Rule(
             "images that look normalised", "warning", "normalised", None, 0,
             "Save the images as they were before they were normalised; graft normalises them itself.",
+        ),
+        Rule(
+            f"images that use {MOST_NARROW} or fewer of 256 values", "warning", "n_values", MOST_NARROW + 1, None,
+            "Look at the pictures: values of 10 to 14 bits in colour files of 16, and masks of classes, come out so; "
+            "save them with 8 bits, scaled to 0 to 255.",
+        ),
+        Rule(
+            "16-bit files of source and target with different bits in use", "warning", "other_bits", None, 0,
+            "Each domain is scaled by its own largest value: where one camera took both, set images.value_bits.",
         ),
     )  # fmt: skip

@@ -1,13 +1,14 @@
 """Find the images of a domain in its folders, and say what is wrong with the folders."""
 
 import os
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from graft.escaping import visible
 from graft.records import Split
+from graft.validation.leftovers import IMAGE_SUFFIXES, is_left_out
+from graft.validation.names import look, nfc
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -19,11 +20,6 @@ SPLIT_NAMES: dict[str, Split] = {
     "testing": "test",
 }
 """in any case: Train is train"""
-IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
-    *(".jp2", ".ppm", ".pgm", ".pbm", ".heic"),
-)
-"""files with these names that lie in no class folder are an error; other loose files, a README, are not"""
 
 
 class Found(NamedTuple):
@@ -32,12 +28,13 @@ class Found(NamedTuple):
     path: str
     """relative to the folder of the domain, forward slashes"""
     label: str
+    """name of the class folder, its accents as keyboards give them (NFC)"""
     split: Split | None
     """of the split folder it lies in; None where the class folders lie directly in the domain folder"""
 
 
 def scan(folder: Path) -> tuple[Found, ...]:
-    """Image files under `<class>/` or `train|val|test/<class>/`, sorted by path; hidden files are skipped.
+    """Image files under `<class>/` or `train|val|test/<class>/`, sorted by path, without what is left out by its name.
 
     Whether they can be decoded is not looked at. Links to folders are refused: DVC does not look behind them, so a
     change there would go unnoticed; links to files it follows.
@@ -49,7 +46,7 @@ def scan(folder: Path) -> tuple[Found, ...]:
         FileNotFoundError: no such folder.
         OSError: a folder that cannot be read.
         ValueError: the folder holds no images or loose images, fewer than two classes, an empty class, classes
-            that differ only in case, split folders that do not match, names that are not UTF-8, or links
+            that look alike, split folders that do not match, names that are not UTF-8, or links
             to folders or to nowhere.
     """
     if not folder.is_dir():
@@ -58,16 +55,16 @@ def scan(folder: Path) -> tuple[Found, ...]:
         )
     _check_link(folder)
     splits = _split_folders(folder)
-    named = [(part, SPLIT_NAMES[part.name.casefold()]) for part in splits]
+    named = [(part, SPLIT_NAMES[look(part.name)]) for part in splits]
     parts: list[tuple[Path, Split | None]] = [*named] or [(folder, None)]
     found = [each for part, split in parts for each in _class_folders(part, folder, split)]
     if not found:
         raise ValueError(f"{visible(folder)}: want {_WANTED}, got no images. {_CURE.format(folder=visible(folder))}")
-    labels = [
-        Found(each.relative_to(folder).as_posix(), each.name, split) for part, split in parts for each in _folders(part)
-    ]
+    classes = [(each, split) for part, split in parts for each in _folders(part)]
+    labels = [Found(each.relative_to(folder).as_posix(), nfc(each.name), split) for each, split in classes]
     _check_names(folder, [*labels, *found])
     _check_empty(folder, labels, found)
+    _check_look(folder, sorted({each.name for each, _ in classes}))
     _check_classes(folder, found)
     return tuple(sorted(found))
 
@@ -89,7 +86,7 @@ _CURE = (
 def _split_folders(folder: Path) -> list[Path]:
     """Folders named train, val or test, unless they are classes of those names."""
     folders = _folders(folder)
-    named = [each for each in folders if each.name.casefold() in SPLIT_NAMES]
+    named = [each for each in folders if look(each.name) in SPLIT_NAMES]
     if not any(_folders(each) for each in named) and len(named) < len(folders):
         return []
     if not named:
@@ -101,7 +98,7 @@ def _split_folders(folder: Path) -> list[Path]:
             f"{_listed(each.name for each in named)} beside {_listed(others)}. "
             "Move every class folder into a split folder, or none."
         )
-    names = [SPLIT_NAMES[each.name.casefold()] for each in named]
+    names = [SPLIT_NAMES[look(each.name)] for each in named]
     if "train" not in names or len(set(names)) < len(names):
         raise ValueError(
             f"{visible(folder)}: want train, and at most one val and one test folder, got "
@@ -121,17 +118,17 @@ def _class_folders(parent: Path, domain: Path, split: Split | None) -> list[Foun
             f"{visible(parent)}: want images in class folders, got {len(loose)} outside, such as "
             f"{visible(loose[0].name)}. Move each into {visible(parent)}/<class>/."
         )
-    return [Found(file, label.name, split) for label in _folders(parent) for file in _files(label, domain)]
+    return [Found(file, nfc(label.name), split) for label in _folders(parent) for file in _files(label, domain)]
 
 
 def _files(label: Path, domain: Path) -> Iterator[str]:
     """Paths of the files of a class, relative to the domain's folder."""
     for top, folders, files in os.walk(label, onerror=_refuse):
-        folders[:] = [each for each in folders if not each.startswith(".")]
+        folders[:] = [each for each in folders if not is_left_out(each)]
         for each in folders:
             _check_link(Path(top, each))
         below = Path(top).relative_to(domain).as_posix()
-        yield from (f"{below}/{each}" for each in files if not each.startswith("."))
+        yield from (f"{below}/{each}" for each in files if not is_left_out(each))
 
 
 def _refuse(error: OSError) -> None:
@@ -169,7 +166,6 @@ def _check_empty(folder: Path, labels: Sequence[Found], found: Sequence[Found]) 
 
 def _check_classes(folder: Path, found: Sequence[Found]) -> None:
     classes = sorted({each.label for each in found})
-    _check_case(folder, classes)
     if len(classes) == 1:
         raise ValueError(
             f"{visible(folder)}: want at least two classes, got only {visible(classes[0])}. Add a folder of "
@@ -185,15 +181,15 @@ def _check_classes(folder: Path, found: Sequence[Found]) -> None:
             )
 
 
-def _check_case(folder: Path, classes: Sequence[str]) -> None:
-    """Classes that look alike are one to the eye and to disks that ignore case."""
+def _check_look(folder: Path, names: Sequence[str]) -> None:
+    """Class folders that look alike are one to the eye and to disks that ignore case."""
     seen: dict[str, str] = {}
-    for name in classes:
-        alike = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+    for name in names:
+        alike = seen.setdefault(look(name), name)
         if alike != name:
             raise ValueError(
-                f"{visible(folder)}: want class names that differ in more than case or accents' encoding, got "
-                f"{visible(alike)} and {visible(name)}. Merge the folders, or rename one."
+                f"{visible(folder)}: want class names that differ in more than case, spaces at the ends or accents' "
+                f"encoding, got '{visible(alike)}' and '{visible(name)}'. Merge the folders, or rename one."
             )
 
 
@@ -225,5 +221,5 @@ def _lost_links(folder: Path) -> list[str]:
 
 
 def _shown(folder: Path) -> list[Path]:
-    """What lies in a folder and is not hidden, sorted."""
-    return sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+    """What lies in a folder and is not left out, sorted."""
+    return sorted(each for each in folder.iterdir() if not is_left_out(each.name))

@@ -21,7 +21,7 @@ from typing import TypeVar
 import numpy as np
 import PIL
 
-from graft import images
+from graft import images, png, sixteen_bits
 from graft.records import Preprocessing
 from graft.store import CatalogRow, read_catalog, write_catalog
 from graft.validation import fingerprint, reading
@@ -83,7 +83,7 @@ def shard_file(folder: Path, files: Sequence[Found], out: Path, preprocessing: P
     Of the files path, label, split, size and time of change count, so that copies on another machine must
     keep their times.
     """
-    code = [Path(module.__file__ or "").read_text() for module in (images, fingerprint, reading)]
+    code = [Path(module.__file__ or "").read_text() for module in (images, png, sixteen_bits, fingerprint, reading)]
     content = [[*each, *_size_and_time(folder / each.path)] for each in files]
     return out / f"{digest_of([preprocessing.model_dump(), PIL.__version__, code, content])}.csv"
 
@@ -107,7 +107,7 @@ def read_files(
 ) -> Rows:
     """Rows of the files, in their order; the pixels of the readable ones are written as they come."""
     rows = []
-    for row, image in _in_order(lambda each: read_file(folder, each, preprocessing), files):
+    for row, image in in_order(lambda each: read_file(folder, each, preprocessing), files):
         rows.append(row)
         if image is not None:
             write(image.tobytes())
@@ -165,6 +165,24 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
 
 
+def in_order(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
+    """Results of work in threads, in the order of the items, few of them in flight.
+
+    Args:
+        work: what is done to each.
+        items: one after the other.
+    """
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pending: deque[Future[U]] = deque()
+    with ThreadPoolExecutor(n_cores) as pool:
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) >= IN_FLIGHT * n_cores:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
 def _temporary(shard: Path) -> Path:
     """A name that no other machine takes for the same shard."""
     return shard.with_suffix(f".{socket.gethostname()}-{os.getpid()}.tmp")
@@ -186,16 +204,3 @@ def _write_pixels(folder: Path, files: Sequence[Found], pixels: Path, preprocess
         file.seek(0)
         file.write(npy_header(n_readable(rows), preprocessing.crop_px))
     return rows
-
-
-def _in_order(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
-    """Results of work in threads, in the order of the items, few of them in flight."""
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    pending: deque[Future[U]] = deque()
-    with ThreadPoolExecutor(n_cores) as pool:
-        for item in items:
-            pending.append(pool.submit(work, item))
-            if len(pending) >= IN_FLIGHT * n_cores:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()

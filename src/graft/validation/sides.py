@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.records import Domain
+from graft.records import Domain, LeftOut
 from graft.store import AT_A_TIME, CatalogRow, let_go, open_images, read_catalog
 
 
@@ -21,6 +21,10 @@ class Side(NamedTuple):
     """(n readable images, s, s, 3); none where the store cannot be trusted"""
     fault: str
     """why the store cannot be trusted, empty where it can"""
+    value_bits: int | None = None
+    """bits in use of 16-bit files; None where there are none"""
+    left_out: tuple[LeftOut, ...] = ()
+    """what takes part in nothing because of its name"""
 
     @property
     def readable(self) -> tuple[CatalogRow, ...]:
@@ -40,9 +44,9 @@ def open_side(name: Literal["source", "target"], record: Domain, catalog: Path, 
     with store.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if sha256 == record.store_sha256:
-        return Side(name, rows, open_images(store), "")
+        return Side(name, rows, open_images(store), "", record.value_bits, record.left_out)
     fault = f"{store}: its sha256 is {sha256[:12]}..., {record.store_sha256[:12]}... when it was made"
-    return Side(name, rows, np.zeros((0, 1, 1, 3), dtype=np.uint8), fault)
+    return Side(name, rows, np.zeros((0, 1, 1, 3), dtype=np.uint8), fault, record.value_bits, record.left_out)
 
 
 def pictures(side: Side, places: Sequence[int]) -> Iterator[NDArray[np.uint8]]:

@@ -1,14 +1,17 @@
 """The catalogues as tables with computed columns, so that an expectation looks at one row at a time."""
 
-import unicodedata
 from collections.abc import Sequence
 
 import pandas as pd
 
 from graft.store import SPLITS, CatalogRow
+from graft.validation.names import look, nfc
 from graft.validation.sides import Side
 
-COLUMNS = ("path", "label", "split", "group", "sha256", "width", "height", "row", "error")
+COLUMNS = (
+    *("path", "label", "split", "group", "sha256", "width", "height", "frames", "row", "error"),
+    *("std_red", "std_green", "std_blue"),
+)
 """of the catalogue, as far as rules look at them: 100,000 rows are to stay small"""
 
 
@@ -16,7 +19,8 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
     """One row an image file of either domain.
 
     Beside columns of the catalogue: domain, file (domain and path), name (file, and why it cannot be
-    read), readable (0 or 1), min_side (pixels), image (domain and content), group_of_domain, name_ignoring_case,
+    read), readable (0 or 1), min_side (pixels), stretch (longer by shorter side), deviation (of the channel that varies
+    most, in [0, 1]), image (domain and content), group_of_domain, name_ignoring_case,
     splits_of_image, labels_of_image, copies_in_split, splits_of_group, names_alike (files of that name but for
     case), and in_source_and_test (1 where an image stands in the source and in the target's test split). What does
     not apply to a row is empty: everything about pixels and content where the image cannot be read, everything
@@ -42,8 +46,9 @@ def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.Data
     """One row a class of either domain, and one for each expected class that the target does not have.
 
     Columns: name (domain and class), expected (1; 0 where the target has a class that is not expected, or lacks
-    one that is), fewest (readable images in the split that has the fewest), train (readable images in train),
-    times_smaller (the largest class of the domain has so many times its train).
+    one that is), spelt_alike (1 where a class of the source only looks like one of the target), fewest (readable
+    images in the split that has the fewest), train (readable images in train), times_smaller (the largest class of the
+    domain has so many times its train).
 
     Args:
         images: the image table.
@@ -54,10 +59,13 @@ def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.Data
     ).reindex(columns=list(SPLITS), fill_value=0)
     table = counts.reset_index()
     largest = table.groupby("domain")["train"].transform("max")
+    of_target = set(table.loc[table["domain"] == "target", "label"])
+    only_alike = ~table["label"].isin(of_target) & table["label"].map(look).isin({look(each) for each in of_target})
     found = pd.DataFrame(
         {
             "name": table["domain"] + "/" + table["label"],
             "expected": 1,
+            "spelt_alike": only_alike.astype(int),
             "fewest": table[list(SPLITS)].min(axis=1),
             "train": table["train"],
             "times_smaller": largest / table["train"].clip(lower=1),
@@ -65,10 +73,11 @@ def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.Data
     )
     if expected is None:
         return found
-    strange = (table["domain"] == "target") & ~table["label"].isin(expected)
+    wanted = {nfc(each) for each in expected}
+    strange = (table["domain"] == "target") & ~table["label"].isin(wanted)
     found.loc[strange, "expected"] = 0
     found.loc[strange, "name"] += " (not expected)"
-    lacking = sorted(set(expected) - set(table.loc[table["domain"] == "target", "label"]))
+    lacking = sorted(wanted - of_target)
     absent = pd.DataFrame({"name": [f"target/{each} (expected, no such folder)" for each in lacking], "expected": 0})
     return pd.concat([found, absent], ignore_index=True) if lacking else found
 
@@ -79,15 +88,28 @@ def store_table(sides: Sequence[Side]) -> pd.DataFrame:
     return pd.DataFrame({"name": names, "whole": whole})
 
 
+def left_table(sides: Sequence[Side]) -> pd.DataFrame:
+    """One row a domain and kind: name (with what is left out), hidden and system_folder (files of that kind)."""
+    rows = [
+        {"name": f"{side.name}: {', '.join(each.paths)} ({each.n_files} files)", each.kind: each.n_files}
+        for side in sides
+        for each in side.left_out
+    ]
+    return pd.DataFrame(rows, columns=["name", "hidden", "system_folder"]).astype({"name": "str"})
+
+
 def _frame(rows: Sequence[CatalogRow], domain: str) -> pd.DataFrame:
     frame = pd.DataFrame({name: [getattr(row, name) for row in rows] for name in COLUMNS})
     readable = frame["row"] >= 0
     frame["domain"] = domain
     frame["file"] = domain + "/" + frame["path"]
-    frame["name_ignoring_case"] = frame["file"].map(lambda name: unicodedata.normalize("NFC", name.casefold()))
+    frame["name_ignoring_case"] = frame["file"].map(look)
     frame["name"] = frame["file"] + frame["error"].map(lambda why: f" ({why})" if why else "")
     frame["readable"] = readable.astype(int)
     frame["min_side"] = frame[["width", "height"]].min(axis=1).where(readable)
+    frame["stretch"] = frame[["width", "height"]].max(axis=1) / frame["min_side"]
+    frame["deviation"] = frame[["std_red", "std_green", "std_blue"]].max(axis=1).where(readable)
+    frame["frames"] = frame["frames"].where(readable)
     frame["image"] = domain + "/" + frame["sha256"]
     frame["group_of_domain"] = domain + "/" + frame["group"]
     return frame
