@@ -9,6 +9,7 @@ graft_set() {
 graft_folder() {
     local folder
     for folder in "$(CDPATH='' cd -- "$(dirname -- "$1")/.." && pwd)/.venv/account" "${TMPDIR:-/tmp}/graft-$(id -u)"; do
+        case "$folder" in *\$*) continue ;; esac # BentoML would take it for a variable
         mkdir -p -m 700 "$folder" 2>/dev/null && [ -O "$folder" ] && [ -w "$folder" ] && echo "$folder" && return
     done
     echo "${TMPDIR:-/tmp}"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from graft import stage
+from graft.escaping import visible
 from graft.files import read_record, write_record
 from graft.learning.checkpoints import keeper_in
 from graft.learning.device import make_deterministic, pick_device
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         write_record(card, args.card)
     if card.read_as:
-        print(f"{params.network.weights_file}: {card.read_as}.", file=sys.stderr)
+        print(visible(f"{params.network.weights_file}: {card.read_as}."), file=sys.stderr)
 
 
 if __name__ == "__main__":

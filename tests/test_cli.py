@@ -269,7 +269,7 @@ def test_summary_says_first_where_a_stage_failed(folder: Path, capsys: pytest.Ca
     write_whole(folder / FAILURE, b"prepare_data: data/raw: want images, got none.\n")
     cli.main(["summary"])
     assert capsys.readouterr().out.splitlines()[1] == (
-        "failed    prepare_data: data/raw: want images, got none. What later stages found is of an earlier run."
+        "failed    prepare_data: data/raw: want images, got none. What follows is of the last run that ended well."
     )
     write_whole(folder / FAILURE, b"gate_release: want a model fit for release, got a refusal.\n")
     cli.main(["summary"])

@@ -313,3 +313,10 @@ def test_a_door_runs_the_code_of_its_own_folder(folder: Path, door: str) -> None
     seen = [line.split() for line in (folder / "seen.log").read_text().splitlines()]
     assert len(seen) >= 2
     assert {path for _, path in seen} == {str(folder / "src")}
+
+
+def test_bentomls_folder_holds_no_dollar_which_it_would_take_for_a_variable(folder: Path) -> None:
+    odd = folder / "a$HOME"
+    (odd / "scripts").mkdir(parents=True)
+    said = _account(odd, "echo $BENTOML_HOME", HOME="/no/home", TMPDIR=str(folder))
+    assert said == f"{folder}/graft-{os.getuid()}/bentoml"

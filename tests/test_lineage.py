@@ -51,3 +51,10 @@ def test_what_is_not_there_is_not_held_against_a_record(wiring: Path) -> None:
 def test_a_record_that_names_nothing_is_not_mixed(wiring: Path) -> None:
     (wiring.parent / "look.json").write_text("{}")
     assert mixed(wiring) == []
+
+
+def test_a_record_in_conflict_is_said_and_other_stages_than_ours_are_passed_over(wiring: Path) -> None:
+    folder = wiring.parent
+    wiring.write_text(wiring.read_text() + "  many: {foreach: [1], do: {cmd: echo}}\n  two: {cmd: [echo a, echo b]}\n")
+    (folder / "look.json").write_text("<<<<<<< ours\n{}\n")
+    assert mixed(wiring) == [f"{folder}/look.json cannot be read"]

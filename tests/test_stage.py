@@ -55,7 +55,7 @@ def test_a_killed_stage_has_its_sentence_with_the_memory_of_the_last_time(tmp_pa
     assert "MiB" not in said
     _run(tmp_path, "pass")
     _run(tmp_path, body)
-    assert re.search(r" It took \d+ MiB the last time\.", (tmp_path / stage.FAILURE).read_text())
+    assert re.search(r" It took [\d,]+ MiB the last time\.", (tmp_path / stage.FAILURE).read_text())
 
 
 @pytest.mark.parametrize(
@@ -185,3 +185,16 @@ def test_a_stage_dies_with_its_parent(tmp_path: Path) -> None:
             return
         time.sleep(0.05)
     pytest.fail("the stage outlived its parent")
+
+
+def test_help_is_no_failure(tmp_path: Path) -> None:
+    done = _run(tmp_path, "stage.arguments('It works.', ('record',), ['--help'])")
+    assert done.returncode == 0
+    assert not (tmp_path / stage.FAILURE).exists()
+
+
+def test_a_provenance_file_that_was_cut_off_stops_no_stage(tmp_path: Path) -> None:
+    (tmp_path / stage.PROVENANCE).mkdir(parents=True)
+    (tmp_path / stage.PROVENANCE / "work_hard.json").write_text("{")
+    assert _run(tmp_path, "pass").returncode == 0
+    assert json.loads((tmp_path / stage.PROVENANCE / "work_hard.json").read_text())["stage"] == "work_hard"

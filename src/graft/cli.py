@@ -133,10 +133,10 @@ def _earlier() -> list[tuple[str, str]]:
     from graft.stage import FAILURE
 
     lines = []
+    clauses = mixed(WIRING) if WIRING.is_file() else []
     failure = FAILURE.read_text(encoding="utf-8").strip() if FAILURE.is_file() else ""
     if failure and not failure.startswith(GATE_STAGE):  # its refusal stands in its record
-        lines.append(("failed", " ".join(failure.split()) + " What later stages found is of an earlier run."))
-    clauses = mixed(WIRING) if WIRING.is_file() else []
+        lines.append(("failed", f"{' '.join(failure.split())} What follows is of the last run that ended well."))
     if clauses:
         lines.append(("mixed", f"These records are of two runs: {'; '.join(clauses)}. Run `dvc repro` to its end."))
     return lines

@@ -135,7 +135,7 @@ def no_room(path: Path, error: OSError, wanted: str = "room") -> str:
     free = shutil.disk_usage(there).free
     return (
         f"{path}: want {wanted} on the disk of {there}, got {free / 1e6:,.1f} MB free ({error.strerror}). Free some; "
-        "`dvc gc --workspace` drops what earlier runs left in .dvc/cache."
+        "`dvc gc --all-commits --all-experiments` drops what no commit names from .dvc/cache."
     )
 
 

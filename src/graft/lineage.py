@@ -22,12 +22,22 @@ def mixed(wiring: Path) -> list[str]:
     """
     clauses = []
     for stage in read_yaml(wiring)["stages"].values():
-        paths = {name: Path(path) for name, path in re.findall(r"--([\w-]+) (\S+)", stage["cmd"])}
-        record = paths.get("record", Path())
-        made_from = json.loads(record.read_bytes()).get("made_from", {}) if record.is_file() else {}
-        clauses += [
-            f"{record} was made from another {paths[name]}"
-            for name, sha256 in made_from.items()
-            if name in paths and paths[name].is_file() and file_sha256(paths[name]) != sha256
-        ]
+        command = stage.get("cmd")
+        # stages that users add may have none, or a list of them
+        paths = dict(re.findall(r"--([\w-]+) (\S+)", command)) if isinstance(command, str) else {}
+        record = Path(paths.get("record", ""))
+        if record.is_file():
+            clauses += _mixed(record, {name: Path(path) for name, path in paths.items()})
     return clauses
+
+
+def _mixed(record: Path, paths: dict[str, Path]) -> list[str]:
+    try:
+        made_from = json.loads(record.read_bytes()).get("made_from", {})
+    except ValueError:
+        return [f"{record} cannot be read"]
+    return [
+        f"{record} was made from another {paths[name]}"
+        for name, sha256 in made_from.items()
+        if name in paths and paths[name].is_file() and file_sha256(paths[name]) != sha256
+    ]

@@ -32,6 +32,8 @@ FAILURE = PROVENANCE / "failure.txt"
 WIRING = Path("dvc.yaml")
 OWN_CODE = Path("src/graft")
 REPORTED_PACKAGES = ("numpy", "pillow", "torch", "torchvision", "onnx", "onnxruntime", "great_expectations", "sklearn")
+STOPPED = 128 + signal.SIGTERM
+"""exit code of a stage that was asked to end, as shells give it"""
 DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
@@ -63,14 +65,14 @@ def made_from(args: argparse.Namespace, *names: str) -> dict[str, dict[str, str]
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage script: exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace)."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that half-written files go
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))  # so that half-written files go
     _die_with_parent()
     started = time.time()
     name = Path(sys.argv[0]).stem
     last = PROVENANCE / f"{name}.json"
-    before = json.loads(last.read_text()) if last.is_file() else {}
-    print(_headline(name, before), file=sys.stderr, flush=True)
     try:
+        before = _read_provenance(last)
+        print(_headline(name, before), file=sys.stderr, flush=True)
         write_whole(FAILURE, _if_killed(name, before).encode())  # a kill gives no time to write
         check_own_code()
         main()
@@ -83,7 +85,13 @@ def run(main: Callable[[], None]) -> None:
 def _end(name: str, error: BaseException) -> NoReturn:
     """Say why, in a sentence, and leave; what the stage itself calls an exit is one."""
     if isinstance(error, SystemExit):
-        write_whole(FAILURE, f"{name}: want to run to its end, got stopped from outside. Run it again.\n".encode())
+        if error.code == STOPPED:
+            with suppress(OSError):
+                write_whole(
+                    FAILURE, f"{name}: want to run to its end, got stopped from outside. Run it again.\n".encode()
+                )
+        else:  # `--help`, or arguments that are none: nothing ran
+            FAILURE.unlink(missing_ok=True)
         raise error
     told = printable(endings.sentence(name, error, PROVENANCE))
     with suppress(OSError):  # of a full disk, say: the sentence is told all the same
@@ -92,6 +100,15 @@ def _end(name: str, error: BaseException) -> NoReturn:
         raise error
     print(f"\n{told}\n", file=sys.stderr, flush=True)
     sys.exit(endings.INTERRUPTED if endings.is_interrupt(error) else 1)
+
+
+def _read_provenance(path: Path) -> dict[str, Any]:
+    """Of the last run; nothing where there was none, or its file was cut off."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def _if_killed(name: str, before: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from graft.learning import convolution
 from graft.learning.convolution import ConvolutionByProducts, Pair, Windows, fast_convolutions
 
 CPU = torch.device("cpu")
@@ -33,7 +34,7 @@ def _outcome(
     weights = drawn(4, 3, *windows.kernel).contiguous(memory_format=order).requires_grad_()
     bias = drawn(4).requires_grad_() if biased else None
     if by_products:
-        out: Tensor = ConvolutionByProducts.apply(maps, weights, bias, windows)
+        out = convolution.by_products(maps, weights, bias, windows)
     else:
         out = F.conv2d(maps, weights, bias, windows.stride, windows.padding, windows.dilation)
     learned = [each for each in (maps, weights, bias) if each is not None]
@@ -66,9 +67,12 @@ def test_gradients_of_weights_lie_in_memory_as_weights_of_channels_last_do() -> 
 
 
 def _maker(made: Tensor) -> str:
-    """Name of the operation that made this."""
-    assert made.grad_fn is not None
-    return made.grad_fn.name().rpartition("::")[2]
+    """Name of the operation that made this, whatever shape it was given since."""
+    node = made.grad_fn
+    while node is not None and node.name() in ("PermuteBackward0", "ViewBackward0"):
+        node = node.next_functions[0][0]
+    assert node is not None
+    return node.name().rpartition("::")[2]
 
 
 def _way(layer: nn.Conv2d, n: int, size: int, dtype: torch.dtype | None = None) -> str:
@@ -141,9 +145,20 @@ def test_no_gradient_is_made_of_images(asks: bool, n_products: int) -> None:
     assert counter.get_total_flops() == n_products * 2 * (2 * 2) * (4 * 3 * 3) * 16  # windows, their values, channels
 
 
+def test_a_relu_may_change_the_output_in_place() -> None:
+    """As in AlexNet and VGG."""
+    maps, layer = torch.rand(2, 4, 2, 2).double(), nn.Conv2d(4, 16, 3, padding=1).double()
+    relu = nn.Sequential(layer, nn.ReLU(inplace=True))
+    wanted = torch.autograd.grad(relu(maps).square().sum(), list(layer.parameters()))
+    out = convolution.by_products(maps, layer.weight, layer.bias, Windows((3, 3), (1, 1), (1, 1), (1, 1)))
+    found = torch.autograd.grad(relu[1](out).square().sum(), list(layer.parameters()))
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
 def test_a_gradient_of_a_gradient_is_refused() -> None:
     maps, weights = torch.rand(1, 2, 3, 3, requires_grad=True), torch.rand(4, 2, 3, 3, requires_grad=True)
-    out = ConvolutionByProducts.apply(maps, weights, None, Windows((3, 3), (1, 1), (1, 1), (1, 1)))
+    out = convolution.by_products(maps, weights, None, Windows((3, 3), (1, 1), (1, 1), (1, 1)))
     (gradient,) = torch.autograd.grad(out.square().sum(), maps, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         torch.autograd.backward(gradient.sum())

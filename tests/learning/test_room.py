@@ -8,13 +8,16 @@ from tests.learning.runs import ADAMW, network, phase, plan, samples
 from torch import nn
 
 from graft.learning import room
+from graft.learning.activations import back, front
 from graft.learning.batches import Samples
+from graft.learning.device import autocast
 from graft.learning.networks import Network
 from graft.learning.optimisation import Optimisation
 from graft.learning.phases import Phase
 from graft.learning.room import check_room_for_images, check_room_for_steps, needed_bytes
 from graft.learning.steps import Plan
 
+CPU = torch.device("cpu")
 N_FEATURES = 3 * 8 * 8
 N_WEIGHTS = 2 * N_FEATURES + 2
 
@@ -54,6 +57,41 @@ def test_weights_that_a_step_goes_back_through_are_not_counted_again() -> None:
 def test_a_batch_is_no_larger_than_the_images_there_are() -> None:
     given = _flat(batch_size=1000)
     assert needed_bytes(*given) - needed_bytes(*_flat(batch_size=10)) == 4 * 10 * N_FEATURES
+
+
+def _kept_of_a_step(net: Network, train: Samples, given: Plan) -> int:
+    """What a whole batch in training keeps for its way back, the weights left out."""
+    kept: dict[int, int] = {}
+    own = {each.untyped_storage().data_ptr() for each in net.state_dict().values()}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    net.train().requires_grad_(True).to(memory_format=torch.channels_last)
+    images = train.images[: given.batch_size]
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast(CPU, given.precision):
+        alive = back(net, 0, front(net, 0, images, given.preprocessing))
+    assert len(alive) == len(images)
+    return sum(n_bytes for place, n_bytes in kept.items() if place not in own)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_step_keeps_at_least_what_is_reckoned(precision: torch.dtype) -> None:
+    """A lower bound: copies of weights count once, and no path that only few images take."""
+    given = plan(phase(), precision=precision, batch_size=16)
+    net, train = network(), samples(20, 0)
+    weights = sum(each.nbytes for each in net.state_dict().values())
+    moved = 3 * sum(each.nbytes for each in net.parameters())
+    reckoned = needed_bytes(net, train, given) - weights - moved
+    assert 0 < reckoned <= _kept_of_a_step(net, train, given)
+
+
+def test_a_network_with_relus_in_place_is_reckoned() -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    all_of_it = Phase("phase", {"all": 0.1, "head": 0.1}, 1, None, norms_only=False)
+    net = Network({"all": layers}, 16, 2)
+    check_room_for_steps(net, samples(20, 0), plan(all_of_it))
 
 
 def test_frozen_blocks_keep_nothing() -> None:

@@ -332,3 +332,13 @@ def test_home_stands_for_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     network = _file(tmp_path / "net.pth", "resnet18").model_copy(update={"weights_file": "~/net.pth"})
     monkeypatch.setenv("HOME", str(tmp_path))
     assert _same_backbone(_loaded(network, 224), RESNET)
+
+
+def test_a_file_from_before_batchnorm_counted_its_batches_is_loaded(tmp_path: Path) -> None:
+    state = torchvision.models.resnet18(weights=None).state_dict()
+    for name in [name for name in state if name.endswith("num_batches_tracked")]:
+        del state[name]
+    torch.save(state, tmp_path / "net.pth")
+    model = _loaded(_file(tmp_path / "net.pth", "resnet18"), 224)
+    assert torch.equal(model.get_parameter("conv1.weight"), state["conv1.weight"])
+    assert int(model.get_buffer("bn1.num_batches_tracked")) == 0

@@ -67,3 +67,15 @@ def test_sizes_weigh_every_group_the_same_and_pair_no_rows_of_one() -> None:
 def test_no_shared_class_gives_no_rows() -> None:
     rows, labels, groups = _side((9, 9), 0, 0)
     assert _judge((rows, labels, groups), (rows, labels + 7, groups)) == {}
+
+
+def test_a_class_whose_groups_all_hold_one_same_image_is_not_tested_and_stops_no_other() -> None:
+    """Of each group the test may keep that image alone."""
+    source, target = _side((9, 40), 0, 0), _side((9, 9), 0, 1)
+    source[0][source[1] == 1] = target[0][target[1] == 1] = 3.0
+    source[0][-1] = 4.0
+    groups = source[2].copy()
+    groups[10:] = 10  # one of 39 and one alone
+    for seed in range(5):
+        found = per_class_shift((*source[:2], groups), target, bandwidth2=16.0, n_permutations=99, seed=seed)
+        assert [each.label for each in found] == [0]

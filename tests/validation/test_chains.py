@@ -50,3 +50,11 @@ def test_no_images_and_no_pairs_have_no_chain() -> None:
 
 def test_connected_names_each_place_by_the_smallest_it_is_connected_with() -> None:
     assert connected(6, [(4, 5), (1, 3), (3, 5)]) == [0, 1, 2, 1, 1, 1]
+
+
+def test_images_of_a_class_that_were_not_compared_count_for_its_size() -> None:
+    """A test split of few images is no small class."""
+    source, test, rest = rows_of(1000, "source/cat"), rows_of(9, "target/cat"), rows_of(60, "target/cat", "rest")
+    pairs = np.array([[place, 1000] for place in range(5)])
+    assert chains([*source, *test], pairs).pairs.all()
+    assert not chains([*source, *test], pairs, rest).pairs.any()

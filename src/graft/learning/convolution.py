@@ -51,9 +51,10 @@ class Windows(NamedTuple):
 
 
 class ConvolutionByProducts(torch.autograd.Function):
-    """2-d convolution without groups: (b, c, h, w) maps, (d, c, k, l) weights and (d,) biases to (b, d, p, q).
+    """2-d convolution without groups: (b, c, h, w) maps, (d, c, k, l) weights and (d,) biases to (b p q, d).
 
-    Best with all tensors in channels-last order, which the output and the gradients have.
+    Best with all tensors in channels-last order, which the output and the gradients have. The output is no view, so
+    that what follows may change it in place, as the ReLUs of AlexNet and VGG do.
     """
 
     @staticmethod
@@ -63,15 +64,14 @@ class ConvolutionByProducts(torch.autograd.Function):
         matrix = weights.permute(0, 2, 3, 1).reshape(len(weights), -1)
         ctx.save_for_backward(rows, matrix)
         ctx.windows, ctx.shape = windows, maps.shape
-        out = rows @ matrix.T if bias is None else torch.addmm(bias, rows, matrix.T)
-        return out.view(len(maps), *windows.counts(*maps.shape[2:]), len(weights)).permute(0, 3, 1, 2)
+        return rows @ matrix.T if bias is None else torch.addmm(bias, rows, matrix.T)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         """Gradients by maps, weights and biases, as far as they are asked for."""
         rows, matrix = ctx.saved_tensors
-        of_rows = gradient.permute(0, 2, 3, 1).reshape(len(rows), -1)
+        of_rows = gradient.contiguous()
         needs_maps, needs_weights, needs_bias, _ = ctx.needs_input_grad
         of_maps = _put_back(of_rows @ matrix, ctx.shape, ctx.windows) if needs_maps else None
         of_weights = None
@@ -79,6 +79,12 @@ class ConvolutionByProducts(torch.autograd.Function):
             kernel, n_in = ctx.windows.kernel, ctx.shape[1]
             of_weights = (of_rows.T @ rows).view(-1, *kernel, n_in).permute(0, 3, 1, 2)
         return of_maps, of_weights, of_rows.sum(0) if needs_bias else None, None
+
+
+def by_products(maps: Tensor, weights: Tensor, bias: Tensor | None, windows: Windows) -> Tensor:
+    """(b, d, p, q) in channels-last order, of what ConvolutionByProducts takes."""
+    out: Tensor = ConvolutionByProducts.apply(maps, weights, bias, windows)
+    return out.view(len(maps), *windows.counts(*maps.shape[2:]), len(weights)).permute(0, 3, 1, 2)
 
 
 def _written_out(maps: Tensor, windows: Windows) -> Tensor:
@@ -133,6 +139,5 @@ def _convolved(
         learns = torch.is_grad_enabled() and weights.requires_grad
         most = WINDOWS_A_CHANNEL.get(dtype, 0) if learns else FORWARD_ALONE
         if len(maps) * down * across <= most * len(weights):
-            out: Tensor = ConvolutionByProducts.apply(maps.to(dtype), weights.to(dtype), bias, windows)
-            return out
+            return by_products(maps.to(dtype), weights.to(dtype), bias, windows)
     return F.conv2d(maps, weights, bias, stride, padding, dilation, groups)

@@ -13,6 +13,8 @@ from graft.learning.families import head_of
 from graft.learning.state_files import State
 
 MOST_NAMED = 3
+COUNTER = "num_batches_tracked"
+"""end of the names of BatchNorm's counters, which files of old do not have"""
 OTHER_LIBRARIES = {
     "timm": ("patch_embed.proj.", "conv_stem.", "stem.conv1.", "stages.0.blocks."),
     "Hugging Face's transformers": ("embeddings.patch_embeddings.", "embedder.", "encoder.layer.0.attention."),
@@ -90,9 +92,7 @@ def _needed(net: nn.Module) -> State:
     head, _ = head_of(net)
     skipped = (f"{head}.weight", f"{head}.bias")
     return {
-        name: value
-        for name, value in net.state_dict().items()
-        if name not in skipped and not name.endswith("num_batches_tracked")
+        name: value for name, value in net.state_dict().items() if name not in skipped and not name.endswith(COUNTER)
     }
 
 

@@ -5,17 +5,15 @@ import math
 import torch
 from numpy import uint8
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from graft.learning.activations import back, front
+from graft.learning.activations import front
 from graft.learning.batches import Samples
 from graft.learning.device import autocast, free_bytes
 from graft.learning.networks import Network
 from graft.learning.phases import Phase, n_frozen_blocks, trained_parameters
 from graft.learning.steps import Plan
 
-N_TRIED = 2
-"""images that one step is tried with; what it keeps grows with their number"""
 CPU = torch.device("cpu")
 
 
@@ -58,10 +56,11 @@ def needed_bytes(network: Network, train: Samples, plan: Plan) -> int:
     moments = 2 if plan.optimisation.optimizer == "adamw" else int(plan.optimisation.momentum > 0)
     copies = 1 if plan.ema_decay is None else 2  # the best epoch's weights, the running mean
     weights: int = sum(each.nbytes for each in network.state_dict().values())
-    few = train.images[:N_TRIED]
-    kept = _kept_bytes(network, n_frozen_blocks(network, phase), few, plan)
+    n_front = n_frozen_blocks(network, phase)
+    # what two images keep beyond one grows with the batch; the rest, such as weights cast to bfloat16, does not
+    one, two = (_kept_bytes(network, n_front, train.images[:n], plan) for n in (1, 2))
     n = min(plan.batch_size, len(train.labels))
-    return trained * (1 + moments) + weights * copies + kept * n // len(few)
+    return trained * (1 + moments) + weights * copies + one + max(two - one, 0) * (n - 1)
 
 
 def _trained_bytes(network: Network, phase: Phase) -> int:
@@ -80,7 +79,9 @@ def _kept_bytes(network: Network, n_front: int, images: Tensor, plan: Plan) -> i
 
     network.eval()  # draws nothing, and leaves the statistics of BatchNorm alone
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast(images.device, plan.precision):
-        back(network, n_front, front(network, n_front, images, plan.preprocessing))
+        values = front(network, n_front, images, plan.preprocessing)
+        # as they are: few images would go by products, which a whole batch may not, and which keep more
+        network.head(nn.Sequential(*list(network.blocks.values())[n_front:])(values))
     return sum(n_bytes for place, n_bytes in kept.items() if place not in own)
 
 

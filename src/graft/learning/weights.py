@@ -39,6 +39,9 @@ def load_published(network: Network, size_px: int) -> Published:
     if not all(bool(value.isfinite().all()) for value in fit.state.values()):
         raise ValueError(f"{origin}: want numbers in all weights, got some that are none. Take another file.")
     read_as = fitting.sentence(fit) if from_file else ""
+    counters = {name: value for name, value in model.state_dict().items() if name.endswith(fitting.COUNTER)}
+    for name, value in counters.items():  # files of old have none
+        fit.state.setdefault(name, value)
     fit.state.update(_head_state(model))  # the head goes anyway, so a file may have any number of classes
     model.load_state_dict(fit.state, strict=True)
     return Published(model, read_as)

@@ -70,6 +70,11 @@ def _rows_of(side: tuple[Array, Labels, Groups], label: int) -> tuple[Array, Gro
 
 
 def _can_be_tested(sides: tuple[tuple[Array, Groups], tuple[Array, Groups]]) -> bool:
-    """Two groups on both sides, and not the same features in every row: blank images alone tell nothing."""
-    features = np.concatenate([rows for rows, _ in sides])
-    return min(len(np.unique(groups)) for _, groups in sides) >= 2 and bool(np.ptp(features, axis=0).any())
+    """Two groups on both sides, and not one same row in every group: blank images alone tell nothing."""
+    if min(len(np.unique(groups)) for _, groups in sides) < 2:
+        return False
+    features, groups = (np.concatenate(each) for each in zip(*sides, strict=True))
+    names, sizes = np.unique(groups, return_counts=True)
+    # of a group any one row may be all that the test keeps
+    few = features[groups == names[sizes.argmin()]]
+    return all(len(np.unique(groups[(features == row).all(axis=1)])) < len(names) for row in few)

@@ -120,7 +120,7 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
         rate=arm.rate,
         block_rates=block_rates(strategy.choice, blocks, arm.rate, settings),
         batchnorm=batchnorm_of(params),
-        flip=data.recipe.flip if by_steps else 0.0,
+        flip=data.recipe.flip if by_steps or settings.views else 0.0,
         rate_curve=curve,
         budget="matched",
         trials=arm.trials,

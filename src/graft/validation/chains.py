@@ -33,18 +33,19 @@ class Chains(NamedTuple):
     """the largest chain of each class that has one, by class"""
 
 
-def chains(rows: Sequence[CatalogRow], pairs: NDArray[np.int64]) -> Chains:
+def chains(rows: Sequence[CatalogRow], pairs: NDArray[np.int64], beside: Sequence[CatalogRow] = ()) -> Chains:
     """Near duplicates that connect more than a tenth of a class, and more than 5 images.
 
     Args:
         rows: readable ones.
         pairs: (m, 2) places in `rows`.
+        beside: readable ones of the same classes that were not compared.
     """
     place_of = {sha256: place for place, sha256 in enumerate(sorted({row.sha256 for row in rows}))}
     of_row = np.array([place_of[row.sha256] for row in rows], dtype=np.int64)
     roots = connected(len(place_of), of_row[pairs].tolist())
     of_file = {(row.label, row.sha256): roots[place_of[row.sha256]] for row in rows}
-    totals = Counter(label for label, _ in of_file)
+    totals = Counter(label for label, _ in {*of_file, *((row.label, row.sha256) for row in beside)})
     sizes = Counter(roots)
     far, largest = set[int](), Counter[str]()
     for (root, label), n in Counter((root, label) for (label, _), root in of_file.items()).items():

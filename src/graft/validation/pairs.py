@@ -81,7 +81,9 @@ def _between(source: Side, target: Side, bits: int) -> list[Pair]:
 
     alike = compared(Candidates(pairs[across], np.concatenate([pairs[~across], rivals])), small)
     known = [*(_of_domain(row, source) for row in of_source), *(_of_domain(row, target) for row in of_test)]
-    found = chains(known, alike)
+    # a class is all of its images: of a small test split one image would be a tenth
+    beside = [_of_domain(row, target) for row in target.readable if row.split != "test"]
+    found = chains(known, alike, beside)
     return [
         *map(_chained, found.classes),
         *(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graft import images
+from graft.escaping import visible
 from graft.records import Preprocessing
 from graft.sixteen_bits import may_hold
 from graft.validation.reading import MAX_BYTES
@@ -45,9 +46,9 @@ def recognised_bits(folder: Path, found: Sequence[Found], preprocessing: Preproc
     bits, doubt = tops[path].bit_length(), _doubt(list(tops.values()))
     if doubt:
         raise ValueError(
-            f"{folder}: want grey files of 16 bits whose values tell how many bits are in use, got {len(tops)} that "
-            f"end at {tops[path]:,} in {path}, {doubt}. Set images.value_bits to what the camera gives, such as "
-            "12, or to 16; files of cameras that differ are to be scaled to 8 bits first."
+            f"{visible(folder)}: want grey files of 16 bits whose values tell how many bits are in use, got "
+            f"{len(tops)} that end at {tops[path]:,} in {visible(path)}, {doubt}. Set images.value_bits to what the "
+            "camera gives, such as 12, or to 16; files of cameras that differ are to be scaled to 8 bits first."
         )
     return RANGES[bits]
 
