@@ -195,7 +195,7 @@ class TrainingRecord(Linked):
     batchnorm: Literal["frozen", "adapt", "train"]
     """policy for the statistics of BatchNorm in blocks that learn"""
     flip: float
-    """probability that a training image was mirrored left to right; 0 where a head was fitted to the images themselves"""
+    """probability that a training image was mirrored; 0 where the head was fitted to the images themselves"""
     rate_curve: RateCurve | None
     """null: training.find_rate is off, or nothing was trained by steps"""
     budget: Budget
