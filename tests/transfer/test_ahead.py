@@ -76,11 +76,13 @@ def test_weights_that_do_not_fit_are_refused_at_once(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_too_full_for_all_weights_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     n_bytes = sum(value.nbytes for value in build_network("small_cnn", 2).state_dict().values())
-    for free, n_lines in ((16 * n_bytes, 0), (16 * n_bytes - 1, 1)):
+    n_seeds = PARAMS.training.n_seeds
+    want = 2 * n_seeds * n_bytes
+    for free, n_lines in ((want, 0), (want - 1, 1)):
         monkeypatch.setattr("shutil.disk_usage", lambda folder, free=free: SimpleNamespace(free=free))
         lines = check_ahead(PARAMS, tmp_path)
         assert len(lines) == n_lines
-    assert "GiB for the weights of 8 seeds in both arms, got 0.0 GiB free. Make room" in lines[0]
+    assert f"GiB for the weights of {n_seeds} seeds in both arms, got 0.0 GiB free. Make room" in lines[0]
 
 
 @pytest.mark.parametrize("name", ["small_cnn", "resnet18", "regnet_y_400mf", "vit_b_32", "squeezenet1_1"])

@@ -45,7 +45,7 @@ def test_every_image_is_a_digit_of_its_class_on_the_photograph_of_its_domain_and
     grey = [Image.fromarray((each * 255 / 16).round().astype(np.uint8)) for each in bundled.images]
     digits = np.stack([np.asarray(each.resize(size, Image.Resampling.BILINEAR), dtype=np.int16) for each in grey])
     used = []
-    for domain, photograph in (("source", "china.jpg"), ("target", "flower.jpg")):
+    for domain, photograph in (("source", "flower.jpg"), ("target", "china.jpg")):
         pixels = load_sample_image(photograph)
         places = places_of_edges(pixels)
         for path in (example / domain).rglob("*.png"):

@@ -61,11 +61,11 @@ def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A temple and a flower, (427, 640, 3) RGB each."""
+    """A flower and a temple, (427, 640, 3) RGB each."""
     from sklearn.datasets import load_sample_image
 
-    temple, flower = (load_sample_image(name) for name in ("china.jpg", "flower.jpg"))
-    return np.asarray(temple, dtype=np.uint8), np.asarray(flower, dtype=np.uint8)
+    flower, temple = (load_sample_image(name) for name in ("flower.jpg", "china.jpg"))
+    return np.asarray(flower, dtype=np.uint8), np.asarray(temple, dtype=np.uint8)
 
 
 def _blend(digit: NDArray[np.uint8], photograph: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
