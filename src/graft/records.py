@@ -36,9 +36,8 @@ class Preprocessing(Record):
     crop_px: int
     """side of the square centre crop, in pixels"""
     mean: tuple[float, float, float]
-    """subtracted from RGB values scaled to [0, 1]"""
     std: tuple[float, float, float]
-    """divides them afterwards"""
+    """RGB values are scaled to [0, 1], less the mean, and divided by the standard deviation"""
     interpolation: Literal["bilinear", "bicubic"]
     """of the resize"""
     value_bits: int | None = None
@@ -56,10 +55,10 @@ class Quarantined(Record):
 
 
 class LeftOut(Record):
-    """Files that are left out because of their names."""
+    """Files that are left out because of their names, or because no table gives them a label."""
 
-    kind: Literal["hidden", "system_folder", "system_file"]
-    """names that begin with a dot; or what an operating system, a disk station or an archiver puts beside files"""
+    kind: Literal["hidden", "system_folder", "system_file", "unlabelled"]
+    """hidden: with a dot before the name; system: of an operating system, disk station or archiver"""
     n_files: int
     """of hidden ones, those that an image's suffix marks"""
     paths: tuple[str, ...]
@@ -85,6 +84,8 @@ class Domain(Record):
     """bits in use of grey files that hold 16: recognised, or images.value_bits; null: there are no such files"""
     left_out: tuple[LeftOut, ...] = ()
     """what lies among the images and takes part in nothing"""
+    table_doubts: tuple[str, ...] = ()
+    """what looks like a mistake in the table of labels, a sentence each"""
 
 
 class CatalogRecord(Record):
@@ -137,9 +138,8 @@ class Trial(Record):
     n_seeds: int
     """that the choice rests on: of two trials, those with as many compare best, for they saw the same seeds"""
     val_accuracy: float
-    """mean over these seeds"""
     val_loss: float
-    """mean over these seeds"""
+    """both are means over these seeds"""
 
 
 class PhaseRecord(Record):

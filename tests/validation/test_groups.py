@@ -12,7 +12,8 @@ from tests.examples import catalog_row
 from graft.params import PrepareData
 from graft.store import CatalogRow
 from graft.validation.fingerprint import phash
-from graft.validation.groups import grouped
+from graft.validation.found import Found
+from graft.validation.groups import grouped, table_groups
 
 PARAMS = {"dataset": "folders", "group_pattern": None, "group_file": None, "near_duplicate_bits": None}
 PATIENT = r"(p\d+)"
@@ -28,7 +29,7 @@ def rows_of(*paths: str, **changes: Any) -> list[CatalogRow]:
 
 def groups(rows: Sequence[CatalogRow], folder: Path = Path("target"), **changes: Any) -> list[str]:
     images = np.zeros((len(rows), 16, 16, 3), dtype=np.uint8)
-    return [row.group for row in grouped(rows, images, params(**changes), folder)]
+    return [row.group for row in grouped(rows, images, params(**changes), folder, {})]
 
 
 def sha(path: str) -> str:
@@ -70,9 +71,9 @@ def test_near_duplicates_are_one_group_called_by_the_smallest_hash() -> None:
     image, other = blobs(0), blobs(1)
     images = np.stack([image, other, np.clip(image + 3.0, 0, 255).astype(np.uint8)])
     rows = [catalog_row(f"cat/{place}.png", row=place, phash=phash(images[place])) for place in range(3)]
-    found = [row.group for row in grouped(rows, images, params(near_duplicate_bits=4), Path("target"))]
+    found = [row.group for row in grouped(rows, images, params(near_duplicate_bits=4), Path("target"), {})]
     assert found == [min(rows[0].sha256, rows[2].sha256), rows[1].sha256, found[0]]
-    assert [row.group for row in grouped(rows, images, params(), Path("target"))] == [row.sha256 for row in rows]
+    assert [row.group for row in grouped(rows, images, params(), Path("target"), {})] == [row.sha256 for row in rows]
 
 
 @pytest.mark.parametrize("how", ["exact", "near"])
@@ -85,7 +86,7 @@ def test_copies_in_two_splits_of_the_folders_do_not_join_groups(how: str) -> Non
     ]
     if how == "exact":
         rows[1] = rows[1]._replace(sha256=rows[0].sha256)
-    found = grouped(rows, images, params(group_pattern=PATIENT, near_duplicate_bits=4), Path("target"))
+    found = grouped(rows, images, params(group_pattern=PATIENT, near_duplicate_bits=4), Path("target"), {})
     assert [row.group for row in found] == ["p1", "p2"]
 
 
@@ -129,9 +130,35 @@ def test_a_source_in_which_nothing_matches_has_no_groups_but_half_of_it_is_refus
         groups(rows_of("cat/a.png", "cat/p1.png"), Path("source"), group_pattern=PATIENT)
 
 
+def test_a_table_of_labels_names_the_groups_and_images_of_one_are_one() -> None:
+    rows = rows_of("0.png", "1.png", "2.png")
+    of_table = {"0.png": "x", "1.png": "y", "2.png": "x"}
+    found = grouped(rows, np.zeros((3, 16, 16, 3), dtype=np.uint8), params(), Path("target"), of_table)
+    assert [row.group for row in found] == ["x", "y", "x"]
+
+
+def test_the_groups_of_a_table_are_those_of_its_rows_or_none() -> None:
+    found = [Found("0.png", "cat", None, "x"), Found("1.png", "cat", None, "y")]
+    assert table_groups(found, params(), Path("target")) == {"0.png": "x", "1.png": "y"}
+    alone = [each._replace(group=None) for each in found]
+    assert table_groups(alone, params(group_pattern=PATIENT), Path("target")) == {}
+
+
+@pytest.mark.parametrize(("key", "value"), [("group_pattern", PATIENT), ("group_file", "groups.csv")])
+def test_groups_of_a_table_and_of_params_at_once_are_a_sentence(key: str, value: str) -> None:
+    sentence = rf"target/labels\.csv: want no column group where params\.yaml sets prepare_data\.{key}, got both\. Set"
+    with pytest.raises(ValueError, match=sentence):
+        table_groups([Found("0.png", "cat", None, "x")], params(**{key: value}), Path("target"))
+
+
 def test_a_group_file_names_the_groups(tmp_path: Path) -> None:
     folder = with_file(tmp_path / "target", "\ufeffgroup,path,note\nx,cat/1.png,\ny,cat/0.png,late\nx,cat/2.png,\n")
     assert groups(rows_of("cat/0.png", "cat/1.png", "cat/2.png"), folder, group_file="groups.csv") == ["y", "x", "x"]
+
+
+def test_a_group_file_may_be_written_as_other_programs_write_it(tmp_path: Path) -> None:
+    folder = with_file(tmp_path / "target", "Path;Group\r\ncat\\0.png; x\r\ntarget/cat/1.png;y\r\n")
+    assert groups(rows_of("cat/0.png", "cat/1.png"), folder, group_file="groups.csv") == ["x", "y"]
 
 
 def test_a_group_file_may_leave_out_and_may_name_what_cannot_be_read(tmp_path: Path) -> None:
@@ -151,7 +178,7 @@ def test_the_target_needs_its_group_file_and_the_source_does_not(tmp_path: Path)
     ("text", "sentence"),
     [
         ("", r"want the columns path,group, got an empty file\. Name them"),
-        ("path;group\ncat/0.png;x\n", r"want the columns path,group, got path;group\. Name them"),
+        ("path;patient\ncat/0.png;x\n", r"want the columns path,group, got path,patient\. Name them"),
         ("path,group\ncat/0.png,x\ncat/1.png,x\ncat/9.png,x\n", r"want paths of images .+ 1 of them: 'cat/9\.png'\."),
         ("path,group\ncat/0.png,x\n", r"want a group for every image, .+ 1 of them: 'cat/1\.png'\. Add them"),
         ("path,group\ncat/0.png,x\ncat/1.png,\n", r"want a group for every image, .+ 1 of them: 'cat/1\.png'\."),
@@ -192,8 +219,8 @@ def test_a_pattern_that_cannot_be_used_is_refused_before_anything_is_read(
 
 
 def test_a_group_file_may_write_accents_in_another_encoding_than_the_disk(tmp_path: Path) -> None:
-    folder = with_file(tmp_path / "target", "path,group\ncaf\u00e9/0.png,x\ncat/e\u0301.png,y\n")
-    assert groups(rows_of("cafe\u0301/0.png", "cat/\u00e9.png"), folder, group_file="groups.csv") == ["x", "y"]
+    folder = with_file(tmp_path / "target", "path,group\ncaf\u00e9/0.png,\u00e9\ncat/e\u0301.png,e\u0301\n")
+    assert groups(rows_of("cafe\u0301/0.png", "cat/\u00e9.png"), folder, group_file="groups.csv") == ["\u00e9"] * 2
 
 
 def test_a_pattern_may_write_accents_in_another_encoding_than_the_disk() -> None:
@@ -204,5 +231,5 @@ def test_near_duplicates_that_chain_too_much_of_a_class_join_nothing_but_equal_f
     images = np.stack([np.clip(blobs(0) + shade, 0, 255).astype(np.uint8) for shade in (0.0, *range(11))])
     rows = [catalog_row(f"cat/{place}.png", row=place, phash=phash(images[place])) for place in range(12)]
     rows[1] = rows[1]._replace(sha256=rows[0].sha256)
-    found = [row.group for row in grouped(rows, images, params(near_duplicate_bits=4), Path("target"))]
+    found = [row.group for row in grouped(rows, images, params(near_duplicate_bits=4), Path("target"), {})]
     assert found == [row.sha256 for row in rows]

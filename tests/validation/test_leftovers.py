@@ -5,7 +5,8 @@ import pytest
 from tests.validation.test_scan import lay
 
 from graft.records import LeftOut
-from graft.validation.leftovers import is_left_out, left_out
+from graft.validation.found import Found
+from graft.validation.leftovers import is_left_out, left_out, unlabelled
 
 
 def test_nothing_is_left_out_of_sound_folders_or_of_none(tmp_path: Path) -> None:
@@ -27,6 +28,28 @@ def test_what_systems_put_there_is_counted_by_kind(tmp_path: Path) -> None:
             kind="system_file", n_files=4, paths=("cat/._a.png", "cat/Thumbs.db", "dog/.DS_Store", "dog/desktop.ini")
         ),
     )
+
+
+def test_images_without_a_label_are_counted_and_other_files_are_not(tmp_path: Path) -> None:
+    lay(
+        tmp_path,
+        "1.PNG",
+        "x/2.JPG",
+        "x/y/3.tif",
+        "labels.csv",
+        "x/notes.txt",
+        ".hidden/4.png",
+        "x/._5.png",
+        "@eaDir/6.png",
+    )
+    assert unlabelled(tmp_path, [Found("x/2.JPG", "cat", None)]) == (
+        LeftOut(kind="unlabelled", n_files=2, paths=("1.PNG", "x/y/3.tif")),
+    )
+
+
+def test_where_all_images_have_a_label_or_there_is_no_folder_nothing_is_counted(tmp_path: Path) -> None:
+    assert unlabelled(lay(tmp_path, "1.png"), [Found("1.png", "cat", None)]) == ()
+    assert unlabelled(tmp_path / "nowhere", []) == ()
 
 
 def test_ten_paths_are_named_and_all_files_counted(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_class_that_is_not_expected(raw: Path) -> None:
         (raw / "target" / split / "dog").rename(raw / "target" / split / "dgo")
     assert faults(run(raw, classes=CLASSES)) == {
         "classes that are not those of validate_data.classes": Found(
-            "critical", ("target/dgo (not expected)", "target/dog (expected, no such folder)")
+            "critical", ("target/dgo (not expected)", "target/dog (expected, no such class)")
         )
     }
 
@@ -215,6 +215,18 @@ def test_hidden_images_and_folders_of_systems_are_named_and_left_out(raw: Path) 
         "images in hidden folders or files": Found("warning", ("target: train/.bird (1 files)",)),
         "folders of operating systems, disk stations or archivers": Found("warning", ("source: cat/@eaDir (1 files)",)),
     }
+
+
+def test_images_without_a_label_and_doubts_about_a_table_are_named(raw: Path) -> None:
+    files = [file.relative_to(raw / "target") for file in (raw / "target").rglob("*.png")]
+    rows = [f"{file},{file.parts[1]},{file.parts[0]},{number // 2}\n" for number, file in enumerate(files)]
+    (raw / "target/labels.csv").write_text(f"path,label,split,patient\n{''.join(rows)}")
+    save(raw / "target/late.png", picture(900))
+    found = faults(run(raw))
+    assert found.pop("images without a label in labels.csv") == Found("warning", ("target: late.png (1 files)",))
+    (doubt,) = found.pop("doubts about the table of labels").examples
+    assert doubt.startswith("target: column 'patient' looks as if")
+    assert found == {}
 
 
 def test_ends_of_a_strip_that_are_left_out_are_named(raw: Path) -> None:

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from graft.escaping import UNSEEN
 from graft.files import to_json
 from graft.params import PrepareData
 from graft.records import Preprocessing
-from graft.store import read_catalog, write_catalog
+from graft.store import CatalogRow, read_catalog, write_catalog
 from graft.validation import prepare as room
 from graft.validation.prepare import Prepared, Recipe, prepare
 from graft.validation.scan import scan
@@ -243,6 +244,67 @@ def test_a_file_over_the_limit_of_pixels_is_a_row_with_its_reason(target: Path) 
     broken = [row for row in run(target, small).rows if row.row < 0]
     assert [row.path for row in broken] == ["cat/large.png"]
     assert "26 x 22 pixels, more than the limit of" in broken[0].error
+
+
+def flat(target: Path, columns: str = "path,label", more: str = "") -> Path:
+    """The same images without class folders, and a table of labels."""
+    rows = [f"{label}{number}.png,{label}{more.format(number)}\n" for label in ("cat", "dog") for number in range(6)]
+    for label in ("cat", "dog"):
+        for number in range(6):
+            (target / label / f"{number}.png").rename(target / f"{label}{number}.png")
+        (target / label).rmdir()
+    (target / "labels.csv").write_text(f"{columns}\n" + "".join(rows))
+    return target
+
+
+def test_a_table_gives_the_same_images_labels_and_splits_as_class_folders(target: Path) -> None:
+    in_folders, (rows, domain) = run(target), run(flat(target))
+
+    def known(rows: Sequence[CatalogRow]) -> set[tuple[str, ...]]:
+        return {(row.sha256, row.label, row.split, row.group, row.phash) for row in rows}
+
+    assert known(rows) == known(in_folders.rows)
+    assert (domain.counts, domain.classes) == (in_folders.domain.counts, in_folders.domain.classes)
+    assert (domain.left_out, domain.table_doubts) == ((), ())
+
+
+def test_splits_and_groups_of_a_table_are_in_the_catalogue(target: Path) -> None:
+    folder = flat(target, "path,label,group", ",p{0}")
+    rows = run(folder).rows
+    assert {row.path: row.group for row in rows}["dog4.png"] == "p4"
+    assert len({(row.group, row.split) for row in rows}) == 6
+
+
+def test_images_without_a_label_and_doubtful_columns_are_in_the_record(target: Path) -> None:
+    folder = flat(target, "path,label,patient", ",p{0}")
+    draw(folder / "deep" / "late.png", 99)
+    domain = run(folder).domain
+    assert [(left.kind, left.paths) for left in domain.left_out] == [("unlabelled", ("deep/late.png",))]
+    assert [doubt.split(" looks")[0] for doubt in domain.table_doubts] == ["column 'patient'"]
+    assert domain.n_images == 12
+
+
+def test_groups_of_a_table_leave_no_doubt_about_another_column(target: Path) -> None:
+    assert run(flat(target, "path,label,group,patient", ",p{0},p{0}")).domain.table_doubts == ()
+
+
+@pytest.mark.parametrize("key", ["group_pattern", "group_file"])
+def test_groups_that_params_name_leave_no_doubt_about_a_column(target: Path, key: str) -> None:
+    folder = flat(target, "path,label,patient", ",p{0}")
+    (folder / "groups.csv").write_text((folder / "labels.csv").read_text().replace("patient", "group"))
+    chosen = {"group_pattern": "([0-9])", "group_file": "groups.csv"}[key]
+    recipe = RECIPE._replace(params=RECIPE.params.model_copy(update={key: chosen}))
+    assert run(folder, recipe).domain.table_doubts == ()
+
+
+def test_groups_of_table_and_params_are_refused_before_an_image_is_read(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = flat(target, "path,label,group", ",p{0}")
+    recipe = RECIPE._replace(params=RECIPE.params.model_copy(update={"group_pattern": "([0-9])"}))
+    monkeypatch.delattr(room, "assemble")
+    with pytest.raises(ValueError, match=r"want no column group where params\.yaml sets prepare_data\.group_pattern"):
+        run(folder, recipe)
 
 
 def test_what_is_left_out_is_counted_in_the_record(target: Path) -> None:

@@ -15,8 +15,8 @@ from graft.records import Preprocessing
 from graft.store import CatalogRow
 from graft.validation import reading
 from graft.validation.fingerprint import channel_statistics, phash
+from graft.validation.found import Found
 from graft.validation.reading import read_file
-from graft.validation.scan import Found
 
 SMALL = Preprocessing(resize_px=18, crop_px=16, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from graft.escaping import UNSEEN
-from graft.validation.scan import Found, scan, scan_optional
+from graft.validation.found import Found
+from graft.validation.scan import scan, scan_optional
 
 
 def lay(folder: Path, *paths: str) -> Path:
@@ -147,7 +148,7 @@ def test_a_folder_without_permission_is_a_sentence(tmp_path: Path, monkeypatch: 
 
 
 def test_loose_files_that_are_no_images_do_no_harm(tmp_path: Path) -> None:
-    lay(tmp_path, "README.md", "labels.csv", "cat/a.png", "dog/b.png")
+    lay(tmp_path, "README.md", "notes.csv", "cat/a.png", "dog/b.png")
     assert len(scan(tmp_path)) == 2
 
 
@@ -204,6 +205,55 @@ def test_split_folders_that_make_no_sense_are_a_sentence(tmp_path: Path, names: 
     lay(tmp_path, *(f"{name}/{label}/a.png" for name in names for label in ("cat", "dog")))
     with pytest.raises(ValueError, match="want train, and at most one val and one test folder, got"):
         scan(tmp_path)
+
+
+TABLE = "path,label\n1.png,cat\ndeep/er/2.png,cat\nnotes.txt,dog\ndeep/3.png,dog\n"
+
+
+def with_table(folder: Path, *paths: str) -> Path:
+    lay(folder, "1.png", "deep/er/2.png", "notes.txt", "deep/3.png", *paths)
+    (folder / "labels.csv").write_text(TABLE)
+    return folder
+
+
+@pytest.mark.parametrize("look", [scan, scan_optional])
+def test_a_table_decides_wherever_the_files_lie(tmp_path: Path, look: Callable[[Path], tuple[Found, ...]]) -> None:
+    assert look(with_table(tmp_path, "cat/left.png", "train/dog/out.png", "loose.png")) == (
+        Found("1.png", "cat", None),
+        Found("deep/3.png", "dog", None),
+        Found("deep/er/2.png", "cat", None),
+        Found("notes.txt", "dog", None),
+    )
+
+
+def test_a_table_alone_is_a_sentence_also_in_the_source(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(TABLE)
+    with pytest.raises(ValueError, match="want a file for every row, got none for 4 of them"):
+        scan_optional(tmp_path)
+
+
+def test_a_file_of_a_table_may_be_a_link_but_no_folder_may(tmp_path: Path) -> None:
+    folder = with_table(tmp_path / "data")
+    (folder / "1.png").unlink()
+    (folder / "1.png").symlink_to(tmp_path / "nowhere.png")
+    assert "1.png" in [each.path for each in scan(folder)]
+    (folder / "more").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match=r"data/more: want a folder, got a link to one: DVC does not see"):
+        scan(folder)
+
+
+def test_hidden_files_are_not_there_for_a_table(tmp_path: Path) -> None:
+    lay(tmp_path, ".x/1.png", "a.png", "b.png", "c.png")
+    (tmp_path / "labels.csv").write_text("path,label\n.x/1.png,cat\na.png,cat\nb.png,dog\nc.png,dog\n")
+    with pytest.raises(ValueError, match=r"want no hidden files .+ got 1 of them: '\.x/1\.png'\."):
+        scan(tmp_path)
+
+
+def test_loose_images_are_told_that_a_table_may_name_them(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"Move each .+, or name their classes in a table of path,label in .+/labels\.csv"
+    ):
+        scan(lay(tmp_path, "train/a.png", "train/cat/a.png", "train/dog/a.png"))
 
 
 def test_the_source_may_be_absent_or_empty(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from graft import images
 from graft.records import Preprocessing
 from graft.store import open_images, read_catalog
 from graft.validation import shards
+from graft.validation.found import Found
 from graft.validation.reading import read_file
-from graft.validation.scan import Found, scan
+from graft.validation.scan import scan
 from graft.validation.shards import HEADER_BYTES, check_room, make_shard, npy_header, shard_plan
 
 SMALL = Preprocessing(resize_px=18, crop_px=16, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear")
@@ -172,3 +173,11 @@ def test_images_are_read_in_order_and_few_ahead(tmp_path: Path, monkeypatch: pyt
     assert rows == tuple(each.path for each in files)
     assert written == list(range(100))
     assert most_ahead <= shards.IN_FLIGHT * n_cores + 1
+
+
+def test_a_group_does_not_change_which_shard_it_is(tmp_path: Path) -> None:
+    names = [
+        shards.shard_file(tmp_path, [Found("1.png", label, None, group)], tmp_path, SMALL)
+        for label, group in (("cat", None), ("cat", "p1"), ("dog", None))
+    ]
+    assert names[0] == names[1] != names[2]

@@ -44,6 +44,14 @@ def test_a_store_cut_short_is_a_fault_and_no_crash(tmp_path: Path, record: Domai
     assert open_side("target", record, tmp_path / "t.csv", tmp_path / "t.npy").fault
 
 
+def test_what_was_recorded_beside_the_catalogue_is_there_whatever_the_store(tmp_path: Path, record: Domain) -> None:
+    told = record.model_copy(update={"value_bits": 12, "table_doubts": ("a doubt",)})
+    for sha256 in (record.store_sha256, "another"):
+        changed = told.model_copy(update={"store_sha256": sha256})
+        opened = open_side("target", changed, tmp_path / "t.csv", tmp_path / "t.npy")
+        assert (opened.value_bits, opened.left_out, opened.table_doubts) == (12, record.left_out, ("a doubt",))
+
+
 def test_a_missing_store_is_a_sentence(tmp_path: Path, record: Domain) -> None:
     (tmp_path / "t.npy").unlink()
     with pytest.raises(FileNotFoundError, match=r"t\.npy: want an image store, got no file\. Run"):

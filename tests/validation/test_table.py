@@ -76,7 +76,7 @@ def test_expected_classes_that_are_missing_have_a_row_of_their_own_and_no_counts
         "source/elk",
         "target/cat",
         "target/dog (not expected)",
-        "target/fox (expected, no such folder)",
+        "target/fox (expected, no such class)",
     ]
     assert list(table["expected"]) == [1, 1, 0, 0]
     assert same(list(table["train"]), [1, 1, 1, math.nan])
@@ -121,4 +121,10 @@ def test_what_is_left_out_is_a_row_a_kind() -> None:
     left = (LeftOut(kind="hidden", n_files=2, paths=(".bird", "cat/.a.png")),)
     table = left_table((side("source", []), side("target", [])._replace(left_out=left)))
     assert list(table["name"]) == ["target: .bird, cat/.a.png (2 files)"]
-    assert same([float(each) for each in table.iloc[0, 1:]], [2, math.nan])
+    assert same([float(each) for each in table.iloc[0, 1:]], [2, math.nan, math.nan, math.nan])
+
+
+def test_a_doubt_about_a_table_of_labels_is_a_row() -> None:
+    table = left_table((side("source", []), side("target", [])._replace(table_doubts=("one", "other"))))
+    assert list(table["name"]) == ["target: one", "target: other"]
+    assert list(table["doubtful"]) == [1, 1]

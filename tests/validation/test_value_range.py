@@ -10,7 +10,7 @@ from tests.house import ROOT
 
 from graft import images
 from graft.records import Preprocessing
-from graft.validation.scan import Found
+from graft.validation.found import Found
 from graft.validation.value_range import recognised_bits
 
 SMALL = Preprocessing(resize_px=18, crop_px=16, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear")

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from graft.escaping import visible
 from graft.records import Preprocessing
 from graft.store import CatalogRow, write_catalog
-from graft.validation.scan import Found
+from graft.validation.found import Found
 from graft.validation.shards import (
     HEADER_BYTES,
     N_PER_SHARD,

@@ -1,6 +1,5 @@
 """Which images belong together: the user's groups, exact copies and near duplicates."""
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,19 +9,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.escaping import visible
 from graft.params import PrepareData
 from graft.store import CatalogRow
 from graft.validation.chains import chains, connected
+from graft.validation.csv_table import read_cells, read_header
 from graft.validation.duplicates import duplicate_pairs
-from graft.validation.names import nfc
-
-MOST_NAMED = 3
-"""files that a sentence names"""
+from graft.validation.found import Found
+from graft.validation.label_table import TABLE
+from graft.validation.names import finder, nfc, some
 
 
 def grouped(
-    rows: Sequence[CatalogRow], images: NDArray[np.uint8], params: PrepareData, folder: Path
+    rows: Sequence[CatalogRow],
+    images: NDArray[np.uint8],
+    params: PrepareData,
+    folder: Path,
+    of_table: Mapping[str, str],
 ) -> tuple[CatalogRow, ...]:
     """Rows with the group of each readable image.
 
@@ -37,18 +39,35 @@ def grouped(
         images: its image store, (n, s, s, 3).
         params: which groups there are, and how near duplicates are looked for.
         folder: of the domain; the one called source may do without groups of the user's.
+        of_table: groups that the table of labels names, by path; none where it names none.
 
     Raises:
         FileNotFoundError: there is no group file.
         ValueError: the group file cannot be used, or an image has no group where others have one.
     """
     readable = [row for row in rows if row.row >= 0]
-    named = _user_groups(rows, params, folder)
+    named = of_table or _user_groups(rows, params, folder)
     copies = _alike((row.split, row.sha256) for row in readable)
     users = _alike(named.get(row.path) for row in readable)
     near = _near(readable, images, params.near_duplicate_bits)
     names = iter(_names(readable, connected(len(readable), chain(copies, users, near)), named))
     return tuple(row._replace(group=next(names)) if row.row >= 0 else row for row in rows)
+
+
+def table_groups(found: Sequence[Found], params: PrepareData, folder: Path) -> dict[str, str]:
+    """The groups that the table of labels names, by path.
+
+    Raises:
+        ValueError: params name groups, too.
+    """
+    groups = {each.path: each.group for each in found if each.group is not None}
+    for key, value in (("group_pattern", params.group_pattern), ("group_file", params.group_file)):
+        if groups and value is not None:
+            raise ValueError(
+                f"{folder / TABLE}: want no column group where params.yaml sets prepare_data.{key}, got both. "
+                f"Set {key} to null, or call the column otherwise."
+            )
+    return groups
 
 
 def _user_groups(rows: Sequence[CatalogRow], params: PrepareData, folder: Path) -> Mapping[str, str]:
@@ -73,21 +92,18 @@ def _from_pattern(rows: Sequence[CatalogRow], pattern: str, folder: Path, may_la
     if missed and not (may_lack and not groups):
         raise ValueError(
             f"{folder}: want a match of prepare_data.group_pattern {pattern!r} in the path of every image, got none "
-            f"in {_some(missed)}. Widen the pattern, rename these files, or use prepare_data.group_file."
+            f"in {some(missed)}. Widen the pattern, rename these files, or use prepare_data.group_file."
         )
     return groups
 
 
 def _from_file(rows: Sequence[CatalogRow], path: Path) -> dict[str, str]:
-    """The group of each image as a CSV says, path,group; it must say one for every readable image.
-
-    Both paths are compared in NFC: the disk may hold accents in another encoding than an editor writes.
-    """
-    lines = [(nfc(name), group) for name, group in _lines(path)]
-    twice = [name for name, n in Counter(name for name, _ in lines).items() if n > 1]
-    unknown = sorted({name for name, _ in lines} - {nfc(row.path) for row in rows})
-    of_line = {name: group for name, group in lines if group}
-    groups = {row.path: of_line[nfc(row.path)] for row in rows if nfc(row.path) in of_line}
+    """The group of each image as a CSV says, path,group; it must say one for every readable image."""
+    find = finder(path.parent, [row.path for row in rows])
+    lines = [(find(name), name, group) for name, group in _lines(path)]
+    twice = [place for place, n in Counter(place for place, _, _ in lines if place).items() if n > 1]
+    unknown = sorted({name for place, name, _ in lines if place is None})
+    groups = {place: group for place, _, group in lines if place and group}
     missed = [row.path for row in rows if row.row >= 0 and row.path not in groups]
     for names, want, cure in (
         (twice, "every path once", "Delete the lines that are too many."),
@@ -95,7 +111,7 @@ def _from_file(rows: Sequence[CatalogRow], path: Path) -> dict[str, str]:
         (missed, "a group for every image", "Add them; an image that stands alone gets a group of its own."),
     ):
         if names:
-            raise ValueError(f"{path}: want {want}, got it wrong for {_some(names)}. {cure}")
+            raise ValueError(f"{path}: want {want}, got it wrong for {some(names)}. {cure}")
     return groups
 
 
@@ -106,18 +122,10 @@ def _lines(path: Path) -> list[tuple[str, str]]:
             f"{path}: want a CSV with the columns path,group, got no file. "
             "Put it there, or set prepare_data.group_file to null."
         )
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte order mark
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            if not {"path", "group"} <= set(columns):
-                raise ValueError(
-                    f"{path}: want the columns path,group, got {visible(','.join(columns)) or 'an empty file'}. "
-                    "Name them so in the first line, with commas between."
-                )
-            return [((line["path"] or "").strip(), (line["group"] or "").strip()) for line in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: want a CSV in UTF-8, got {error}. Save it again as CSV UTF-8.") from None
+    header = read_header(path)
+    if not {"path", "group"} <= set(header.columns):
+        raise ValueError(f"{path}: want the columns path,group, got {header.told}. Name them so in the first line.")
+    return [(name, nfc(group)) for name, group in read_cells(path, header, ("path", "group"))]
 
 
 def _alike(keys: Iterable[object]) -> Iterator[tuple[int, int]]:
@@ -145,9 +153,3 @@ def _names(rows: Sequence[CatalogRow], roots: Sequence[int], named: Mapping[str,
             of_user[root].append(named[row.path])
     name = {root: min(of_user.get(root) or members) for root, members in hashes.items()}
     return [name[root] for root in roots]
-
-
-def _some(names: Sequence[str]) -> str:
-    """So many files, and the first of them by name."""
-    shown = ", ".join(repr(name) for name in names[:MOST_NAMED])
-    return f"{len(names)} of them: {shown}{', ...' if len(names) > MOST_NAMED else ''}"

@@ -1,4 +1,4 @@
-"""What lies in a domain's folder and is left out because of its name."""
+"""What lies in a domain's folder and is left out: because of its name, or because it has no label."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from graft.records import LeftOut
+from graft.validation.found import Found
 
 SYSTEM_FOLDERS = ("@eadir", "__macosx", "#recycle", "$recycle.bin", "lost+found", "system volume information")
 """of disk stations, archivers and operating systems, in any case; they hold thumbnails and deleted files"""
@@ -19,7 +20,7 @@ IMAGE_SUFFIXES = (
 """files with these names are meant as images"""
 MOST_NAMED = 10
 
-Kind = Literal["hidden", "system_folder", "system_file"]
+Kind = Literal["hidden", "system_folder", "system_file", "unlabelled"]
 
 
 class _Left(NamedTuple):
@@ -40,13 +41,35 @@ def is_system(name: str) -> bool:
 
 
 def left_out(folder: Path) -> tuple[LeftOut, ...]:
-    """What is left out, by kind: all files of systems, and of hidden files those that an image's suffix marks.
+    """What is left out by name, by kind: all files of systems, and of hidden files those that an image's suffix marks.
 
     Args:
         folder: of the domain; nothing is left out of one that is not there.
     """
     found = list(_walk(folder))
     return tuple(record for kind in get_args(Kind) if (record := _record(kind, found)).n_files)
+
+
+def unlabelled(folder: Path, found: Sequence[Found]) -> tuple[LeftOut, ...]:
+    """The images that no table of labels names, where there are any; in class folders all have a label.
+
+    Args:
+        folder: of the domain.
+        found: its files that have a label.
+    """
+    labelled = {each.path for each in found}
+    lost = [_Left("unlabelled", _recorded(path), 1) for path in _images(folder) if path not in labelled]
+    return (_record("unlabelled", lost),) if lost else ()
+
+
+def _images(folder: Path) -> Iterator[str]:
+    """Paths of files that an image's suffix marks and whose names are not left out."""
+    for top, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if not is_left_out(each)]
+        below = "".join(f"{part}/" for part in Path(top).relative_to(folder).parts)
+        yield from (
+            f"{below}{each}" for each in files if each.lower().endswith(IMAGE_SUFFIXES) and not is_left_out(each)
+        )
 
 
 def _record(kind: Kind, found: Sequence[_Left]) -> LeftOut:
@@ -74,5 +97,8 @@ def _left(folder: Path, path: Path, files: Sequence[str]) -> Iterator[_Left]:
         kind = "system_folder" if path.is_dir() else "system_file"
     n_files = sum(kind != "hidden" or Path(each).suffix.lower() in IMAGE_SUFFIXES for each in files)
     if n_files:
-        below = path.relative_to(folder).as_posix()
-        yield _Left(kind, below.encode(errors="backslashreplace").decode(), n_files)  # records are UTF-8
+        yield _Left(kind, _recorded(path.relative_to(folder).as_posix()), n_files)
+
+
+def _recorded(path: str) -> str:
+    return path.encode(errors="backslashreplace").decode()  # records are UTF-8

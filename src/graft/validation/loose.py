@@ -12,8 +12,8 @@ from graft.escaping import visible
 from graft.records import Preprocessing
 from graft.store import CatalogRow, open_images
 from graft.validation.assembly import assemble
+from graft.validation.found import Found
 from graft.validation.leftovers import IMAGE_SUFFIXES, is_left_out
-from graft.validation.scan import Found
 from graft.validation.value_range import recognised_bits
 
 

@@ -13,9 +13,10 @@ from graft.params import PrepareData
 from graft.records import Domain, Preprocessing, Quarantined
 from graft.store import SPLITS, CatalogRow, class_names, open_images
 from graft.validation.assembly import assemble
-from graft.validation.groups import grouped
-from graft.validation.leftovers import left_out
-from graft.validation.scan import Found
+from graft.validation.found import Found
+from graft.validation.groups import grouped, table_groups
+from graft.validation.label_doubts import table_doubts
+from graft.validation.leftovers import left_out, unlabelled
 from graft.validation.splits import Unit, assign_splits
 from graft.validation.value_range import recognised_bits
 
@@ -56,17 +57,24 @@ def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, rec
             range of the values of 16-bit files cannot be told.
         OSError: no room on the disk.
     """
+    of_table = table_groups(found, recipe.params, folder)
     value_bits = recognised_bits(folder, found, recipe.preprocessing)
     preprocessing = recipe.preprocessing.model_copy(update={"value_bits": value_bits})
     assembled = assemble(folder, found, shards, preprocessing)
     _check_enough(folder, assembled.rows)
-    drafts = grouped(assembled.rows, open_images(assembled.store), recipe.params, folder)
+    drafts = grouped(assembled.rows, open_images(assembled.store), recipe.params, folder, of_table)
     rows = _with_splits(folder, found, drafts, recipe.seed)
     store.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(assembled.store, store)
     shutil.rmtree(shards)
     domain = _describe(rows, assembled.sha256)
-    return Prepared(rows, domain.model_copy(update={"value_bits": value_bits, "left_out": left_out(folder)}))
+    has_groups = bool(of_table or recipe.params.group_pattern or recipe.params.group_file)
+    seen = {
+        "value_bits": value_bits,
+        "left_out": (*left_out(folder), *unlabelled(folder, found)),
+        "table_doubts": table_doubts(folder, found, has_groups),
+    }
+    return Prepared(rows, domain.model_copy(update=seen))
 
 
 def _with_splits(folder: Path, found: Sequence[Found], rows: Sequence[CatalogRow], seed: int) -> tuple[CatalogRow, ...]:
@@ -88,7 +96,7 @@ def _check_enough(folder: Path, rows: Sequence[CatalogRow]) -> None:
             raise ValueError(
                 f"{folder}, class {visible(label)}: want at least {len(SPLITS)} readable images, one for each of "
                 f"{', '.join(SPLITS)}, got {n_readable[label]}{unreadable}. "
-                "Add images to its folder, or remove it."
+                "Add images of it, or leave the class out."
             )
 
 

@@ -13,7 +13,7 @@ from graft import images
 from graft.records import Preprocessing
 from graft.store import CatalogRow
 from graft.validation.fingerprint import channel_statistics, phash
-from graft.validation.scan import Found
+from graft.validation.found import Found
 
 MAX_BYTES = 1_000_000_000
 """largest file that is read; an uncompressed image of images.MAX_PIXELS in 16-bit RGBA takes 800 MB"""

@@ -115,7 +115,7 @@ def image_rules(params: ValidateData) -> tuple[Rule, ...]:
 
 
 def left_rules() -> tuple[Rule, ...]:
-    """What is expected of names, for some of them are left out."""
+    """What is expected of files that are left out, and of a table of labels."""
     return (
         Rule(
             "images in hidden folders or files", "warning", "hidden", None, 0,
@@ -124,6 +124,14 @@ def left_rules() -> tuple[Rule, ...]:
         Rule(
             "folders of operating systems, disk stations or archivers", "warning", "system_folder", None, 0,
             "They are left out, with their thumbnails and copies: nothing is to be done, or delete them.",
+        ),
+        Rule(
+            "images without a label in labels.csv", "warning", "unlabelled", None, 0,
+            "They are left out: add rows for those that should count, or move them elsewhere.",
+        ),
+        Rule(
+            "doubts about the table of labels", "warning", "doubtful", None, 0,
+            "The table decides: look at labels.csv, and change it or leave it.",
         ),
     )  # fmt: skip
 
@@ -163,13 +171,13 @@ def class_rules(params: ValidateData) -> tuple[Rule, ...]:
     """What is expected of every class."""
     expected = Rule(
         "classes that are not those of validate_data.classes", "critical", "expected", 1, 1,
-        "Rename or remove the class folders, or correct validate_data.classes.",
+        "Rename or remove these classes, or correct validate_data.classes.",
     )  # fmt: skip
     return (
         *(() if params.classes is None else (expected,)),
         Rule(
             "classes of the source that only look like one of the target", "warning", "spelt_alike", None, 0,
-            "The names differ in case or in spaces at the ends: rename one folder, or they count as two classes.",
+            "The names differ in case or in spaces at the ends: rename one, or they count as two classes.",
         ),
         Rule(
             "classes missing from a split", "critical", "fewest", 1, None,
@@ -197,8 +205,8 @@ def split_rules() -> tuple[Rule, ...]:
         ),
         Rule(
             "splits with another mix of classes than train", "warning", "label_shift", None, MAX_LABEL_SHIFT,
-            f"{ASK_FIRST} If not, put all images into <class>/ folders without train, val and test, and graft cuts "
-            "them class by class.",
+            f"{ASK_FIRST} If not, put all images into <class>/ folders without train, val and test, or take the column "
+            "split out of labels.csv, and graft cuts them class by class.",
         ),
         Rule(
             "splits whose images can be told from train images", "warning", "told_apart", None, MAX_AUC,

@@ -3,41 +3,21 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from graft.escaping import visible
 from graft.records import Split
+from graft.validation.found import SPLIT_NAMES, Found, absent_classes
+from graft.validation.label_table import TABLE, read_labels, table_in
 from graft.validation.leftovers import IMAGE_SUFFIXES, is_left_out
 from graft.validation.names import look, nfc
-
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""in any case: Train is train"""
-
-
-class Found(NamedTuple):
-    """A file that should be an image."""
-
-    path: str
-    """relative to the folder of the domain, forward slashes"""
-    label: str
-    """name of the class folder, its accents as keyboards give them (NFC)"""
-    split: Split | None
-    """of the split folder it lies in; None where the class folders lie directly in the domain folder"""
 
 
 def scan(folder: Path) -> tuple[Found, ...]:
     """Image files under `<class>/` or `train|val|test/<class>/`, sorted by path, without what is left out by its name.
 
-    Whether they can be decoded is not looked at. Links to folders are refused: DVC does not look behind them, so a
-    change there would go unnoticed; links to files it follows.
+    Where the folder holds a table of labels, labels.csv, that decides: the files that it names, wherever they lie
+    below. Whether they can be decoded is not looked at. Links to folders are refused: DVC does not look behind them,
+    so a change there would go unnoticed; links to files it follows.
 
     Args:
         folder: of the domain, such as data/raw/target.
@@ -46,14 +26,16 @@ def scan(folder: Path) -> tuple[Found, ...]:
         FileNotFoundError: no such folder.
         OSError: a folder that cannot be read.
         ValueError: the folder holds no images or loose images, fewer than two classes, an empty class, classes
-            that look alike, split folders that do not match, names that are not UTF-8, or links
-            to folders or to nowhere.
+            that look alike, split folders that do not match, names that are not UTF-8, links
+            to folders or to nowhere, or a table that cannot be used.
     """
     if not folder.is_dir():
         raise FileNotFoundError(
             f"{visible(folder)}: want {_WANTED}, got no such folder. {_CURE.format(folder=visible(folder))}"
         )
     _check_link(folder)
+    if table := table_in(folder):
+        return read_labels(table, sorted(_files(folder, folder)))
     splits = _split_folders(folder)
     named = [(part, SPLIT_NAMES[look(part.name)]) for part in splits]
     parts: list[tuple[Path, Split | None]] = [*named] or [(folder, None)]
@@ -70,16 +52,19 @@ def scan(folder: Path) -> tuple[Found, ...]:
 
 
 def scan_optional(folder: Path) -> tuple[Found, ...]:
-    """Like scan, but no files where the folder is absent or holds no class folders and no images."""
-    if not folder.is_dir() or not (_folders(folder) or _loose_images(folder) or _lost_links(folder)):
+    """Like scan, but no files where the folder is absent or holds no class folders, no table and no images."""
+    if not folder.is_dir() or not (
+        _folders(folder) or _loose_images(folder) or _lost_links(folder) or table_in(folder)
+    ):
         return ()
     return scan(folder)
 
 
 _WANTED = "a folder of images for each class"
 _CURE = (
-    "Put images under {folder}/<class>/ (for a queued experiment `dvc add` them, and `git add` the .dvc file), "
-    "or set `prepare_data.dataset: example` in params.yaml."
+    "Put images under {folder}/<class>/, or anywhere below with a table of path,label in {folder}/labels.csv (for a "
+    "queued experiment `dvc add` them, and `git add` the .dvc file), or set `prepare_data.dataset: example` in "
+    "params.yaml."
 )
 
 
@@ -116,19 +101,20 @@ def _class_folders(parent: Path, domain: Path, split: Split | None) -> list[Foun
     if loose:
         raise ValueError(
             f"{visible(parent)}: want images in class folders, got {len(loose)} outside, such as "
-            f"{visible(loose[0].name)}. Move each into {visible(parent)}/<class>/."
+            f"{visible(loose[0].name)}. Move each into {visible(parent)}/<class>/, or name their classes in a table of "
+            f"path,label in {visible(domain / TABLE)}."
         )
     return [Found(file, nfc(label.name), split) for label in _folders(parent) for file in _files(label, domain)]
 
 
-def _files(label: Path, domain: Path) -> Iterator[str]:
-    """Paths of the files of a class, relative to the domain's folder."""
-    for top, folders, files in os.walk(label, onerror=_refuse):
+def _files(folder: Path, domain: Path) -> Iterator[str]:
+    """Paths of the files below a folder, relative to the domain's."""
+    for top, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [each for each in folders if not is_left_out(each)]
         for each in folders:
             _check_link(Path(top, each))
-        below = Path(top).relative_to(domain).as_posix()
-        yield from (f"{below}/{each}" for each in files if not is_left_out(each))
+        below = "".join(f"{part}/" for part in Path(top).relative_to(domain).parts)
+        yield from (f"{below}{each}" for each in files if not is_left_out(each))
 
 
 def _refuse(error: OSError) -> None:
@@ -165,20 +151,16 @@ def _check_empty(folder: Path, labels: Sequence[Found], found: Sequence[Found]) 
 
 
 def _check_classes(folder: Path, found: Sequence[Found]) -> None:
-    classes = sorted({each.label for each in found})
+    classes = {each.label for each in found}
     if len(classes) == 1:
         raise ValueError(
-            f"{visible(folder)}: want at least two classes, got only {visible(classes[0])}. Add a folder of "
-            "another class."
+            f"{visible(folder)}: want at least two classes, got only {_listed(classes)}. Add a folder of another class."
         )
-    for split in sorted({each.split for each in found if each.split is not None}):
-        present = {each.label for each in found if each.split == split}
-        missing = [name for name in classes if name not in present]
-        if missing:
-            raise ValueError(
-                f"{visible(folder)}: want the same class folders, with images, in every split, got none of "
-                f"{_listed(missing)} in {split}. Add them there, or remove them from the other splits."
-            )
+    for split, missing in absent_classes(found):
+        raise ValueError(
+            f"{visible(folder)}: want the same class folders, with images, in every split, got none of "
+            f"{_listed(missing)} in {split}. Add them there, or remove them from the other splits."
+        )
 
 
 def _check_look(folder: Path, names: Sequence[str]) -> None:

@@ -25,8 +25,8 @@ from graft import images, png, sixteen_bits
 from graft.records import Preprocessing
 from graft.store import CatalogRow, read_catalog, write_catalog
 from graft.validation import fingerprint, reading
+from graft.validation.found import Found
 from graft.validation.reading import read_file
-from graft.validation.scan import Found
 
 SHARDS = Path("data/shards")
 """shards wait here, a folder a domain, until the store is whole; no stage depends on them"""
@@ -84,7 +84,7 @@ def shard_file(folder: Path, files: Sequence[Found], out: Path, preprocessing: P
     keep their times.
     """
     code = [Path(module.__file__ or "").read_text() for module in (images, png, sixteen_bits, fingerprint, reading)]
-    content = [[*each, *_size_and_time(folder / each.path)] for each in files]
+    content = [[each.path, each.label, each.split, *_size_and_time(folder / each.path)] for each in files]
     return out / f"{digest_of([preprocessing.model_dump(), PIL.__version__, code, content])}.csv"
 
 

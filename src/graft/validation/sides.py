@@ -24,7 +24,9 @@ class Side(NamedTuple):
     value_bits: int | None = None
     """bits in use of 16-bit files; None where there are none"""
     left_out: tuple[LeftOut, ...] = ()
-    """what takes part in nothing because of its name"""
+    """what takes part in nothing"""
+    table_doubts: tuple[str, ...] = ()
+    """what looks like a mistake in the table of labels"""
 
     @property
     def readable(self) -> tuple[CatalogRow, ...]:
@@ -43,10 +45,11 @@ def open_side(name: Literal["source", "target"], record: Domain, catalog: Path, 
         raise FileNotFoundError(f"{store}: want an image store, got no file. Run `dvc repro prepare_data`.")
     with store.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    told = (record.value_bits, record.left_out, record.table_doubts)
     if sha256 == record.store_sha256:
-        return Side(name, rows, open_images(store), "", record.value_bits, record.left_out)
+        return Side(name, rows, open_images(store), "", *told)
     fault = f"{store}: its sha256 is {sha256[:12]}..., {record.store_sha256[:12]}... when it was made"
-    return Side(name, rows, np.zeros((0, 1, 1, 3), dtype=np.uint8), fault, record.value_bits, record.left_out)
+    return Side(name, rows, np.zeros((0, 1, 1, 3), dtype=np.uint8), fault, *told)
 
 
 def pictures(side: Side, places: Sequence[int]) -> Iterator[NDArray[np.uint8]]:

@@ -82,8 +82,8 @@ def _check_enough(sizes: Sizes, cut: Sequence[Split], where: str) -> None:
             n_images = sum(of_group.get(label, 0) for of_group in sizes.values())
             raise ValueError(
                 f"{where}, class {visible(label)}: want at least {len(cut)} different readable images, or groups of "
-                f"them, to cut {', '.join(cut)} from them, got {n_groups[label]} in {n_images} files. Add images to "
-                "its folder, or remove it; where images were joined that do not belong together, look at "
+                f"them, to cut {', '.join(cut)} from them, got {n_groups[label]} in {n_images} files. Add images of "
+                "it, or leave the class out; where images were joined that do not belong together, look at "
                 "prepare_data.group_pattern, group_file and near_duplicate_bits."
             )
 

@@ -78,7 +78,7 @@ def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.Data
     found.loc[strange, "expected"] = 0
     found.loc[strange, "name"] += " (not expected)"
     lacking = sorted(wanted - of_target)
-    absent = pd.DataFrame({"name": [f"target/{each} (expected, no such folder)" for each in lacking], "expected": 0})
+    absent = pd.DataFrame({"name": [f"target/{each} (expected, no such class)" for each in lacking], "expected": 0})
     return pd.concat([found, absent], ignore_index=True) if lacking else found
 
 
@@ -89,13 +89,18 @@ def store_table(sides: Sequence[Side]) -> pd.DataFrame:
 
 
 def left_table(sides: Sequence[Side]) -> pd.DataFrame:
-    """One row a domain and kind: name (with what is left out), hidden and system_folder (files of that kind)."""
-    rows = [
+    """One row for each kind of files that a domain leaves out, and for each doubt about its table of labels.
+
+    Columns: name (with what is left out, or the doubt), a column a kind (files of that kind), doubtful (1).
+    """
+    left = [
         {"name": f"{side.name}: {', '.join(each.paths)} ({each.n_files} files)", each.kind: each.n_files}
         for side in sides
         for each in side.left_out
     ]
-    return pd.DataFrame(rows, columns=["name", "hidden", "system_folder"]).astype({"name": "str"})
+    doubts = [{"name": f"{side.name}: {each}", "doubtful": 1} for side in sides for each in side.table_doubts]
+    columns = ["name", "hidden", "system_folder", "unlabelled", "doubtful"]
+    return pd.DataFrame([*left, *doubts], columns=columns).astype({"name": "str"})
 
 
 def _frame(rows: Sequence[CatalogRow], domain: str) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from graft import images
 from graft.escaping import visible
 from graft.records import Preprocessing
 from graft.sixteen_bits import may_hold
+from graft.validation.found import Found
 from graft.validation.reading import MAX_BYTES
-from graft.validation.scan import Found
 from graft.validation.shards import in_order
 
 FEWEST_FILES = 5
