@@ -15,6 +15,9 @@ export ORT_DISABLE_TELEMETRY := 1
 # this folder's code, also where .venv was made for another one
 repro test serve bento: export PYTHONPATH := $(CURDIR)/src
 
+# of the tests: one a core, four at most, for each takes a GB; a file's tests stay together
+PROCESSES := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 GRAFT_PORT ?= 3000
 FORCE ?=
 
@@ -36,7 +39,7 @@ test: .venv/ready ## lint, types and all tests
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest
+	pytest $(PROCESSES)
 
 lint: .venv/ready ## put the code in the house's form
 	ruff check --fix .

@@ -73,48 +73,15 @@ def graft(
     name: str, images: torch.Tensor, labels: torch.Tensor, precision: str, *, top: bool, views: int | None
 ) -> Watch:
     """This project's loop: uint8 images, normalised at every step; all blocks, or the top one."""
+    from own_loop import Way, train
+
     from graft.learning import steps
     from graft.learning.batches import Samples
-    from graft.learning.loop import fit
-    from graft.learning.networks import Network, from_torchvision
-    from graft.learning.optimisation import Optimisation
-    from graft.learning.phases import Phase, parts_of
-    from graft.learning.steps import Plan
-    from graft.records import Preprocessing
-    from graft.training_params import EXAMPLE, Recipe
 
-    model = network(name)
-    if name == "tiny":
-        assert isinstance(model, nn.Sequential)
-        net = Network({"block": model[:-1]}, 256, N_CLASSES)
-    else:
-        net = from_torchvision(model, name, N_CLASSES, images.shape[2])
-    frozen = list(net.blocks)[:-1] if top else []
-    rates = {part: 0.0 if part in frozen else 1e-3 for part in parts_of(net)}
-    plan = Plan(
-        phases=(Phase("bench", rates, 2 if views else 1, None, norms_only=False),),
-        batch_size=BATCH,
-        optimisation=Optimisation("adamw", 0.9, 0.01, "one_cycle", 0.3, 3, None, 1),
-        ema_decay=None,
-        label_smoothing=0.0,
-        mixing=None,
-        balance="none",
-        recipe=Recipe.model_validate({**EXAMPLE, "shift": 0.0}),
-        views=views,
-        batchnorm="train",
-        preprocessing=Preprocessing(
-            resize_px=images.shape[2],
-            crop_px=images.shape[2],
-            mean=(0.5, 0.5, 0.5),
-            std=(0.25, 0.25, 0.25),
-            interpolation="bilinear",
-        ),
-        precision=getattr(torch, precision),
-    )
     steps.augmented = lambda given, recipe, generator: given  # the peers augment nothing either
     watch = Watch(EVERY[name == "tiny"])
-    few = Samples(images[:BATCH], labels[:BATCH])
-    fit(net, Samples(images, labels), few, plan, 0, watch)
+    way = Way(BATCH, getattr(torch, precision), top=top, views=views, epochs=2 if views else 1)
+    train(network(name), name, Samples(images, labels), way, watch)
     return watch
 
 
@@ -313,20 +280,16 @@ def features(name: str, images: torch.Tensor, labels: torch.Tensor, precision: s
     """This project's feature extraction: the backbone once, or once for each view, then the head in closed form."""
     import numpy as np
     import sklearn.linear_model  # noqa: F401  (the head is fitted by it; the naive loop's libraries are loaded before, too)
+    from own_loop import UNVARIED, halved, named
 
     from graft import probe
     from graft.learning.activations import AT_ONCE, activations
     from graft.learning.augmentation import augmented
-    from graft.learning.networks import from_torchvision
-    from graft.records import Preprocessing
-    from graft.training_params import EXAMPLE, Recipe
 
     size = images.shape[2]
-    preprocessing = Preprocessing(
-        resize_px=size, crop_px=size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), interpolation="bilinear"
-    )
-    recipe = Recipe.model_validate({**EXAMPLE, "crop": 0.7, "flip": 0.5, "brightness": 0.2, "contrast": 0.2})
-    net = from_torchvision(network(name), name, N_CLASSES, size).eval().to(memory_format=torch.channels_last)
+    preprocessing = halved(size)
+    recipe = UNVARIED.model_copy(update={"shift": 0.0625, "crop": 0.7, "flip": 0.5, "brightness": 0.2, "contrast": 0.2})
+    net = named(network(name), name, size, N_CLASSES).eval().to(memory_format=torch.channels_last)
     start, generator = time.process_time(), torch.Generator().manual_seed(0)
     seen = [
         activations(

@@ -31,6 +31,7 @@ IDENTITY = {f"GIT_{who}_{what}": "reader@localhost" for who in ("AUTHOR", "COMMI
 
 SHORT = {
     "pretrain_source": {"epochs": 2},
+    "extract_features": {"sample_images": 100},
     "measure_shift": {"n_permutations": 99},
     "select_strategy": {"folds": 2},
     "training": {"n_seeds": 2, "epochs": 2},

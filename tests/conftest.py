@@ -12,6 +12,18 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the tests, one takes a whole file, for its fixtures are made once.
+
+    All that needs the pipeline's run is one group, and the first, since nothing else takes as long.
+    """
+    piped = {item for item in items if "short_run" in getattr(item, "fixturenames", ())}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("pipeline" if item in piped else item.location[0]))
+    items.sort(key=lambda item: item not in piped)
+
+
 @pytest.fixture(scope="session")
 def short_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository whose pipeline has run once, with very short training."""

@@ -355,7 +355,7 @@ def test_a_bank_is_made_named_in_params_and_measured_against(loose: Path, capsys
     assert told.startswith(
         "models/banks/My-photos-2024.npz: 25 images, 1 files that cannot be read left out. Put these"
     )
-    params = _paste(told).measure_shift
+    params = _paste(told).measure_shift.model_copy(update={"n_permutations": 99})
     bank = read_bank(params, CARD)
     assert (bank.about.name, bank.about.licence) == ("My photos, 2024", "CC BY 4.0")
     assert len(np.unique(bank.side.groups)) == 24

@@ -12,6 +12,8 @@ import torch
 from graft.learning import checkpoints as module
 from graft.learning.checkpoints import State, checkpoints, keeper_in, key_of, read_state, write_state
 
+pytestmark = pytest.mark.exact
+
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

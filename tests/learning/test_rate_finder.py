@@ -28,6 +28,12 @@ def found(net: Network, seed: int = 0, frozen: tuple[str, ...] = ()) -> RateCurv
     return find_rate(net, _task(plan(phase(rate=1.0, frozen=frozen)), seed))
 
 
+@pytest.fixture(scope="module")
+def usual() -> RateCurve:
+    """Of an untrained network."""
+    return found(network())
+
+
 def _task(to: Plan, seed: int = 0) -> Task:
     return Task(samples(64, 1), samples(16, 2), to, seed, ignore, NOTHING)
 
@@ -74,32 +80,26 @@ def test_gradients_are_clipped_in_the_trial_as_in_training() -> None:
     assert min(clipped.losses[:90]) > 0.9 * clipped.losses[0]
 
 
-def test_the_network_stays_as_it_is() -> None:
+def test_rates_rise_by_one_factor_and_losses_come_with_each(usual: RateCurve) -> None:
+    assert usual.rates[0] == pytest.approx(LOWEST)
+    assert len(usual.rates) == len(usual.losses) <= N_STEPS
+    np.testing.assert_allclose(np.diff(np.log(usual.rates)), np.log(HIGHEST / LOWEST) / (N_STEPS - 1), rtol=1e-6)
+
+
+def test_the_rate_lies_before_the_lowest_loss(usual: RateCurve) -> None:
+    assert usual.rates[0] < usual.suggested <= usual.rates[int(np.argmin(usual.losses))]
+    assert min(usual.losses) < 0.8 * usual.losses[0]
+
+
+def test_rates_of_the_plan_count_by_their_ratio_alone(usual: RateCurve) -> None:
+    assert find_rate(network(), _task(plan(phase(rate=0.5)))) == usual
+
+
+def test_the_same_seed_finds_the_same_rate_and_leaves_the_network_as_it_is(usual: RateCurve) -> None:
     net = network()
     before = state_sha256([net])
-    found(net)
+    assert found(net) == usual
     assert state_sha256([net]) == before
-
-
-def test_rates_rise_by_one_factor_and_losses_come_with_each() -> None:
-    curve = found(network())
-    assert curve.rates[0] == pytest.approx(LOWEST)
-    assert len(curve.rates) == len(curve.losses) <= N_STEPS
-    np.testing.assert_allclose(np.diff(np.log(curve.rates)), np.log(HIGHEST / LOWEST) / (N_STEPS - 1), rtol=1e-6)
-
-
-def test_the_rate_lies_before_the_lowest_loss() -> None:
-    curve = found(network())
-    assert curve.rates[0] < curve.suggested <= curve.rates[int(np.argmin(curve.losses))]
-    assert min(curve.losses) < 0.8 * curve.losses[0]
-
-
-def test_rates_of_the_plan_count_by_their_ratio_alone() -> None:
-    assert find_rate(network(), _task(plan(phase(rate=0.5)))) == found(network())
-
-
-def test_the_same_seed_finds_the_same_rate() -> None:
-    assert found(network()) == found(network())
 
 
 def test_frozen_blocks_stay_frozen_in_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:

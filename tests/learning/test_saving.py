@@ -8,6 +8,8 @@ from graft.learning.networks import build_network, state_sha256
 from graft.learning.saving import load_network, save_network
 from graft.params import Head
 
+pytestmark = pytest.mark.exact
+
 
 @pytest.mark.parametrize("head", ["linear", "mlp"])
 def test_saved_network_comes_back_the_same(tmp_path: Path, head: Head) -> None:

@@ -19,6 +19,8 @@ from graft.learning.networks import published_network
 from graft.learning.weights import Published, load_published
 from graft.params import Network
 
+pytestmark = pytest.mark.exact
+
 
 def _file(path: Path, name: str = "squeezenet1_1", sha256: str | None = None) -> Network:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -314,6 +316,7 @@ def _archive(**files: str) -> bytes:
         (save(RESNET)[:5000], "got a safetensors file that cannot be read"),
         (pickle.dumps(RESNET["fc.bias"].tolist())[:50], "got a file that torch cannot read"),
     ],
+    ids=lambda given: given if isinstance(given, str) else "file",  # an archive's bytes hold the time of day
 )
 def test_a_file_that_is_none_of_weights_says_what_it_is(content: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / "net.pth").write_bytes(content)

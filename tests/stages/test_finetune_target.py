@@ -18,6 +18,8 @@ from graft.learning.saving import save_network
 from graft.learning.scores import outputs_of
 from graft.store import write_catalog
 
+pytestmark = pytest.mark.exact
+
 INPUTS = {
     "params": "params.yaml",
     "strategy": "strategy.json",

@@ -8,6 +8,8 @@ from tests.house import ROOT
 
 from graft.files import file_sha256, write_record
 
+pytestmark = pytest.mark.exact
+
 JUDGED = ("catalog", "validation", "strategy", "training", "scratch", "verdict", "export", "card")
 
 

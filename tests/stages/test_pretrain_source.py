@@ -14,6 +14,8 @@ from graft.learning.preprocessing import SMALL_CNN
 from graft.records import CatalogRecord
 from graft.store import write_catalog
 
+pytestmark = pytest.mark.exact
+
 INPUTS = {
     "params": "params.yaml",
     "catalog": "catalog.json",

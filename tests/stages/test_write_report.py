@@ -13,6 +13,8 @@ from graft.files import write_record
 from graft.shift_map import write_map
 from graft.store import write_catalog
 
+pytestmark = pytest.mark.exact
+
 ROOT = Path(__file__).parents[2]
 RECORDS = ("catalog", "validation", "shift", "strategy", "transfer", "scratch", "verdict", "export")
 

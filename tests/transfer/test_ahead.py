@@ -14,6 +14,8 @@ from graft.params import Params, read_params
 from graft.transfer.ahead import check_ahead
 from tests.house import ROOT
 
+pytestmark = pytest.mark.exact
+
 PARAMS = read_params(ROOT / "params.yaml")
 
 

@@ -21,6 +21,8 @@ from graft.transfer.finetune import Backbone, Task, finetune_target
 from graft.transfer.resume import half_done
 from tests.transfer.conftest import strategy, tiny_params
 
+pytestmark = pytest.mark.exact
+
 RATES: dict[str, object] = {"rates": [0.001, 0.003, 0.01]}
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 from tests.validation.planting import CLASSES, SPLITS, Found, faults, picture, run, save, without_split_folders
 from tests.validation.samples import ON_COLOUR
 
+pytestmark = pytest.mark.usefixtures("by_limits")
+
 
 def test_sound_data_have_no_fault(raw: Path) -> None:
     assert faults(run(raw)) == {}

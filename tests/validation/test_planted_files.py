@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from tests.validation.planting import Found, faults, picture, run, save
 
+pytestmark = pytest.mark.usefixtures("by_limits")
+
 
 def refused(raw: Path, name: str, reason: str) -> None:
     """One file, and no other, is named as unreadable with this reason."""

@@ -1,0 +1,71 @@
+"""This project's loop as the benchmarks of training run it: which network, and under which plan.
+
+It imports graft, and therefore not where a peer's environment runs training_run.py.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from graft.learning.batches import Samples
+from graft.learning.loop import fit
+from graft.learning.networks import Network, from_torchvision
+from graft.learning.optimisation import Optimisation
+from graft.learning.phases import Phase, parts_of
+from graft.learning.steps import Plan, Tick
+from graft.records import Preprocessing
+from graft.training_params import EXAMPLE, Recipe
+
+UNVARIED = Recipe.model_validate({**EXAMPLE, "shift": 0.0})
+
+
+class Way(NamedTuple):
+    """What is trained of a network, and how."""
+
+    batch: int
+    precision: torch.dtype
+    recipe: Recipe = UNVARIED
+    top: bool = False
+    """the top block and the head alone"""
+    views: int | None = None
+    """fixed augmented views, on which the frozen blocks run once"""
+    epochs: int = 1
+
+
+def train(model: nn.Module, name: str, given: Samples, way: Way, tick: Tick) -> None:
+    """Train a plain network of torch on images that lie on its device, normalised and augmented at every step."""
+    side, n_classes = given.images.shape[2], int(given.labels.max()) + 1
+    net = named(model, name, side, n_classes).to(given.images.device)
+    frozen = list(net.blocks)[:-1] if way.top else []
+    rates = {part: 0.0 if part in frozen else 1e-3 for part in parts_of(net)}
+    plan = Plan(
+        phases=(Phase("bench", rates, way.epochs, None, norms_only=False),),
+        batch_size=way.batch,
+        optimisation=Optimisation("adamw", 0.9, 0.01, "one_cycle", 0.3, 3, None, 1),
+        ema_decay=None,
+        label_smoothing=0.0,
+        mixing=None,
+        balance="none",
+        recipe=way.recipe,
+        views=way.views,
+        batchnorm="train",
+        preprocessing=halved(side),
+        precision=way.precision,
+    )
+    few = Samples(given.images[: way.batch], given.labels[: way.batch])
+    fit(net, given, few, plan, 0, tick)
+
+
+def named(model: nn.Module, name: str, side_px: int, n_classes: int) -> Network:
+    """The network with its parts named; `tiny` is a Sequential of which the last layer is the head."""
+    if name == "tiny":
+        assert isinstance(model, nn.Sequential)
+        return Network({"block": model[:-1]}, model[-1].in_features, n_classes)
+    return from_torchvision(model, name, n_classes, side_px)
+
+
+def halved(side_px: int) -> Preprocessing:
+    """Images as they are, with mean 0.5 and deviation 0.25."""
+    half, quarter = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+    return Preprocessing(resize_px=side_px, crop_px=side_px, mean=half, std=quarter, interpolation="bilinear")
