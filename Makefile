@@ -1,7 +1,7 @@
 # The doors. Each sets up what it needs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint serve bento setup doctor
+.PHONY: help start repro test lint serve bento setup doctor
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # each recipe's bash reads it first: name, shell and folders where the account has none
@@ -13,16 +13,20 @@ export GX_ANALYTICS_ENABLED := false
 export ORT_DISABLE_TELEMETRY := 1
 
 # this folder's code, also where .venv was made for another one
-repro test serve bento: export PYTHONPATH := $(CURDIR)/src
+start repro test serve bento: export PYTHONPATH := $(CURDIR)/src
 
 # of the tests: one a core, four at most, for each takes a GB; a file's tests stay together
 PROCESSES := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 GRAFT_PORT ?= 3000
 FORCE ?=
+ARGS ?=
 
 help: ## list the doors
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+start: .venv/ready ## look at your images, write the params that fit, say how long a run takes (ARGS="--from FOLDER ...")
+	@graft start $(ARGS)
 
 repro: .venv/ready ## run the whole pipeline; ends with the verdict and where the report lies
 	@graft check-params

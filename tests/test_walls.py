@@ -56,7 +56,10 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     "sixteen_bits": ({"png"}, {"PIL"}),
     "statistics": (set(), {"scipy", "torch"}),
     "probe": (set(), {"sklearn"}),
-    "cli": (GROUND | {"validation", "learning", "shift", "transfer"}, set()),
+    "cli": (GROUND | {"commands", "validation", "learning", "shift", "transfer"}, set()),
+    # a command brings chapters together, as a stage's script does; no stage reaches either room
+    "commands": (GROUND | {"start", "transfer"}, set()),
+    "start": (GROUND | {"validation", "learning", "transfer"}, TORCH | {"PIL", "tqdm"}),
     "learning": (GROUND, TORCH | {"tqdm"}),
     "validation": (GROUND, {"great_expectations", "pandas", "sklearn", "PIL", "tqdm"}),
     "shift": (GROUND, {"PIL", "tqdm"}),

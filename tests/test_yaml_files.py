@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from dvc.utils.serialize import dumps_yaml, parse_yaml
 
-from graft.yaml_files import MOST_VALUES, read_yaml
+from graft.yaml_files import MOST_VALUES, read_yaml, with_values
 from tests.house import ROOT
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -108,3 +108,72 @@ def test_aliases_that_would_expand_without_bound_are_refused(tmp_path: Path, tex
     error = _error(tmp_path, text)
     assert f"want at most {MOST_VALUES:,} values in the file, got more" in error
     assert len(error) < 400
+
+
+EDITED = """# top
+a: 1      # one
+b:
+  c: 'x'  # quoted
+  d: # nothing
+  e:
+    - 1   # first
+    - 2
+    # behind the list
+  f: {g: 0.5, h: [1,
+    2]}
+i: null
+"""
+
+
+def _with(folder: Path, text: str, **values: Any) -> str:
+    (folder / "a.yaml").write_bytes(text.encode())
+    return with_values(folder / "a.yaml", {tuple(key.split("__")): value for key, value in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("values", "line", "instead"),
+    [
+        ({"a": 23}, "a: 1      # one", "a: 23      # one"),
+        ({"b__c": "z"}, "  c: 'x'  # quoted", "  c: z  # quoted"),
+        ({"b__d": 3}, "  d: # nothing", "  d: 3 # nothing"),
+        ({"b__e": [3, 4]}, "    - 1   # first\n    - 2\n", "    [3, 4]\n"),
+        ({"b__f__g": 1e-05}, "{g: 0.5,", "{g: 1e-05,"),
+        ({"b__f__h": []}, "[1,\n    2]", "[]"),
+        ({"i": True}, "i: null\n", "i: true\n"),
+        ({"a": None, "i": 0.25}, "a: 1 ", "a: null "),
+    ],
+)
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_value_changes_and_every_other_character_stays(
+    tmp_path: Path, values: dict[str, Any], line: str, instead: str, ends: str
+) -> None:
+    text = _with(tmp_path, EDITED.replace("\n", ends), **values)
+    changed = EDITED.replace(line, instead)
+    assert text == (changed.replace("i: null", "i: 0.25") if len(values) > 1 else changed).replace("\n", ends)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["no", "1e3", "", "null", "a: b", "é \U0001f600 # x", "it's", "2024-01-01", r"(p\d+)", "models/a-b.pth", "x y"],
+)
+def test_a_text_is_read_back_as_it_was_written(tmp_path: Path, value: str) -> None:
+    text = _with(tmp_path, "a: 1\n", a=value)
+    assert _read(tmp_path, text) == {"a": value} == parse_yaml(text, "a.yaml")
+
+
+def test_plain_text_is_written_without_quotes(tmp_path: Path) -> None:
+    assert _with(tmp_path, "\ufeffa: 1", a="IMAGENET1K_V1") == "\ufeffa: IMAGENET1K_V1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: &x 1\nb: *x", "a.yaml, a: want a value of its own, got an anchor or an alias. Write it out in its"),
+        ("c: &x 1\na: *x", "a.yaml, a: want a value of its own, got an anchor or an alias"),
+        ("c: &x {a: 1}\nd: {<<: *x}", "a.yaml, a: want a value of its own, got none"),
+    ],
+)
+def test_a_value_that_other_places_share_is_not_changed(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=r"a\.yaml") as caught:
+        _with(tmp_path, text, a=2)
+    assert str(caught.value).replace(str(tmp_path), "").lstrip("/").startswith(said)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from graft.commands import start
 from graft.escaping import printable
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     release = commands.add_parser("check-release", help="say whether models/final may be served or packed")
     release.add_argument("--port", type=int, help="say also whether this port of 127.0.0.1 is free")
     release.add_argument("--force", action="store_true", help="also a model that the gate refused")
+    start.add_options(commands.add_parser("start", help=start.HELP))
     part = commands.add_parser("shard", help="read one part of data/raw ahead of `dvc repro`, here or elsewhere")
     part.add_argument("domain", choices=("source", "target"))
     part.add_argument("index", type=int, help="from 0; the message for one that is too large tells how many there are")
@@ -79,6 +81,8 @@ def _run(args: argparse.Namespace) -> None:
         lines = [f"{PARAMS}, training.augmentation: {note}"] if note else []
         for line in (*lines, *check_ahead(params, Path.cwd())):
             print(printable(line), file=sys.stderr)
+    elif args.command == "start":
+        start.start(args)
     elif args.command == "schema":
         from graft.params import json_schema
 

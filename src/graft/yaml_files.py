@@ -5,7 +5,9 @@ the file. What could be another name to DVC, which watches the value, is refused
 unquoted date, for DVC stops at it without naming the line.
 """
 
-from collections.abc import Callable, Iterator
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +22,8 @@ Place = tuple[str | int, ...]
 MOST_VALUES = 10_000
 """of a file once its aliases are written out; params.yaml has about 150"""
 MERGE = "tag:yaml.org,2002:merge"
+PLAIN = re.compile(r"(?!(?:null|true|false|yes|no|on|off|y|n)$)[A-Za-z_][\w./-]*", re.ASCII | re.IGNORECASE)
+"""text that needs no quotes in any dialect"""
 COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -57,6 +61,60 @@ def read_yaml(path: Path, wants_name: Callable[[Place], bool] = lambda place: Fa
         raise ValueError(f"{path}: want YAML, got lists in lists without end. Mend the brackets and aliases.") from None
 
 
+def with_values(path: Path, values: Mapping[Place, Any]) -> str:
+    """The text of a YAML file with other values at some places, and every other character as it stands.
+
+    Args:
+        path: of the file, in UTF-8, which `read_yaml` takes.
+        values: what shall stand at each place: None, truths, numbers, text, or lists of them.
+
+    Raises:
+        ValueError: a place does not stand in the file, or an anchor or alias (`&name`, `*name`) stands on the way
+            to it, so that a new value would change other places too.
+    """
+    from ruamel.yaml import YAML
+
+    text = _text(path)
+    root = YAML(typ="safe", pure=True).compose(text)
+    spans = {_span(path, root, place, text): written(value) for place, value in values.items()}
+    for (start, end), value in sorted(spans.items(), reverse=True):
+        text = text[:start] + (f" {value}" if start == end else value) + text[end:]
+    return text
+
+
+def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int]:
+    """From where to where a value stands; where a key has none, the end of its colon twice."""
+    node, after = root, 0
+    for name in place:
+        pairs = node.value if isinstance(node.value, list) else []
+        found = [(key.end_mark.index, value) for key, value in pairs if key.value == name]
+        if not found or found[0][1].anchor is not None:
+            key = ".".join(map(str, place))
+            got = "an anchor or an alias" if found else "none"
+            raise ValueError(f"{path}, {key}: want a value of its own, got {got}. Write it out in its section.")
+        after, node = found[0]
+    start, end = node.start_mark.index, _end(node)
+    if start == end:
+        after = text.index(":", after) + 1
+        return after, after
+    return start, start + len(text[start:end].rstrip())
+
+
+def _end(node: Any) -> int:
+    """Where a value ends; the library's own mark of a list in lines stands where the next key begins."""
+    in_lines = isinstance(node.value, list) and not node.flow_style and node.value
+    return _end(node.value[-1]) if in_lines else int(node.end_mark.index)
+
+
+def written(value: Any) -> str:
+    """A value on one line of YAML."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, str) and PLAIN.fullmatch(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
 def shown(text: str, n: int = 60) -> str:
     """A text for a sentence: about n characters of its beginning and end, on one line."""
     return visible(text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}")
@@ -64,7 +122,7 @@ def shown(text: str, n: int = 60) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()  # line ends as they are
     except UnicodeDecodeError as error:
         line, got = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start : error.end]
         want = "want YAML in UTF-8"

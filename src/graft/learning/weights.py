@@ -61,7 +61,7 @@ def _the_fit(name: str, model: nn.Module, states: Mapping[str, State], origin: s
             "Save the one that you mean alone: `torch.save(content[key], path)`."
         )
     if not found:
-        library, nearest = fitting.library_of(states), _network_of(states)
+        library, nearest = fitting.library_of(states), network_of(states)
         cure = "Set network.name to the network the weights belong to"
         cure += f": {nearest}." if nearest and nearest != name else "."
         if library:
@@ -70,8 +70,8 @@ def _the_fit(name: str, model: nn.Module, states: Mapping[str, State], origin: s
     return found[0]
 
 
-def _network_of(states: Mapping[str, State]) -> str | None:
-    """The network of torchvision whose published weights have as many parameters as a file."""
+def network_of(states: Mapping[str, State]) -> str | None:
+    """The network of torchvision whose published weights have as many parameters as a file; None where none has."""
     largest = max(states.values(), key=len)
     counters = ("running_mean", "running_var", "num_batches_tracked")
     n = sum(value.numel() for name, value in largest.items() if not name.endswith(counters))

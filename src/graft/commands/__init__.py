@@ -1,0 +1,1 @@
+"""`graft <command>`, a file for each."""

@@ -1,0 +1,177 @@
+"""`graft start`: from a folder of images to params that fit, with the time that a run will take."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graft.escaping import printable, visible
+
+if TYPE_CHECKING:
+    from graft.params import Params
+    from graft.start.copying import Copy
+    from graft.start.edits import Edits
+    from graft.start.survey import Survey
+    from graft.start.weights import Choice
+    from graft.start.words import Line
+
+PARAMS = Path("params.yaml")
+RAW = Path("data/raw")
+BUDGETS = ("smoke", "standard", "thorough")
+HELP = "look at your images, write the params that fit, and say how long a run will take"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--from", dest="folder", metavar="FOLDER", help="copy these images into data/raw/target first")
+    parser.add_argument("--network", metavar="NAME", help="small_cnn, or a torchvision name such as resnet18")
+    parser.add_argument("--weights", help="pretrain (on data/raw/source), a torchvision weight name, or a file")
+    parser.add_argument("--size", type=int, metavar="PX", help="side of the images that the network sees")
+    parser.add_argument("--budget", choices=BUDGETS, default="standard", help="how long a run may take")
+    parser.add_argument("--dry-run", action="store_true", help="say all of it; write and copy nothing")
+    parser.add_argument("--force", action="store_true", help="go on over uncommitted edits and doubtful folders")
+
+
+def start(args: argparse.Namespace) -> None:
+    """Look, choose, say, write.
+
+    Raises:
+        FileNotFoundError: no params.yaml or no images.
+        OSError: a folder that cannot be written, no room, or other images in the way.
+        RuntimeError: weights that cannot be had, or edits that are not committed.
+        ValueError: images, weights or params that cannot be used.
+    """
+    from graft.params import read_params
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that half-made copies go
+    params = read_params(PARAMS)
+    _check_committed(args.force or args.dry_run)
+    _settle(args, params, *_survey(args, params))
+
+
+def _settle(
+    args: argparse.Namespace, params: "Params", target: "Survey", source: "Survey | None", copies: "list[Copy]"
+) -> None:
+    """Weights and values that fit, said and written; torch, which takes seconds, is loaded only now."""
+    from graft.start import plan, words
+    from graft.start.edits import edits
+    from graft.start.minutes import minutes
+    from graft.start.weights import check_at_hand, choose
+
+    choice = choose(params, args.network, args.weights, source is not None)
+    _say([("weights", _where(choice) or check_at_hand(choice))])
+    fitting = edits(PARAMS, plan.settings(choice, target, params, plan.Options(args.size, args.budget)))
+    _say([("note", each) for each in _notes(fitting.params, choice)])
+    _say(words.changes(fitting))
+    estimate = minutes(fitting.params, plan.counts(target, source), plan.pictures(target))
+    if not args.dry_run:
+        _write(copies, choice, fitting)
+    _say(words.time(estimate, args.budget))
+    tracked = [RAW / "target", *([RAW / "source"] if source else []), *_own_weights(fitting.params)]
+    _say(words.next_steps(tracked, args.dry_run))
+
+
+def _check_committed(go_on: bool) -> None:
+    """Show edits of params.yaml that git does not hold, and refuse to write over them."""
+    from graft.start.uncommitted import uncommitted
+
+    edits, why_unknown = uncommitted(PARAMS)
+    if why_unknown:
+        _say([("note", f"git cannot tell whether {PARAMS} has edits that are not committed: {why_unknown}")])
+    if not edits:
+        return
+    print(printable(edits.rstrip("\n")))
+    if not go_on:
+        raise RuntimeError(
+            f"{PARAMS}: want no edits but committed ones before values are written into it, got those above. "
+            f"`git commit {PARAMS}` keeps them, `git checkout {PARAMS}` drops them; `--force` goes on: it replaces the "
+            "values that `--dry-run` lists, and leaves the others."
+        )
+
+
+def _survey(args: argparse.Namespace, params: "Params") -> "tuple[Survey, Survey | None, list[Copy]]":
+    """What lies there or in the folder that was named, said; and what is to be copied."""
+    from graft.files import named_path
+    from graft.start import copying, words
+    from graft.start.survey import survey, survey_source
+
+    folders = {domain: RAW / domain for domain in copying.DOMAINS}
+    if args.folder is not None:
+        folders = copying.origins(named_path(args.folder), RAW)
+    elif not folders["target"].is_dir():
+        _say_what_is_missing(folders["target"])
+    target = survey(folders["target"], params, args.force)
+    _say(words.found("target", target))
+    source = survey_source(folders["source"], params, args.force)
+    _say(
+        [("source", "no images, which is fine with published weights")] if not source else words.found("source", source)
+    )
+    looked = [each for each in (source, target) if each is not None]
+    names = {folder: domain for domain, folder in folders.items()}
+    planned = [copying.planned(each.folder, RAW / names[each.folder], each.found) for each in looked]
+    copies = [each for each in planned if each is not None]
+    if copies:
+        goals = " and ".join(str(each.goal) for each in copies)
+        _say([("copy", f"will be copied to {goals}: {copying.check_room(copies)}")])
+    return target, source, copies
+
+
+def _say_what_is_missing(folder: Path) -> None:
+    cure = f"Put images under {folder}/<class>/, or let them be copied: `graft start --from FOLDER`."
+    if folder.with_name(f"{folder.name}.dvc").is_file():
+        cure = "Its .dvc file stands for images that are not here: run `dvc pull`."
+    raise FileNotFoundError(f"{folder}: want a folder of images for each class, got no such folder. {cure}")
+
+
+def _where(choice: "Choice") -> str:
+    """Where weights come from that are neither published nor to be asked for; empty for others."""
+    if choice.weights == "pretrain":
+        return f"{choice.name}, {choice.why}"
+    if choice.file is None or choice.kept_as is None:
+        return "" if choice.weights != "file" else f"the file of {choice.name} that {PARAMS} names"
+    moved = "" if choice.kept_as.absolute() == choice.file.absolute() else f", will be copied to {choice.kept_as}"
+    return f"{visible(choice.file)} for {choice.name}{visible(moved)}"
+
+
+def _notes(params: "Params", choice: "Choice") -> list[str]:
+    """What to know of the run to come; refuses what would fail later."""
+    from graft.start.copying import check_weights
+    from graft.training_params import mirror_note
+    from graft.transfer.ahead import check_ahead
+
+    if choice.file is not None and choice.kept_as is not None:
+        check_weights(choice.file, choice.kept_as)
+        there = params.network.model_copy(update={"weights_file": str(choice.file)})
+        params = params.model_copy(update={"network": there})
+    mirrored = mirror_note(params.recipes[params.training.augmentation].flip)
+    return [each for each in (*check_ahead(params, Path.cwd()), mirrored) if each]
+
+
+def _write(copies: "list[Copy]", choice: "Choice", fitting: "Edits") -> None:
+    """Copy, then write params.yaml: what can fail comes first."""
+    from graft.files import write_whole
+    from graft.start.copying import check_writable, copy_images, copy_weights
+    from graft.start.uncommitted import remember
+
+    check_writable(Path())
+    if copies:
+        copy_images(copies)
+    if choice.file is not None and choice.kept_as is not None:
+        copy_weights(choice.file, choice.kept_as)
+    if fitting.changed:
+        write_whole(PARAMS, fitting.text.encode())
+        remember(PARAMS)
+
+
+def _own_weights(params: "Params") -> list[Path]:
+    """The file of weights, where it lies in the repository and DVC does not know it."""
+    file = Path(params.network.weights_file or "/")
+    return [] if file.is_absolute() or file.with_name(f"{file.name}.dvc").is_file() else [file]
+
+
+def _say(lines: "list[Line]") -> None:
+    from graft.start.words import shown
+
+    if lines:
+        print(printable(shown(lines)), flush=True)

@@ -1,0 +1,67 @@
+"""params.yaml with other values in it, and all else as it stands."""
+
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from graft.param_errors import wants_name
+from graft.params import Params, read_params
+from graft.yaml_files import read_yaml, with_values
+
+
+class Setting(NamedTuple):
+    """What a key of params.yaml should be."""
+
+    value: Any
+    why: str
+    """in a few words"""
+
+
+class Edits(NamedTuple):
+    """What is to be written."""
+
+    before: dict[str, Any]
+    """the values of the file as it is"""
+    changed: dict[str, Setting]
+    """of the settings those that differ from it, by dotted key"""
+    text: str
+    """of the file with these"""
+    params: Params
+    """which that text says"""
+
+
+def edits(path: Path, settings: Mapping[str, Setting]) -> Edits:
+    """Settings as edits of a file; nothing is written.
+
+    Args:
+        path: of params.yaml, which can be read.
+        settings: by dotted key.
+
+    Raises:
+        ValueError: a key has no value of its own in the file, or the values do not go together with those that stay.
+    """
+    before = read_yaml(path, partial(wants_name, root=Params))
+    changed = {key: each for key, each in settings.items() if value_at(before, key) != _plain(each.value)}
+    text = with_values(path, {tuple(key.split(".")): each.value for key, each in changed.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / path.name
+        trial.write_bytes(text.encode())
+        try:
+            params = read_params(trial)
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(trial), str(path))) from None
+    return Edits(before, changed, text, params)
+
+
+def value_at(values: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key; None where a part of the way is missing."""
+    value: Any = values
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

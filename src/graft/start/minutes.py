@@ -1,0 +1,142 @@
+"""Minutes that the pipeline will take on this machine, reckoned from a few steps that are timed here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from graft.params import Params
+from graft.start.timing import Costs, costs_here
+from graft.training_params import Strategy
+
+CUT_SHARE = 0.15
+"""of the source images that go to val, and as many to test"""
+YARDSTICK_RUNS = 14
+"""runs of the backbone over the source sample, for corruptions at several severities"""
+EXPORTED = 256
+"""validation images, at most, that the exported network is held against"""
+HEADS = 30
+"""linear heads that select_strategy fits on most of the train images: five strengths in five folds, and more"""
+STARTS = {
+    "prepare_data": 0.6,
+    "validate_data": 1.6,
+    "pretrain_source": 1.0,
+    "extract_features": 1.1,
+    "measure_shift": 0.5,
+    "select_strategy": 0.6,
+    "finetune_target": 1.7,
+    "train_scratch": 1.7,
+    "check_transfer": 1.3,
+    "export_onnx": 3.0,
+    "write_report": 0.3,
+    "gate_release": 0.2,
+    "dvc": 1.5,
+}
+"""what a stage takes beside its images, in starts of a process with torch: measured, see docs/benchmarks.md"""
+
+
+class Counts(NamedTuple):
+    """Images."""
+
+    n_source: int
+    n_train: int
+    n_val: int
+    n_test: int
+    n_classes: int
+
+
+class Estimate(NamedTuple):
+    """Minutes on this machine, when it does nothing else."""
+
+    total: float
+    """with the strategy that params.yaml names, or else tuning the top blocks, the middle one of three"""
+    by_stage: dict[str, float]
+    """its parts, in the order of the stages; `dvc` is what lies between them"""
+    least: float
+    """with the strategy that is cheapest here"""
+    most: float
+    """with the dearest; both as `total` where params.yaml names the strategy"""
+
+
+def minutes(params: Params, counts: Counts, pictures: Sequence[Path]) -> Estimate:
+    """Reckon the minutes of a run in which no stage is up to date; takes 10 to 15 seconds.
+
+    Args:
+        params: of the run.
+        counts: images that it will see.
+        pictures: a few image files as they are in the target, to be read.
+
+    Raises:
+        ValueError: no such network, or a size that it cannot take.
+    """
+    return reckoned(params, counts, costs_here(params, counts.n_classes, pictures))
+
+
+def reckoned(params: Params, counts: Counts, costs: Costs) -> Estimate:
+    """The estimate from what single steps cost."""
+    named = params.select_strategy.overrule
+    likely: tuple[Strategy, ...] = (named,) if named else ("top_blocks", "feature_extraction", "full")
+    by_stage, *others = ({k: s / 60 for k, s in _seconds(params, counts, costs, each).items()} for each in likely)
+    totals = [sum(each.values()) for each in (by_stage, *others)]
+    return Estimate(totals[0], by_stage, min(totals), max(totals))
+
+
+def _seconds(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -> dict[str, float]:
+    """Seconds by stage."""
+    n_target = counts.n_train + counts.n_val + counts.n_test
+    every = (counts.n_source, n_target)
+    passes = {
+        "prepare_data": sum(every) * costs.read,
+        "pretrain_source": _pretraining(params, counts, costs),
+        "extract_features": (sum(every) + _looked_at(params, counts)) * costs.forward,
+        "select_strategy": HEADS * counts.n_train * costs.head,
+        "finetune_target": _runs(params) * _transfer_run(params, counts, costs, strategy),
+        "train_scratch": _scratch(params, counts, costs),
+        "check_transfer": 2 * params.training.n_seeds * counts.n_test * costs.forward,
+        "export_onnx": 3 * min(counts.n_val, EXPORTED) * costs.forward,
+    }
+    return {name: starts * costs.start + passes.get(name, 0.0) for name, starts in STARTS.items()}
+
+
+def _pretraining(params: Params, counts: Counts, costs: Costs) -> float:
+    if params.network.weights != "pretrain":
+        return 0.0
+    n_val = CUT_SHARE * counts.n_source
+    n_train = counts.n_source - 2 * n_val
+    return params.pretrain_source.epochs * (n_train * costs.full + n_val * costs.forward)
+
+
+def _looked_at(params: Params, counts: Counts) -> int:
+    """Images that the views of both domains run the backbone over."""
+    sample = params.extract_features.sample_images
+    of_source, of_target = min(sample, counts.n_source), min(sample, counts.n_train)
+    return of_source * (1 + YARDSTICK_RUNS) + of_target * (1 if counts.n_source else 2)
+
+
+def _runs(params: Params) -> int:
+    """Runs of an arm at one budget: every seed runs at the rates that are left."""
+    from graft.transfer.arms import rates_by_seed
+
+    return sum(rates_by_seed(len(params.finetune_target.rates), params.training.n_seeds))
+
+
+def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -> float:
+    """A run of the transfer arm; other strategies than the first two learn in all blocks."""
+    seen, epochs = _seen(params, counts), params.training.epochs
+    head = seen * costs.head
+    if strategy == "feature_extraction" and params.network.head == "linear":
+        return head
+    if strategy not in ("top_blocks", "feature_extraction"):
+        return head + epochs * (seen * costs.full + counts.n_val * costs.forward)
+    views, learning = params.finetune_target.views, max(costs.top - costs.forward, 0.0)
+    frozen = (seen * epochs if views is None else counts.n_train * views) * costs.forward
+    return head + frozen + epochs * seen * learning + counts.n_val * costs.forward
+
+
+def _scratch(params: Params, counts: Counts, costs: Costs) -> float:
+    """Both budgets of the control."""
+    epochs = params.training.epochs * (1 + params.train_scratch.long_factor)
+    return _runs(params) * epochs * (_seen(params, counts) * costs.full + counts.n_val * costs.forward)
+
+
+def _seen(params: Params, counts: Counts) -> float:
+    return params.training.subsample * counts.n_train

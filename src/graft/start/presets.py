@@ -1,0 +1,132 @@
+"""Values for a first run, by weights, pictures and budget; docs/decisions/values.md says where each comes from."""
+
+import math
+from typing import Any, Literal, NamedTuple
+
+Budget = Literal["smoke", "standard", "thorough"]
+
+SMALL_PX = 64
+"""shorter side up to which pictures are small: no photographs, but digits, icons or crops of cells"""
+SIDES_PX = (32, 64, 96, 128, 224)
+"""sides that all networks but a few take; those take the last"""
+STEPS_OF_AN_EPOCH = 6
+"""at which the epochs below were measured; with fewer the run gets more epochs"""
+MANY_IMAGES = 2_000
+"""train images from which an epoch is so long that half of the epochs will do"""
+SEEN = 0.9
+"""share of the train split that a seed sees: training.subsample"""
+
+
+class Wanted(NamedTuple):
+    """What a run is to be."""
+
+    network: str
+    weights: str
+    """pretrain, file or a torchvision weight name"""
+    size_px: int | None
+    """side of the images that was asked for; None: what fits"""
+    budget: Budget
+    n_train: int
+    """images of the train split"""
+    short_px: int
+    """shorter side of the pictures, their median"""
+    grey: bool
+    mirror_ok: bool
+    """whether an image seen in a mirror is still one of its class"""
+
+
+class _Spent(NamedTuple):
+    """What a budget spends."""
+
+    n_seeds: int
+    epochs: int
+    n_rates: int
+    long_factor: int
+    photograph_px: int
+    small_px: int
+    """of pictures up to SMALL_PX"""
+    sample_images: int
+    pretrain_epochs: int
+
+
+PUBLISHED: dict[Budget, _Spent] = {
+    "smoke": _Spent(3, 4, 3, 4, 64, 32, 200, 8),
+    "standard": _Spent(5, 8, 4, 3, 128, 64, 400, 20),
+    "thorough": _Spent(8, 16, 5, 5, 224, 96, 1000, 40),
+}
+MADE_HERE: dict[Budget, _Spent] = {
+    "smoke": _Spent(3, 10, 3, 2, 64, 32, 200, 8),
+    "standard": _Spent(5, 30, 5, 3, 128, 32, 400, 20),
+    "thorough": _Spent(8, 60, 5, 5, 224, 64, 1000, 40),
+}
+"""weights that are pretrained on the user's own source images"""
+
+# three, four or five rates; the middle ones are where the best lay
+TRANSFER_RATES = {3: [0.0003, 0.001, 0.003], 4: [0.0001, 0.0003, 0.001, 0.003], 5: [0.0001, 0.0003, 0.001, 0.003, 0.01]}
+SCRATCH_RATES = {3: [0.001, 0.003, 0.01], 4: [0.0003, 0.001, 0.003, 0.01], 5: [0.0003, 0.001, 0.003, 0.01, 0.03]}
+SMALL_CNN_RATES = {3: [0.003, 0.01, 0.03], 4: [0.003, 0.01, 0.03, 0.1], 5: [0.001, 0.003, 0.01, 0.03, 0.1]}
+"""of both arms"""
+
+
+def preset(wanted: Wanted) -> dict[str, Any]:
+    """Values of params.yaml by dotted key: all that depends on weights, pictures and budget.
+
+    Both arms get equally many rates. A run of few images gets smaller batches and more epochs, one of many gets
+    fewer.
+    """
+    made_here = wanted.weights == "pretrain"
+    spent = (MADE_HERE if made_here else PUBLISHED)[wanted.budget]
+    own = wanted.network == "small_cnn"
+    batch_size = _batch_size(wanted.n_train)
+    return {
+        "images.size_px": wanted.size_px or _size_px(wanted, spent),
+        "training.n_seeds": spent.n_seeds,
+        "training.epochs": _epochs(wanted.n_train, batch_size, spent.epochs),
+        "training.patience": None,
+        "training.augmentation": "photographs" if wanted.mirror_ok and not wanted.grey else "digits",
+        "training.batch_size": batch_size,
+        "finetune_target.rates": list((SMALL_CNN_RATES if own else TRANSFER_RATES)[spent.n_rates]),
+        "finetune_target.views": None,
+        "finetune_target.batchnorm": None,
+        "train_scratch.rates": list((SMALL_CNN_RATES if own else SCRATCH_RATES)[spent.n_rates]),
+        "train_scratch.long_factor": spent.long_factor,
+        "extract_features.sample_images": spent.sample_images,
+        **({"pretrain_source.epochs": spent.pretrain_epochs} if made_here else {}),
+        **({"pretrain_source.rate": 0.01 if own else 0.003} if made_here else {}),
+    }
+
+
+def _size_px(wanted: Wanted, spent: _Spent) -> int:
+    """Side of the images: of photographs by the budget and not above their own, of small pictures by the budget."""
+    if wanted.short_px <= SMALL_PX:
+        return _taken(wanted.network, spent.small_px)
+    own = max(each for each in SIDES_PX if each <= wanted.short_px)
+    return _taken(wanted.network, min(own, spent.photograph_px))
+
+
+def _taken(network: str, size_px: int) -> int:
+    """The smallest side from this one on that a network takes."""
+    if network == "small_cnn":
+        return size_px
+    from graft.learning.families import check_size
+
+    for each in SIDES_PX[SIDES_PX.index(size_px) : -1]:
+        try:
+            check_size(network, each)
+        except ValueError:
+            continue
+        return each
+    return SIDES_PX[-1]
+
+
+def _batch_size(n_train: int) -> int:
+    """Small sets take small batches, so that an epoch has several steps."""
+    return 32 if n_train >= 160 else 16 if n_train >= 64 else 8
+
+
+def _epochs(n_train: int, batch_size: int, epochs: int) -> int:
+    """As many steps as the epochs of the budget had where they were measured, or more."""
+    n_steps = math.ceil(max(1, round(SEEN * n_train)) / batch_size)
+    if n_train >= MANY_IMAGES:
+        return max(1, epochs // 2)
+    return max(epochs, math.ceil(epochs * STEPS_OF_AN_EPOCH / n_steps))

@@ -1,0 +1,188 @@
+"""What single steps of the pipeline cost on this machine: a few of each, timed."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from graft.params import Params
+from graft.records import Preprocessing
+
+if TYPE_CHECKING:
+    import torch
+
+    from graft.learning.networks import Network
+    from graft.training_params import Strategy
+
+MOST_PICTURES = 8
+STEP_S = 1.0
+"""a timed step takes about so long at most: of slow networks on large images it has fewer of them"""
+FEWEST_IMAGES = 4
+N_STEPS = 3
+ROWS = 200
+"""on which a linear head is timed"""
+WITH_TORCH = (
+    "from graft.learning.families import import_torchvision, networks; import graft.transfer.baseline; networks()"
+)
+"""what a stage that trains has loaded before it reads an image"""
+
+
+class Costs(NamedTuple):
+    """Seconds."""
+
+    start: float
+    """of a process with torch"""
+    read: float
+    """a picture, all threads together"""
+    forward: float
+    """an image through the network"""
+    top: float
+    """an image of a step in which the top block learns"""
+    full: float
+    """an image of a step in which all blocks learn"""
+    head: float
+    """a row of features when a linear head is fitted"""
+
+
+Clock = Callable[[], float]
+
+
+def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Costs:
+    """Time a few of each on the device that the pipeline would pick.
+
+    Args:
+        params: network, size, batch and precision are theirs.
+        n_classes: of the target.
+        pictures: image files.
+
+    Raises:
+        ValueError: no such network, or a size that it cannot take.
+    """
+    from graft.learning.device import make_deterministic, pick_device
+    from graft.learning.networks import build_network
+    from graft.learning.preprocessing import preprocessing_for
+
+    make_deterministic(params.seed)
+    device, preprocessing = pick_device(), preprocessing_for(params.network, params.images)
+    clock = _clock(device)
+    size_px = preprocessing.crop_px
+    network = build_network(params.network.name, n_classes, size_px, params.network.head).to(device)
+    forward = _forward(network, preprocessing, clock)
+    n = min(params.training.batch_size, max(FEWEST_IMAGES, int(STEP_S / (3 * forward))))
+    head = _head(network.n_features, n_classes, clock)
+    return Costs(
+        start=_start(clock),
+        read=_read(pictures, preprocessing, clock),
+        forward=forward,
+        top=_step(network, "top_blocks", n, params, clock),
+        full=_step(network, "full", n, params, clock),
+        head=head,
+    )
+
+
+def _clock(device: "torch.device") -> Clock:
+    """Seconds of this process and its children on a processor of its own, as if the machine did nothing else.
+
+    Where several threads or a GPU work, those of the clock on the wall.
+    """
+    import torch
+
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    return _processor_seconds if alone else time.perf_counter
+
+
+def _processor_seconds() -> float:
+    spent = os.times()
+    return time.process_time() + spent.children_user + spent.children_system
+
+
+def _start(clock: Clock) -> float:
+    """A process that loads what a training stage loads."""
+    package = str(Path(__file__).parents[2])
+    began = clock()
+    subprocess.run([sys.executable, "-c", WITH_TORCH], env={**os.environ, "PYTHONPATH": package}, check=True)
+    return clock() - began
+
+
+def _read(pictures: Sequence[Path], preprocessing: Preprocessing, clock: Clock) -> float:
+    """A picture, as prepare_data reads it on all cores; what cannot be read costs as long as it takes to see that."""
+    from graft.validation.reading import read_file
+    from graft.validation.scan import Found
+
+    chosen = pictures[:MOST_PICTURES]
+    if not chosen:
+        return 0.0
+    began = clock()
+    for each in chosen:
+        read_file(each.parent, Found(each.name, "", None), preprocessing)
+    return (clock() - began) / len(chosen) / (os.cpu_count() or 1)
+
+
+def _forward(network: "Network", preprocessing: Preprocessing, clock: Clock) -> float:
+    """An image through the network without learning."""
+    from graft.learning.scores import outputs_of
+
+    images = _noise(2, preprocessing.crop_px)
+    outputs_of(network, images, preprocessing)  # the first of a shape takes longer
+    began = clock()
+    outputs_of(network, images, preprocessing)
+    n = max(2, min(64, int(STEP_S / 2 / max(clock() - began, 1e-6) * 2)))
+    images = _noise(n, preprocessing.crop_px)
+    began = clock()
+    outputs_of(network, images, preprocessing)
+    return (clock() - began) / n
+
+
+def _step(network: "Network", strategy: "Strategy", n: int, params: Params, clock: Clock) -> float:
+    """An image of a training step of n, with its augmentation; the quickest of a few."""
+    import torch
+
+    from graft.learning.batches import samples_on
+    from graft.learning.device import pick_precision
+    from graft.learning.loop import fit
+    from graft.learning.preprocessing import preprocessing_for
+    from graft.transfer.plans import plan_of
+    from graft.transfer.strategies import phases_of
+
+    device, preprocessing = next(network.parameters()).device, preprocessing_for(params.network, params.images)
+    images = _noise(n * (N_STEPS + 1), preprocessing.crop_px)
+    labels = np.arange(len(images)) % network.n_classes
+    train, val = samples_on(device, images, labels), samples_on(device, images[:1], labels[:1])
+    phases = phases_of(strategy, list(network.blocks), 1e-6, params.finetune_target, 1, None)
+    training = params.training.model_copy(update={"batch_size": n})
+    recipe = params.recipes[training.augmentation]
+    plan = plan_of(phases, training, recipe, preprocessing, pick_precision(device), batchnorm="train")
+    ended: list[float] = []
+
+    def note(n_seen: int) -> None:
+        if n_seen:
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            ended.append(clock())
+
+    fit(network, train, val, plan, params.seed, note)
+    return min(later - earlier for earlier, later in pairwise(ended)) / n
+
+
+def _head(n_features: int, n_classes: int, clock: Clock) -> float:
+    """A linear head fitted on ROWS rows; its time grows with them."""
+    from graft.probe import linear_head
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(ROWS) % n_classes
+    features = rng.normal(labels[:, None] / n_classes, 1.0, (ROWS, n_features)).astype(np.float32)
+    linear_head(features[: 2 * n_classes], labels[: 2 * n_classes], 0.01, n_classes)  # loads what it needs
+    began = clock()
+    linear_head(features, labels, 0.01, n_classes)
+    return (clock() - began) / ROWS
+
+
+def _noise(n: int, size_px: int) -> np.ndarray:
+    """(n, s, s, 3) uint8 images of which nothing can be learnt."""
+    return np.random.default_rng(0).integers(0, 256, (n, size_px, size_px, 3), dtype=np.uint8)

@@ -1,0 +1,222 @@
+"""Which network and weights a run starts from, and whether the weights can be had."""
+
+import difflib
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from graft.escaping import visible
+from graft.files import file_sha256, named_path
+from graft.learning.families import networks, published_weights
+from graft.learning.state_files import states_in
+from graft.learning.weights import load_published, network_of
+from graft.params import Network, Params
+
+HOME = Path("models/weights")
+"""of the user's own files of weights, under which DVC finds them and queued experiments too"""
+DEFAULT = "mobilenet_v2"
+"""small enough for two cores, and what the values of docs/decisions/values.md were measured with"""
+ASKED = "as asked for"
+PATIENCE_S = 10
+NO_WEIGHTS = (".dvc", ".gitignore", ".md", ".txt")
+"""how files in HOME end that are none"""
+
+
+class Choice(NamedTuple):
+    """Where a run starts from."""
+
+    name: str
+    """of the network"""
+    weights: str
+    """pretrain, file, or a torchvision weight name"""
+    why: str
+    """in a few words"""
+    file: Path | None = None
+    """of the weights as it lies now, where they are one"""
+    kept: bool = False
+    """as params.yaml has it: nothing to write"""
+
+    @property
+    def kept_as(self) -> Path | None:
+        """Where the file of weights lies in the end, relative to the repository; None where there is none."""
+        if self.file is None:
+            return None
+        here, file = Path.cwd().resolve(), self.file.parent.resolve() / self.file.name
+        return file.relative_to(here) if file.is_relative_to(here) else HOME / file.name
+
+    @property
+    def weights_why(self) -> str:
+        """In a few words, what the weights are."""
+        return {"pretrain": self.why, "file": "the file that fits"}.get(self.weights, "published by torchvision")
+
+    def values(self, path: Path | None) -> dict[str, str | None]:
+        """The keys of the section `network`, with the file at this path."""
+        sha256 = None if self.file is None else file_sha256(self.file)
+        file = None if path is None else path.as_posix()
+        return {"name": self.name, "weights": self.weights, "weights_file": file, "weights_sha256": sha256}
+
+
+def choose(params: Params, network: str | None, weights: str | None, has_source: bool) -> Choice:
+    """Network and weights, from the options and from what params.yaml says.
+
+    Without options, what params.yaml says stays, unless it is the built-in example's: then it is the file in
+    models/weights, where there is one that fits, or else published weights.
+
+    Args:
+        params: as they are.
+        network: name of a network; None: not said.
+        weights: `pretrain`, a torchvision weight name or a path; None: not said.
+        has_source: whether there are source images to pretrain on.
+
+    Raises:
+        FileNotFoundError: the file that params.yaml names is not there.
+        ValueError: no such network, no such weights, a file that holds none, or nothing to pretrain on.
+    """
+    _check_network(network, weights)
+    chosen = _choose(params, network, weights, has_source)
+    if chosen.weights == "pretrain" and not has_source:
+        raise ValueError(
+            f"graft start: want images to pretrain {chosen.name} on under data/raw/source/<class>/, got none. Put some "
+            "there, or start from published weights: `graft start --network mobilenet_v2 --weights IMAGENET1K_V1`."
+        )
+    return chosen
+
+
+def _choose(params: Params, network: str | None, weights: str | None, has_source: bool) -> Choice:
+    now, dataset = params.network, params.prepare_data.dataset
+    of_example = now.name == "small_cnn" and not (has_source and dataset == "folders")
+    named = network or (None if now.name == "small_cnn" else now.name)
+    if weights == "pretrain" or (weights is None and network == "small_cnn"):
+        return Choice(network or now.name, "pretrain", "trained first on the source images")
+    if weights is None and not of_example and network in (None, now.name):
+        return _as_it_is(now)
+    if weights is None:
+        chosen = _in_home(named) or _published(named or DEFAULT, None)
+        return chosen._replace(why=ASKED) if network else chosen
+    path = named_path(weights)
+    return _of_file(path, named) if path.is_file() else _published(named or DEFAULT, weights)
+
+
+def check_at_hand(choice: Choice) -> str:
+    """A sentence on where published weights are; empty for others.
+
+    Raises:
+        RuntimeError: they are neither on this machine nor can they be downloaded.
+    """
+    if choice.weights in ("pretrain", "file"):
+        return ""
+    weights = published_weights(_section(choice))
+    return at_hand(weights.url, f"{choice.weights} of {choice.name}", _hub() / "checkpoints")
+
+
+def at_hand(url: str, what: str, cache: Path) -> str:
+    """A sentence on where a published file is: in the cache, or at its address, which is asked and not read.
+
+    Args:
+        url: its address; its name holds the first digits of its sha256, as torchvision's do.
+        what: of which network.
+        cache: folder of downloads.
+
+    Raises:
+        RuntimeError: it is in neither place, or broken in the cache.
+    """
+    file = cache / Path(urlsplit(url).path).name
+    if file.is_file():
+        digits = re.search(r"-([0-9a-f]{8,})\.", file.name)
+        if digits and not file_sha256(file).startswith(digits[1]):
+            raise RuntimeError(f"{visible(file)}: want {what}, got a file that is cut short or changed. Delete it.")
+        return f"{what} is on this machine"
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            n_bytes = int(answer.headers.get("Content-Length") or 0)
+    except (OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        reason = getattr(error, "reason", None) or error
+        raise RuntimeError(
+            f"graft start: want {what} on this machine or from {url}, got no file and no answer ({visible(reason)}). "
+            f"Fetch it on another machine and name the file: `graft start --weights PATH`; or put it into {HOME}/."
+        ) from None
+    return f"{what} will be downloaded{f', {n_bytes / 1e6:,.0f} MB' if n_bytes else ''}"
+
+
+def _check_network(name: str | None, weights: str | None) -> None:
+    known = ["small_cnn", *networks()]
+    if name is not None and name not in known:
+        close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=3)
+        cure = f"Did you mean {' or '.join(close)}?" if close else f"Choose one of {', '.join(known)}."
+        raise ValueError(
+            "graft start, --network: want small_cnn or a classification network of torchvision, got "
+            f"{visible(name)}. {cure}"
+        )
+    if name == "small_cnn" and weights not in (None, "pretrain"):
+        raise ValueError(
+            f"graft start, --weights: want pretrain with small_cnn, got {visible(weights)}. Name a network of "
+            "torchvision, such as `--network resnet18`: there are no weights of small_cnn to be had."
+        )
+
+
+def _as_it_is(network: Network) -> Choice:
+    file = named_path(network.weights_file) if network.weights_file else None
+    if file is not None and not file.is_file():
+        raise FileNotFoundError(
+            f"params.yaml, network.weights_file: want a file, got none at {visible(file)}. Put it there, or name "
+            "another: `graft start --weights PATH`."
+        )
+    return Choice(network.name, network.weights, "as it was", kept=True)
+
+
+def _in_home(name: str | None) -> Choice | None:
+    """The one file in HOME that fits the network, or, where none is named, any that graft knows."""
+    files = sorted(each for each in HOME.glob("[!.]*") if each.is_file() and not each.name.endswith(NO_WEIGHTS))
+    fitting = [each for file in files if (each := _tried(file, name)) is not None]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _tried(file: Path, name: str | None) -> Choice | None:
+    try:
+        choice = _of_file(file, name)
+        load_published(_section(choice), 224)
+    except ValueError:
+        return None
+    return choice._replace(why=f"{HOME} holds weights of it")
+
+
+def _of_file(path: Path, name: str | None) -> Choice:
+    """Weights of the network that is named, or of the one that has as many parameters."""
+    known = None if name else network_of(states_in(path))
+    why = "the network whose number of weights the file holds" if known else ASKED
+    return Choice(name or known or DEFAULT, "file", why, path)
+
+
+def _published(name: str, weights: str | None) -> Choice:
+    """Published weights by their name; None: the first of the network."""
+    known = _published_names(name)
+    if weights is None:
+        return Choice(name, known[0], "small_cnn fits the small pictures of the example only")
+    if weights not in known:
+        raise ValueError(
+            f"graft start, --weights: want pretrain, the path of a file, or published weights of {name} "
+            f"({', '.join(known)}), got {visible(weights)}, which is no file here. Mend the name or the path."
+        )
+    return Choice(name, weights, ASKED)
+
+
+def _published_names(name: str) -> list[str]:
+    import torchvision
+
+    return [each.name for each in torchvision.models.get_model_weights(name) if each.meta["categories"]]
+
+
+def _section(choice: Choice) -> Network:
+    return Network.model_validate({**choice.values(choice.file), "head": "linear"})
+
+
+def _hub() -> Path:
+    import torch
+
+    return Path(torch.hub.get_dir())

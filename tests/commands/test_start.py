@@ -1,0 +1,176 @@
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from tests.house import ROOT
+from tests.start.folders import classes
+
+from graft import cli
+from graft.params import Params, read_params
+from graft.start import minutes
+from graft.start.minutes import Counts, Estimate
+
+GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@localhost")
+FREE = re.compile(r"[0-9.,]+ GB free")
+PRETRAIN = ("--weights", "pretrain", "--network", "small_cnn")
+
+
+def _quick(params: Params, counts: Counts, pictures: Sequence[Path]) -> Estimate:
+    assert all(each.is_file() for each in pictures)
+    return Estimate(counts.n_train, {"train_scratch": counts.n_train}, counts.n_train, counts.n_train)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The top of a repository with params.yaml alone; beside it, photos with a source and a target."""
+    folder = tmp_path / "graft"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(minutes, "minutes", _quick)
+    shutil.copy(ROOT / "params.yaml", folder)
+    for command in (("init", "-q"), ("add", "params.yaml"), ("commit", "-qm", "first")):
+        subprocess.run([*GIT, *command], check=True)
+    for domain in ("source", "target"):
+        classes(tmp_path / "photos" / domain, 20)
+    before = signal.getsignal(signal.SIGTERM)
+    yield folder
+    signal.signal(signal.SIGTERM, before)
+
+
+def _start(*options: str) -> None:
+    cli.main(["start", *options])
+
+
+def _refused(*options: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        _start(*options)
+    return str(caught.value)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {each.relative_to(folder).as_posix(): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+
+
+def test_from_a_folder_to_params_that_can_be_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _start("--from", str(here.parent / "photos"), *PRETRAIN)
+    params = read_params(here / "params.yaml")
+    assert (params.prepare_data.dataset, params.network.weights) == ("folders", "pretrain")
+    assert _files(here / "data/raw") == _files(here.parent / "photos")
+    said = capsys.readouterr().out
+    assert "target    40 images in 2 classes" in said
+    assert "source    40 images in 2 classes" in said
+    assert "prepare_data.dataset: example -> folders  (your images, and no longer the example's)" in said
+    assert "time      about 28 minutes on this machine alone (standard): train_scratch 28\n" in said
+    assert said.endswith("git add data/raw/target.dvc data/raw/source.dvc\n          make repro\n")
+
+
+def test_the_same_again_changes_nothing_and_says_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--from", str(here.parent / "photos"), *PRETRAIN)
+    _start(*options)
+    before = _files(here)
+    capsys.readouterr()
+    _start(*options)
+    assert _files(here) == before
+    assert "params.yaml says all of this already: nothing changes" in capsys.readouterr().out
+
+
+def test_another_budget_needs_no_commit_in_between(here: Path) -> None:
+    _start("--from", str(here.parent / "photos"), *PRETRAIN, "--budget", "smoke")
+    smoke = (here / "params.yaml").read_bytes()
+    _start(*PRETRAIN, "--budget", "thorough")
+    assert (here / "params.yaml").read_bytes() != smoke
+
+
+def test_edits_by_hand_are_shown_and_kept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--from", str(here.parent / "photos"), *PRETRAIN)
+    edited = (here / "params.yaml").read_text().replace("folds: 5", "folds: 7")
+    (here / "params.yaml").write_text(edited)
+    assert "want no edits but committed ones" in _refused(*options)
+    assert "+  folds: 7" in capsys.readouterr().out
+    assert _files(here / "data") == {}
+    assert (here / "params.yaml").read_text() == edited
+    _start(*options, "--force")
+    assert read_params(here / "params.yaml").select_strategy.folds == 7
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--from", str(here.parent / "photos"), *PRETRAIN)
+    before = _files(here)
+    _start(*options, "--dry-run")
+    dry = FREE.sub("", capsys.readouterr().out)
+    assert _files(here) == before
+    assert list(here.glob("data/*")) == []
+    _start(*options)
+    assert FREE.sub("", capsys.readouterr().out).partition("next  ")[0] == dry.partition("next  ")[0]
+
+
+def test_a_dry_run_shows_edits_by_hand_and_goes_on(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edited = (here / "params.yaml").read_text().replace("folds: 5", "folds: 7")
+    (here / "params.yaml").write_text(edited)
+    _start("--from", str(here.parent / "photos"), *PRETRAIN, "--dry-run")
+    said = capsys.readouterr().out
+    assert "+  folds: 7" in said
+    assert "the same command without --dry-run does it" in said
+    assert (here / "params.yaml").read_text() == edited
+
+
+def test_weights_of_another_folder_are_brought_along(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(torchvision.models.squeezenet1_1().state_dict(), here.parent / "net.pth")
+    _start("--from", str(here.parent / "photos" / "target"), "--weights", "../net.pth", "--size", "64")
+    network = read_params(here / "params.yaml").network
+    assert (network.name, network.weights_file) == ("squeezenet1_1", "models/weights/net.pth")
+    assert (here / "models/weights/net.pth").read_bytes() == (here.parent / "net.pth").read_bytes()
+    said = capsys.readouterr().out
+    assert "../net.pth for squeezenet1_1, will be copied to models/weights/net.pth" in said
+    assert "dvc add models/weights/net.pth\n" in said
+    assert "source    no images" in said
+
+
+def test_weights_that_cannot_be_had_leave_everything_as_it_was(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for scheme in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(scheme, "http://127.0.0.1:9")  # where nothing listens
+    monkeypatch.setenv("TORCH_HOME", str(here.parent / "cache"))
+    before = _files(here)
+    said = _refused("--from", str(here.parent / "photos"))
+    assert said.startswith("graft start: want IMAGENET1K_V1 of mobilenet_v2 on this machine or from https://")
+    assert _files(here) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "data/raw/target: want a folder of images for each class, got no such folder. Put images under"),
+        (("--from", "../none"), "graft start, --from: want a folder of images, got none at ../none"),
+        (("--from", "../photos/target/cat"), "want images in class folders, got 20 outside"),
+        (("--from", "../photos/target", "--network", "resnet"), "graft start, --network: want small_cnn or a"),
+        (("--from", "../photos", *PRETRAIN, "--size", "5000"), "params.yaml, images.size_px: want less than or equal"),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_written(here: Path, options: tuple[str, ...], said: str) -> None:
+    before = _files(here)
+    assert said in _refused(*options)
+    assert _files(here) == before
+
+
+def test_images_that_dvc_stands_for_are_to_be_pulled(here: Path) -> None:
+    (here / "data/raw").mkdir(parents=True)
+    (here / "data/raw/target.dvc").write_text("outs: []")
+    assert _refused().endswith("Its .dvc file stands for images that are not here: run `dvc pull`.")
+
+
+def test_a_file_that_is_no_yaml_is_said_first(here: Path) -> None:
+    (here / "params.yaml").write_text("a: [")
+    assert _refused().startswith("params.yaml, line 1: want YAML, got")
+
+
+def test_the_command_costs_nothing_until_it_runs() -> None:
+    code = "import sys, graft.commands.start; print(sorted(set(sys.modules) & {'numpy', 'torch', 'pydantic', 'PIL'}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,49 @@
+import difflib
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.house import ROOT
+
+from graft.params import read_params
+from graft.start.edits import Setting, edits, value_at
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+
+
+def _settings(**values: object) -> dict[str, Setting]:
+    return {key.replace("__", "."): Setting(value, "why") for key, value in values.items()}
+
+
+def test_only_the_lines_of_what_differs_change(path: Path) -> None:
+    before = path.read_text()
+    wanted = _settings(
+        training__epochs=7, finetune_target__rates=(0.5,), train_scratch__rates=[0.25], prepare_data__dataset="example"
+    )
+    made = edits(path, wanted)
+    lines = [line for line in difflib.ndiff(before.splitlines(), made.text.splitlines()) if line.startswith("+ ")]
+    assert lines == ["+   epochs: 7", "+   rates: [0.5]", "+   rates: [0.25]"]
+    assert list(made.changed) == ["training.epochs", "finetune_target.rates", "train_scratch.rates"]
+    assert (made.params.training.epochs, made.params.finetune_target.rates) == (7, (0.5,))
+    assert path.read_text() == before
+
+
+def test_what_the_file_says_already_is_no_edit(path: Path) -> None:
+    path.write_text(edits(path, _settings(training__epochs=7)).text)
+    made = edits(path, _settings(training__epochs=7, finetune_target__rates=read_params(path).finetune_target.rates))
+    assert made.changed == {}
+    assert made.text == path.read_text()
+
+
+def test_values_that_do_not_go_together_are_said_of_the_file_itself(path: Path) -> None:
+    with pytest.raises(ValueError, match="want as many finetune_target.rates as") as caught:  # noqa: RUF043
+        edits(path, _settings(finetune_target__rates=[0.5]))
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(("key", "value"), [("a.b", 1), ("a.c", None), ("a.b.c", None)])
+def test_a_dotted_key_has_a_value(key: str, value: int | None) -> None:
+    assert value_at({"a": {"b": 1}}, key) == value
