@@ -106,11 +106,12 @@ def test_source_and_target_come_both_or_neither(tmp_path: Path, monkeypatch: pyt
     assert list((tmp_path / "raw").iterdir()) == []
 
 
-def test_a_copy_that_reads_otherwise_is_refused(tmp_path: Path) -> None:
-    copy = _planned(classes(tmp_path / "photos"), tmp_path / "raw" / "target")
-    assert copy is not None
+def test_a_table_that_names_its_own_folder_is_refused(tmp_path: Path) -> None:
+    origin = classes(tmp_path / "photos")
+    rows = [f"photos/{label}/{number}.png,{label}" for label in ("cat", "dog") for number in range(6)]
+    (origin / "labels.csv").write_text("\n".join(["path,label", *rows]))
     with pytest.raises(ValueError, match="relative to the table's own folder"):
-        copying.copy_images([copy._replace(found=copy.found[1:])])
+        _copied(origin, tmp_path / "raw" / "target")
     assert list((tmp_path / "raw").iterdir()) == []
 
 

@@ -76,6 +76,17 @@ def test_names_that_tell_groups_are_seen_unless_params_tell_them(tmp_path: Path)
     assert survey(tmp_path, PARAMS.model_copy(update={"prepare_data": told}), any_shape=False).hints == ()
 
 
+def test_groups_of_a_table_stay_whole_and_are_no_news(tmp_path: Path) -> None:
+    rows = ["path,label,group"]
+    for number in range(24):
+        path = picture(tmp_path / ("ill", "well")[number % 2] / f"patient{number // 4}_{number}.png")
+        rows.append(f"{path.relative_to(tmp_path)},{path.parent.name},{number // 4}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    seen = survey(tmp_path, PARAMS, any_shape=False)
+    assert seen.hints == ()
+    assert {n % 2 for of_class in seen.counts.values() for n in of_class.values()} == {0}
+
+
 def test_a_source_may_be_absent_or_empty(tmp_path: Path) -> None:
     assert survey_source(tmp_path / "none", PARAMS, any_shape=False) is None
     assert survey_source(tmp_path, PARAMS, any_shape=False) is None

@@ -65,7 +65,14 @@ def test_what_cannot_be_read_or_is_left_out_is_told(tmp_path: Path) -> None:
     picture(tmp_path / "cat" / ".hidden.png")
     said = _said(tmp_path)
     assert "cannot be read: 1 files, such as cat/x\\n.png: want a whole image" in said
-    assert "left out by name: 1 hidden files (cat/.hidden.png)" in said
+    assert "left out: 1 hidden files (cat/.hidden.png)" in said
+
+
+def test_images_without_a_label_are_told(tmp_path: Path) -> None:
+    classes(tmp_path)
+    rows = [f"{label}/{number}.png,{label}" for label in ("cat", "dog") for number in range(5)]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *rows]))
+    assert "left out: 2 images that the table does not name (cat/5.png, dog/5.png)" in _said(tmp_path)
 
 
 def test_names_that_tell_groups_are_told_with_the_line_to_paste(tmp_path: Path) -> None:

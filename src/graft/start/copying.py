@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from graft.escaping import visible
 from graft.files import FULL, no_room
+from graft.validation.found import Found
 from graft.validation.leftovers import is_left_out
-from graft.validation.scan import Found, scan
+from graft.validation.scan import scan
 
 DOMAINS = ("source", "target")
 TEMPORARY = ".graft-start-"

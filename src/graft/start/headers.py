@@ -10,8 +10,8 @@ from PIL import Image
 from graft.images import FORMATS, MAX_PIXELS
 from graft.learning.preprocessing import SMALL_CNN
 from graft.sixteen_bits import is_deep
+from graft.validation.found import Found
 from graft.validation.reading import read_file
-from graft.validation.scan import Found
 
 GREY_MODES = ("1", "L", "LA", "I", "F")
 THUMBNAIL_PX = 64

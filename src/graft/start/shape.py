@@ -5,17 +5,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from graft.escaping import visible
+from graft.validation.found import SPLIT_NAMES, Found
+from graft.validation.label_table import TABLE, table_in
 from graft.validation.leftovers import IMAGE_SUFFIXES, is_left_out
 from graft.validation.names import look
-from graft.validation.scan import SPLIT_NAMES, Found
 
 DEEPEST = 3
 """folders in folders that are looked into for a data set"""
 MOST_NAMED = 5
 MOST_FOLDERS = 1000
 """that are looked into"""
-TABLE = "labels.csv"
-"""where it lies, the table says the classes, and folders say nothing"""
 
 
 def meant(folder: Path) -> str:
@@ -34,7 +33,7 @@ def check_shape(folder: Path, found: Sequence[Found]) -> None:
     Raises:
         ValueError: they look so. A person may know better.
     """
-    if (folder / TABLE).is_file():
+    if table_in(folder):  # it says the classes, and folders say nothing
         return
     below = _folders_by_class(found)
     tops = _listed(sorted(below))

@@ -10,9 +10,10 @@ from graft.params import Params
 from graft.records import LeftOut, Split
 from graft.start.headers import ANY_RANGE, Header, header, is_grey
 from graft.start.shape import check_shape, meant
-from graft.validation.leftovers import left_out
+from graft.validation.found import Found
+from graft.validation.leftovers import left_out, unlabelled
 from graft.validation.name_hints import Hint, hints
-from graft.validation.scan import Found, scan, scan_optional
+from graft.validation.scan import scan, scan_optional
 from graft.validation.splits import Unit, assign_splits
 from graft.validation.value_range import recognised_bits
 
@@ -103,7 +104,7 @@ def _look(folder: Path, found: tuple[Found, ...], params: Params) -> Survey:
     seen = [is_grey(folder / path, headers[path].mode) for path in _spread(readable, MOST_DECODED)]
     deep = [each for each in found if each.path in headers and headers[each.path].deep]
     bits, doubt = _bits(folder, _spread(deep, MOST_DECODED))
-    told = (params.prepare_data.group_pattern, params.prepare_data.group_file) != (None, None)
+    told = bool(params.prepare_data.group_pattern or params.prepare_data.group_file or found[0].group)
     named = [] if told else _spread(found, MOST_NAMES)
     return Survey(
         folder=folder,
@@ -115,7 +116,7 @@ def _look(folder: Path, found: tuple[Found, ...], params: Params) -> Survey:
         n_deep=len(deep),
         bits=bits,
         doubt=doubt,
-        left_out=left_out(folder),
+        left_out=(*left_out(folder), *unlabelled(folder, found)),
         hints=hints([each.path for each in named], [each.label for each in named]) if named else (),
     )
 
@@ -127,7 +128,7 @@ def _spread(items: Sequence[T], most: int) -> list[T]:
 
 
 def _counts(folder: Path, found: Sequence[Found], seed: int) -> dict[Split, Counter[str]]:
-    units = [Unit(each.label, each.path, each.split) for each in found]
+    units = [Unit(each.label, each.group or each.path, each.split) for each in found]
     counts: dict[Split, Counter[str]] = {"train": Counter(), "val": Counter(), "test": Counter()}
     for unit, split in zip(units, assign_splits(units, str(folder), seed), strict=True):
         counts[split][unit.label] += 1

@@ -48,7 +48,7 @@ def found(domain: str, survey: Survey) -> list[Line]:
         _pixels(survey),
         *_range(survey),
         *_unreadable(survey),
-        *(f"left out by name: {each.n_files:,} {_kind(each.kind)} ({_some(each.paths)})" for each in survey.left_out),
+        *(f"left out: {each.n_files:,} {_kind(each.kind)} ({_some(each.paths)})" for each in survey.left_out),
         *(_groups(survey) if domain == "target" else ()),
     ]
     return [(domain, line) for line in lines]
@@ -177,7 +177,12 @@ def _of(n: int, total: int) -> str:
 
 
 def _kind(kind: str) -> str:
-    return {"hidden": "hidden files", "system_folder": "files in folders of systems"}.get(kind, "files of systems")
+    kinds = {
+        "hidden": "hidden files",
+        "system_folder": "files in folders of systems",
+        "unlabelled": "images that the table does not name",
+    }
+    return kinds.get(kind, "files of systems")
 
 
 def _some(names: Sequence[str]) -> str:
