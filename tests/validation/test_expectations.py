@@ -43,7 +43,7 @@ def test_sound_data_have_no_finding(tmp_path: Path) -> None:
     record = check(SOUND, tmp_path, SOURCE)
     assert record.ok
     assert all(each.ok and each.examples == () and each.advice for each in record.findings)
-    assert len({each.name for each in record.findings}) == len(record.findings) == 33
+    assert len({each.name for each in record.findings}) == len(record.findings) == 36
     assert critical_sentences(record) == []
 
 
@@ -182,7 +182,25 @@ def test_a_class_without_readable_images_in_a_split_is_critical(tmp_path: Path) 
     rows = [each for each in SOUND if not each.path.startswith("val/dog")]
     record = check(rows, tmp_path)
     assert (failed(record).name, failed(record).severity) == ("classes missing from a split", "critical")
-    assert failed(record).examples == ("target/dog",)
+    assert failed(record).examples == ("target/dog (none in val)",)
+
+
+def test_a_class_of_the_source_without_images_in_a_split_is_critical_and_both_are_named(tmp_path: Path) -> None:
+    source = [each for each in SOURCE if not each.path.startswith(("val/cat", "test/cat"))]
+    record = check(SOUND, tmp_path, source)
+    assert failed(record).examples == ("source/cat (none in val and test)",)
+    assert critical_sentences(record)[0].startswith(
+        "images: want no classes missing from a split, got 1: source/cat (none in val and test). Add readable images"
+    )
+
+
+def test_a_class_that_quarantine_takes_out_of_a_split_is_critical(tmp_path: Path) -> None:
+    rows = [each._replace(error="cut off", row=-1) if each.path.startswith("test/dog") else each for each in SOUND]
+    record = check(rows, tmp_path, limits={"on_undecodable": "quarantine"})
+    assert not record.ok
+    assert {each.name: each.examples for each in record.findings if not each.ok and each.severity == "critical"} == {
+        "classes missing from a split": ("target/dog (none in test)",)
+    }
 
 
 def test_classes_that_are_not_the_expected_ones_are_critical_and_named(tmp_path: Path) -> None:
@@ -269,3 +287,20 @@ def test_no_split_is_cut_anew_before_it_is_asked_what_it_is_for() -> None:
 def test_a_group_with_a_newline_is_written_on_one_line(tmp_path: Path) -> None:
     spread = [row(f"{split}/cat/x", f"{split} x")._replace(group="p\n\x1b[2J") for split in ("train", "test")]
     assert failed(check([*SOUND, *spread], tmp_path)).examples[0].startswith(r"target/p\n\x1b[2J: ")
+
+
+def test_names_that_tell_groups_are_a_warning_with_the_line_to_paste(tmp_path: Path) -> None:
+    rows = [
+        row(f"{s}/{c}/patient{g}{s}_{n}") for s in ("train", "val", "test") for c in "ab" for g in "12" for n in "12"
+    ]
+    record = check(rows, tmp_path)
+    found = failed(record)
+    assert (found.name, found.severity) == ("names that look like frames, patients or sites without groups", "warning")
+    assert r"write `prepare_data.group_pattern: '(patient\d+)'` into params.yaml" in found.advice
+
+
+def test_an_image_size_that_tells_the_class_is_a_warning(tmp_path: Path) -> None:
+    rows = [row(f"{s}/{c}/{n}") for s in ("train", "val", "test") for c in ("cat", "dog") for n in range(5)]
+    record = check([each._replace(width=64) if each.label == "cat" else each for each in rows], tmp_path)
+    named = {each.name for each in record.findings if not each.ok}
+    assert "facts about image size or format that tell the class" in named

@@ -132,7 +132,7 @@ def test_a_class_of_which_all_test_images_are_broken(raw: Path) -> None:
     for file in (raw / "target/test/dog").iterdir():
         file.write_bytes(b"broken")
     found = faults(run(raw))
-    assert found["classes missing from a split"] == Found("critical", ("target/dog",))
+    assert found["classes missing from a split"] == Found("critical", ("target/dog (none in test)",))
     assert len(found["unreadable images"].examples) == 4
 
 

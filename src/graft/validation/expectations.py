@@ -11,6 +11,7 @@ from graft.records import Finding, Preprocessing, ValidationRecord
 from graft.validation.docs_site import readable_offline
 from graft.validation.judge import Suite, judge
 from graft.validation.looks import expected_looks, look_table
+from graft.validation.name_table import name_advice, name_table
 from graft.validation.pairs import pair_table
 from graft.validation.rules import (
     Rule,
@@ -18,10 +19,13 @@ from graft.validation.rules import (
     image_rules,
     left_rules,
     look_rules,
+    name_rules,
     pair_rules,
+    shortcut_rules,
     split_rules,
     store_rules,
 )
+from graft.validation.shortcuts import shortcut_table
 from graft.validation.sides import Side
 from graft.validation.splitcheck import split_table
 from graft.validation.table import class_table, image_table, left_table, store_table
@@ -78,20 +82,22 @@ def _told(finding: Finding, n_named: int) -> str:
 def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:
     limits, bits = params.validate_data, params.prepare_data.near_duplicate_bits
     images = image_table(source.rows, target.rows)
+    sides = [side for side in (source, target) if side.readable]
+    names = pd.concat([left_table((source, target)), name_table(sides)], ignore_index=True)
     suites = {
         "stores": _suite(store_table((source, target)), store_rules()),
         "images": _suite(images, image_rules(limits)),
-        "left_out": _suite(left_table((source, target)), left_rules()),
+        "names": _suite(names, (*left_rules(), *name_rules(name_advice(sides)))),
         "classes": _suite(class_table(images, limits.classes), class_rules(limits)),
     }
     if source.fault or target.fault:
         return suites
     if bits is not None:
         suites["near_duplicates"] = _suite(pair_table(source, target, bits), pair_rules(limits))
-    sides = [side for side in (source, target) if side.readable]
     expected = expected_looks(source, preprocessing, made_on_source=params.network.weights == "pretrain")
     suites["splits"] = _suite(split_table(sides, params.seed), split_rules())
-    suites["looks"] = _suite(look_table(sides, expected), look_rules())
+    looks = pd.concat([look_table(sides, expected), shortcut_table(sides, params.seed)], ignore_index=True)
+    suites["looks"] = _suite(looks, (*look_rules(), *shortcut_rules()))
     return suites
 
 

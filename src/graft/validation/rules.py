@@ -20,6 +20,11 @@ MOST_NARROW = 64
 """values between the darkest and the brightest of all pixels; photographs and scans use nearly all 256"""
 SOME_DEVIATION = 1e-4
 """the smallest that the catalogue holds"""
+MOST_BY_CONTENT = 0.35
+"""of the way from guessing the class to always being right, by brightness, colour and bytes: subjects differ in them,
+and what was measured on sound data came to 0.26 (docs/decisions/shortcuts.md)"""
+MOST_BY_FORM = 0.1
+"""the same by width, height and format, in which subjects hardly differ"""
 MAX_GREY = 0.5
 """share of grey images among those that go into weights made on colour"""
 ASK_FIRST = (
@@ -27,6 +32,13 @@ ASK_FIRST = (
     "model does there."
 )
 """before any advice to cut the splits anew, which would undo a test set that was kept apart with care"""
+
+LOOK_WHETHER = "Look at pictures of each class, and find out whether this is the subject,"
+OR_TRACE = (
+    "or a trace of how the pictures were made, such as a camera, a program or an archive for one class. A trace is "
+    "learnt in place of the subject, and the test split, made the same way, does not show it: make all classes alike."
+)
+"""said of both kinds of facts: what is right for a subject looks the same as what is wrong"""
 
 
 class Rule(NamedTuple):
@@ -136,6 +148,17 @@ def left_rules() -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
+def name_rules(advice: str) -> tuple[Rule, ...]:
+    """What is expected of names where no groups are named.
+
+    Args:
+        advice: with the line for params.yaml.
+    """
+    return (
+        Rule("names that look like frames, patients or sites without groups", "warning", "untold", None, 0, advice),
+    )
+
+
 def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
     """What is expected of images that are nearly the same, pair by pair."""
     across: Severity = "critical" if params.on_near_duplicates == "fail" else "warning"
@@ -239,5 +262,19 @@ def look_rules() -> tuple[Rule, ...]:
         Rule(
             "16-bit files of source and target with different bits in use", "warning", "other_bits", None, 0,
             "Each domain is scaled by its own largest value: where one camera took both, set images.value_bits.",
+        ),
+    )  # fmt: skip
+
+
+def shortcut_rules() -> tuple[Rule, ...]:
+    """What is expected of facts about the files: that they do not tell the class."""
+    return (
+        Rule(
+            "facts about brightness or file size that tell the class", "warning", "by_content", None, MOST_BY_CONTENT,
+            f"{LOOK_WHETHER} as a digit 1 has less ink than an 8, {OR_TRACE}",
+        ),
+        Rule(
+            "facts about image size or format that tell the class", "warning", "by_form", None, MOST_BY_FORM,
+            f"{LOOK_WHETHER} as towers are taken upright, {OR_TRACE}",
         ),
     )  # fmt: skip

@@ -45,10 +45,10 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
 def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.DataFrame:
     """One row a class of either domain, and one for each expected class that the target does not have.
 
-    Columns: name (domain and class), expected (1; 0 where the target has a class that is not expected, or lacks
-    one that is), spelt_alike (1 where a class of the source only looks like one of the target), fewest (readable
-    images in the split that has the fewest), train (readable images in train), times_smaller (the largest class of the
-    domain has so many times its train).
+    Columns: name (domain and class, and the splits that have none of it), expected (1; 0 where the target has a class
+    that is not expected, or lacks one that is), spelt_alike (1 where a class of the source only looks like one of the
+    target), fewest (readable images in the split that has the fewest), train (readable images in train), times_smaller
+    (the largest class of the domain has so many times its train).
 
     Args:
         images: the image table.
@@ -58,12 +58,13 @@ def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.Data
         index=["domain", "label"], columns="split", values="readable", aggfunc="sum", fill_value=0
     ).reindex(columns=list(SPLITS), fill_value=0)
     table = counts.reset_index()
+    name = table["domain"] + "/" + table["label"] + table[list(SPLITS)].apply(_lacking, axis=1)
     largest = table.groupby("domain")["train"].transform("max")
     of_target = set(table.loc[table["domain"] == "target", "label"])
     only_alike = ~table["label"].isin(of_target) & table["label"].map(look).isin({look(each) for each in of_target})
     found = pd.DataFrame(
         {
-            "name": table["domain"] + "/" + table["label"],
+            "name": name,
             "expected": 1,
             "spelt_alike": only_alike.astype(int),
             "fewest": table[list(SPLITS)].min(axis=1),
@@ -80,6 +81,12 @@ def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.Data
     lacking = sorted(wanted - of_target)
     absent = pd.DataFrame({"name": [f"target/{each} (expected, no such class)" for each in lacking], "expected": 0})
     return pd.concat([found, absent], ignore_index=True) if lacking else found
+
+
+def _lacking(counts: "pd.Series[int]") -> str:
+    """Which splits have no readable image of a class."""
+    lacking = [split for split in SPLITS if counts[split] < 1]
+    return f" (none in {' and '.join(lacking)})" if lacking else ""
 
 
 def store_table(sides: Sequence[Side]) -> pd.DataFrame:

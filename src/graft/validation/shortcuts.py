@@ -1,0 +1,95 @@
+"""Do a few facts about the files tell the class, without a look at what the pictures show."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from graft.statistics.class_probe import ClassProbe, class_probe
+from graft.store import CatalogRow
+from graft.validation.sides import Side
+
+CONFIDENCE = 0.95
+COLUMNS = ("name", "by_content", "by_form")
+
+
+class Family(NamedTuple):
+    """Facts of one kind."""
+
+    words: str
+    column: str
+    """of the table: by_content, which subjects differ in too, or by_form, which they hardly do"""
+    facts: tuple[str, ...]
+
+
+FAMILIES = (
+    Family(
+        "brightness and colour",
+        "by_content",
+        ("mean_red", "mean_green", "mean_blue", "std_red", "std_green", "std_blue"),
+    ),
+    Family("file size", "by_content", ("n_bytes", "bytes_per_pixel")),
+    Family("width and height", "by_form", ("width", "height", "aspect")),
+    Family("format, mode and orientation of the file", "by_form", ("format", "mode", "orientation", "frames")),
+)
+"""when a file was written is not among them: a copy, a clone or a checkout writes it anew"""
+
+
+def shortcut_table(sides: Sequence[Side], seed: int) -> pd.DataFrame:
+    """One row for each domain and family of facts that differ between its images.
+
+    Columns: name (with balanced accuracy, interval and guessing), and by_content or by_form: the lower end of the
+    interval of how far the facts get from guessing, 0, to always right, 1. Where no family gets beyond guessing, and
+    there are several, a last row is of all of them together. All readable images count: nothing is chosen by it.
+
+    Args:
+        sides: domains that have images.
+        seed: of folds and draws.
+    """
+    rows = [each for side in sides for each in _rows(side, seed)]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"name": "str", "by_content": "float64", "by_form": "float64"})
+
+
+def _rows(side: Side, seed: int) -> Iterator[dict[str, Any]]:
+    rows = side.readable
+    labels, groups = (np.array([getattr(row, name) for row in rows], dtype=np.str_) for name in ("label", "group"))
+    told, every = False, []
+    for family in FAMILIES:
+        columns = _varied(np.column_stack([_fact(rows, name) for name in family.facts]))
+        if not columns.size:
+            continue
+        every.append(columns)
+        probe = class_probe(columns, labels, groups, confidence=CONFIDENCE, seed=seed)
+        if probe is not None:
+            told |= probe.low > 1 / probe.n_classes
+            yield _row(side.name, family.words, family.column, probe)
+    probe = class_probe(np.hstack(every), labels, groups, confidence=CONFIDENCE, seed=seed) if len(every) > 1 else None
+    if probe is not None and not told:
+        yield _row(side.name, "all facts about the files together", "by_content", probe)
+
+
+def _row(domain: str, words: str, column: str, probe: ClassProbe) -> dict[str, Any]:
+    name = (
+        f"{domain}: {words} alone: {probe.accuracy:.0%} of the images of a class are told on average "
+        f"({CONFIDENCE:.0%} interval {probe.low:.0%} to {probe.high:.0%}; guessing {1 / probe.n_classes:.0%})"
+    )
+    return {"name": name, column: probe.excess(probe.low)}
+
+
+def _varied(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The columns that hold more than one value."""
+    return columns[:, np.ptp(columns, axis=0) > 0]
+
+
+def _fact(rows: Sequence[CatalogRow], name: str) -> NDArray[np.float64]:
+    """(n,) a fact of each image; words as numbers."""
+    if name == "bytes_per_pixel":
+        return _fact(rows, "n_bytes") / (_fact(rows, "width") * _fact(rows, "height"))
+    if name == "aspect":
+        return _fact(rows, "width") / _fact(rows, "height")
+    values = np.array([getattr(row, name) for row in rows])
+    if values.dtype.kind == "U":
+        values = np.unique(values, return_inverse=True)[1]
+    return values.astype(np.float64)
