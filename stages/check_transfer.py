@@ -12,7 +12,7 @@ import numpy as np
 
 from graft import stage
 from graft.decisions.predictions import write_predictions
-from graft.decisions.verdict import JudgedArm, judge_transfer
+from graft.decisions.verdict import JudgedArm, OnTest, judge_transfer, majority_of
 from graft.files import read_record, write_record
 from graft.learning.device import make_deterministic, pick_device
 from graft.learning.saving import load_network
@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     make_deterministic(params.seed)
 
     catalog = read_record(CatalogRecord, args.catalog)
-    test = labelled(read_catalog(args.target_catalog), catalog.target.classes, "test")
+    classes, rows = catalog.target.classes, read_catalog(args.target_catalog)
+    train, test = labelled(rows, classes, "train"), labelled(rows, classes, "test")
     images = open_images(args.target_images)[test.rows]
     device = pick_device()
 
@@ -43,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     transfer = judged(args.training, args.transfer_weights)
     scratch = judged(args.scratch, args.scratch_weights)
-    verdict = judge_transfer(transfer, scratch, test, params.check_transfer, params.seed)
+    on = OnTest(test, majority_of(train, test, classes))
+    verdict = judge_transfer(transfer, scratch, on, params.check_transfer, params.seed)
     write_predictions((transfer, scratch), test, args.predictions)
     write_record(verdict.model_copy(update=made_from), args.record)
 

@@ -17,8 +17,9 @@ from graft.export.to_onnx import export_onnx
 from graft.files import read_record, write_record
 from graft.learning.device import make_deterministic
 from graft.learning.saving import load_network
-from graft.records import CatalogRecord, TrainingRecord, VerdictRecord
+from graft.records import CatalogRecord, TrainingRecord
 from graft.store import class_names, labelled, open_images, read_catalog
+from graft.verdict_record import VerdictRecord
 
 N_IMAGES = 256
 

@@ -13,6 +13,7 @@ from graft.decisions.gate import gate_record, release_reasons
 from graft.files import read_record, write_record
 from graft.params import read_params
 from graft.strategy_record import StrategyRecord
+from graft.verdict_record import VerdictRecord
 
 RECORDS = ("catalog", "validation", "strategy", "training", "scratch", "verdict", "export")
 
@@ -24,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     validation = read_record(records.ValidationRecord, args.validation)
     transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
-    verdict = read_record(records.VerdictRecord, args.verdict)
+    verdict = read_record(VerdictRecord, args.verdict)
     export = read_record(records.ExportRecord, args.export)
     limits = read_params(args.params).gate_release
     reasons = release_reasons(validation, (transfer, scratch), verdict, export, limits)

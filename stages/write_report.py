@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graft import records, stage
+from graft import records, stage, verdict_record
 from graft.decisions.advice import Findings, next_steps
 from graft.decisions.gate import release_reasons
 from graft.files import read_record, write_whole
@@ -47,9 +47,9 @@ def read_evidence(args: Namespace, params: Params) -> Evidence:
     """All records of the run, with the gate's reasons and what to try next."""
     catalog = read_record(records.CatalogRecord, args.catalog)
     validation = read_record(records.ValidationRecord, args.validation)
-    shift, strategy = read_record(ShiftRecord, args.shift), read_record(StrategyRecord, args.strategy)
+    shift, verdict = read_record(ShiftRecord, args.shift), read_record(verdict_record.VerdictRecord, args.verdict)
+    strategy, export = read_record(StrategyRecord, args.strategy), read_record(records.ExportRecord, args.export)
     transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
-    verdict, export = read_record(records.VerdictRecord, args.verdict), read_record(records.ExportRecord, args.export)
     reasons = release_reasons(validation, (transfer, scratch), verdict, export, params.gate_release)
     steps = next_steps(Findings(catalog, validation, strategy, transfer, verdict, reasons))
     rest = (verdict, export, reasons, steps, read_predictions(args.predictions, len(catalog.target.classes)))

@@ -10,11 +10,11 @@ from graft.records import (
     ExportRecord,
     TrainingRecord,
     ValidationRecord,
-    VerdictRecord,
 )
 from graft.shift_record import ShiftRecord, ShiftSource
 from graft.store import SPLITS, CatalogRow
 from graft.strategy_record import LabelCheck, StrategyRecord
+from graft.verdict_record import VerdictRecord
 
 EXPORT = ExportRecord(
     onnx_sha256="0" * 64,
@@ -176,6 +176,7 @@ def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:
         "n_units": 10,
         "transfer_accuracy": interval,
         "scratch_accuracy": interval,
+        "majority": {"label": "b", "accuracy": -0.2},
         "by_seed": (0.0,),
         "sign_flip_p": 1.0,
         "bootstrap": interval,

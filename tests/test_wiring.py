@@ -23,6 +23,7 @@ SHAPES = (
     "records.py",
     "strategy_record.py",
     "shift_record.py",
+    "verdict_record.py",
     "cards.py",
     "stage.py",
 )

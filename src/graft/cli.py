@@ -100,7 +100,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def summary() -> str:
-    """Verdict, accuracy of both arms, strategy, gate, report and what to try next, as `make repro` ends.
+    """Verdict, accuracies, strategy, gate, report and what to try next, as `make repro` ends.
 
     Where a stage failed or records are of two runs, that comes first.
 
@@ -108,8 +108,9 @@ def summary() -> str:
         FileNotFoundError: the pipeline has not run to its end.
     """
     from graft.files import read_record
-    from graft.records import GateRecord, VerdictRecord
+    from graft.records import GateRecord
     from graft.strategy_record import StrategyRecord
+    from graft.verdict_record import VerdictRecord
 
     verdict, strategy = read_record(VerdictRecord, VERDICT), read_record(StrategyRecord, STRATEGY)
     gate = read_record(GateRecord, GATE)
@@ -123,6 +124,7 @@ def summary() -> str:
         ("verdict", f"{verdict.verdict}: {verdict.sentence}"),
         ("transfer", _with_interval(verdict.transfer_accuracy, verdict.confidence)),
         ("scratch", _with_interval(verdict.scratch_accuracy, verdict.confidence)),
+        ("majority", f"{verdict.majority.accuracy:.1%} (always saying {verdict.majority.label}, as most of train is)"),
         ("strategy", f"{strategy.choice}, {by_whom}"),
         ("gate", passed if gate.passed else f"refused: {refusals}"),
         ("report", str(REPORT.resolve())),

@@ -3,7 +3,8 @@ from tests.examples import CLEAN, EXPORT, training_record, verdict_record
 
 from graft.decisions.gate import gate_record, release_reasons
 from graft.params import GateRelease
-from graft.records import ExportRecord, Finding, Reason, TrainingRecord, Trial, ValidationRecord, VerdictRecord
+from graft.records import ExportRecord, Finding, Interval, Reason, TrainingRecord, Trial, ValidationRecord
+from graft.verdict_record import Majority, VerdictRecord
 
 
 def _levels(
@@ -90,3 +91,31 @@ def test_a_refusal_names_the_param_to_change() -> None:
         GateRelease.model_validate({"on_inconclusive": "warn"}),
     )
     assert "check_transfer.on_negative" in next(each.sentence for each in reasons if each.check == "verdict")
+
+
+def _held_against(accuracy: float, ships: str = "transfer") -> Reason:
+    intervals = {"transfer_accuracy": (0.8, 0.7, 0.9), "scratch_accuracy": (0.6, 0.5, 0.7)}
+    update = {
+        name: Interval(estimate=middle, low=low, high=high) for name, (middle, low, high) in intervals.items()
+    } | {"majority": Majority(label="ant", accuracy=accuracy), "ships": ships}
+    verdict = verdict_record("POSITIVE").model_copy(update=update)
+    params = GateRelease.model_validate({"on_inconclusive": "warn"})
+    reasons = release_reasons(CLEAN, (training_record(), training_record()), verdict, EXPORT, params)
+    return next(each for each in reasons if each.check == "majority")
+
+
+def test_an_arm_above_the_majority_passes_with_both_numbers() -> None:
+    assert _held_against(0.62) == Reason(
+        check="majority",
+        level="pass",
+        sentence="The transfer arm, 80.0% (95% interval 70.0% to 90.0%), is better than always saying ant, the most "
+        "frequent class of train, which is right on 62.0% of the test images.",
+    )
+
+
+@pytest.mark.parametrize(("accuracy", "ships"), [(0.7, "transfer"), (0.85, "transfer"), (0.62, "scratch")])
+def test_an_arm_whose_interval_reaches_the_majority_is_warned_of(accuracy: float, ships: str) -> None:
+    reason = _held_against(accuracy, ships)
+    assert reason.level == "warn"
+    assert f"The {ships} arm, " in reason.sentence
+    assert "is no better than always saying ant" in reason.sentence

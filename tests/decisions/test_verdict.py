@@ -8,13 +8,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from graft.decisions.verdict import JudgedArm, judge_transfer, median_run, outcome_of, shipped_arm
+from graft.decisions.verdict import JudgedArm, OnTest, judge_transfer, majority_of, median_run, outcome_of, shipped_arm
 from graft.params import CheckTransfer
-from graft.records import Outcome, Run, TrainingRecord, VerdictRecord
+from graft.records import Outcome, Run, TrainingRecord
 from graft.statistics.comparison import Estimate
 from graft.store import Labelled
 from graft.strategy_record import TRANSFER_BY, claim
 from graft.training_params import Strategy
+from graft.verdict_record import Majority, VerdictRecord
 
 Labels = NDArray[np.int64]
 
@@ -60,6 +61,10 @@ def split_of(n: int = 400, seed: int = 0) -> Labelled:
     return Labelled(np.arange(n), labels, names, names)
 
 
+def on(images: Labelled) -> OnTest:
+    return OnTest(images, Majority(label="3", accuracy=0.25))
+
+
 def predicted(labels: Labels, accuracy: float, k: int, rng: np.random.Generator) -> Labels:
     """Predictions right with this probability, independently by seed and image."""
     wrong = rng.random((k, len(labels))) >= accuracy
@@ -75,10 +80,28 @@ def judged(
     return judge_transfer(
         JudgedArm(trained("transfer"), arms[0]),
         JudgedArm(trained("scratch"), arms[1]),
-        test,
+        on(test),
         settings or params(),
         0,
     )
+
+
+def of_classes(*numbers: int) -> Labelled:
+    names = np.array([f"{each}" for each in range(len(numbers))])
+    return Labelled(np.arange(len(numbers)), np.array(numbers), names, names)
+
+
+def test_the_majority_is_the_class_most_frequent_in_train_and_its_share_of_test() -> None:
+    found = majority_of(of_classes(1, 1, 0, 2), of_classes(0, 0, 0, 1), ("ant", "bee", "cow"))
+    assert found == Majority(label="bee", accuracy=0.25)
+
+
+def test_of_classes_as_frequent_the_first_is_the_majority() -> None:
+    assert majority_of(of_classes(2, 1), of_classes(1, 2), ("ant", "bee", "cow")).label == "bee"
+
+
+def test_the_record_holds_the_majority_beside_both_arms() -> None:
+    assert judged(0.8, 0.7).majority == Majority(label="3", accuracy=0.25)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +172,7 @@ def test_an_open_comparison_that_nothing_settles_says_so() -> None:
     verdict = judge_transfer(
         JudgedArm(trained("transfer"), arms[0]),
         JudgedArm(trained("scratch"), arms[1]),
-        test,
+        on(test),
         params(margin=0.0),
         0,
     )
@@ -168,7 +191,7 @@ def test_seeds_and_images_together_are_named_where_neither_alone_settles() -> No
     arms[1][:, :200], arms[0][:, 200:390] = wrong[:200], wrong[200:390]  # images differ, all seeds alike
     arms[1][:2, 390:410], arms[0][2:, 390:410] = wrong[390:410], wrong[390:410]  # seeds differ
     judged_arms = [JudgedArm(trained(arm, (0, 1, 2, 3)), arms[arm == "scratch"]) for arm in ("transfer", "scratch")]
-    verdict = judge_transfer(judged_arms[0], judged_arms[1], test, params(), 0)
+    verdict = judge_transfer(judged_arms[0], judged_arms[1], on(test), params(), 0)
     assert (verdict.verdict, verdict.seeds_to_settle, verdict.images_to_settle) == ("INCONCLUSIVE", None, None)
     assert verdict.together_to_settle is not None
     seeds, images = verdict.together_to_settle
@@ -188,7 +211,7 @@ def test_the_sentence_names_the_strategy_and_claims_no_other_training_images() -
     test = split_of(400)
     tops = trained("transfer").model_copy(update={"strategy": "top_blocks"})
     arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.6, 0.9)]
-    verdict = judge_transfer(JudgedArm(tops, arms[0]), JudgedArm(trained("scratch"), arms[1]), test, params(), 0)
+    verdict = judge_transfer(JudgedArm(tops, arms[0]), JudgedArm(trained("scratch"), arms[1]), on(test), params(), 0)
     assert verdict.sentence.startswith("Transfer by tuning the top blocks hurt: ")
     assert "these training images" in verdict.sentence
 
@@ -203,7 +226,7 @@ def test_groups_are_named_in_the_sentence() -> None:
     test = split_of(400)._replace(groups=np.repeat(np.arange(80), 5).astype(str))
     arms = [predicted(test.labels, accuracy, 5, np.random.default_rng(0)) for accuracy in (0.9, 0.6)]
     verdict = judge_transfer(
-        JudgedArm(trained("transfer"), arms[0]), JudgedArm(trained("scratch"), arms[1]), test, params(), 0
+        JudgedArm(trained("transfer"), arms[0]), JudgedArm(trained("scratch"), arms[1]), on(test), params(), 0
     )
     assert verdict.n_units == 80
     assert "400 images in 80 groups" in verdict.sentence
@@ -224,11 +247,11 @@ def test_the_shipped_model_is_of_the_shipped_arm() -> None:
     )
     arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.5, 0.9)]
     verdict = judge_transfer(
-        JudgedArm(trained("transfer"), arms[0]), JudgedArm(scratch, arms[1]), test, params("ship_scratch"), 0
+        JudgedArm(trained("transfer"), arms[0]), JudgedArm(scratch, arms[1]), on(test), params("ship_scratch"), 0
     )
     assert (verdict.ships, verdict.ships_seed) == ("scratch", 0)
     assert verdict.ships_accuracy == (arms[1][0] == test.labels).mean()
-    kept = judge_transfer(JudgedArm(trained("transfer"), arms[0]), JudgedArm(scratch, arms[1]), test, params(), 0)
+    kept = judge_transfer(JudgedArm(trained("transfer"), arms[0]), JudgedArm(scratch, arms[1]), on(test), params(), 0)
     assert (kept.ships, kept.ships_seed) == ("transfer", 2)
     assert kept.ships_accuracy == (arms[0][2] == test.labels).mean()
 
@@ -253,7 +276,7 @@ def test_accuracies_of_the_arms_know_of_groups() -> None:
     arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.8, 0.7)]
     five = Labelled(*(np.repeat(each, 5) for each in test))  # type: ignore[arg-type]
     alone, copied = (
-        judge_transfer(JudgedArm(trained("transfer"), a), JudgedArm(trained("scratch"), b), images, params(), 0)
+        judge_transfer(JudgedArm(trained("transfer"), a), JudgedArm(trained("scratch"), b), on(images), params(), 0)
         for images, (a, b) in ((test, arms), (five, [np.repeat(each, 5, axis=1) for each in arms]))
     )
     for one, other in (
@@ -267,7 +290,7 @@ def test_identical_arms_are_not_positive() -> None:
     test = split_of(1000)
     same = predicted(test.labels, 0.8, 5, np.random.default_rng(0))
     verdict = judge_transfer(
-        JudgedArm(trained("transfer"), same), JudgedArm(trained("scratch"), same), test, params(), 0
+        JudgedArm(trained("transfer"), same), JudgedArm(trained("scratch"), same), on(test), params(), 0
     )
     assert verdict.verdict == "EQUIVALENT"
     assert -verdict.difference.low == verdict.difference.high < 0.005
@@ -279,7 +302,7 @@ def test_destroyed_transfer_is_negative() -> None:
     one_class = np.zeros((5, 200), dtype=np.int64)  # a network with destroyed weights says the same of all
     scratch = predicted(test.labels, 0.5, 5, np.random.default_rng(0))
     verdict = judge_transfer(
-        JudgedArm(trained("transfer"), one_class), JudgedArm(trained("scratch"), scratch), test, params(), 0
+        JudgedArm(trained("transfer"), one_class), JudgedArm(trained("scratch"), scratch), on(test), params(), 0
     )
     assert verdict.verdict == "NEGATIVE"
 
@@ -300,7 +323,7 @@ def test_arms_that_do_not_differ_come_out_positive_no_oftener_than_the_level() -
         verdict = judge_transfer(
             JudgedArm(trained("transfer"), arms[0]),
             JudgedArm(trained("scratch"), arms[1]),
-            test,
+            on(test),
             params(),
             draw,
         )
@@ -315,11 +338,13 @@ def test_arms_with_other_seeds_are_an_error() -> None:
     rows = predicted(test.labels, 0.5, 5, np.random.default_rng(0))
     other = JudgedArm(trained("scratch", (0, 1, 2, 3, 5)), rows)
     with pytest.raises(ValueError, match="want the same seeds in both arms"):
-        judge_transfer(JudgedArm(trained("transfer"), rows), other, test, params(), 0)
+        judge_transfer(JudgedArm(trained("transfer"), rows), other, on(test), params(), 0)
 
 
 def test_predictions_that_do_not_fit_are_an_error() -> None:
     test = split_of(50)
     rows = predicted(test.labels, 0.5, 5, np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"check_transfer, scratch: want predictions as .* \(5, 50\), got \(4, 50\)"):
-        judge_transfer(JudgedArm(trained("transfer"), rows), JudgedArm(trained("scratch"), rows[:4]), test, params(), 0)
+        judge_transfer(
+            JudgedArm(trained("transfer"), rows), JudgedArm(trained("scratch"), rows[:4]), on(test), params(), 0
+        )

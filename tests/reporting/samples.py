@@ -25,13 +25,13 @@ from graft.records import (
     TrainingRecord,
     Trial,
     ValidationRecord,
-    VerdictRecord,
 )
 from graft.reporting.evidence import Evidence
 from graft.reporting.predictions import Predictions
 from graft.shift_record import SourceKind
 from graft.store import SPLITS
 from graft.strategy_record import LabelCheck, Score, SplitCheck, StrategyRecord, Suspect, Vote
+from graft.verdict_record import Majority, VerdictRecord
 
 DIGITS = tuple("0123456789")
 N_TEST = 300
@@ -51,7 +51,7 @@ def sample_evidence(
     """
     gain = {"POSITIVE": 0.09, "NEGATIVE": -0.06, "EQUIVALENT": 0.0, "INCONCLUSIVE": 0.015}[outcome]
     predictions = sample_predictions(len(classes), gain)
-    verdict = sample_verdict(predictions, outcome, curve)
+    verdict = sample_verdict(predictions, outcome, curve, classes[0])
     level = "fail" if outcome == "NEGATIVE" else "warn" if outcome == "INCONCLUSIVE" else "pass"
     return Evidence(
         catalog=sample_catalog(classes, kind == "own"),
@@ -93,7 +93,7 @@ def sample_predictions(n_classes: int, gain: float) -> Predictions:
     return Predictions(images, labels, arms, {arm: tuple(range(N_SEEDS)) for arm in arms})
 
 
-def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool) -> VerdictRecord:
+def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool, first: str = "0") -> VerdictRecord:
     right = {arm: (runs == predictions.labels).mean(axis=1) for arm, runs in predictions.by_arm.items()}
     by_seed = right["transfer"] - right["scratch"]
     mean, half = float(by_seed.mean()), 0.04 if outcome == "INCONCLUSIVE" else 0.021
@@ -120,6 +120,7 @@ def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool) -> V
         n_units=N_TEST,
         transfer_accuracy=around(float(right["transfer"].mean()), 0.02),
         scratch_accuracy=around(float(right["scratch"].mean()), 0.024),
+        majority=Majority(label=first, accuracy=float(np.mean(predictions.labels == 0))),
         by_seed=tuple(float(each) for each in by_seed),
         sign_flip_p=0.0625,
         bootstrap=around(mean, 0.9 * half),

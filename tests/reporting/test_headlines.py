@@ -11,6 +11,12 @@ def test_there_are_at_most_fifteen_and_all_are_numbers_or_null(evidence: Evidenc
     assert all(value is None or type(value) in (int, float) for value in numbers.values())
 
 
+def test_the_majority_stands_beside_the_accuracies(evidence: Evidence) -> None:
+    numbers = headline_numbers(evidence)
+    assert numbers["majority_accuracy"] == evidence.verdict.majority.accuracy > 0
+    assert list(numbers)[:3] == ["transfer_accuracy", "scratch_accuracy", "majority_accuracy"]
+
+
 def test_the_shift_is_its_size_and_the_p_value_of_its_test(evidence: Evidence) -> None:
     numbers = headline_numbers(evidence)
     assert (numbers["shift_mmd2"], numbers["shift_p_value"]) == (0.0612, 0.001)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from graft.records import CatalogRecord, Reason, TrainingRecord, ValidationRecord, VerdictRecord
+from graft.records import CatalogRecord, Reason, TrainingRecord, ValidationRecord
 from graft.strategy_record import TRANSFER_BY, StrategyRecord
 from graft.training_params import MOST_SEEDS
+from graft.verdict_record import VerdictRecord
 
 MOST_STEPS = 3
 HOLD_BACK = ("feature_extraction", "gradual", "norms")

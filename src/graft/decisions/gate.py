@@ -1,7 +1,9 @@
 """Whether the model may be released: one pure function from records to reasons."""
 
+from graft.escaping import visible
 from graft.params import GateRelease
-from graft.records import ExportRecord, GateRecord, Reason, TrainingRecord, ValidationRecord, VerdictRecord
+from graft.records import ExportRecord, GateRecord, Reason, TrainingRecord, ValidationRecord
+from graft.verdict_record import VerdictRecord
 
 
 def release_reasons(
@@ -12,7 +14,7 @@ def release_reasons(
     params: GateRelease,
 ) -> tuple[Reason, ...]:
     """Every check of the gate, passed or not, with its number, its limit and the param to change."""
-    return (_data(validation), _rates(arms), _verdict(verdict, params), _parity(export))
+    return (_data(validation), _rates(arms), _verdict(verdict, params), _majority(verdict), _parity(export))
 
 
 def gate_record(reasons: tuple[Reason, ...], model_sha256: str, next_steps: tuple[str, ...]) -> GateRecord:
@@ -67,6 +69,23 @@ def _verdict(verdict: VerdictRecord, params: GateRelease) -> Reason:
         what = f"gate_release.on_inconclusive says {params.on_inconclusive}."
         return Reason(check="verdict", level=params.on_inconclusive, sentence=f"{verdict.sentence} {what}")
     return Reason(check="verdict", level="pass", sentence=verdict.sentence)
+
+
+def _majority(verdict: VerdictRecord) -> Reason:
+    """An accuracy that looks high may be that of a model which has learnt nothing but the most frequent class."""
+    shipped, majority, beats = verdict.shipped_interval, verdict.majority, verdict.beats_majority
+    told = f"{shipped.estimate:.1%} ({100 * verdict.confidence:g}% interval {shipped.low:.1%} to {shipped.high:.1%})"
+    always = f"always saying {visible(majority.label)}, the most frequent class of train, which is right on"
+    if beats:
+        sentence = (
+            f"The {verdict.ships} arm, {told}, is better than {always} {majority.accuracy:.1%} of the test images."
+        )
+    else:
+        sentence = (
+            f"The {verdict.ships} arm, {told}, is no better than {always} {majority.accuracy:.1%} of the test images. "
+            "Look at the recall of each class in the report; label more images, or set `training.balance: weights`."
+        )
+    return Reason(check="majority", level="pass" if beats else "warn", sentence=sentence)
 
 
 def _parity(export: ExportRecord) -> Reason:

@@ -1,16 +1,18 @@
 """Did transfer help: one pure function from the predictions of both arms to the verdict."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graft.params import CheckTransfer
-from graft.records import Arm, Interval, Outcome, Run, TrainingRecord, VerdictRecord
+from graft.records import Arm, Interval, Outcome, Run, TrainingRecord
 from graft.statistics.comparison import MOST_IMAGES, Comparison, Estimate, Question, compare_arms, mean_accuracy
 from graft.statistics.settling import MANY_SEEDS
 from graft.store import Labelled
 from graft.strategy_record import claim
+from graft.verdict_record import Majority, VerdictRecord
 
 
 class JudgedArm(NamedTuple):
@@ -21,21 +23,42 @@ class JudgedArm(NamedTuple):
     """(k, n) class numbers, one row a run of the training record, in its order"""
 
 
+class OnTest(NamedTuple):
+    """What the arms are judged on."""
+
+    images: Labelled
+    """the n images of the test split"""
+    majority: Majority
+
+
+def majority_of(train: Labelled, test: Labelled, classes: Sequence[str]) -> Majority:
+    """The class that is most frequent in train, and what always saying it would reach on test.
+
+    Args:
+        train: the train split.
+        test: the test split.
+        classes: names of the classes by number.
+    """
+    number = int(np.bincount(train.labels, minlength=len(classes)).argmax())
+    return Majority(label=classes[number], accuracy=float(np.mean(test.labels == number)))
+
+
 def judge_transfer(
-    transfer: JudgedArm, scratch: JudgedArm, test: Labelled, params: CheckTransfer, seed: int
+    transfer: JudgedArm, scratch: JudgedArm, on: OnTest, params: CheckTransfer, seed: int
 ) -> VerdictRecord:
     """Compare the arms on the test split, give the verdict and name the model that ships.
 
     Args:
         transfer: the arm that starts from the backbone.
         scratch: the control, with the same seeds.
-        test: labels and groups of the n test images.
+        on: labels and groups of the n test images, and what always saying one class reaches.
         params: confidence, margin, and what happens when transfer hurts.
         seed: of the bootstrap.
 
     Raises:
         ValueError: arms of other seeds, or predictions that do not fit the runs and images.
     """
+    test = on.images
     _check(transfer, scratch, test)
     rights = [each.predicted == test.labels for each in (transfer, scratch)]
     comparison = compare_arms(rights[0], rights[1], test.groups, Question(params.confidence, params.margin, seed))
@@ -60,6 +83,7 @@ def judge_transfer(
         n_units=comparison.n_units,
         transfer_accuracy=_interval(accuracies[0]),
         scratch_accuracy=_interval(accuracies[1]),
+        majority=on.majority,
         by_seed=comparison.by_seed,
         sign_flip_p=comparison.sign_flip_p,
         bootstrap=_interval(comparison.bootstrap),

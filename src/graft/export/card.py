@@ -2,7 +2,8 @@
 
 from graft import __version__
 from graft.cards import BackboneCard, ModelCard, preprocessing_sha256
-from graft.records import CatalogRecord, ExportRecord, TrainingRecord, VerdictRecord
+from graft.records import CatalogRecord, ExportRecord, TrainingRecord
+from graft.verdict_record import VerdictRecord
 
 
 def model_card(

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from graft.reporting.evidence import Evidence
 from graft.reporting.figures.bars import bars
 from graft.reporting.figures.curves import curves
-from graft.reporting.figures.forest import Row, forest
+from graft.reporting.figures.forest import Line, Row, forest
 from graft.reporting.figures.matrix import confusion
 from graft.reporting.figures.null import null_distribution
 from graft.reporting.figures.profile import block_profile
@@ -75,4 +75,5 @@ def _accuracies(evidence: Evidence) -> Markup:
         Row("Transfer", "transfer", verdict.transfer_accuracy, accuracy_by_seed(predictions, "transfer")),
         Row("From scratch", "scratch", verdict.scratch_accuracy, accuracy_by_seed(predictions, "scratch")),
     )
-    return forest("Test accuracy of each arm", rows)
+    majority = Line(f"Always {verdict.majority.label}", verdict.majority.accuracy)
+    return forest("Test accuracy of each arm", rows, line=majority)

@@ -11,12 +11,12 @@ from graft.records import (
     Reason,
     TrainingRecord,
     ValidationRecord,
-    VerdictRecord,
 )
 from graft.reporting.predictions import Predictions
 from graft.reporting.tallies import confusion_matrix
 from graft.shift_record import ShiftRecord
 from graft.strategy_record import StrategyRecord
+from graft.verdict_record import VerdictRecord
 
 
 class Evidence(NamedTuple):

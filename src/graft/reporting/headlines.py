@@ -17,6 +17,7 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
     return {
         "transfer_accuracy": verdict.transfer_accuracy.estimate,
         "scratch_accuracy": verdict.scratch_accuracy.estimate,
+        "majority_accuracy": verdict.majority.accuracy,
         "difference": verdict.difference.estimate,
         "difference_low": verdict.difference.low,
         "difference_high": verdict.difference.high,

@@ -10,7 +10,7 @@ from graft.records import Interval
 from graft.reporting.evidence import Evidence
 from graft.reporting.figures.bars import bars
 from graft.reporting.figures.curves import curves
-from graft.reporting.figures.forest import Row, forest
+from graft.reporting.figures.forest import Line, Row, forest
 from graft.reporting.figures.matrix import confusion
 from graft.reporting.figures.rate_finder import rate_finder
 from graft.reporting.figures.rates import rates
@@ -35,6 +35,16 @@ def test_a_forest_plot_places_interval_estimate_zero_and_margin_on_one_scale() -
     unit = (estimate - zero) / 6
     assert (low - zero, high - zero) == pytest.approx((2 * unit, 10 * unit), abs=0.3)
     assert (left, width) == pytest.approx((zero - unit, 2 * unit), abs=0.3)
+
+
+def test_forest_draws_a_line_that_all_rows_are_held_against_within_its_axis() -> None:
+    row = Row("arm", "transfer", Interval(estimate=0.8, low=0.7, high=0.9))
+    figure = forest("t", [row], line=Line("Always ant", 0.1))
+    assert "arm: 80.0%, interval 70.0% to 90.0%; Always ant: 10.0%" in figure
+    (line,), (low,) = _xs(figure, "line", "zero", "x1"), _xs(figure, "line", "interval", "x1")
+    (estimate,) = _xs(figure, "circle", "estimate", "cx")
+    assert 0 < line < low
+    assert (estimate - line) / (estimate - low) == pytest.approx(7, abs=0.05)
 
 
 def test_a_forest_plot_of_accuracies_marks_no_zero() -> None:

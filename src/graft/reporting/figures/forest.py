@@ -11,6 +11,13 @@ from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segm
 from graft.reporting.wording import percent, points
 
 
+class Line(NamedTuple):
+    """A value that all rows are held against."""
+
+    words: str
+    value: float
+
+
 class Row(NamedTuple):
     """A line of a forest plot; all values are shares."""
 
@@ -21,27 +28,31 @@ class Row(NamedTuple):
     points: tuple[float, ...] = ()
 
 
-def forest(title: str, rows: Sequence[Row], margin: float | None = None) -> Markup:
+def forest(title: str, rows: Sequence[Row], margin: float | None = None, line: Line | None = None) -> Markup:
     """Estimates with intervals and single points, one row each.
 
     Args:
         title: of the figure.
         rows: from top to bottom.
         margin: given for differences: 0 is marked, and the band within the margin around it.
+        line: drawn upright through all rows.
     """
     values = [
         each for row in rows for each in (*row.points, *(row.interval.model_dump().values() if row.interval else ()))
     ]
     zero = [] if margin is None else [-margin, 0.0, margin]
-    low, high = svg.padded(min([*values, *zero]), max([*values, *zero]))
+    marked = zero if line is None else [*zero, line.value]
+    low, high = svg.padded(min([*values, *marked]), max([*values, *marked]))
     x = Scale(low, high, EDGE, WIDTH - EDGE)
     bottom = 46 * len(rows) + 8
     body = [tag("g", *_forest_row(row, 46 * place + 8, x), class_=row.look) for place, row in enumerate(rows)]
     written = (lambda share: percent(share)) if margin is None else points
-    described = "; ".join(_row_in_words(row, written) for row in rows)
+    told = [] if line is None else [f"{line.words}: {written(line.value)}"]
+    described = "; ".join([*(_row_in_words(row, written) for row in rows), *told])
+    through = [] if line is None else [segment(x.at(line.value), 0, x.at(line.value), bottom, "zero")]
     under = [] if margin is None else _zero_and_margin(x, margin, bottom)
     height = bottom + (22 if margin is None else 40)
-    return drawing(title, described, height, *under, *svg.bottom_axis(x, bottom, written), *body)
+    return drawing(title, described, height, *under, *through, *svg.bottom_axis(x, bottom, written), *body)
 
 
 def _forest_row(row: Row, top: float, x: Scale) -> list[Markup]:
