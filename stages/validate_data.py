@@ -1,7 +1,7 @@
 """Hold catalogues and image stores against what is expected of images, classes and splits.
 
 Reads   params.yaml, the CatalogRecord, two catalogues, two image stores
-Writes  a ValidationRecord (JSON), Great Expectations' Data Docs (HTML)
+Writes  a ValidationRecord (JSON), everything that fails (CSV), Great Expectations' Data Docs (HTML)
 Run     dvc repro validate_data
 """
 
@@ -13,6 +13,7 @@ from graft.files import read_record, write_record
 from graft.params import read_params
 from graft.records import CatalogRecord
 from graft.validation.expectations import critical_sentences, validate, warning_sentences
+from graft.validation.failing import write_failing
 from graft.validation.sides import open_side
 
 INPUTS = ("params", "catalog", "source-catalog", "target-catalog", "source-images", "target-images")
@@ -20,18 +21,22 @@ INPUTS = ("params", "catalog", "source-catalog", "target-catalog", "source-image
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the evidence, then fail where a finding is critical."""
-    args = stage.arguments(__doc__, (*INPUTS, "record", "docs"), argv)
+    args = stage.arguments(__doc__, (*INPUTS, "record", "failing", "docs"), argv)
     made_from = stage.made_from(args, "catalog")
     params, catalog = read_params(args.params), read_record(CatalogRecord, args.catalog)
     source = open_side("source", catalog.source, args.source_catalog, args.source_images)
     target = open_side("target", catalog.target, args.target_catalog, args.target_images)
     with stage.whole_folder(args.docs) as docs:
-        record = validate(source, target, catalog.preprocessing, params, docs)
+        record, failing = validate(source, target, catalog.preprocessing, params, docs)
+    write_failing(failing, args.failing)
     write_record(record.model_copy(update=made_from), args.record)
     for sentence in warning_sentences(record):
         print(sentence, file=sys.stderr)
+    where = [f"{args.failing} has a line for each of them, {len(failing):,} in all."] if failing else []
     if not record.ok:
-        raise RuntimeError("\n".join(critical_sentences(record)))
+        raise RuntimeError("\n".join([*critical_sentences(record), *where]))
+    for sentence in where:
+        print(sentence, file=sys.stderr)
 
 
 if __name__ == "__main__":

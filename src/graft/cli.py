@@ -124,7 +124,10 @@ def summary() -> str:
         ("verdict", f"{verdict.verdict}: {verdict.sentence}"),
         ("transfer", _with_interval(verdict.transfer_accuracy, verdict.confidence)),
         ("scratch", _with_interval(verdict.scratch_accuracy, verdict.confidence)),
-        ("majority", f"{verdict.majority.accuracy:.1%} (always saying {verdict.majority.label}, as most of train is)"),
+        (
+            "majority",
+            f"{verdict.majority.accuracy:.1%} (always saying {verdict.majority.label}, the most frequent of train)",
+        ),
         ("strategy", f"{strategy.choice}, {by_whom}"),
         ("gate", passed if gate.passed else f"refused: {refusals}"),
         ("report", str(REPORT.resolve())),

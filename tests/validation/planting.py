@@ -79,7 +79,7 @@ def run(
         return open_side(name, domains[name], raw.parent / f"{name}.csv", raw.parent / f"{name}.npy")
 
     (raw.parent / "docs").mkdir()
-    return validate(side("source"), side("target"), preprocessing, given, raw.parent / "docs")
+    return validate(side("source"), side("target"), preprocessing, given, raw.parent / "docs").record
 
 
 def faults(record: ValidationRecord) -> dict[str, Found]:

@@ -30,7 +30,7 @@ def check(
     target: list[CatalogRow], docs: Path, source: list[CatalogRow] | None = None, limits: Any = None, **pictures: Any
 ) -> ValidationRecord:
     sides = side("source", source or [], **pictures), side("target", target, **pictures)
-    return validate(*sides, GREY_WEIGHTS, params(**(limits or {})), docs)
+    return validate(*sides, GREY_WEIGHTS, params(**(limits or {})), docs).record
 
 
 def failed(record: ValidationRecord) -> Finding:
@@ -174,7 +174,7 @@ def test_where_near_duplicates_are_not_looked_for_nothing_is_said_of_them(tmp_pa
     not_looked = given.model_copy(
         update={"prepare_data": given.prepare_data.model_copy(update={"near_duplicate_bits": None})}
     )
-    record = validate(side("source", []), side("target", SOUND), GREY_WEIGHTS, not_looked, tmp_path)
+    record = validate(side("source", []), side("target", SOUND), GREY_WEIGHTS, not_looked, tmp_path).record
     assert not any("near duplicate" in each.name for each in record.findings)
 
 
@@ -230,7 +230,7 @@ def test_a_class_ten_times_smaller_is_a_warning(tmp_path: Path) -> None:
 
 def test_a_store_that_changed_is_critical_and_its_pixels_are_not_looked_at(tmp_path: Path) -> None:
     spoilt = side("target", SOUND)._replace(images=np.zeros((0, 1, 1, 3), dtype=np.uint8), fault="t.npy: changed")
-    record = validate(side("source", SOURCE), spoilt, GREY_WEIGHTS, params(), tmp_path)
+    record = validate(side("source", SOURCE), spoilt, GREY_WEIGHTS, params(), tmp_path).record
     assert (failed(record).name, failed(record).severity) == ("damaged image stores", "critical")
     assert failed(record).examples == ("t.npy: changed",)
     assert not any("can be told from" in each.name for each in record.findings)
@@ -291,7 +291,7 @@ def test_a_group_with_a_newline_is_written_on_one_line(tmp_path: Path) -> None:
 
 def test_names_that_tell_groups_are_a_warning_with_the_line_to_paste(tmp_path: Path) -> None:
     rows = [
-        row(f"{s}/{c}/patient{g}{s}_{n}") for s in ("train", "val", "test") for c in "ab" for g in "12" for n in "12"
+        row(f"{s}/{c}/patient{g}_{s}{n}") for s in ("train", "val", "test") for c in "ab" for g in "123" for n in "12"
     ]
     record = check(rows, tmp_path)
     found = failed(record)

@@ -104,9 +104,9 @@ def test_synsets_within_a_class_are_no_series() -> None:
 
 
 def test_series_that_each_class_counts_anew_belong_to_their_folder() -> None:
-    paths = [f"{label}/{g:05d}_{i:05d}.ppm" for label in CLASSES for g in range(5) for i in range(8)]
+    paths = [f"{label}/{g:05d}_{i:05d}.ppm" for label in CLASSES for g in range(12) for i in range(4)]
     (found,) = hints(paths, [path.split("/")[0] for path in paths])
-    assert found.n_groups == 15
+    assert found.n_groups == 36
     assert found.pattern.startswith("([^/]+/[^/]+)")
 
 

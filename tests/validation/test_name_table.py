@@ -29,8 +29,9 @@ def test_a_hint_tells_groups_two_images_and_the_line() -> None:
 
 
 def test_groups_of_the_user_need_no_hint() -> None:
-    table = name_table([target([each._replace(group="ward 7") for each in patients()])])
-    assert table.to_dict("list") == {"name": ["target"], "untold": [0.0]}
+    for rows in (patients(), [*patients(), row("train/a/stray.gif")]):
+        table = name_table([target([each._replace(group="ward 7") for each in rows])])
+        assert table.to_dict("list") == {"name": ["target"], "untold": [0.0]}
 
 
 def test_groups_of_copies_are_none_of_the_user() -> None:

@@ -35,7 +35,7 @@ def of(found: pd.DataFrame, words: str) -> dict[str, Any]:
 
 def test_facts_that_do_not_differ_by_class_tell_nothing() -> None:
     found = table(rows(100))
-    assert found["by_content"].max() < MOST_BY_CONTENT
+    assert found["by_content"].max() < 0  # the lower end, not the estimate
     assert not any(found["name"].str.contains("width|format"))
 
 
@@ -55,7 +55,7 @@ def test_the_family_that_tells_the_class_is_named(
 ) -> None:
     found = of(table(rows(60, **{fact: value})), words)
     assert found[column] > most
-    assert found["name"].startswith(f"target: {words}")
+    assert found["name"].startswith(f"target: by {words}")
     assert "100% of the images of a class are told on average (95% interval 9" in found["name"]
     assert "guessing 50%)" in found["name"]
 

@@ -16,7 +16,7 @@ from graft.store import open_images, read_catalog
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "example": "example", "source-catalog": "s.csv", "target-catalog": "t.csv", "source-images": "s.npy",
-    "target-images": "t.npy", "catalog": "catalog.json", "docs": "docs",
+    "target-images": "t.npy", "catalog": "catalog.json", "docs": "docs", "failing": "failing.csv",
 }  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def run(stage: str, folder: Path, *options: str, code: str = "") -> subprocess.C
 
 MADE = ("source-catalog", "target-catalog", "source-images", "target-images")
 PREPARE = ("example", *MADE, "record")
-VALIDATE = ("catalog", *MADE, "record", "docs")
+VALIDATE = ("catalog", *MADE, "record", "failing", "docs")
 
 
 def params(folder: Path, dataset: str) -> None:
@@ -116,8 +116,10 @@ def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Pa
     assert done.returncode == 1
     assert done.stderr.startswith("validate_data\n\nimages: want no unreadable images, got 1: ")
     assert "target/cat/broken.jpg (want a whole image, got: none that can be read as JPEG" in done.stderr
+    assert done.stderr.rstrip().endswith("failing.csv has a line for each of them, 1 in all.")
     assert not read_record(ValidationRecord, tmp_path / "validation.json").ok
     assert (tmp_path / "docs/index.html").is_file()
+    assert len((tmp_path / "failing.csv").read_text().splitlines()) == 2
 
 
 def test_sound_data_pass_quietly(tmp_path: Path) -> None:
@@ -128,6 +130,7 @@ def test_sound_data_pass_quietly(tmp_path: Path) -> None:
     done = run("validate_data", tmp_path, *VALIDATE, code="sys.exit('torch' in sys.modules)")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "validate_data\n")
     assert read_record(ValidationRecord, tmp_path / "validation.json").ok
+    assert len((tmp_path / "failing.csv").read_text().splitlines()) == 1
 
 
 def test_stages_write_into_their_folder_alone_whatever_its_name(

@@ -61,6 +61,8 @@ def test_classes_count_readable_images() -> None:
     table = class_table(image_table([], [*target, row("test/dog/x", "x", error="truncated")]), None)
     assert table.to_dict("list") == {
         "name": ["target/cat (none in val and test)", "target/dog (none in test)"],
+        "domain": ["target", "target"],
+        "label": ["cat", "dog"],
         "expected": [1, 1],
         "spelt_alike": [0, 0],
         "fewest": [0, 0],

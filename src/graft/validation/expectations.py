@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from graft.escaping import visible
 from graft.params import Params
 from graft.records import Finding, Preprocessing, ValidationRecord
 from graft.validation.docs_site import readable_offline
+from graft.validation.failing import Failing, failing
 from graft.validation.judge import Suite, judge
 from graft.validation.looks import expected_looks, look_table
 from graft.validation.name_table import name_advice, name_table
@@ -33,7 +35,15 @@ from graft.validation.table import class_table, image_table, left_table, store_t
 MAX_EXAMPLES = 10
 
 
-def validate(source: Side, target: Side, preprocessing: Preprocessing, params: Params, docs: Path) -> ValidationRecord:
+class Validated(NamedTuple):
+    """What came of all rules."""
+
+    record: ValidationRecord
+    failing: tuple[Failing, ...]
+    """all that breaks them, of which the record names some"""
+
+
+def validate(source: Side, target: Side, preprocessing: Preprocessing, params: Params, docs: Path) -> Validated:
     """Hold both domains against all expectations.
 
     Where an image store is not the one that was catalogued, nothing is said that needs its pixels.
@@ -50,9 +60,11 @@ def validate(source: Side, target: Side, preprocessing: Preprocessing, params: P
     """
     suites = _suites(source, target, preprocessing, params)
     n_broken = judge(suites, docs)
-    findings = [_finding(rule, suite.table, n_broken[rule.name]) for suite in suites.values() for rule in suite.rules]
+    rules = [(rule, _broken(rule, suite.table)) for suite in suites.values() for rule in suite.rules]
+    findings = tuple(_finding(rule, broken, n_broken[rule.name]) for rule, broken in rules)
     readable_offline(docs, findings)
-    return ValidationRecord(ok=not any(_is_critical(each) for each in findings), findings=tuple(findings))
+    record = ValidationRecord(ok=not any(_is_critical(each) for each in findings), findings=findings)
+    return Validated(record, tuple(each for rule, broken in rules for each in failing(rule, broken)))
 
 
 def critical_sentences(record: ValidationRecord) -> list[str]:
@@ -109,16 +121,20 @@ def _is_critical(finding: Finding) -> bool:
     return finding.severity == "critical" and not finding.ok
 
 
-def _finding(rule: Rule, table: pd.DataFrame, n_broken: int) -> Finding:
+def _broken(rule: Rule, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that break a rule; empty values break none."""
+    values, no = table[rule.column], pd.Series(False, index=table.index)
+    too_low = no if rule.least is None else values < rule.least
+    too_high = no if rule.most is None else values > rule.most
+    return table.loc[too_low | too_high]
+
+
+def _finding(rule: Rule, broken: pd.DataFrame, n_broken: int) -> Finding:
     """What came of a rule: great_expectations judged and counted, the same limits name the rows.
 
     Raises:
         RuntimeError: the two do not agree.
     """
-    values, no = table[rule.column], pd.Series(False, index=table.index)
-    too_low = no if rule.least is None else values < rule.least
-    too_high = no if rule.most is None else values > rule.most
-    broken = table.loc[too_low | too_high]
     if len(broken) != n_broken:
         raise RuntimeError(
             f"validation, {rule.name}: want {len(broken)} rows against it, got {n_broken} from great_expectations. "

@@ -130,8 +130,11 @@ def almost(paths: Sequence[str], labels: Sequence[str]) -> Almost | None:
         labels: class of each image.
     """
     names = [nfc(path) for path in paths]
+    some = _spread(names)
     best: Almost | None = None
-    for kind, pattern in _patterns(_spread(names)):
+    for kind, pattern in _patterns(some):
+        if sum(bool(re.search(pattern, name)) for name in some) < ALMOST / 2 * len(some):
+            continue
         marks = [match[1] if match else None for match in map(re.compile(pattern).search, names)]
         places = [place for place, mark in enumerate(marks) if mark]
         least = max(ALMOST * len(names), 0 if best is None else best.n_matched + 1)

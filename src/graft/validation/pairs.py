@@ -29,15 +29,25 @@ class Pair(NamedTuple):
     under_two_classes: int | None = None
     in_source_and_test: int | None = None
     chained: float | None = None
+    domain: str = ""
+    """of the first of the two"""
+    path: str = ""
+    label: str = ""
+    split: str = ""
+    other: str = ""
+    """the second, with its domain"""
+
+
+WORDS = ("name", "domain", "path", "label", "split", "with")
 
 
 def pair_table(source: Side, target: Side, bits: int) -> pd.DataFrame:
     """One row a pair of near duplicates in a domain, or in the source and in the target's test split; one a chain.
 
-    Columns: name (both files), in_one_split, in_two_splits, under_two_classes (0 or 1, within a domain) and
-    in_source_and_test (1, between the domains). Pairs that connect too much of a class (`chains`) are left out; such a
-    class has a row with chained (its share). Of many images that are all alike not every pair is there, but
-    enough to connect them.
+    Columns: name (both files), domain, path, label and split of the first, with (the second), in_one_split,
+    in_two_splits, under_two_classes (0 or 1, within a domain) and in_source_and_test (1, between the domains). Pairs
+    that connect too much of a class (`chains`) are left out; such a class has a row with chained (its share). Of many
+    images that are all alike not every pair is there, but enough to connect them.
 
     Args:
         source: the source.
@@ -46,8 +56,9 @@ def pair_table(source: Side, target: Side, bits: int) -> pd.DataFrame:
     """
     pairs = [*_within(source, bits), *_within(target, bits), *_between(source, target, bits)]
     columns = {name: [getattr(pair, name) for pair in pairs] for name in Pair._fields}
-    numbers = {name: pd.Series(values, dtype="float64") for name, values in columns.items() if name != "name"}
-    return pd.DataFrame({"name": pd.Series(columns["name"], dtype="str"), **numbers})
+    columns["with"] = columns.pop("other")
+    kinds = {name: "str" if name in WORDS else "float64" for name in columns}
+    return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
 
 
 def _within(side: Side, bits: int) -> list[Pair]:
@@ -57,11 +68,13 @@ def _within(side: Side, bits: int) -> list[Pair]:
     return [
         *map(_chained, found.classes),
         *(
-            Pair(
-                _name(side.name, one, side.name, two),
-                int(one.split == two.split),
-                int(one.split != two.split),
-                int(one.label != two.label),
+            _pair(
+                side.name,
+                one,
+                f"{side.name}/{two.path}",
+                in_one_split=int(one.split == two.split),
+                in_two_splits=int(one.split != two.split),
+                under_two_classes=int(one.label != two.label),
             )
             for one, two in _different(rows, pairs[~found.pairs])
         ),
@@ -87,7 +100,7 @@ def _between(source: Side, target: Side, bits: int) -> list[Pair]:
     return [
         *map(_chained, found.classes),
         *(
-            Pair(_name(source.name, one, target.name, two), in_source_and_test=1)
+            _pair(source.name, one, f"{target.name}/{two.path}", in_source_and_test=1)
             for one, two in _different(rows, alike[~found.pairs])
         ),
     ]
@@ -109,5 +122,7 @@ def _different(rows: Sequence[CatalogRow], pairs: NDArray[np.int64]) -> list[tup
     return [(one, two) for one, two in couples if one.sha256 != two.sha256]
 
 
-def _name(first: str, one: CatalogRow, second: str, two: CatalogRow) -> str:
-    return f"{first}/{one.path} ~ {second}/{two.path}"
+def _pair(domain: str, row: CatalogRow, other: str, **numbers: int) -> Pair:
+    label = row.label.removeprefix(f"{domain}/")
+    name = f"{domain}/{row.path} ~ {other}"
+    return Pair(name, domain=domain, path=row.path, label=label, split=row.split, other=other, **numbers)

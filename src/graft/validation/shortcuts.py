@@ -72,7 +72,7 @@ def _rows(side: Side, seed: int) -> Iterator[dict[str, Any]]:
 
 def _row(domain: str, words: str, column: str, probe: ClassProbe) -> dict[str, Any]:
     name = (
-        f"{domain}: {words} alone: {probe.accuracy:.0%} of the images of a class are told on average "
+        f"{domain}: by {words}, {probe.accuracy:.0%} of the images of a class are told on average "
         f"({CONFIDENCE:.0%} interval {probe.low:.0%} to {probe.high:.0%}; guessing {1 / probe.n_classes:.0%})"
     )
     return {"name": name, column: probe.excess(probe.low)}

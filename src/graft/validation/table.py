@@ -45,10 +45,10 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
 def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.DataFrame:
     """One row a class of either domain, and one for each expected class that the target does not have.
 
-    Columns: name (domain and class, and the splits that have none of it), expected (1; 0 where the target has a class
-    that is not expected, or lacks one that is), spelt_alike (1 where a class of the source only looks like one of the
-    target), fewest (readable images in the split that has the fewest), train (readable images in train), times_smaller
-    (the largest class of the domain has so many times its train).
+    Columns: name (domain and class, and the splits that have none of it), domain, label, expected (1; 0 where the
+    target has a class that is not expected, or lacks one that is), spelt_alike (1 where a class of the source only
+    looks like one of the target), fewest (readable images in the split that has the fewest), train (readable images
+    in train), times_smaller (the largest class of the domain has so many times its train).
 
     Args:
         images: the image table.
@@ -65,6 +65,8 @@ def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.Data
     found = pd.DataFrame(
         {
             "name": name,
+            "domain": table["domain"],
+            "label": table["label"],
             "expected": 1,
             "spelt_alike": only_alike.astype(int),
             "fewest": table[list(SPLITS)].min(axis=1),
@@ -79,7 +81,8 @@ def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.Data
     found.loc[strange, "expected"] = 0
     found.loc[strange, "name"] += " (not expected)"
     lacking = sorted(wanted - of_target)
-    absent = pd.DataFrame({"name": [f"target/{each} (expected, no such class)" for each in lacking], "expected": 0})
+    names = [f"target/{each} (expected, no such class)" for each in lacking]
+    absent = pd.DataFrame({"name": names, "domain": "target", "label": lacking, "expected": 0})
     return pd.concat([found, absent], ignore_index=True) if lacking else found
 
 
