@@ -17,7 +17,9 @@ from graft.validation.rules import (
     image_rules,
     left_rules,
     look_rules,
+    name_rules,
     pair_rules,
+    shortcut_rules,
     split_rules,
     store_rules,
 )
@@ -26,11 +28,11 @@ LIMITS = params(classes=("cat", "dog")).validate_data
 RULES = {
     "stores": store_rules(),
     "images": image_rules(LIMITS),
-    "left_out": left_rules(),
+    "names": (*left_rules(), *name_rules("Paste.")),
     "near_duplicates": pair_rules(LIMITS),
     "classes": class_rules(LIMITS),
     "splits": split_rules(),
-    "looks": look_rules(),
+    "looks": (*look_rules(), *shortcut_rules()),
 }
 
 
@@ -64,7 +66,9 @@ def test_every_rule_is_broken_by_as_many_rows_as_its_limits_say(suites: Mapping[
 
 
 def test_sound_data_have_data_docs_and_nothing_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    record = expectations.validate(side("source", SOURCE), side("target", SOUND), GREY_WEIGHTS, params(), tmp_path)
+    record = expectations.validate(
+        side("source", SOURCE), side("target", SOUND), GREY_WEIGHTS, params(), tmp_path
+    ).record
     assert record.ok
     assert (tmp_path / "index.html").is_file()
     assert len(list(tmp_path.glob("validations/**/*.html"))) == len(RULES)
