@@ -25,7 +25,7 @@ def test_a_settled_run_on_own_images_has_nothing_to_try() -> None:
 
 def test_the_example_leads_to_own_images() -> None:
     (said,) = next_steps(SETTLED._replace(catalog=catalog_record("example")))
-    assert "set `prepare_data.dataset: folders`" in said
+    assert "`graft start --from FOLDER` goes on with your images" in said
 
 
 def _unsettled(**numbers: Any) -> Findings:

@@ -32,7 +32,7 @@ def test_a_good_model_passes(tmp_path: Path) -> None:
     _gate(tmp_path, "POSITIVE")
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["passed"] is True
-    assert "prepare_data.dataset: folders" in record["next_steps"][0]
+    assert "graft start --from FOLDER" in record["next_steps"][0]
 
 
 def test_the_record_names_all_that_was_judged_by_hash(tmp_path: Path) -> None:

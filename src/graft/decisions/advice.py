@@ -49,8 +49,8 @@ def _train_more(findings: Findings) -> tuple[str, ...]:
 def _data(findings: Findings) -> Iterator[str]:
     if findings.catalog.dataset == "example":
         yield (
-            "This was the built-in example. Put your images under `data/raw/target/<class>/` and set "
-            "`prepare_data.dataset: folders`; `docs/tutorial-own-images.md` goes through it."
+            "This was the built-in example. `graft start --from FOLDER` goes on with your images (`make start "
+            'ARGS="--from FOLDER"` sets it up); `docs/tutorial-own-images.md` goes through it.'
         )
     for each in findings.validation.findings:
         if not each.ok:
