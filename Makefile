@@ -12,6 +12,9 @@ export BENTOML_DO_NOT_TRACK := True
 export GX_ANALYTICS_ENABLED := false
 export ORT_DISABLE_TELEMETRY := 1
 
+# else every stage compiles torch's Python anew, where a container's image forbids to keep what was compiled
+unexport PYTHONDONTWRITEBYTECODE
+
 # this folder's code, also where .venv was made for another one
 start repro test serve bento: export PYTHONPATH := $(CURDIR)/src
 

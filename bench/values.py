@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,16 @@ def views() -> Iterator[dict[str, Any]]:
                 yield arm("views", network, data, name, "top_blocks", change, precision, split)
 
 
+def rates(strategy: str, grid: list[float], epochs: int) -> Iterator[dict[str, Any]]:
+    """Where the best rate lies: two seeds at each of the grid, held against its middle."""
+    middle = len(grid) // 2
+    at = [{"finetune_target.rates": [each], "train_scratch.rates": [each]} for each in grid]
+    for data, size_px in {"hymenoptera": 64, "cifar10": 32, "usps": 32}.items():
+        base = {**base_of(data, [grid[middle]], epochs, n_seeds=2), "images.size_px": size_px}
+        changes = {f"rate {rate:g}": change for rate, change in zip(grid, at, strict=True)}
+        yield from each(f"rates_{strategy}", "mobilenet_v2", data, strategy, base, changes)
+
+
 TABLES = {
     "batchnorm": batchnorm,
     "batchnorm_top": batchnorm_top,
@@ -125,6 +136,9 @@ TABLES = {
     "values": values,
     "scratch": scratch,
     "views": views,
+    "rates_top_blocks": partial(rates, "top_blocks", [0.0001, 0.0003, 0.001, 0.003, 0.01], 8),
+    "rates_full": partial(rates, "full", [0.0001, 0.0003, 0.001, 0.003, 0.01], 8),
+    "rates_scratch": partial(rates, "scratch", [0.0003, 0.001, 0.003, 0.01, 0.03], 16),
 }
 
 

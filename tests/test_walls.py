@@ -218,3 +218,47 @@ def test_stage_without_torch_does_not_import_it(stage: str) -> None:
 
 def test_reach_follows_imports_inside_functions() -> None:
     assert PACKAGE / "learning" / "families.py" in reach(PACKAGE / "learning" / "preprocessing.py")
+
+
+WITHOUT_LEARNING = """
+import sys
+from graft.learning.device import make_deterministic
+from graft.learning.families import import_torchvision
+from graft.learning.networks import build_network, outline
+make_deterministic(0)
+outline("mobilenet_v2", 64)
+build_network("mobilenet_v2", 2, 64).eval()
+assert not {"torch._dynamo", "torch._inductor"} & set(sys.modules)
+asks = import_torchvision().ops.roi_align.__globals__["is_compile_supported"]
+from torch._dynamo.utils import is_compile_supported
+assert asks("cpu") == is_compile_supported("cpu")
+"""
+
+
+def test_what_does_not_learn_never_loads_the_compiler_of_torch_which_takes_seconds() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_LEARNING], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+ASKS_MORE = """
+import importlib, sys, types
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torchvision":
+            return importlib.machinery.ModuleSpec(name, self)
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        from torch._dynamo.utils import counters
+        module.counters = counters
+sys.meta_path.insert(0, Finder())
+from graft.learning.families import import_torchvision
+asked = import_torchvision().counters
+from torch._dynamo.utils import counters
+assert asked is counters
+"""
+
+
+def test_a_torchvision_that_asks_the_compiler_for_more_gets_it() -> None:
+    done = subprocess.run([sys.executable, "-c", ASKS_MORE], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

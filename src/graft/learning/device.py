@@ -57,7 +57,8 @@ def make_deterministic(seed: int) -> None:
     """Same seed, same machine: same numbers, to the last bit."""
     # cuBLAS reads this when its handle is made; without it deterministic mode refuses matrix products
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    # as use_deterministic_algorithms(True), which would also load torch's compiler, for seconds, and set it alike
+    torch.set_deterministic_debug_mode("error")
     # else every empty tensor is filled first, so that even code that reads what it never wrote repeats itself; ours
     # does not, and a small step on a GPU takes half as long again
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -3,9 +3,12 @@
 torchvision is imported inside the functions: it costs seconds, and small_cnn needs none of it.
 """
 
+import importlib
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
@@ -129,9 +132,41 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+def import_torchvision() -> Any:
+    """torchvision, without torch's compiler, which importing it would load and no stage uses.
+
+    torchvision 0.29 asks the compiler one question in an operator for object detection, and loads it when it is
+    imported itself: most of the time that this takes. The question is put off until that operator is called; whatever
+    else is asked of the compiler loads it.
+    """
+    name = "torch._dynamo.utils"
+    if name in sys.modules or "torchvision" in sys.modules:
+        import torchvision
+
+        return torchvision
+
+    def asked(attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        if sys.modules.get(name) is later:
+            del sys.modules[name]
+        return getattr(importlib.import_module(name), attribute)
+
+    later = ModuleType(name)
+    later.is_compile_supported = lambda device_type: asked("is_compile_supported")(device_type)  # type: ignore[attr-defined]
+    later.__getattr__ = asked  # type: ignore[method-assign]
+    sys.modules[name] = later
+    try:
+        import torchvision
+    finally:
+        if sys.modules.get(name) is later:
+            del sys.modules[name]
+    return torchvision
+
+
 def networks() -> list[str]:
     """Names of all networks of these families."""
-    import torchvision
+    torchvision = import_torchvision()
 
     return [name for name in torchvision.models.list_models(module=torchvision.models) if _class_name(name) in FAMILIES]
 
@@ -152,7 +187,7 @@ def family_of(name: str) -> Family:
 
 def _class_name(name: str) -> str:
     """Of the network that a torchvision builder returns, known without building it."""
-    import torchvision
+    torchvision = import_torchvision()
 
     returned: type = torchvision.models.get_model_builder(name).__annotations__["return"]
     return returned.__name__
@@ -164,7 +199,7 @@ def published_weights(network: Network) -> Any:
     Raises:
         ValueError: torchvision has no such network, or no such weights of it.
     """
-    import torchvision
+    torchvision = import_torchvision()
 
     family_of(network.name)
     # One of VGG's holds features alone, and no number where its other layers stand.
@@ -185,7 +220,7 @@ def torchvision_network(name: str, size_px: int) -> nn.Module:
     Raises:
         ValueError: no such network.
     """
-    import torchvision
+    torchvision = import_torchvision()
 
     network: nn.Module = torchvision.models.get_model(name, weights=None, **family_of(name).options(size_px))
     return network
@@ -203,7 +238,7 @@ def check_size(name: str, size_px: int) -> None:
     Raises:
         ValueError: no such network, images too small for its poolings, or no multiple of its patches.
     """
-    import torchvision
+    torchvision = import_torchvision()
 
     family_of(name)
     weights = next(iter(torchvision.models.get_model_weights(name)))

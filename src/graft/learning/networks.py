@@ -81,6 +81,11 @@ class _OnMeta(TorchFunctionMode):
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        # nothing is drawn, for which torch would load its compiler
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return kwargs["tensor"]
+        if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
+            return args[0]
         where = {"device": "meta"} if func in (torch.empty, torch.ones, torch.zeros) else {}
         return func(*args, **{**(kwargs or {}), **where})
 

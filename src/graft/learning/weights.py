@@ -3,12 +3,18 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torchvision
 from torch import Tensor, nn
 
 from graft.files import check_named_file, named_path
 from graft.learning import fitting
-from graft.learning.families import family_of, head_of, networks, published_weights, torchvision_network
+from graft.learning.families import (
+    family_of,
+    head_of,
+    import_torchvision,
+    networks,
+    published_weights,
+    torchvision_network,
+)
 from graft.learning.state_files import State, states_in
 from graft.params import Network
 
@@ -74,6 +80,7 @@ def network_of(states: Mapping[str, State]) -> str | None:
     """The network of torchvision whose published weights have as many parameters as a file; None where none has."""
     largest = max(states.values(), key=len)
     counters = ("running_mean", "running_var", "num_batches_tracked")
+    torchvision = import_torchvision()
     n = sum(value.numel() for name, value in largest.items() if not name.endswith(counters))
     for name in networks():
         if any(each.meta["num_params"] == n for each in torchvision.models.get_model_weights(name)):

@@ -14,24 +14,25 @@ YARDSTICK_RUNS = 14
 """runs of the backbone over the source sample, for corruptions at several severities"""
 EXPORTED = 256
 """validation images, at most, that the exported network is held against"""
-HEADS = 30
-"""linear heads that select_strategy fits on most of the train images: five strengths in five folds, and more"""
+HEADS = 70
+"""linear heads on all train images that the work of select_strategy equals: five strengths in five folds, and more"""
 STARTS = {
-    "prepare_data": 0.6,
-    "validate_data": 1.6,
+    "prepare_data": 0.7,
+    "validate_data": 2.1,
     "pretrain_source": 1.0,
-    "extract_features": 1.1,
-    "measure_shift": 0.5,
-    "select_strategy": 0.6,
-    "finetune_target": 1.7,
-    "train_scratch": 1.7,
-    "check_transfer": 1.3,
-    "export_onnx": 3.0,
+    "extract_features": 1.0,
+    "measure_shift": 0.3,
+    "select_strategy": 1.2,
+    "finetune_target": 2.1,
+    "train_scratch": 2.1,
+    "check_transfer": 1.2,
+    "export_onnx": 5.0,
     "write_report": 0.3,
-    "gate_release": 0.2,
-    "dvc": 1.5,
+    "gate_release": 0.15,
+    "dvc": 7.0,
 }
-"""what a stage takes beside its images, in starts of a process with torch: measured, see docs/benchmarks.md"""
+"""what a stage takes beside its images, in starts of a process with torch, from runs with hardly any training; `dvc` is
+what DVC and the checks do before, between and after the stages"""
 
 
 class Counts(NamedTuple):
@@ -50,7 +51,7 @@ class Estimate(NamedTuple):
     total: float
     """with the strategy that params.yaml names, or else tuning the top blocks, the middle one of three"""
     by_stage: dict[str, float]
-    """its parts, in the order of the stages; `dvc` is what lies between them"""
+    """its parts, in the order of the stages; at last `dvc`, all that is no stage"""
     least: float
     """with the strategy that is cheapest here"""
     most: float

@@ -50,22 +50,33 @@ class _Spent(NamedTuple):
 
 
 PUBLISHED: dict[Budget, _Spent] = {
-    "smoke": _Spent(3, 4, 3, 4, 64, 32, 200, 8),
-    "standard": _Spent(5, 8, 4, 3, 128, 64, 400, 20),
-    "thorough": _Spent(8, 16, 5, 5, 224, 96, 1000, 40),
+    "smoke": _Spent(3, 4, 4, 3, 64, 64, 200, 8),
+    "standard": _Spent(5, 8, 4, 3, 128, 96, 400, 20),
+    "thorough": _Spent(8, 16, 5, 5, 224, 128, 1000, 40),
 }
 MADE_HERE: dict[Budget, _Spent] = {
-    "smoke": _Spent(3, 10, 3, 2, 64, 32, 200, 8),
+    "smoke": _Spent(3, 10, 4, 2, 64, 32, 200, 8),
     "standard": _Spent(5, 30, 5, 3, 128, 32, 400, 20),
     "thorough": _Spent(8, 60, 5, 5, 224, 64, 1000, 40),
 }
 """weights that are pretrained on the user's own source images"""
 
-# three, four or five rates; the middle ones are where the best lay
-TRANSFER_RATES = {3: [0.0003, 0.001, 0.003], 4: [0.0001, 0.0003, 0.001, 0.003], 5: [0.0001, 0.0003, 0.001, 0.003, 0.01]}
-SCRATCH_RATES = {3: [0.001, 0.003, 0.01], 4: [0.0003, 0.001, 0.003, 0.01], 5: [0.0003, 0.001, 0.003, 0.01, 0.03]}
-SMALL_CNN_RATES = {3: [0.003, 0.01, 0.03], 4: [0.003, 0.01, 0.03, 0.1], 5: [0.001, 0.003, 0.01, 0.03, 0.1]}
-"""of both arms"""
+
+class _Grids(NamedTuple):
+    """Rates that the arms try, four or five of each, a factor of three apart; the best lay inside."""
+
+    transfer: dict[int, list[float]]
+    scratch: dict[int, list[float]]
+
+
+GRIDS = _Grids(
+    transfer={4: [0.0001, 0.0003, 0.001, 0.003], 5: [0.0001, 0.0003, 0.001, 0.003, 0.01]},
+    scratch={4: [0.0003, 0.001, 0.003, 0.01], 5: [0.0003, 0.001, 0.003, 0.01, 0.03]},
+)
+SMALL_CNN_GRIDS = _Grids(
+    transfer={4: [0.001, 0.003, 0.01, 0.03], 5: [0.001, 0.003, 0.01, 0.03, 0.1]},
+    scratch={4: [0.01, 0.03, 0.1, 0.3], 5: [0.003, 0.01, 0.03, 0.1, 0.3]},
+)
 
 
 def preset(wanted: Wanted) -> dict[str, Any]:
@@ -76,7 +87,8 @@ def preset(wanted: Wanted) -> dict[str, Any]:
     """
     made_here = wanted.weights == "pretrain"
     spent = (MADE_HERE if made_here else PUBLISHED)[wanted.budget]
-    own = wanted.network == "small_cnn"
+    small = wanted.network == "small_cnn"
+    grids = SMALL_CNN_GRIDS if small else GRIDS
     batch_size = _batch_size(wanted.n_train)
     return {
         "images.size_px": wanted.size_px or _size_px(wanted, spent),
@@ -85,14 +97,14 @@ def preset(wanted: Wanted) -> dict[str, Any]:
         "training.patience": None,
         "training.augmentation": "photographs" if wanted.mirror_ok and not wanted.grey else "digits",
         "training.batch_size": batch_size,
-        "finetune_target.rates": list((SMALL_CNN_RATES if own else TRANSFER_RATES)[spent.n_rates]),
+        "finetune_target.rates": list(grids.transfer[spent.n_rates]),
         "finetune_target.views": None,
         "finetune_target.batchnorm": None,
-        "train_scratch.rates": list((SMALL_CNN_RATES if own else SCRATCH_RATES)[spent.n_rates]),
+        "train_scratch.rates": list(grids.scratch[spent.n_rates]),
         "train_scratch.long_factor": spent.long_factor,
         "extract_features.sample_images": spent.sample_images,
         **({"pretrain_source.epochs": spent.pretrain_epochs} if made_here else {}),
-        **({"pretrain_source.rate": 0.01 if own else 0.003} if made_here else {}),
+        **({"pretrain_source.rate": 0.01 if small else 0.003} if made_here else {}),
     }
 
 

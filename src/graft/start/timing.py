@@ -27,9 +27,7 @@ FEWEST_IMAGES = 4
 N_STEPS = 3
 ROWS = 200
 """on which a linear head is timed"""
-WITH_TORCH = (
-    "from graft.learning.families import import_torchvision, networks; import graft.transfer.baseline; networks()"
-)
+LOADS = "from graft.learning.families import import_torchvision, networks; import graft.transfer.baseline; networks()"
 """what a stage that trains has loaded before it reads an image"""
 
 
@@ -106,14 +104,14 @@ def _start(clock: Clock) -> float:
     """A process that loads what a training stage loads."""
     package = str(Path(__file__).parents[2])
     began = clock()
-    subprocess.run([sys.executable, "-c", WITH_TORCH], env={**os.environ, "PYTHONPATH": package}, check=True)
+    subprocess.run([sys.executable, "-c", LOADS], env={**os.environ, "PYTHONPATH": package}, check=True)
     return clock() - began
 
 
 def _read(pictures: Sequence[Path], preprocessing: Preprocessing, clock: Clock) -> float:
     """A picture, as prepare_data reads it on all cores; what cannot be read costs as long as it takes to see that."""
     from graft.validation.reading import read_file
-    from graft.validation.scan import Found
+    from graft.validation.found import Found
 
     chosen = pictures[:MOST_PICTURES]
     if not chosen:

@@ -1,0 +1,142 @@
+"""What a run is reckoned to take, from costs that are given; what steps cost here is in test_timing."""
+
+from typing import Any
+
+import pytest
+from tests.house import ROOT
+
+from graft.params import Params, read_params
+from graft.start.minutes import Counts, Estimate, reckoned
+from graft.start.timing import Costs
+
+NOTHING = Costs(start=0, read=0, forward=0, top=0, full=0, head=0)
+COUNTS = Counts(n_source=0, n_train=100, n_val=20, n_test=30, n_classes=2)
+ALL = COUNTS.n_train + COUNTS.n_val + COUNTS.n_test
+SEEN = 90
+
+
+@pytest.fixture(scope="module")
+def example() -> Params:
+    return read_params(ROOT / "params.yaml")
+
+
+def changed(params: Params, section: str, **values: Any) -> Params:
+    own = getattr(params, section).model_copy(update=values)
+    return params.model_copy(update={section: own})
+
+
+def small(params: Params) -> Params:
+    """Two seeds at three rates, five epochs, twice as many in the long budget: five runs."""
+    params = changed(params, "network", name="mobilenet_v2", weights="IMAGENET1K_V1")
+    params = changed(params, "training", n_seeds=2, epochs=5, subsample=0.9)
+    params = changed(params, "finetune_target", rates=(0.1, 0.2, 0.3))
+    return changed(params, "train_scratch", rates=(0.1, 0.2, 0.3), long_factor=2)
+
+
+def seconds(estimate: Estimate, stage: str) -> float:
+    return 60 * estimate.by_stage[stage]
+
+
+N_RUNS = 3 + 2
+
+
+def test_the_control_runs_at_both_budgets_with_rates_that_are_halved(example: Params) -> None:
+    estimate = reckoned(small(example), COUNTS, NOTHING._replace(full=1))
+    assert seconds(estimate, "train_scratch") == pytest.approx(N_RUNS * (5 + 10) * SEEN)
+
+
+def test_every_epoch_looks_at_the_validation_images(example: Params) -> None:
+    estimate = reckoned(small(example), COUNTS, NOTHING._replace(forward=1))
+    assert seconds(estimate, "train_scratch") == pytest.approx(N_RUNS * (5 + 10) * COUNTS.n_val)
+
+
+def test_frozen_blocks_say_once_what_they_say_of_validation_images(example: Params) -> None:
+    costs = NOTHING._replace(forward=1, top=3)
+    assert seconds(reckoned(small(example), COUNTS, costs), "finetune_target") == pytest.approx(
+        N_RUNS * (5 * SEEN * 3 + COUNTS.n_val)
+    )
+
+
+def test_frozen_blocks_run_once_for_each_fixed_view(example: Params) -> None:
+    params = changed(small(example), "finetune_target", views=2)
+    costs = NOTHING._replace(forward=1, top=3)
+    assert seconds(reckoned(params, COUNTS, costs), "finetune_target") == pytest.approx(
+        N_RUNS * (2 * COUNTS.n_train + 5 * SEEN * 2 + COUNTS.n_val)
+    )
+
+
+@pytest.mark.parametrize("strategy", ["full", "gradual", "norms"])
+def test_blocks_that_all_learn_take_whole_steps(example: Params, strategy: str) -> None:
+    params = changed(small(example), "select_strategy", overrule=strategy)
+    estimate = reckoned(params, COUNTS, NOTHING._replace(full=1))
+    assert seconds(estimate, "finetune_target") == pytest.approx(N_RUNS * 5 * SEEN)
+
+
+def test_a_head_that_is_fitted_takes_no_steps(example: Params) -> None:
+    params = changed(small(example), "select_strategy", overrule="feature_extraction")
+    costs = NOTHING._replace(head=1, forward=10, top=100, full=1000)
+    assert seconds(reckoned(params, COUNTS, costs), "finetune_target") == pytest.approx(N_RUNS * SEEN)
+
+
+def test_an_mlp_is_trained_by_steps(example: Params) -> None:
+    params = changed(small(example), "select_strategy", overrule="feature_extraction")
+    params = changed(params, "network", head="mlp")
+    assert seconds(reckoned(params, COUNTS, NOTHING._replace(top=1)), "finetune_target") == pytest.approx(
+        N_RUNS * 5 * SEEN
+    )
+
+
+def test_without_a_named_strategy_there_is_a_range(example: Params) -> None:
+    estimate = reckoned(small(example), COUNTS, NOTHING._replace(top=1, full=2))
+    parts = [N_RUNS * 5 * SEEN * each / 60 for each in (0, 1, 2)]
+    control = N_RUNS * 15 * SEEN * 2 / 60
+    assert [estimate.least, estimate.total, estimate.most] == pytest.approx([control + each for each in parts])
+
+
+def test_with_a_named_strategy_there_is_none(example: Params) -> None:
+    params = changed(small(example), "select_strategy", overrule="top_blocks")
+    estimate = reckoned(params, COUNTS, NOTHING._replace(top=1, full=2))
+    assert estimate.least == estimate.total == estimate.most
+
+
+def test_total_is_the_sum_of_the_stages(example: Params) -> None:
+    estimate = reckoned(small(example), COUNTS, Costs(5, 0.1, 0.2, 0.3, 0.4, 0.5))
+    assert estimate.total == pytest.approx(sum(estimate.by_stage.values()))
+
+
+def test_every_image_is_read_once(example: Params) -> None:
+    estimate = reckoned(small(example), COUNTS._replace(n_source=50), NOTHING._replace(read=1))
+    assert estimate.by_stage["prepare_data"] == estimate.total == pytest.approx((50 + ALL) / 60)
+
+
+def test_features_are_made_of_all_images_and_views_of_a_sample(example: Params) -> None:
+    params = changed(small(example), "extract_features", sample_images=40)
+    forward = NOTHING._replace(forward=1)
+    assert seconds(reckoned(params, COUNTS, forward), "extract_features") == pytest.approx(ALL + 2 * 40)
+    with_source = reckoned(params, COUNTS._replace(n_source=50), forward)
+    assert seconds(with_source, "extract_features") == pytest.approx(50 + ALL + 40 + 15 * 40)
+
+
+def test_published_weights_are_not_trained_on_the_source(example: Params) -> None:
+    estimate = reckoned(small(example), COUNTS._replace(n_source=100), NOTHING._replace(full=1))
+    assert estimate.by_stage["pretrain_source"] == 0
+
+
+def test_pretraining_learns_from_what_the_cut_leaves_of_the_source(example: Params) -> None:
+    params = changed(example, "pretrain_source", epochs=7)
+    estimate = reckoned(params, COUNTS._replace(n_source=100), NOTHING._replace(full=1))
+    assert seconds(estimate, "pretrain_source") == pytest.approx(7 * 70)
+
+
+def test_the_test_split_is_seen_by_all_seeds_of_both_arms(example: Params) -> None:
+    estimate = reckoned(small(example), COUNTS, NOTHING._replace(forward=1))
+    assert seconds(estimate, "check_transfer") == pytest.approx(2 * 2 * COUNTS.n_test)
+
+
+def test_every_stage_of_the_pipeline_has_a_start(example: Params) -> None:
+    from graft.yaml_files import read_yaml
+
+    stages = set(read_yaml(ROOT / "dvc.yaml")["stages"])
+    estimate = reckoned(small(example), COUNTS, NOTHING._replace(start=1))
+    assert set(estimate.by_stage) == {*stages, "dvc"}
+    assert all(each > 0 for each in estimate.by_stage.values())
