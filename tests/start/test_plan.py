@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_preset_and_the_network_are_settings(folder: Path) -> None:
-    wanted = Wanted("resnet18", "IMAGENET1K_V1", None, "smoke", 28, short_px=16, grey=False, mirror_ok=True)
+    wanted = Wanted("resnet18", "IMAGENET1K_V1", None, "smoke", 28, short_px=16, grey=False)
     network = {"name": "resnet18", "weights": "IMAGENET1K_V1", "weights_file": None, "weights_sha256": None}
     own = {"prepare_data.dataset": "folders", **{f"network.{key}": value for key, value in network.items()}}
     assert _values(folder) == own | preset(wanted)

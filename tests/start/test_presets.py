@@ -18,7 +18,6 @@ PHOTOGRAPHS = Wanted(
     n_train=208,
     short_px=375,
     grey=False,
-    mirror_ok=True,
 )
 DIGITS = PHOTOGRAPHS._replace(network="small_cnn", weights="pretrain", short_px=28, grey=True, n_train=1000)
 CASES = [
@@ -98,9 +97,8 @@ def test_a_network_that_takes_one_size_gets_it() -> None:
     assert preset(PHOTOGRAPHS._replace(network="maxvit_t"))["images.size_px"] == 224
 
 
-@pytest.mark.parametrize("change", [{"grey": True}, {"mirror_ok": False}])
-def test_what_may_have_a_left_and_a_right_is_not_mirrored(change: dict[str, Any]) -> None:
-    params = filled_in(preset(PHOTOGRAPHS._replace(**change)))
+def test_grey_pictures_which_may_have_a_left_and_a_right_are_not_mirrored() -> None:
+    params = filled_in(preset(PHOTOGRAPHS._replace(grey=True)))
     assert params.recipes[params.training.augmentation].flip == 0
 
 

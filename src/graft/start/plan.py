@@ -43,7 +43,6 @@ def settings(choice: Choice, target: Survey, params: Params, options: Options) -
         n_train=target.counts["train"].total(),
         short_px=_short_px(target),
         grey=target.n_grey == target.n_decoded,
-        mirror_ok=True,
     )
     found = {"prepare_data.dataset": Setting("folders", "your images, and no longer the example's")}
     if not choice.kept:

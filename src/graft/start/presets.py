@@ -31,8 +31,7 @@ class Wanted(NamedTuple):
     short_px: int
     """shorter side of the pictures, their median"""
     grey: bool
-    mirror_ok: bool
-    """whether an image seen in a mirror is still one of its class"""
+    """whether all pictures are: scans, X-rays, text, where left and right may differ"""
 
 
 class _Spent(NamedTuple):
@@ -95,7 +94,7 @@ def preset(wanted: Wanted) -> dict[str, Any]:
         "training.n_seeds": spent.n_seeds,
         "training.epochs": _epochs(wanted.n_train, batch_size, spent.epochs),
         "training.patience": None,
-        "training.augmentation": "photographs" if wanted.mirror_ok and not wanted.grey else "digits",
+        "training.augmentation": "digits" if wanted.grey else "photographs",
         "training.batch_size": batch_size,
         "finetune_target.rates": list(grids.transfer[spent.n_rates]),
         "finetune_target.views": None,

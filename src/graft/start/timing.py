@@ -110,8 +110,8 @@ def _start(clock: Clock) -> float:
 
 def _read(pictures: Sequence[Path], preprocessing: Preprocessing, clock: Clock) -> float:
     """A picture, as prepare_data reads it on all cores; what cannot be read costs as long as it takes to see that."""
-    from graft.validation.reading import read_file
     from graft.validation.found import Found
+    from graft.validation.reading import read_file
 
     chosen = pictures[:MOST_PICTURES]
     if not chosen:
