@@ -161,6 +161,16 @@ def test_a_text_is_read_back_as_it_was_written(tmp_path: Path, value: str) -> No
     assert _read(tmp_path, text) == {"a": value} == parse_yaml(text, "a.yaml")
 
 
+@pytest.mark.parametrize("top", ["", "s:\n  "])
+def test_a_list_below_its_key_becomes_one_that_can_be_read(tmp_path: Path, top: str) -> None:
+    """So DVC writes lists, after `dvc exp apply` too."""
+    space = " " * (2 if top else 0)
+    text = _with(tmp_path, f"{top}a:\n{space}- 1\n{space}- 2\n{space}b: 3\n", **{"s__a" if top else "a": [5, 6]})
+    assert text == f"{top}a:\n{space}  [5, 6]\n{space}b: 3\n"
+    values = {"a": [5, 6], "b": 3}
+    assert _read(tmp_path, text) == ({"s": values} if top else values) == parse_yaml(text, "a.yaml")
+
+
 def test_plain_text_is_written_without_quotes(tmp_path: Path) -> None:
     assert _with(tmp_path, "\ufeffa: 1", a="IMAGENET1K_V1") == "\ufeffa: IMAGENET1K_V1"
 

@@ -77,27 +77,32 @@ def with_values(path: Path, values: Mapping[Place, Any]) -> str:
     text = _text(path)
     root = YAML(typ="safe", pure=True).compose(text)
     spans = {_span(path, root, place, text): written(value) for place, value in values.items()}
-    for (start, end), value in sorted(spans.items(), reverse=True):
-        text = text[:start] + (f" {value}" if start == end else value) + text[end:]
+    for (start, end, margin), value in sorted(spans.items(), reverse=True):
+        text = text[:start] + margin + value + text[end:]
     return text
 
 
-def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int]:
-    """From where to where a value stands; where a key has none, the end of its colon twice."""
-    node, after = root, 0
+def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int, str]:
+    """From where to where a value stands, and the spaces that a new one needs before it.
+
+    Where a key has no value, that is the end of its colon twice.
+    """
+    node, after, column = root, 0, -1
     for name in place:
         pairs = node.value if isinstance(node.value, list) else []
-        found = [(key.end_mark.index, value) for key, value in pairs if key.value == name]
+        found = [(key, value) for key, value in pairs if key.value == name]
         if not found or found[0][1].anchor is not None:
-            key = ".".join(map(str, place))
+            dotted = ".".join(map(str, place))
             got = "an anchor or an alias" if found else "none"
-            raise ValueError(f"{path}, {key}: want a value of its own, got {got}. Write it out in its section.")
-        after, node = found[0]
+            raise ValueError(f"{path}, {dotted}: want a value of its own, got {got}. Write it out in its section.")
+        key, node = found[0]
+        after, column = key.end_mark.index, key.start_mark.column
     start, end = node.start_mark.index, _end(node)
     if start == end:
         after = text.index(":", after) + 1
-        return after, after
-    return start, start + len(text[start:end].rstrip())
+        return after, after, " "
+    in_line_with_key = node.start_mark.column == column  # as DVC writes lists; only those in lines may stand there
+    return start, start + len(text[start:end].rstrip()), "  " if in_line_with_key else ""
 
 
 def _end(node: Any) -> int:

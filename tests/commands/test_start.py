@@ -100,6 +100,18 @@ def test_edits_by_hand_are_shown_and_kept(here: Path, capsys: pytest.CaptureFixt
     assert read_params(here / "params.yaml").select_strategy.folds == 7
 
 
+@pytest.mark.parametrize("staged", [False, True])
+def test_the_advice_drops_edits(here: Path, staged: bool) -> None:
+    committed = (here / "params.yaml").read_bytes()
+    (here / "params.yaml").write_bytes(committed + b"# of a person\n")
+    if staged:
+        subprocess.run([*GIT, "add", "params.yaml"], check=True)
+    found = re.search(r"`git (checkout [^`]*)`", _refused())
+    assert found is not None
+    subprocess.run([*GIT, *found[1].split()], check=True)
+    assert (here / "params.yaml").read_bytes() == committed
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--from", str(here.parent / "photos"), *PRETRAIN)
     before = _files(here)
@@ -163,6 +175,15 @@ def test_images_that_dvc_stands_for_are_to_be_pulled(here: Path) -> None:
     (here / "data/raw").mkdir(parents=True)
     (here / "data/raw/target.dvc").write_text("outs: []")
     assert _refused().endswith("Its .dvc file stands for images that are not here: run `dvc pull`.")
+
+
+def test_images_that_a_copy_takes_the_place_of_are_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "data/raw").mkdir(parents=True)
+    (here / "data/raw/target.dvc").write_text("outs: []")
+    _start("--from", str(here.parent / "photos"), *PRETRAIN)
+    said = capsys.readouterr().out
+    assert said.count("data/raw/target.dvc stands for images that are not here, and after `dvc add` for those of") == 1
+    assert "source.dvc stands" not in said
 
 
 def test_a_file_that_is_no_yaml_is_said_first(here: Path) -> None:

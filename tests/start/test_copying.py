@@ -71,6 +71,40 @@ def test_other_images_in_the_way_are_left_alone(tmp_path: Path, differs: str) ->
         _planned(origin, goal)
 
 
+def test_a_folder_that_lacks_images_is_said_to(tmp_path: Path) -> None:
+    origin, goal = classes(tmp_path / "photos"), tmp_path / "target"
+    goal.mkdir()
+    (goal / ".gitkeep").touch()
+    with pytest.raises(FileExistsError, match=r"got one without some of its files, such as cat/0\.png\. Move that"):
+        _planned(origin, goal)
+
+
+@pytest.mark.parametrize("kind", ["a link", "a file"])
+def test_what_is_no_folder_is_not_copied_over(tmp_path: Path, kind: str) -> None:
+    origin, goal = classes(tmp_path / "photos"), tmp_path / "target"
+    if kind == "a link":
+        goal.symlink_to(tmp_path / "elsewhere")
+    else:
+        goal.touch()
+    with pytest.raises(FileExistsError, match=f"want a folder, or none, to copy .* to, got {kind}. Move it away."):
+        _planned(origin, goal)
+
+
+def test_a_class_may_be_called_like_a_table(tmp_path: Path) -> None:
+    origin = classes(tmp_path / "photos", names=("cat.csv", "dog"))
+    _copied(origin, tmp_path / "target")
+    assert _files(tmp_path / "target") == _files(origin)
+
+
+@pytest.mark.parametrize("place", ["", "below"])
+def test_the_repository_is_no_folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """`--from "$FOLDER"` with nothing in FOLDER names the place where one is."""
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / place)
+    with pytest.raises(ValueError, match="which holds this repository"):
+        copying.origins(tmp_path if place else Path(), Path("raw"))
+
+
 def test_an_empty_folder_is_not_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "target").mkdir()
     _copied(classes(tmp_path / "photos"), tmp_path / "target")
@@ -91,17 +125,20 @@ def test_a_copy_that_ends_early_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     assert list((tmp_path / "raw").iterdir()) == []
 
 
-def test_source_and_target_come_both_or_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt("Input/output error")])
+def test_source_and_target_come_both_or_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
     made = [_planned(classes(tmp_path / name), tmp_path / "raw" / name) for name in ("source", "target")]
     rename = Path.rename
 
     def second_fails(path: Path, goal: Path) -> Path:
         if goal == tmp_path / "raw" / "target":
-            raise OSError(errno.EIO, "Input/output error", str(goal))
+            raise error
         return rename(path, goal)
 
     monkeypatch.setattr(Path, "rename", second_fails)
-    with pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(type(error), match="Input/output error"):
         copying.copy_images([each for each in made if each is not None])
     assert list((tmp_path / "raw").iterdir()) == []
 
@@ -142,6 +179,13 @@ def test_a_folder_with_source_and_target_fills_both(tmp_path: Path) -> None:
     for name in ("source", "target"):
         classes(tmp_path / name)
     assert copying.origins(tmp_path, Path("raw")) == {name: tmp_path / name for name in ("source", "target")}
+
+
+def test_a_third_folder_beside_source_and_target_is_a_class(tmp_path: Path) -> None:
+    for name in ("source", "target"):
+        classes(tmp_path / name)
+    classes(tmp_path, names=("other",))
+    assert copying.origins(tmp_path, Path("raw"))["target"] == tmp_path
 
 
 def test_classes_may_be_called_source_and_target(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.house import ROOT
 
 from graft.params import read_params
-from graft.start.edits import Setting, edits, value_at
+from graft.start.edits import Setting, edits, value_at, write_edits
 
 
 @pytest.fixture
@@ -42,6 +42,24 @@ def test_values_that_do_not_go_together_are_said_of_the_file_itself(path: Path) 
     with pytest.raises(ValueError, match="want as many finetune_target.rates as") as caught:  # noqa: RUF043
         edits(path, _settings(finetune_target__rates=[0.5]))
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_link_stays_one_and_permissions_stay(path: Path) -> None:
+    path.chmod(0o600)
+    link = path.with_name("link.yaml")
+    link.symlink_to(path.name)
+    write_edits(link, edits(link, _settings(training__epochs=7)))
+    assert link.is_symlink()
+    assert (read_params(path).training.epochs, path.stat().st_mode & 0o777) == (7, 0o600)
+
+
+def test_edits_made_in_the_meantime_are_not_written_over(path: Path) -> None:
+    made = edits(path, _settings(training__epochs=7))
+    path.write_text(path.read_text() + "# of a person\n")
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match=r"got edits made since then\. They stay"):
+        write_edits(path, made)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(("key", "value"), [("a.b", 1), ("a.c", None), ("a.b.c", None)])

@@ -94,12 +94,12 @@ def test_a_change_is_a_line_with_its_reason() -> None:
         "network": {"weights_sha256": None},
         "finetune_target": {"rates": [0.1, 1e-05]},
     }
-    assert words.changes(Edits(before, changed, "", PARAMS)) == [
+    assert words.changes(Edits(before, changed, "", PARAMS, b"")) == [
         ("params", "images.size_px: 32 -> 128  (why)"),
         ("params", "network.weights_sha256: null -> 000000000000...  (its hash)"),
         ("params", "finetune_target.rates: [0.1, 1e-05] -> [0.5]  (x)"),
     ]
-    assert words.changes(Edits(before, {}, "", PARAMS)) == [
+    assert words.changes(Edits(before, {}, "", PARAMS, b"")) == [
         ("params", "params.yaml says all of this already: nothing changes")
     ]
 

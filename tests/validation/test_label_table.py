@@ -222,11 +222,14 @@ def test_a_file_of_which_two_rows_say_different_things_is_a_sentence(tmp_path: P
 # --- refused: labels and splits ---
 
 
-@pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("1", "1.0"), ("01", "1"), ("STRASSE", "straße")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Cat", "cat"), ("1", "1.0"), ("01", "1"), ("STRASSE", "straße"), ("cat", "cat\u200b"), ("a b", "a\u00a0 b")],
+)
 def test_labels_that_look_alike_are_a_sentence_with_their_numbers(tmp_path: Path, one: str, other: str) -> None:
     content = f"path,label\na/1.png,{one}\na/2.png,{other}\nb/3.png,{other}\nb/4.png,dog\n"
     sentence = refusal(tmp_path, content)
-    assert sentence.startswith("want labels that differ in more than case, accents' encoding or decimals, got ")
+    assert sentence.startswith("want labels that differ in more than case, spaces, accents' encoding or decimals, got ")
     assert f"{one!r} in 1" in sentence
     assert f"{other!r} in 2" in sentence
 

@@ -85,8 +85,8 @@ def _check_committed(go_on: bool) -> None:
     if not go_on:
         raise RuntimeError(
             f"{PARAMS}: want no edits but committed ones before values are written into it, got those above. "
-            f"`git commit {PARAMS}` keeps them, `git checkout {PARAMS}` drops them; `--force` goes on: it replaces the "
-            "values that `--dry-run` lists, and leaves the others."
+            f"`git commit {PARAMS}` keeps them, `git checkout HEAD {PARAMS}` drops them; `--force` goes on: it "
+            "replaces the values that `--dry-run` lists, and leaves the others."
         )
 
 
@@ -113,6 +113,9 @@ def _survey(args: argparse.Namespace, params: "Params") -> "tuple[Survey, Survey
     copies = [each for each in planned if each is not None]
     if copies:
         goals = " and ".join(str(each.goal) for each in copies)
+        _say(
+            [("note", copying.stands_for_others(each.goal)) for each in copies if copying.dvc_file(each.goal).is_file()]
+        )
         _say([("copy", f"will be copied to {goals}: {copying.check_room(copies)}")])
     return target, source, copies
 
@@ -150,8 +153,8 @@ def _notes(params: "Params", choice: "Choice") -> list[str]:
 
 def _write(copies: "list[Copy]", choice: "Choice", fitting: "Edits") -> None:
     """Copy, then write params.yaml: what can fail comes first."""
-    from graft.files import write_whole
     from graft.start.copying import check_writable, copy_images, copy_weights
+    from graft.start.edits import write_edits
     from graft.start.uncommitted import remember
 
     check_writable(Path())
@@ -160,7 +163,7 @@ def _write(copies: "list[Copy]", choice: "Choice", fitting: "Edits") -> None:
     if choice.file is not None and choice.kept_as is not None:
         copy_weights(choice.file, choice.kept_as)
     if fitting.changed:
-        write_whole(PARAMS, fitting.text.encode())
+        write_edits(PARAMS, fitting)
         remember(PARAMS)
 
 

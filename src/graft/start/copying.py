@@ -47,7 +47,13 @@ def origins(folder: Path, raw: Path) -> dict[str, Path]:
 
     Raises:
         FileNotFoundError: no such folder.
+        ValueError: it holds the pipeline itself, of which every folder would be a class.
     """
+    if folder.is_dir() and Path.cwd().is_relative_to(folder.resolve()):
+        raise ValueError(
+            f"graft start, --from: want a folder of images, got {visible(folder.resolve())}, which holds this "
+            "repository. Name the folder of the images, or leave out `--from` where they lie in data/raw/target."
+        )
     if not folder.is_dir():
         got = "a file" if folder.is_file() else "none"
         raise FileNotFoundError(
@@ -68,18 +74,43 @@ def planned(origin: Path, goal: Path, found: tuple[Found, ...]) -> Copy | None:
     """
     if goal.exists() and goal.resolve() == origin.resolve():
         return None
-    tables = [each.name for each in origin.iterdir() if each.suffix.lower() == ".csv" and not is_left_out(each.name)]
+    _check_goal(goal, origin)
+    tables = [
+        each.name
+        for each in origin.iterdir()
+        if each.suffix.lower() == ".csv" and not is_left_out(each.name) and each.is_file()
+    ]
     whole = tuple(each for each in found if (origin / each.path).is_file())  # not links to nowhere
     copy = Copy(origin, goal, whole, (*(each.path for each in whole), *sorted(tables)))
     if not goal.exists() or not any(goal.iterdir()):
         return copy
-    differing = sorted(_files(goal) ^ set(copy.paths)) or [path for path in copy.paths if not _same(copy, path)]
-    if not differing:
+    got = _difference(copy)
+    if not got:
         return None
     raise FileExistsError(
-        f"{visible(goal)}: want an empty folder to copy {visible(origin)} to, got one with other files, such as "
-        f"{visible(differing[0])}. Move that folder away, or leave out `--from` to go on with what is there."
+        f"{visible(goal)}: want an empty folder to copy {visible(origin)} to, got one {got}. Move that folder away, or "
+        "leave out `--from` to go on with what is there."
     )
+
+
+def _check_goal(goal: Path, origin: Path) -> None:
+    """Refuse what no folder can take the name of."""
+    if goal.is_symlink() or (goal.exists() and not goal.is_dir()):
+        got = "a link" if goal.is_symlink() else "a file"
+        raise FileExistsError(
+            f"{visible(goal)}: want a folder, or none, to copy {visible(origin)} to, got {got}. Move it away."
+        )
+
+
+def _difference(copy: Copy) -> str:
+    """What is not the same in a folder that should be this copy; empty where all is."""
+    there, wanted = _files(copy.goal), set(copy.paths)
+    if more := sorted(there - wanted):
+        return f"with other files, such as {visible(more[0])}"
+    if lacking := sorted(wanted - there):
+        return f"without some of its files, such as {visible(lacking[0])}"
+    changed = next((path for path in copy.paths if not _same(copy, path)), None)
+    return "" if changed is None else f"with other files, such as {visible(changed)}"
 
 
 def _files(folder: Path) -> set[str]:
@@ -104,10 +135,23 @@ def copy_images(copies: Sequence[Copy]) -> None:
             for each in copies:
                 (folder / each.goal.name).rename(each.goal)
                 made.append(each.goal)
-        except OSError:
+        except BaseException:  # Ctrl-C, too
             for goal in made:
                 goal.rename(folder / goal.name)
             raise
+
+
+def dvc_file(goal: Path) -> Path:
+    """What DVC would write beside a folder that it keeps track of."""
+    return goal.with_name(f"{goal.name}.dvc")
+
+
+def stands_for_others(goal: Path) -> str:
+    """A sentence on a .dvc file whose images are not there, for `dvc add` writes over it."""
+    return (
+        f"{visible(dvc_file(goal))} stands for images that are not here, and after `dvc add` for those of the copy. "
+        "For the former run `dvc pull`, without `--from`."
+    )
 
 
 def check_room(copies: Sequence[Copy]) -> str:

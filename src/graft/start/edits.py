@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from graft.files import write_whole
 from graft.param_errors import wants_name
 from graft.params import Params, read_params
 from graft.yaml_files import read_yaml, with_values
@@ -30,6 +31,8 @@ class Edits(NamedTuple):
     """of the file with these"""
     params: Params
     """which that text says"""
+    was: bytes
+    """the file as it was read"""
 
 
 def edits(path: Path, settings: Mapping[str, Setting]) -> Edits:
@@ -42,6 +45,7 @@ def edits(path: Path, settings: Mapping[str, Setting]) -> Edits:
     Raises:
         ValueError: a key has no value of its own in the file, or the values do not go together with those that stay.
     """
+    was = path.read_bytes()
     before = read_yaml(path, partial(wants_name, root=Params))
     changed = {key: each for key, each in settings.items() if value_at(before, key) != _plain(each.value)}
     text = with_values(path, {tuple(key.split(".")): each.value for key, each in changed.items()})
@@ -52,7 +56,25 @@ def edits(path: Path, settings: Mapping[str, Setting]) -> Edits:
             params = read_params(trial)
         except ValueError as error:
             raise ValueError(str(error).replace(str(trial), str(path))) from None
-    return Edits(before, changed, text, params)
+    return Edits(before, changed, text, params, was)
+
+
+def write_edits(path: Path, made: Edits) -> None:
+    """Write a file with its edits; a link stays one, and permissions stay as they are.
+
+    Raises:
+        OSError: the disk is full, or the file cannot be written.
+        RuntimeError: it is no longer as it was read.
+    """
+    if path.read_bytes() != made.was:
+        raise RuntimeError(
+            f"{path}: want it as it was when `graft start` began, got edits made since then. They stay, and no values "
+            "were written: run `graft start` again."
+        )
+    file = path.resolve()
+    mode = file.stat().st_mode
+    write_whole(file, made.text.encode())
+    file.chmod(mode & 0o7777)
 
 
 def value_at(values: Mapping[str, Any], key: str) -> Any:

@@ -44,7 +44,7 @@ def read_header(table: Path) -> Header:
     with _opened(table) as file:
         line = file.readline(MOST_CHARACTERS)
         separator = max(SEPARATORS, key=line.count)
-        cells = next(csv.reader([line], delimiter=separator), [])
+        cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
     header = Header(tuple(cell.strip() for cell in cells), separator)
     twice = [name for name, n in Counter(header.columns).items() if n > 1 and name]
     if twice:
@@ -71,7 +71,7 @@ def read_cells(table: Path, header: Header, columns: Sequence[str]) -> Iterator[
     names = header.columns
     places = [names.index(each) if each in names else len(names) for each in columns]
     with _opened(table) as file:
-        reader = csv.reader(file, delimiter=header.separator, strict=True)
+        reader = csv.reader(file, delimiter=header.separator, skipinitialspace=True, strict=True)
         next(reader, None)
         for row in reader:
             if any(cell.strip() for cell in row[len(names) :]):
@@ -96,7 +96,8 @@ def _opened(table: Path) -> Iterator[TextIO]:
         ) from None
     except csv.Error as error:
         raise ValueError(
-            f"{visible(table)}: want a CSV, got {visible(error)}. Look for a quote that is not closed."
+            f"{visible(table)}: want a CSV, got {visible(error)}. Look for a quote that is "
+            "not closed, or a cell of that size."
         ) from None
     except OSError as error:
         raise OSError(

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
-from graft.escaping import visible
+from graft.escaping import UNSEEN, visible
 from graft.records import Split
 from graft.validation.csv_table import Header, read_cells, read_header
 from graft.validation.found import SPLIT_NAMES, Found, absent_classes
@@ -189,8 +189,8 @@ def _check_labels(where: str, labels: Sequence[str]) -> None:
         alike = seen.setdefault(_sense(label), label)
         if alike != label:
             raise ValueError(
-                f"{where}: want labels that differ in more than case, accents' encoding or decimals, got {alike!r} in "
-                f"{counts[alike]} rows and {label!r} in {n}. Write the same in all of them."
+                f"{where}: want labels that differ in more than case, spaces, accents' encoding or decimals, got "
+                f"{alike!r} in {counts[alike]} rows and {label!r} in {n}. Write the same in all of them."
             )
     if len(counts) == 1:
         raise ValueError(f"{where}: want at least two labels, got only {labels[0]!r}. Add rows of another class.")
@@ -203,7 +203,8 @@ def _check_labels(where: str, labels: Sequence[str]) -> None:
 
 
 def _sense(label: str) -> str:
-    """What a label says: 1.0 and 1 are one number."""
+    """What a label says: 1.0 and 1 are one number, and characters that are not seen or are spaces say nothing."""
+    label = " ".join(UNSEEN.sub("", label).split())
     number = re.fullmatch(r"(\d+)(?:[.,]0+)?", label)
     return str(int(number[1])) if number else look(label)
 
