@@ -72,6 +72,7 @@ def test_the_same_values_do_not_share_their_lists() -> None:
 
 def test_a_size_that_was_asked_for_stays() -> None:
     assert preset(PHOTOGRAPHS._replace(size_px=80))["images.size_px"] == 80
+    assert preset(PHOTOGRAPHS._replace(size_px=0))["images.size_px"] == 0, "to be refused, and not to be overlooked"
 
 
 def test_photographs_are_not_enlarged() -> None:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.start.folders import PARAMS, classes, picture
 
 from graft.start.survey import survey, survey_source
@@ -23,12 +24,16 @@ def test_files_that_cannot_be_read_are_kept_apart(tmp_path: Path) -> None:
     assert len(seen.readable) == 12
 
 
-def test_a_folder_without_one_image_is_refused(tmp_path: Path) -> None:
-    for label in ("a", "b"):
-        for number in range(3):
-            (tmp_path / label).mkdir(exist_ok=True)
-            (tmp_path / label / f"{number}.txt").write_text("text")
-    with pytest.raises(ValueError, match=r"want images, got 6 files of which none can be read, such as a/0\.txt"):
+@pytest.mark.parametrize(("n_images", "told"), [(0, "6 of 6"), (2, "4 of 6")])
+def test_a_folder_of_which_most_cannot_be_read_is_refused(tmp_path: Path, n_images: int, told: str) -> None:
+    for number in range(6):
+        path = tmp_path / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        if number < 6 - n_images:
+            path.write_text("text")
+        else:
+            Image.new("RGB", (16, 16)).save(path)
+    with pytest.raises(ValueError, match=rf"most cannot be read \({told} looked at\), such as a/0\.png"):
         survey(tmp_path, PARAMS, any_shape=False)
 
 

@@ -90,7 +90,7 @@ def preset(wanted: Wanted) -> dict[str, Any]:
     grids = SMALL_CNN_GRIDS if small else GRIDS
     batch_size = _batch_size(wanted.n_train)
     return {
-        "images.size_px": wanted.size_px or _size_px(wanted, spent),
+        "images.size_px": _size_px(wanted, spent) if wanted.size_px is None else wanted.size_px,
         "training.n_seeds": spent.n_seeds,
         "training.epochs": _epochs(wanted.n_train, batch_size, spent.epochs),
         "training.patience": None,

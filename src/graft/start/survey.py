@@ -95,11 +95,12 @@ def survey_source(folder: Path, params: Params, any_shape: bool) -> Survey | Non
 def _look(folder: Path, found: tuple[Found, ...], params: Params) -> Survey:
     headers = {each.path: header(folder, each) for each in _spread(found, MOST_HEADERS)}
     readable = [path for path, each in headers.items() if not each.error]
-    if not readable:
-        path, first = next(iter(headers.items()))
+    broken = [(path, each.error) for path, each in headers.items() if each.error]
+    if len(broken) > len(readable):
+        path, why = broken[0]
         raise ValueError(
-            f"{visible(folder)}: want images, got {len(found):,} files of which none can be read, such as "
-            f"{visible(path)}: {first.error}"
+            f"{visible(folder)}: want images, got files of which most cannot be read ({len(broken):,} of "
+            f"{len(headers):,} looked at), such as {visible(path)}: {why}"
         )
     seen = [is_grey(folder / path, headers[path].mode) for path in _spread(readable, MOST_DECODED)]
     deep = [each for each in found if each.path in headers and headers[each.path].deep]
