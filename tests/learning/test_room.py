@@ -62,13 +62,14 @@ def test_a_batch_is_no_larger_than_the_images_there_are() -> None:
 def _kept_of_a_step(net: Network, train: Samples, given: Plan) -> int:
     """What a whole batch in training keeps for its way back, the weights left out."""
     kept: dict[int, int] = {}
-    own = {each.untyped_storage().data_ptr() for each in net.state_dict().values()}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     net.train().requires_grad_(True).to(memory_format=torch.channels_last)
+    # now, for the weights have moved, and what follows may lie where they lay
+    own = {each.untyped_storage().data_ptr() for each in net.state_dict().values()}
     images = train.images[: given.batch_size]
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast(CPU, given.precision):
         alive = back(net, 0, front(net, 0, images, given.preprocessing))
