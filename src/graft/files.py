@@ -1,19 +1,21 @@
-"""Records to and from JSON files; every file is written whole or not at all."""
+"""Records to and from JSON files, and tables to CSV; every file is written whole or not at all."""
 
+import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from graft.escaping import plain_json, visible
+from graft.escaping import plain_json, to_cell, visible
 from graft.records import Record
 
 SIGNIFICANT_DIGITS = 6
@@ -50,6 +52,16 @@ def read_record(kind: type[R], path: Path) -> R:
         raise ValueError(
             f"{path}: want a {kind.__name__}, got {where}: {first['msg']}. Run `dvc repro`; it writes the file anew."
         ) from None
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Iterable[Any]], path: Path) -> None:
+    """Write a CSV with a header; text that begins like a formula gets a quote before it (`graft.escaping`)."""
+    text = io.StringIO()
+    # all text in quotes: left to itself, csv does not quote a name that holds a carriage return
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(columns)
+    writer.writerows(map(to_cell, row) for row in rows)
+    write_whole(path, text.getvalue().encode())
 
 
 def file_sha256(path: Path) -> str:

@@ -1,13 +1,12 @@
 """The map of both domains: a point for each image, kept as CSV beside the record."""
 
 import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from graft.escaping import from_cell, to_cell
-from graft.files import write_whole
+from graft.escaping import from_cell
+from graft.files import write_table
 
 
 class MapPoint(NamedTuple):
@@ -24,12 +23,8 @@ class MapPoint(NamedTuple):
 
 def write_map(points: Sequence[MapPoint], path: Path) -> None:
     """Write the points, whole or not at all; none where there is nothing to hold the target against."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(MapPoint._fields)
-    for each in points:
-        writer.writerow(map(to_cell, each._replace(x=round(each.x, 4), y=round(each.y, 4))))
-    write_whole(path, text.getvalue().encode())
+    rows = (each._replace(x=round(each.x, 4), y=round(each.y, 4)) for each in points)
+    write_table(MapPoint._fields, rows, path)
 
 
 def read_map(path: Path) -> tuple[MapPoint, ...]:

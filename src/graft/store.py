@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.escaping import from_cell, to_cell
-from graft.files import write_whole
+from graft.escaping import from_cell
+from graft.files import write_table, write_whole
 from graft.records import Split
 
 AT_A_TIME = 64
@@ -73,12 +73,7 @@ class Labelled(NamedTuple):
 
 def write_catalog(catalog: Sequence[CatalogRow], path: Path) -> None:
     """Write a catalogue as CSV, whole or not at all; names that begin like a formula get a quote before them."""
-    text = io.StringIO()
-    # all text in quotes: left to itself, csv does not quote a name that holds a carriage return
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(CatalogRow._fields)
-    writer.writerows(map(to_cell, row) for row in catalog)
-    write_whole(path, text.getvalue().encode())
+    write_table(CatalogRow._fields, catalog, path)
 
 
 def read_catalog(path: Path) -> tuple[CatalogRow, ...]:

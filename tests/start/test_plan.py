@@ -62,6 +62,14 @@ def test_a_class_with_few_images_lowers_the_limit(tmp_path: Path) -> None:
     assert _values(tmp_path)["validate_data.min_images_per_class"] == 3
 
 
+def test_a_class_of_which_nothing_can_be_read_keeps_a_limit_that_params_may_hold(tmp_path: Path) -> None:
+    classes(tmp_path, 12)
+    for number in range(4):
+        (tmp_path / "owl" / f"{number}.png").parent.mkdir(exist_ok=True)
+        (tmp_path / "owl" / f"{number}.png").write_text("no image")
+    assert _values(tmp_path)["validate_data.min_images_per_class"] == 1
+
+
 @pytest.mark.parametrize(("named", "stays"), [(("cat", "dog"), True), (("ants", "bees"), False)])
 def test_classes_of_other_images_are_forgotten(folder: Path, named: tuple[str, ...], stays: bool) -> None:
     values = _values(folder, _with_section("validate_data", classes=named))

@@ -72,6 +72,15 @@ def test_grey_pictures_are_counted(tmp_path: Path) -> None:
     assert (seen.n_decoded, seen.n_grey) == (13, 1)
 
 
+def test_a_picture_that_is_cut_off_is_neither_grey_nor_in_colour(tmp_path: Path) -> None:
+    for number in range(6):
+        picture(tmp_path / "ab"[number % 2] / f"{number}.png", size=(64, 64), colour=(90, 90, 90))
+    cut = tmp_path / "a" / "0.png"
+    cut.write_bytes(cut.read_bytes()[:60])
+    seen = survey(tmp_path, PARAMS, any_shape=False)
+    assert (seen.n_decoded, seen.n_grey) == (5, 5)
+
+
 def test_names_that_tell_groups_are_seen_unless_params_tell_them(tmp_path: Path) -> None:
     for number in range(24):
         picture(tmp_path / ("ill", "well")[number % 2] / f"patient{number // 4}_{number}.png")

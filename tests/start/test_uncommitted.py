@@ -42,6 +42,12 @@ def test_edits_are_shown_staged_or_not(committed: Path, staged: bool) -> None:
     assert "\n-a: 1\n+a: 2\n" in shown
 
 
+def test_a_program_of_the_users_that_shows_differences_hides_none(committed: Path) -> None:
+    _git("config", "diff.external", "true")
+    committed.write_text("a: 2\n")
+    assert "\n-a: 1\n+a: 2\n" in uncommitted(committed)[0]
+
+
 def test_what_start_wrote_is_no_edit_of_a_person(committed: Path) -> None:
     committed.write_text("a: 2\n")
     remember(committed)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.statistics.naive import Ints
 
-from graft.statistics.samples import drawn_rows, rows_of_even_groups, turns
+from graft.statistics.samples import dealt_folds, drawn_rows, rows_of_even_groups, turns
 
 
 def kept(sizes: tuple[list[int], list[int]], seed: int = 0) -> tuple[list[int], list[int]]:
@@ -70,3 +70,30 @@ def test_a_large_group_does_not_crowd_out_the_others() -> None:
     assert sizes_drawn(groups, 4) == [1, 1, 1, 1]
     assert sizes_drawn(groups, 12) == [5, 2, 1, 4]
     assert sizes_drawn(groups, 108) == [100, 2, 1, 5]
+
+
+def test_dealt_folds_keep_groups_whole_and_spread_each_class_evenly() -> None:
+    rng = np.random.default_rng(0)
+    unit = rng.permutation(np.repeat(np.arange(40), 3))
+    classes = unit % 2
+    fold = dealt_folds(unit, (classes,), 5, rng)
+    for group in range(40):
+        assert len(set(fold[unit == group])) == 1
+    for each in (0, 1):
+        assert np.bincount(fold[classes == each]).tolist() == [3 * 4] * 5
+
+
+def test_dealt_folds_are_drawn() -> None:
+    unit = np.arange(40)
+    one, two = (dealt_folds(unit, (unit % 2,), 5, np.random.default_rng(seed)) for seed in (0, 1))
+    assert not np.array_equal(one, two)
+
+
+def test_the_last_key_counts_most_in_dealt_folds() -> None:
+    """Sides of 5 groups, each in every fold once, whatever the strata."""
+    side = np.repeat([0, 1], 5)
+    strata = np.tile([0, 1], 5)
+    for seed in range(5):
+        fold = dealt_folds(np.arange(10), (strata, side), 5, np.random.default_rng(seed))
+        for each in (0, 1):
+            assert sorted(fold[side == each]) == [0, 1, 2, 3, 4]

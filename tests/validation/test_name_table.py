@@ -1,8 +1,12 @@
+from collections.abc import Sequence
+
 import numpy as np
+import pytest
 from tests.validation.samples import row
 
 from graft.store import CatalogRow
-from graft.validation.name_table import name_advice, name_table
+from graft.validation.name_hints import Hint
+from graft.validation.name_table import name_advice, name_table, names_tell
 from graft.validation.sides import Side
 
 LINE = r"`prepare_data.group_pattern: '(patient\d+)'`"
@@ -18,7 +22,7 @@ def target(rows: list[CatalogRow], name: str = "target") -> Side:
 
 
 def test_a_hint_tells_groups_two_images_and_the_line() -> None:
-    table = name_table([target(patients())])
+    table = name_table(names_tell([target(patients())]))
     assert table.to_dict("list") == {
         "name": [
             "target: patients, or one thing in several pictures (train/a/patient0_0.png and train/a/patient0_1.png), "
@@ -30,31 +34,46 @@ def test_a_hint_tells_groups_two_images_and_the_line() -> None:
 
 def test_groups_of_the_user_need_no_hint() -> None:
     for rows in (patients(), [*patients(), row("train/a/stray.gif")]):
-        table = name_table([target([each._replace(group="ward 7") for each in rows])])
+        table = name_table(names_tell([target([each._replace(group="ward 7") for each in rows])]))
         assert table.to_dict("list") == {"name": ["target"], "untold": [0.0]}
 
 
 def test_groups_of_copies_are_none_of_the_user() -> None:
     rows = patients()
     rows = [each._replace(group=rows[0].sha256) for each in rows]
-    assert name_table([target(rows)])["untold"].tolist() == [1]
+    assert name_table(names_tell([target(rows)]))["untold"].tolist() == [1]
 
 
 def test_names_that_nearly_all_tell_groups_are_told_with_one_that_does_not() -> None:
-    table = name_table([target([*patients(), row("train/a/stray.gif")])])
+    table = name_table(names_tell([target([*patients(), row("train/a/stray.gif")])]))
     assert table["untold"].tolist() == [1]
     assert r"in the names of 24 of 25 images ('(patient\d+)'), but not of train/a/stray.gif" in table["name"][0]
 
 
 def test_images_that_cannot_be_read_are_not_looked_at() -> None:
-    table = name_table([target([*patients(), row("train/a/stray.gif", error="cut off")])])
+    table = name_table(names_tell([target([*patients(), row("train/a/stray.gif", error="cut off")])]))
     assert LINE in table["name"][0]
 
 
 def test_the_advice_holds_the_line_of_the_target() -> None:
     source = target([row(f"train/{'ab'[v % 2]}/video{v}_{n}.png") for v in range(6) for n in range(4)], "source")
     plain = target([row(f"train/{label}/{n}.png") for label in "ab" for n in range(9)])
-    assert LINE in name_advice([source, target(patients())])
-    assert r"'(video\d+)'" in name_advice([source, plain])
-    assert "group_pattern" not in name_advice([plain])
-    assert "name them in a CSV (prepare_data.group_file)" in name_advice([plain])
+    assert LINE in name_advice(names_tell([source, target(patients())]))
+    assert r"'(video\d+)'" in name_advice(names_tell([source, plain]))
+    assert "group_pattern" not in name_advice(names_tell([plain]))
+    assert "name them in a CSV (prepare_data.group_file)" in name_advice(names_tell([plain]))
+
+
+def test_names_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 100,000 names a look takes most of a second."""
+    looks: list[Sequence[str]] = []
+
+    def look(paths: Sequence[str], labels: Sequence[str]) -> tuple[Hint, ...]:
+        looks.append(paths)
+        return ()
+
+    monkeypatch.setattr("graft.validation.name_table.hints", look)
+    told = names_tell([target(patients())])
+    name_table(told)
+    name_advice(told)
+    assert len(looks) == 1

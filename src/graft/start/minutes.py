@@ -7,9 +7,8 @@ from typing import NamedTuple
 from graft.params import Params
 from graft.start.timing import Costs, costs_here
 from graft.training_params import Strategy
+from graft.validation.splits import CUT_SHARE
 
-CUT_SHARE = 0.15
-"""of the source images that go to val, and as many to test"""
 YARDSTICK_RUNS = 14
 """runs of the backbone over the source sample, for corruptions at several severities"""
 EXPORTED = 256

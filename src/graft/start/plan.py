@@ -9,7 +9,7 @@ from graft.params import Params
 from graft.start.edits import Setting
 from graft.start.minutes import Counts
 from graft.start.presets import Budget, Wanted, preset
-from graft.start.survey import Survey
+from graft.start.survey import Survey, spread
 from graft.start.weights import ASKED, Choice
 from graft.validation.names import nfc
 
@@ -58,9 +58,7 @@ def settings(choice: Choice, target: Survey, params: Params, options: Options) -
 
 def pictures(target: Survey) -> list[Path]:
     """A few image files, spread over all, to be timed."""
-    paths = sorted(target.readable)
-    n = min(len(paths), N_PICTURES)
-    return [target.folder / paths[place * len(paths) // n] for place in range(n)]
+    return [target.folder / path for path in spread(sorted(target.readable), N_PICTURES)]
 
 
 def counts(target: Survey, source: Survey | None) -> Counts:

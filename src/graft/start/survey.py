@@ -93,7 +93,7 @@ def survey_source(folder: Path, params: Params, any_shape: bool) -> Survey | Non
 
 
 def _look(folder: Path, found: tuple[Found, ...], params: Params) -> Survey:
-    headers = {each.path: header(folder, each) for each in _spread(found, MOST_HEADERS)}
+    headers = {each.path: header(folder, each) for each in spread(found, MOST_HEADERS)}
     readable = [path for path, each in headers.items() if not each.error]
     broken = [(path, each.error) for path, each in headers.items() if each.error]
     if len(broken) > len(readable):
@@ -102,11 +102,11 @@ def _look(folder: Path, found: tuple[Found, ...], params: Params) -> Survey:
             f"{visible(folder)}: want images, got files of which most cannot be read ({len(broken):,} of "
             f"{len(headers):,} looked at), such as {visible(path)}: {why}"
         )
-    seen = [is_grey(folder / path, headers[path].mode) for path in _spread(readable, MOST_DECODED)]
+    seen = [is_grey(folder / path, headers[path].mode) for path in spread(readable, MOST_DECODED)]
     deep = [each for each in found if each.path in headers and headers[each.path].deep]
-    bits, doubt = _bits(folder, _spread(deep, MOST_DECODED))
+    bits, doubt = _bits(folder, spread(deep, MOST_DECODED))
     told = bool(params.prepare_data.group_pattern or params.prepare_data.group_file or found[0].group)
-    named = [] if told else _spread(found, MOST_NAMES)
+    named = [] if told else spread(found, MOST_NAMES)
     return Survey(
         folder=folder,
         found=found,
@@ -122,7 +122,7 @@ def _look(folder: Path, found: tuple[Found, ...], params: Params) -> Survey:
     )
 
 
-def _spread(items: Sequence[T], most: int) -> list[T]:
+def spread(items: Sequence[T], most: int) -> list[T]:
     """At most so many, evenly over all: sorted paths give each class its share."""
     n = min(len(items), most)
     return [items[place * len(items) // n] for place in range(n)]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from graft.escaping import visible
 from graft.files import file_sha256, named_path
-from graft.learning.families import networks, published_weights
+from graft.learning.families import import_torchvision, networks, published_weights
 from graft.learning.state_files import states_in
 from graft.learning.weights import load_published, network_of
 from graft.params import Network, Params
@@ -207,9 +207,7 @@ def _published(name: str, weights: str | None) -> Choice:
 
 
 def _published_names(name: str) -> list[str]:
-    import torchvision
-
-    return [each.name for each in torchvision.models.get_model_weights(name) if each.meta["categories"]]
+    return [each.name for each in import_torchvision().models.get_model_weights(name) if each.meta["categories"]]
 
 
 def _section(choice: Choice) -> Network:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.statistics.crossed import unseen_share
-from graft.statistics.samples import drawn_rows, group_sizes
+from graft.statistics.samples import dealt_folds, drawn_rows, group_sizes
 from graft.statistics.separability import FOLDS, OVERLAP
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,7 @@ def class_probe(
     classes, numbers = np.unique(labels[rows], return_inverse=True)
     unit = group_sizes(groups[rows])[1]
     seen = binned(columns[rows])
-    fold = _folds(numbers, unit, rng)
+    fold = dealt_folds(unit, (numbers,), FOLDS, rng)
     right = np.empty(len(rows), dtype=np.bool_)
     for held in range(FOLDS):
         learnt = fold != held
@@ -99,15 +99,6 @@ def _rows(labels: NDArray[Any], groups: NDArray[np.str_], rng: np.random.Generat
         return rows[:0]
     chosen: Places = rows[drawn_rows(groups[rows], MOST_ROWS, rng)]
     return chosen
-
-
-def _folds(numbers: Places, unit: Places, rng: np.random.Generator) -> Places:
-    """(n,) fold of each row: groups are dealt out in turn, class by class."""
-    names, first = np.unique(unit, return_index=True)
-    order = np.lexsort((rng.permutation(len(names)), numbers[first]))
-    fold = np.empty(len(names), dtype=np.int64)
-    fold[order] = np.arange(len(names)) % FOLDS
-    return fold[unit]
 
 
 def _scores(seen: Floats, numbers: Places, held: Floats, n_classes: int) -> Floats:

@@ -1,5 +1,6 @@
 """What may be compared: two samples of features, and the groups that their rows come in."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,22 @@ def group_sizes(groups: Groups) -> tuple[Ints, Ints]:
     """(units,) rows of each group, and (n,) the number of each row's group from 0."""
     _, unit, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     return sizes, unit
+
+
+def dealt_folds(unit: Ints, keys: Sequence[Ints], n_folds: int, rng: np.random.Generator) -> Ints:
+    """(n,) fold of each row: whole groups are dealt out in turn, in the order of the keys of their first rows.
+
+    Args:
+        unit: (n,) number of each row's group from 0.
+        keys: (n,) each, such as the class; the last counts most.
+        n_folds: how many.
+        rng: of the order within equal keys.
+    """
+    names, first = np.unique(unit, return_index=True)
+    order = np.lexsort((rng.permutation(len(names)), *(key[first] for key in keys)))
+    fold = np.empty(len(names), dtype=np.int64)
+    fold[order] = np.arange(len(names)) % n_folds
+    return fold[unit]
 
 
 def smallest_keys(unit: Ints, keys: Ints) -> Ints:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.samples import drawn_rows, group_sizes
+from graft.statistics.samples import dealt_folds, drawn_rows, group_sizes
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -107,7 +107,7 @@ def held_out_scores(first: Sample, second: Sample, *, seed: int) -> HeldOut | No
     groups = np.unique(np.concatenate([first.groups, second.groups]), return_inverse=True)[1]
     weights = np.concatenate([_weights(each.groups) for each in (first, second)])
     features = _standardised(np.concatenate([first.features, second.features]).astype(np.float64), strata, weights)
-    fold = _folds(side, strata, groups, rng)
+    fold = dealt_folds(groups, (strata, side), FOLDS, rng)
     scores = np.empty(len(side))
     for held in range(FOLDS):
         seen = fold != held
@@ -173,15 +173,6 @@ def _standardised(features: Floats, strata: Places, weights: Floats) -> Floats:
     scale = np.sqrt(np.average(centred**2, axis=0, weights=weights))
     standardised: Floats = centred / np.where(scale > 1e-6 * max(scale.max(), 1e-12), scale, 1.0)
     return standardised
-
-
-def _folds(side: Places, strata: Places, groups: Places, rng: np.random.Generator) -> Places:
-    """(n,) fold of each row: groups are dealt out in turn, sample by sample and stratum by stratum."""
-    names, first = np.unique(groups, return_index=True)
-    order = np.lexsort((rng.permutation(len(names)), strata[first], side[first]))
-    fold = np.empty(len(names), dtype=np.int64)
-    fold[order] = np.arange(len(names)) % FOLDS
-    return fold[groups]
 
 
 def _ridge(features: Floats, side: Places, weights: Floats) -> tuple[Floats, Floats]:

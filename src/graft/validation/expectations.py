@@ -13,7 +13,7 @@ from graft.validation.docs_site import readable_offline
 from graft.validation.failing import Failing, failing
 from graft.validation.judge import Suite, judge
 from graft.validation.looks import expected_looks, look_table
-from graft.validation.name_table import name_advice, name_table
+from graft.validation.name_table import name_advice, name_table, names_tell
 from graft.validation.pairs import pair_table
 from graft.validation.rules import (
     Rule,
@@ -95,11 +95,12 @@ def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Pa
     limits, bits = params.validate_data, params.prepare_data.near_duplicate_bits
     images = image_table(source.rows, target.rows)
     sides = [side for side in (source, target) if side.readable]
-    names = pd.concat([left_table((source, target)), name_table(sides)], ignore_index=True)
+    told = names_tell(sides)
+    names = pd.concat([left_table((source, target)), name_table(told)], ignore_index=True)
     suites = {
         "stores": _suite(store_table((source, target)), store_rules()),
         "images": _suite(images, image_rules(limits)),
-        "names": _suite(names, (*left_rules(), *name_rules(name_advice(sides)))),
+        "names": _suite(names, (*left_rules(), *name_rules(name_advice(told)))),
         "classes": _suite(class_table(images, limits.classes), class_rules(limits)),
     }
     if source.fault or target.fault:

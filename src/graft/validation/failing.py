@@ -1,7 +1,5 @@
 """Everything that breaks a rule, line by line, as a table that a person may sort: the record names ten of each."""
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from graft.escaping import to_cell
-from graft.files import SIGNIFICANT_DIGITS, write_whole
+from graft.files import SIGNIFICANT_DIGITS, write_table
 from graft.validation.rules import Rule, Severity
 
 COLUMNS = ("finding", "severity", "domain", "path", "class", "split", "value", "with", "note")
@@ -56,11 +53,7 @@ def failing(rule: Rule, broken: pd.DataFrame) -> list[Failing]:
 
 def write_failing(rows: Iterable[Failing], path: Path) -> None:
     """Write all that fails as CSV, whole or not at all; names that begin like a formula get a quote before them."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(COLUMNS)
-    writer.writerows(map(to_cell, row) for row in rows)
-    write_whole(path, text.getvalue().encode())
+    write_table(COLUMNS, rows, path)
 
 
 def _tied(ordered: pd.DataFrame, ties: str, differ: str) -> list[str]:

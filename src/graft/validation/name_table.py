@@ -13,18 +13,25 @@ KINDS = {
     "sites": "sites, cameras or days",
 }
 N_SHOWN = 2
+Told = tuple[Side, tuple[Hint, ...]]
+"""a domain, and the ways in which its names tell groups"""
 
 
-def name_table(sides: Sequence[Side]) -> pd.DataFrame:
+def names_tell(sides: Sequence[Side]) -> tuple[Told, ...]:
+    """What the names of each domain tell; nothing where the user named groups."""
+    return tuple((side, () if _has_groups(side) else hints(*_names(side))) for side in sides)
+
+
+def name_table(told: Sequence[Told]) -> pd.DataFrame:
     """One row for each way in which names of a domain tell groups, or one row a domain where there is none.
 
     Columns: name (with how many groups there are, two images of one, and the line for params.yaml) and untold (1
     where the domain has no groups of the user's, else 0).
 
     Args:
-        sides: the domains.
+        told: by `names_tell`.
     """
-    rows = [{"name": name, "untold": untold} for side in sides for name, untold in _rows(side)]
+    rows = [{"name": name, "untold": untold} for each in told for name, untold in _rows(*each)]
     return pd.DataFrame(rows, columns=["name", "untold"]).astype({"name": "str", "untold": "float64"})
 
 
@@ -33,9 +40,9 @@ def line_to_paste(pattern: str) -> str:
     return f"`prepare_data.group_pattern: '{pattern}'`"
 
 
-def name_advice(sides: Sequence[Side]) -> str:
+def name_advice(told: Sequence[Told]) -> str:
     """What to do about them, with the line to paste for the target, or for the source where only that has one."""
-    found = [hint for side in reversed(sides) for hint in _hints(side)]
+    found = [hint for _, of_side in reversed(told) for hint in of_side]
     line = f"write {line_to_paste(found[0].pattern)} into params.yaml" if found else "name them in a CSV"
     other = ", or name them in a CSV (prepare_data.group_file)" if found else " (prepare_data.group_file)"
     return (
@@ -44,8 +51,7 @@ def name_advice(sides: Sequence[Side]) -> str:
     )
 
 
-def _rows(side: Side) -> Iterator[tuple[str, int]]:
-    found = _hints(side)
+def _rows(side: Side, found: Sequence[Hint]) -> Iterator[tuple[str, int]]:
     for hint in found:
         line = line_to_paste(hint.pattern)
         yield f"{side.name}: {_told(hint)} of {len(side.readable)} images: {line}", 1
@@ -60,10 +66,6 @@ def _rows(side: Side) -> Iterator[tuple[str, int]]:
 def _told(found: Hint | Almost) -> str:
     shown = " and ".join(found.examples[:N_SHOWN])
     return f"{KINDS[found.kind]} ({shown}), {found.n_groups} groups"
-
-
-def _hints(side: Side) -> tuple[Hint, ...]:
-    return () if _has_groups(side) else hints(*_names(side))
 
 
 def _names(side: Side) -> tuple[list[str], list[str]]:
