@@ -171,6 +171,13 @@ def test_what_cannot_be_is_said_and_nothing_written(here: Path, options: tuple[s
     assert _files(here) == before
 
 
+def test_a_network_that_is_unknown_is_told_before_the_images_are_looked_at(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "got resnet19. Did you mean" in _refused("--from", "../photos", "--network", "resnet19")
+    assert capsys.readouterr().out == ""
+
+
 def test_images_that_dvc_stands_for_are_to_be_pulled(here: Path) -> None:
     (here / "data/raw").mkdir(parents=True)
     (here / "data/raw/target.dvc").write_text("outs: []")

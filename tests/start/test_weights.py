@@ -11,7 +11,7 @@ import torchvision
 from tests.start.folders import PARAMS
 
 from graft.params import Params
-from graft.start.weights import HOME, Choice, at_hand, check_at_hand, choose
+from graft.start.weights import HOME, Choice, at_hand, check_at_hand, check_network, choose
 
 NETWORK = "squeezenet1_1"
 
@@ -108,18 +108,29 @@ def test_the_one_file_that_fits_is_taken(here: Path, weights: Path) -> None:
         ("resnet-18", None, "--network: want small_cnn or a classification network of torchvision, got resnet-18. Did"),
         ("x", None, "got x. Choose one of small_cnn, alexnet"),
         ("small_cnn", "IMAGENET1K_V1", "--weights: want pretrain with small_cnn, got IMAGENET1K_V1."),
-        ("resnet50", "V3", "weights of resnet50 (IMAGENET1K_V1, IMAGENET1K_V2), got V3, which is no file here."),
     ],
 )
-def test_what_is_unknown_is_met_by_what_is_known(here: Path, network: str, weights: str | None, said: str) -> None:
+def test_a_network_that_is_unknown_is_met_by_those_that_are_known(network: str, weights: str | None, said: str) -> None:
     with pytest.raises(ValueError, match="want") as caught:
-        choose(_params(), network, weights, True)
+        check_network(network, weights)
     assert said in str(caught.value)
 
 
-def test_close_names_are_named(here: Path) -> None:
+def test_weights_that_are_unknown_are_met_by_those_that_are_known(here: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"of resnet50 \(IMAGENET1K_V1, IMAGENET1K_V2\), got V3, which is no file here"
+    ):
+        choose(_params(), "resnet50", "V3", True)
+
+
+def test_networks_that_are_known_pass() -> None:
+    for name, weights in (("small_cnn", None), ("small_cnn", "pretrain"), ("resnet18", "IMAGENET1K_V1")):
+        check_network(name, weights)
+
+
+def test_close_names_are_named() -> None:
     with pytest.raises(ValueError, match="Did you mean resnet18 or"):
-        choose(_params(), "ResNet-18", None, False)
+        check_network("ResNet-18", None)
 
 
 class _Answer(http.server.BaseHTTPRequestHandler):

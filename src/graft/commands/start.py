@@ -47,13 +47,17 @@ def start(args: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that half-made copies go
     params = read_params(PARAMS)
     _check_committed(args.force or args.dry_run)
+    if args.network is not None:  # before the images, at which a look may take a minute
+        from graft.start.weights import check_network
+
+        check_network(args.network, args.weights)
     _settle(args, params, *_survey(args, params))
 
 
 def _settle(
     args: argparse.Namespace, params: "Params", target: "Survey", source: "Survey | None", copies: "list[Copy]"
 ) -> None:
-    """Weights and values that fit, said and written; torch, which takes seconds, is loaded only now."""
+    """Weights and values that fit, said and written; torch, which takes seconds, is loaded no sooner."""
     from graft.start import plan, words
     from graft.start.edits import edits
     from graft.start.minutes import minutes

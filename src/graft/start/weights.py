@@ -59,6 +59,31 @@ class Choice(NamedTuple):
         return {"name": self.name, "weights": self.weights, "weights_file": file, "weights_sha256": sha256}
 
 
+def check_network(name: str, weights: str | None) -> None:
+    """Refuse a network that is not known, and weights that it cannot have; no image need be looked at for that.
+
+    Args:
+        name: of the network.
+        weights: `pretrain`, a torchvision weight name or a path; None: not said.
+
+    Raises:
+        ValueError: there is no such network, or no such weights of it.
+    """
+    known = ["small_cnn", *networks()]
+    if name not in known:
+        close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=3)
+        cure = f"Did you mean {' or '.join(close)}?" if close else f"Choose one of {', '.join(known)}."
+        raise ValueError(
+            "graft start, --network: want small_cnn or a classification network of torchvision, got "
+            f"{visible(name)}. {cure}"
+        )
+    if name == "small_cnn" and weights not in (None, "pretrain"):
+        raise ValueError(
+            f"graft start, --weights: want pretrain with small_cnn, got {visible(weights)}. Name a network of "
+            "torchvision, such as `--network resnet18`: there are no weights of small_cnn to be had."
+        )
+
+
 def choose(params: Params, network: str | None, weights: str | None, has_source: bool) -> Choice:
     """Network and weights, from the options and from what params.yaml says.
 
@@ -67,15 +92,14 @@ def choose(params: Params, network: str | None, weights: str | None, has_source:
 
     Args:
         params: as they are.
-        network: name of a network; None: not said.
+        network: name of a network that is known; None: not said.
         weights: `pretrain`, a torchvision weight name or a path; None: not said.
         has_source: whether there are source images to pretrain on.
 
     Raises:
         FileNotFoundError: the file that params.yaml names is not there.
-        ValueError: no such network, no such weights, a file that holds none, or nothing to pretrain on.
+        ValueError: no such weights, a file that holds none, or nothing to pretrain on.
     """
-    _check_network(network, weights)
     chosen = _choose(params, network, weights, has_source)
     if chosen.weights == "pretrain" and not has_source:
         raise ValueError(
@@ -142,22 +166,6 @@ def at_hand(url: str, what: str, cache: Path) -> str:
             f"Fetch it on another machine and name the file: `graft start --weights PATH`; or put it into {HOME}/."
         ) from None
     return f"{what} will be downloaded{f', {n_bytes / 1e6:,.0f} MB' if n_bytes else ''}"
-
-
-def _check_network(name: str | None, weights: str | None) -> None:
-    known = ["small_cnn", *networks()]
-    if name is not None and name not in known:
-        close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=3)
-        cure = f"Did you mean {' or '.join(close)}?" if close else f"Choose one of {', '.join(known)}."
-        raise ValueError(
-            "graft start, --network: want small_cnn or a classification network of torchvision, got "
-            f"{visible(name)}. {cure}"
-        )
-    if name == "small_cnn" and weights not in (None, "pretrain"):
-        raise ValueError(
-            f"graft start, --weights: want pretrain with small_cnn, got {visible(weights)}. Name a network of "
-            "torchvision, such as `--network resnet18`: there are no weights of small_cnn to be had."
-        )
 
 
 def _as_it_is(network: Network) -> Choice:
