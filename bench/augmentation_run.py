@@ -20,10 +20,10 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def graft(recipe: str, side: int) -> Method:
     """This project's, with the recipe of params.yaml."""
-    from graft.learning.augmentation import augmented
-    from graft.learning.batches import normalised
-    from graft.params import read_params
-    from graft.records import Preprocessing
+    from graft.networks.networks import normalised
+    from graft.params.pipeline import read_params
+    from graft.records.common import Preprocessing
+    from graft.training.augmentation.augmentation import augmented
 
     chosen = read_params(Path(__file__).parents[1] / "params.yaml").recipes[recipe]
     generator = torch.Generator().manual_seed(0)

@@ -22,13 +22,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from graft import images
-from graft.params import PrepareData
-from graft.records import Preprocessing
-from graft.store import open_images
-from graft.validation.prepare import Recipe, prepare
-from graft.validation.scan import Found, scan
-from graft.validation.shards import npy_header
+from graft.images import decode
+from graft.params.data import PrepareData
+from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.scan import Found, scan
+from graft.preparation.shards import npy_header
+from graft.records.common import Preprocessing
+from graft.store.catalogue import open_images
 
 QUALITY = 90
 N_CORES = len(os.sched_getaffinity(0))
@@ -116,7 +116,7 @@ def decode_all(folder: Path, found: Sequence[Found]) -> Cost:
     """Bare decoding, file to pixels, in as many threads as prepare has."""
 
     def decode(each: Found) -> None:
-        images.decode((folder / each.path).read_bytes(), each.path)
+        decode.decode((folder / each.path).read_bytes(), each.path)
 
     return _cost(lambda: _in_threads(decode, found), len(found))
 
@@ -125,7 +125,7 @@ def fit_all(folder: Path, found: Sequence[Found], preprocessing: Preprocessing) 
     """Decoding and the resize, which no way of preparing can leave out, in as many threads."""
 
     def fit(each: Found) -> None:
-        images.fit(images.read((folder / each.path).read_bytes(), each.path).picture, preprocessing)
+        fit(decode.read((folder / each.path).read_bytes(), each.path).picture, preprocessing)
 
     return _cost(lambda: _in_threads(fit, found), len(found))
 

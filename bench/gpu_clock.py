@@ -12,8 +12,8 @@ from itertools import pairwise
 import torch
 from training_run import data
 
-from graft.learning.batches import Samples, samples_on
-from graft.learning.device import make_deterministic
+from graft.networks.device import make_deterministic
+from graft.training.batches import Samples, samples_on
 
 Table = Callable[[torch.device], None]
 

@@ -9,9 +9,9 @@ from gpu_training import RECIPES
 from own_loop import halved, named
 from training_run import N_CLASSES, network
 
-from graft.learning.augmentation import augmented
-from graft.learning.scores import outputs_of
-from graft.training_params import Recipe
+from graft.networks.outputs import outputs_of
+from graft.params.training import Recipe
+from graft.training.augmentation.augmentation import augmented
 
 
 def features(device: torch.device) -> None:

@@ -9,7 +9,7 @@ import torch
 from gpu_clock import Table, forget_peak, peak_gib, run, seconds
 from torch import Tensor
 
-from graft.statistics import two_sample_test
+from graft.statistics.two_sample.two_sample import two_sample_test
 
 N_PERMUTATIONS = 1_000
 MOVED = 0.02

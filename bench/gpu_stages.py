@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from gpu_clock import Table, run
 
-from graft.params import Params
+from graft.params.pipeline import Params
 from graft.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,7 +49,7 @@ FEATURES_APART, MMD2_APART, P_APART = 1e-5, 1e-3, 0.0101
 """of the norm of all features; of MMD^2; of p, two permutations of 199"""
 KILLED_AT = """
 import os, runpy, signal, sys
-from graft.learning import checkpoints, steps
+from graft.training import checkpoints, steps
 
 checkpoints.SECONDS_BETWEEN, checkpoints.SHARE_OF_TIME = 0.0, 1e9
 left, n_taken, take_step = int(sys.argv[1]), 0, steps.take_step

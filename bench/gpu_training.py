@@ -16,9 +16,9 @@ from gpu_clock import Table, Watch, forget_peak, peak_gib, run, samples
 from own_loop import Way, train
 from training_run import TINY_PX, floats, network
 
-from graft.learning.batches import Samples
-from graft.learning.device import make_deterministic
-from graft.params import read_params
+from graft.networks.device import make_deterministic
+from graft.params.pipeline import read_params
+from graft.training.batches import Samples
 
 RECIPES = read_params(Path(__file__).parents[1] / "params.yaml").recipes
 STRETCH = {True: 50, False: 4}

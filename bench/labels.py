@@ -14,14 +14,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft import images, probe
-from graft.decisions.label_check import check_labels
-from graft.decisions.target import Target
-from graft.learning.networks import published_network
-from graft.learning.preprocessing import preprocessing_for
-from graft.learning.scores import outputs_of
-from graft.params import Images, Network
-from graft.store import CatalogRow, class_names, labelled
+from graft.decisions.selection.label_check import check_labels
+from graft.decisions.selection.target import Target
+from graft.images import decode
+from graft.images.resizing import fit
+from graft.networks.networks import published_network
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import preprocessing_for
+from graft.params.network import Images, NetworkParams
+from graft.statistics.features import probe
+from graft.statistics.groups import grouped_folds
+from graft.store.catalogue import CatalogRow, class_names, labelled
 
 SETS = {"cifar10": 96, "hymenoptera": 128}
 """side in pixels that the images are shown to the network at"""
@@ -81,11 +84,13 @@ def _run(clean: Target, mislabel: Mislabel, seed: int) -> Found:
     given = mislabel(clean, truth, np.random.default_rng(seed))
     rows = [each._replace(label=classes[label]) for each, label in zip(clean.catalog, given, strict=True)]
     train = labelled(rows, classes, "train")
-    c = probe.probe_accuracy(clean.features[train.rows], train.labels, train.groups, FOLDS, seed).setting
+    c = probe.probe_accuracy(
+        clean.features[train.rows], train.labels, grouped_folds(train.labels, train.groups, FOLDS, seed)
+    ).setting
     found = check_labels(Target(clean.features, rows), c, FOLDS, seed)
     wrong = {each.path for each, a, b in zip(rows, truth, given, strict=True) if a != b}
     groups = labelled(rows, classes).groups
-    p = probe.held_out_probabilities(clean.features, given, c, probe.grouped_folds(given, groups, FOLDS, seed))
+    p = probe.held_out_probabilities(clean.features, given, c, grouped_folds(given, groups, FOLDS, seed))
     own = p[np.arange(len(given)), given]
     others = p.copy()
     others[np.arange(len(given)), given] = -1
@@ -124,7 +129,7 @@ def _nearest_class(target: Target, labels: Labels, rng: np.random.Generator) -> 
 def _target(data: Path, name: str, size_px: int) -> Target:
     """Features of mobilenet_v2 and a catalogue of the set's train and val folders."""
     weights = data / "weights/mobilenet_v2.pth"
-    network = Network(
+    network = NetworkParams(
         name="mobilenet_v2",
         weights="file",
         weights_file=str(weights),
@@ -137,7 +142,7 @@ def _target(data: Path, name: str, size_px: int) -> Target:
     rows: list[CatalogRow] = []
     for path in sorted(each for split in ("train", "val") for each in folder.glob(f"{split}/*/*")):
         content, place = path.read_bytes(), path.relative_to(folder)
-        pixels.append(images.fit(images.decode(content, str(place)), preprocessing))
+        pixels.append(fit(decode.decode(content, str(place)), preprocessing))
         rows.append(_row(str(place), hashlib.sha256(content).hexdigest(), len(rows)))
     stacked = np.stack(pixels)
     features = outputs_of(published_network(network, 2, size_px)[0], stacked, preprocessing).features

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from graft.learning.batches import Samples
-from graft.learning.loop import fit
-from graft.learning.networks import Network, from_torchvision
-from graft.learning.optimisation import Optimisation
-from graft.learning.phases import Phase, parts_of
-from graft.learning.steps import Plan, Tick
-from graft.records import Preprocessing
-from graft.training_params import EXAMPLE, Recipe
+from graft.networks.networks import Network, from_torchvision
+from graft.params.training import EXAMPLE, Recipe
+from graft.records.common import Preprocessing
+from graft.training.batches import Samples
+from graft.training.loop import fit
+from graft.training.optimisation import Optimisation
+from graft.training.phases import Phase, parts_of
+from graft.training.steps import Plan, Tick
 
 UNVARIED = Recipe.model_validate({**EXAMPLE, "shift": 0.0})
 

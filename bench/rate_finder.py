@@ -22,28 +22,31 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graft.learning.batches import Samples, samples_on
-from graft.learning.checkpoints import NOTHING
-from graft.learning.device import make_deterministic
-from graft.learning.loop import fit
-from graft.learning.networks import Network
-from graft.learning.preprocessing import preprocessing_for
-from graft.learning.rate_finder import find_rate
-from graft.learning.saving import load_network
-from graft.learning.scores import outputs_of
-from graft.learning.steps import Plan
-from graft.learning.steps import Task as Given
-from graft.params import Params
-from graft.probe import probe_accuracy
-from graft.records import CatalogRecord, Split
-from graft.store import CatalogRow, class_names, labelled, open_images
-from graft.strategy_record import StrategyRecord
-from graft.transfer import baseline, finetune
-from graft.transfer.arms import TargetData, part_of, seen_by, target_data
+from graft.networks.device import make_deterministic
+from graft.networks.networks import Network
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import preprocessing_for
+from graft.networks.saving import load_network
+from graft.params.pipeline import Params
+from graft.preparation.example import write_example
+from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.scan import scan
+from graft.records.catalog import CatalogRecord
+from graft.records.common import Split
+from graft.records.strategy import StrategyRecord
+from graft.statistics.features.probe import probe_accuracy
+from graft.statistics.groups import grouped_folds
+from graft.store.catalogue import CatalogRow, class_names, labelled, open_images
+from graft.training.batches import Samples, samples_on
+from graft.training.checkpoints import NOTHING
+from graft.training.loop import fit
+from graft.training.steps import Plan
+from graft.training.steps import Task as Given
+from graft.transfer import control
+from graft.transfer.arms.arms import TargetData, part_of, seen_by, target_data
+from graft.transfer.arms.rate_finder import find_rate
+from graft.transfer.finetuning import finetune
 from graft.transfer.pretraining import make_backbone
-from graft.validation.example import write_example
-from graft.validation.prepare import Recipe, prepare
-from graft.validation.scan import scan
 from graft.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -135,8 +138,8 @@ def _tuned(subject: Subject, seed: int, rate: float) -> tuple[Network, Plan]:
 def _from_nothing(subject: Subject, seed: int, rate: float) -> tuple[Network, Plan]:
     torch.manual_seed(seed)
     data, params = subject.data, subject.params
-    network = baseline._new_network(data, params)
-    return network, baseline._plan(data, params, network, rate, params.training.epochs)
+    network = control._new_network(data, params)
+    return network, control._plan(data, params, network, rate, params.training.epochs)
 
 
 def _plain(subject: Subject, seed: int, rate: float) -> tuple[Network, Plan]:
@@ -193,7 +196,9 @@ def subject_of(
         test=samples_on(device, images[test.rows], test.labels),
         backbone=finetune.Backbone(network, params.network.name, features),
         params=params,
-        probe_c=probe_accuracy(features[train.rows], train.labels, train.groups, 5, 0).setting,
+        probe_c=probe_accuracy(
+            features[train.rows], train.labels, grouped_folds(train.labels, train.groups, 5, 0)
+        ).setting,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from graft.statistics import two_sample_test
+from graft.statistics.two_sample.two_sample import two_sample_test
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
 

@@ -20,7 +20,7 @@ def graft(**options: Any) -> Method:
     """This project's test with these options, on arrays."""
     import torch  # noqa: F401  (large arrays are computed by it; the peers' libraries are loaded before, too)
 
-    from graft.statistics import two_sample_test
+    from graft.statistics.two_sample.two_sample import two_sample_test
 
     return lambda source, target, n, seed: (
         two_sample_test(source, target, n_permutations=n, seed=seed, **options).p_value
@@ -37,7 +37,7 @@ def graft_torch(**options: Any) -> Method:
 
 def graft_exact(**options: Any) -> Method:
     """This project's test with every row permuted by itself whatever their number."""
-    from graft.statistics import permutations
+    from graft.statistics.two_sample import permutations
 
     permutations.EXACT = 10**9
     return graft(**options)

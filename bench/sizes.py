@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from values_run import Split, params_of, pool_of
 
-from graft import probe
-from graft.learning.device import make_deterministic
-from graft.learning.networks import published_network
-from graft.learning.preprocessing import preprocessing_for
-from graft.learning.scores import outputs_of
+from graft.networks.device import make_deterministic
+from graft.networks.networks import published_network
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import preprocessing_for
+from graft.statistics.features import probe
+from graft.statistics.groups import grouped_folds
 
 SETS = {
     "hymenoptera": (64, 96, 128, 224),
@@ -57,7 +58,9 @@ def measured(network: str, data: str, size_px: int, folder: Path) -> tuple[float
     start = time.process_time()
     features = outputs_of(net, pool.pixels[rows], preprocessing).features
     ms = 1000 * (time.process_time() - start) / len(rows)
-    score = probe.probe_accuracy(features, pool.labels[rows], rows.astype(np.str_), FOLDS, 0)
+    score = probe.probe_accuracy(
+        features, pool.labels[rows], grouped_folds(pool.labels[rows], rows.astype(np.str_), FOLDS, 0)
+    )
     return score.mean, score.standard_error, ms
 
 

@@ -75,8 +75,8 @@ def graft(
     """This project's loop: uint8 images, normalised at every step; all blocks, or the top one."""
     from own_loop import Way, train
 
-    from graft.learning import steps
-    from graft.learning.batches import Samples
+    from graft.training import steps
+    from graft.training.batches import Samples
 
     steps.augmented = lambda given, recipe, generator: given  # the peers augment nothing either
     watch = Watch(EVERY[name == "tiny"])
@@ -282,9 +282,9 @@ def features(name: str, images: torch.Tensor, labels: torch.Tensor, precision: s
     import sklearn.linear_model  # noqa: F401  (the head is fitted by it; the naive loop's libraries are loaded before, too)
     from own_loop import UNVARIED, halved, named
 
-    from graft import probe
-    from graft.learning.activations import AT_ONCE, activations
-    from graft.learning.augmentation import augmented
+    from graft.statistics.features import probe
+    from graft.training.activations import AT_ONCE, activations
+    from graft.training.augmentation.augmentation import augmented
 
     size = images.shape[2]
     preprocessing = halved(size)

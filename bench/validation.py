@@ -19,9 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graft.params import read_params
-from graft.records import Domain, Preprocessing, ValidationRecord
-from graft.store import SPLITS, CatalogRow, write_catalog
+from graft.params.pipeline import read_params
+from graft.records.catalog import Domain
+from graft.records.common import Preprocessing
+from graft.records.validation import ValidationRecord
+from graft.store.catalogue import SPLITS, CatalogRow, write_catalog
 
 N_IMAGES = 100_000
 N_CLASSES = 100

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from graft.statistics.crossed import CrossedMean, crossed_mean
+from graft.statistics.comparison.crossed import CrossedMean, crossed_mean
 
 RUNNER = Path(__file__).with_name("values_run.py")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

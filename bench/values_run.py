@@ -23,26 +23,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graft import images, probe
-from graft.learning.batches import Samples, samples_on
-from graft.learning.checkpoints import Keeper
-from graft.learning.device import make_deterministic, pick_precision
-from graft.learning.loop import fit
-from graft.learning.networks import Network, build_network, published_network
-from graft.learning.phases import Phase
-from graft.learning.preprocessing import preprocessing_for
-from graft.learning.saving import load_network, save_network
-from graft.learning.scores import outputs_of
-from graft.params import Params
-from graft.records import Preprocessing, TrainingRecord
-from graft.strategy_record import StrategyRecord
-from graft.training_params import Recipe, Strategy
-from graft.transfer.arms import Arm as Runs
-from graft.transfer.arms import TargetData, part_of, run_arm, save_to, seeds_of, seen_by
-from graft.transfer.finetune import Backbone, Task, finetune_target
-from graft.transfer.plans import plan_of
-from graft.transfer.runs import Trained, remembered
-from graft.transfer.strategies import equal_rates
+from graft.images import decode, resizing
+from graft.networks.device import make_deterministic, pick_precision
+from graft.networks.networks import Network, build_network, published_network
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import preprocessing_for
+from graft.networks.saving import load_network, save_network
+from graft.params.arms import Strategy
+from graft.params.pipeline import Params
+from graft.params.training import Recipe
+from graft.records.common import Preprocessing
+from graft.records.strategy import StrategyRecord
+from graft.records.training import TrainingRecord
+from graft.statistics.features import probe
+from graft.statistics.groups import grouped_folds
+from graft.training.batches import Samples, samples_on
+from graft.training.checkpoints import Keeper
+from graft.training.loop import fit
+from graft.training.phases import Phase, equal_rates
+from graft.training.plans import plan_of
+from graft.transfer.arms.arms import Arm as Runs
+from graft.transfer.arms.arms import TargetData, part_of, run_arm, save_to, seeds_of, seen_by
+from graft.transfer.arms.runs import Trained, remembered
+from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from graft.yaml_files import read_yaml
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
@@ -206,7 +209,9 @@ def ground_of(network: str, name: str, split: Split, strategy: What, size_px: in
     features = outputs_of(net, pool.pixels, preprocessing).features
     rows = pool.rows("train")
     groups = rows.astype(np.str_)
-    c = probe.probe_accuracy(features[rows], pool.labels[rows], groups, params.select_strategy.folds, 0).setting
+    c = probe.probe_accuracy(
+        features[rows], pool.labels[rows], grouped_folds(pool.labels[rows], groups, params.select_strategy.folds, 0)
+    ).setting
     return Ground(pool, Backbone(net, network, features), c)
 
 
@@ -244,7 +249,7 @@ def pool_of(folder: Path, split: Split, preprocessing: Preprocessing) -> Pool:
     drawn = [[by_class[name][place] for place in rng.permutation(len(by_class[name]))] for name in classes]
     edges = [*np.cumsum([0, *split]), max(map(len, drawn))]
     chosen = [(label, each) for a, b in pairwise(edges) for label, files in enumerate(drawn) for each in files[a:b]]
-    pixels = [images.fit(images.decode(each.read_bytes(), str(each)), preprocessing) for _, each in chosen]
+    pixels = [resizing.fit(decode.decode(each.read_bytes(), str(each)), preprocessing) for _, each in chosen]
     return Pool(np.stack(pixels), np.array([label for label, _ in chosen]), classes, split, preprocessing)
 
 

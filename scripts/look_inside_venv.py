@@ -60,7 +60,7 @@ def device() -> dict[str, Any]:
     """The device that a stage would take, and the CUDA that torch was built for."""
     import torch
 
-    from graft.learning.device import make_deterministic, pick_device
+    from graft.networks.device import make_deterministic, pick_device
 
     picked = pick_device()
     make_deterministic(0)

@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from graft import stage
-from graft.decisions.predictions import write_predictions
 from graft.decisions.verdict import JudgedArm, OnTest, judge_transfer, majority_of
 from graft.files import read_record, write_record
-from graft.learning.device import make_deterministic, pick_device
-from graft.learning.saving import load_network
-from graft.learning.scores import outputs_of
-from graft.params import read_params
-from graft.records import CatalogRecord, TrainingRecord
-from graft.store import labelled, open_images, read_catalog
+from graft.networks.device import make_deterministic, pick_device
+from graft.networks.outputs import outputs_of
+from graft.networks.saving import load_network
+from graft.params.pipeline import read_params
+from graft.records.catalog import CatalogRecord
+from graft.records.training import TrainingRecord
+from graft.store.catalogue import labelled, open_images, read_catalog
+from graft.store.predictions import write_predictions
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -46,7 +47,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     scratch = judged(args.scratch, args.scratch_weights)
     on = OnTest(test, majority_of(train, test, classes))
     verdict = judge_transfer(transfer, scratch, on, params.check_transfer, params.seed)
-    write_predictions((transfer, scratch), test, args.predictions)
+    predicted = {
+        f"{arm.training.arm}_{run.seed}": arm.predicted[place]
+        for arm in (transfer, scratch)
+        for place, run in enumerate(arm.training.runs)
+    }
+    write_predictions(predicted, test, args.predictions)
     write_record(verdict.model_copy(update=made_from), args.record)
 
 

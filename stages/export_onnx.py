@@ -10,16 +10,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft import stage
-from graft.cards import BackboneCard
 from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.files import read_record, write_record
-from graft.learning.device import make_deterministic
-from graft.learning.saving import load_network
-from graft.records import CatalogRecord, TrainingRecord
-from graft.store import class_names, labelled, open_images, read_catalog
-from graft.verdict_record import VerdictRecord
+from graft.networks.device import make_deterministic
+from graft.networks.saving import load_network
+from graft.records.cards import BackboneCard
+from graft.records.catalog import CatalogRecord
+from graft.records.training import TrainingRecord
+from graft.records.verdict import VerdictRecord
+from graft.store.catalogue import class_names, labelled, open_images, read_catalog
 
 N_IMAGES = 256
 

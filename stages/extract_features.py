@@ -12,15 +12,17 @@ Run     dvc repro extract_features
 from collections.abc import Sequence
 from functools import partial
 
-from graft import stage, store
-from graft.cards import BackboneCard
+from graft import stage
+from graft.extraction.looking import Looks, view_source, view_target
+from graft.extraction.moments import batchnorm_moments, block_means
 from graft.files import read_record
-from graft.learning.device import make_deterministic, pick_device
-from graft.learning.moments import batchnorm_moments, block_means
-from graft.learning.saving import load_network
-from graft.learning.scores import outputs_of
-from graft.params import read_params
-from graft.shift import views
+from graft.networks.device import make_deterministic, pick_device
+from graft.networks.outputs import outputs_of
+from graft.networks.saving import load_network
+from graft.params.pipeline import read_params
+from graft.records.cards import BackboneCard
+from graft.store import catalogue
+from graft.store.features import save_array, save_source_view, save_target_view
 
 BACKBONE = ("params", "backbone", "card")
 SOURCE = ("source-catalog", "source-images", "source-features", "source-view")
@@ -35,21 +37,21 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     network = load_network(args.backbone).to(pick_device())
     preprocessing = read_record(BackboneCard, args.card).preprocessing
-    seen_by = views.Network(
+    seen_by = Looks(
         lambda images: outputs_of(network, images, preprocessing).features,
         partial(block_means, network, preprocessing=preprocessing),
         partial(batchnorm_moments, network, preprocessing=preprocessing),
     )
-    source, target = store.open_images(args.source_images), store.open_images(args.target_images)
-    store.save_array(seen_by.features(source), args.source_features)
-    store.save_array(seen_by.features(target), args.target_features)
+    source, target = catalogue.open_images(args.source_images), catalogue.open_images(args.target_images)
+    save_array(seen_by.features(source), args.source_features)
+    save_array(seen_by.features(target), args.target_features)
 
-    ours, train = store.read_labelled(args.source_catalog), store.read_labelled(args.target_catalog, "train")
+    ours, train = catalogue.read_labelled(args.source_catalog), catalogue.read_labelled(args.target_catalog, "train")
     n_sample, seed = params.extract_features.sample_images, params.seed
-    view = views.view_source(source, ours.rows, ours.groups, seen_by, n_sample, seed)
-    views.save_source_view(view, args.source_view)
+    view = view_source(source, ours.rows, ours.groups, seen_by, n_sample, seed)
+    save_source_view(view, args.source_view)
     moments = len(ours.rows) == 0
-    views.save_target_view(views.view_target(target, train.rows, seen_by, n_sample, seed, moments), args.target_view)
+    save_target_view(view_target(target, train.rows, seen_by, n_sample, seed, moments), args.target_view)
 
 
 if __name__ == "__main__":

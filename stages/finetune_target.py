@@ -10,18 +10,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft import stage
-from graft.cards import BackboneCard
 from graft.files import read_record, write_record
-from graft.learning.device import make_deterministic, pick_device
-from graft.learning.saving import load_network
-from graft.params import read_params
-from graft.store import open_images, read_catalog
-from graft.strategy_record import StrategyRecord
-from graft.transfer.arms import target_data
-from graft.transfer.curves import write_curves
-from graft.transfer.finetune import Backbone, Task, finetune_target
-from graft.transfer.resume import half_done
-from graft.transfer.sheet import write_sheet
+from graft.networks.device import make_deterministic, pick_device
+from graft.networks.saving import load_network
+from graft.params.pipeline import read_params
+from graft.records.cards import BackboneCard
+from graft.records.strategy import StrategyRecord
+from graft.store.catalogue import open_images, read_catalog
+from graft.training.resume import half_done
+from graft.transfer.arms.arms import target_data
+from graft.transfer.arms.curves import write_curves
+from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetuning.sheet import write_sheet
 
 INPUTS = ("params", "strategy", "backbone", "card", "target-catalog", "target-images", "target-features")
 PARAMS = {"seed", "network", "recipes", "training", "finetune_target"}

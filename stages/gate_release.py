@@ -7,13 +7,17 @@ Run     dvc repro gate_release
 
 from collections.abc import Sequence
 
-from graft import records, stage
-from graft.decisions.advice import Findings, next_steps
-from graft.decisions.gate import gate_record, release_reasons
+from graft import stage
+from graft.decisions.release.advice import Findings, next_steps
+from graft.decisions.release.gate import gate_record, release_reasons
 from graft.files import read_record, write_record
-from graft.params import read_params
-from graft.strategy_record import StrategyRecord
-from graft.verdict_record import VerdictRecord
+from graft.params.pipeline import read_params
+from graft.records.catalog import CatalogRecord
+from graft.records.release import ExportRecord
+from graft.records.strategy import StrategyRecord
+from graft.records.training import TrainingRecord
+from graft.records.validation import ValidationRecord
+from graft.records.verdict import VerdictRecord
 
 RECORDS = ("catalog", "validation", "strategy", "training", "scratch", "verdict", "export")
 
@@ -23,13 +27,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = stage.arguments(__doc__, ("params", *RECORDS, "card", "report", "record"), argv)
     made_from = stage.made_from(args, *RECORDS, "card")
 
-    validation = read_record(records.ValidationRecord, args.validation)
-    transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
+    validation = read_record(ValidationRecord, args.validation)
+    transfer, scratch = (read_record(TrainingRecord, path) for path in (args.training, args.scratch))
     verdict = read_record(VerdictRecord, args.verdict)
-    export = read_record(records.ExportRecord, args.export)
+    export = read_record(ExportRecord, args.export)
     limits = read_params(args.params).gate_release
     reasons = release_reasons(validation, (transfer, scratch), verdict, export, limits)
-    catalog = read_record(records.CatalogRecord, args.catalog)
+    catalog = read_record(CatalogRecord, args.catalog)
     strategy = read_record(StrategyRecord, args.strategy)
     steps = next_steps(Findings(catalog, validation, strategy, transfer, verdict, reasons))
 

@@ -13,14 +13,13 @@ import sys
 from collections.abc import Sequence
 
 from graft import stage
-from graft.cards import BackboneCard
 from graft.files import read_record, write_record
-from graft.params import read_params
+from graft.params.pipeline import read_params
+from graft.records.cards import BackboneCard
 from graft.shift.measurement import measure
 from graft.shift.origin import origin_of
 from graft.shift.sides import read_side
-from graft.shift.views import read_source_view, read_target_view
-from graft.shift_map import write_map
+from graft.store.features import read_source_view, read_target_view, write_map
 
 SOURCE = ("source-catalog", "source-features", "source-view")
 TARGET = ("target-catalog", "target-features", "target-view")

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from graft import stage
 from graft.files import write_record
-from graft.learning.preprocessing import preprocessing_for
-from graft.params import read_params
-from graft.records import CatalogRecord
-from graft.store import write_catalog
-from graft.validation.example import write_example
-from graft.validation.prepare import Recipe, prepare
-from graft.validation.scan import scan, scan_optional
-from graft.validation.shards import SHARDS
+from graft.networks.preprocessing import preprocessing_for
+from graft.params.pipeline import read_params
+from graft.preparation.example import write_example
+from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.scan import scan, scan_optional
+from graft.preparation.shards import SHARDS
+from graft.records.catalog import CatalogRecord
+from graft.store.catalogue import write_catalog
 
 INPUTS = ("params", "raw")
 OUTPUTS = ("example", "source-catalog", "target-catalog", "source-images", "target-images", "record")

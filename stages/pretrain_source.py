@@ -9,15 +9,14 @@ import sys
 from collections.abc import Sequence
 
 from graft import stage
-from graft.escaping import visible
-from graft.files import read_record, write_record
-from graft.learning.checkpoints import keeper_in
-from graft.learning.device import make_deterministic, pick_device
-from graft.params import read_params
-from graft.records import CatalogRecord
-from graft.store import open_images, read_catalog
+from graft.files import read_record, visible, write_record
+from graft.networks.device import make_deterministic, pick_device
+from graft.params.pipeline import read_params
+from graft.records.catalog import CatalogRecord
+from graft.store.catalogue import open_images, read_catalog
+from graft.training.checkpoints import keeper_in
+from graft.training.resume import half_done
 from graft.transfer.pretraining import make_backbone
-from graft.transfer.resume import half_done
 
 PARAMS = {"seed", "network", "pretrain_source", "recipes", "training"}
 """what decides on the result, with data and code: a killed run goes on under the same alone"""

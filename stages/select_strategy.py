@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft import stage
-from graft.decisions.strategy import select_strategy
-from graft.decisions.target import Target
+from graft.decisions.selection.strategy import select_strategy
+from graft.decisions.selection.target import Target
 from graft.files import read_record, write_record
-from graft.params import read_params
-from graft.shift_record import ShiftRecord
-from graft.store import read_catalog
+from graft.params.pipeline import read_params
+from graft.records.shift import ShiftRecord
+from graft.store.catalogue import read_catalog
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from graft import stage
 from graft.files import read_record, write_record
-from graft.learning.device import make_deterministic, pick_device
-from graft.params import read_params
-from graft.records import CatalogRecord
-from graft.store import open_images, read_catalog
-from graft.transfer.arms import target_data
-from graft.transfer.baseline import train_scratch
-from graft.transfer.curves import write_curves
-from graft.transfer.resume import half_done
+from graft.networks.device import make_deterministic, pick_device
+from graft.params.pipeline import read_params
+from graft.records.catalog import CatalogRecord
+from graft.store.catalogue import open_images, read_catalog
+from graft.training.resume import half_done
+from graft.transfer.arms.arms import target_data
+from graft.transfer.arms.curves import write_curves
+from graft.transfer.control import train_scratch
 
 PARAMS = {"seed", "network", "recipes", "training", "train_scratch"}
 """what decides on the result, with data and code: a killed run goes on under the same alone"""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from graft import stage
 from graft.files import read_record, write_record
-from graft.params import read_params
-from graft.records import CatalogRecord
+from graft.params.pipeline import read_params
+from graft.records.catalog import CatalogRecord
 from graft.validation.expectations import critical_sentences, validate, warning_sentences
 from graft.validation.failing import write_failing
 from graft.validation.sides import open_side

@@ -10,20 +10,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graft import records, stage, verdict_record
-from graft.decisions.advice import Findings, next_steps
-from graft.decisions.gate import release_reasons
-from graft.files import read_record, write_whole
-from graft.params import Params, read_params
-from graft.reporting.evidence import Evidence
+from graft import stage
+from graft.decisions.release.advice import Findings, next_steps
+from graft.decisions.release.gate import release_reasons
+from graft.files import write_whole
+from graft.params.pipeline import Params, read_params
+from graft.reporting.evidence import Evidence, read_records
 from graft.reporting.headlines import metrics_json
 from graft.reporting.pictures import Exhibits, stored
-from graft.reporting.predictions import read_predictions
 from graft.reporting.provenance import read_provenance
 from graft.reporting.report import html_report, markdown_report
-from graft.shift_map import read_map
-from graft.shift_record import ShiftRecord
-from graft.strategy_record import StrategyRecord
+from graft.store.features import read_map
+from graft.store.predictions import read_predictions
 
 RECORDS = ("catalog", "validation", "shift", "strategy", "training", "scratch", "verdict", "export")
 IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images", "sheet")
@@ -45,15 +43,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def read_evidence(args: Namespace, params: Params) -> Evidence:
     """All records of the run, with the gate's reasons and what to try next."""
-    catalog = read_record(records.CatalogRecord, args.catalog)
-    validation = read_record(records.ValidationRecord, args.validation)
-    shift, verdict = read_record(ShiftRecord, args.shift), read_record(verdict_record.VerdictRecord, args.verdict)
-    strategy, export = read_record(StrategyRecord, args.strategy), read_record(records.ExportRecord, args.export)
-    transfer, scratch = (read_record(records.TrainingRecord, path) for path in (args.training, args.scratch))
-    reasons = release_reasons(validation, (transfer, scratch), verdict, export, params.gate_release)
-    steps = next_steps(Findings(catalog, validation, strategy, transfer, verdict, reasons))
-    rest = (verdict, export, reasons, steps, read_predictions(args.predictions, len(catalog.target.classes)))
-    return Evidence(catalog, validation, shift, strategy, transfer, scratch, *rest)
+    read = read_records(vars(args))
+    arms = (read.transfer, read.scratch)
+    reasons = release_reasons(read.validation, arms, read.verdict, read.export, params.gate_release)
+    steps = next_steps(Findings(read.catalog, read.validation, read.strategy, read.transfer, read.verdict, reasons))
+    predictions = read_predictions(args.predictions, len(read.catalog.target.classes))
+    return Evidence(*read, reasons, steps, predictions)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,15 @@
 import hashlib
 from typing import Any
 
-from graft.cards import BackboneCard
-from graft.records import (
-    CatalogRecord,
-    Domain,
-    ExportRecord,
-    TrainingRecord,
-    ValidationRecord,
-)
-from graft.shift_record import ShiftRecord, ShiftSource
-from graft.store import SPLITS, CatalogRow
-from graft.strategy_record import LabelCheck, StrategyRecord
-from graft.verdict_record import VerdictRecord
+from graft.records.cards import BackboneCard
+from graft.records.catalog import CatalogRecord, Domain
+from graft.records.release import ExportRecord
+from graft.records.shift import ShiftRecord, ShiftSource
+from graft.records.strategy import LabelCheck, StrategyRecord
+from graft.records.training import TrainingRecord
+from graft.records.validation import ValidationRecord
+from graft.records.verdict import VerdictRecord
+from graft.store.catalogue import SPLITS, CatalogRow
 
 EXPORT = ExportRecord(
     onnx_sha256="0" * 64,

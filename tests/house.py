@@ -52,6 +52,18 @@ def file_of(name: str) -> Path | None:
     return None
 
 
+def files_behind(name: str) -> list[Path]:
+    """The first-party files that importing a dotted name runs: its own, and the `__init__.py` of each room above.
+
+    The package's own `__init__.py` holds the version alone, and counts where somebody asks for that.
+    """
+    found = file_of(name)
+    if found is None:
+        return []
+    packages = [folder for folder in found.parents if PACKAGE in folder.parents]
+    return [found, *(folder / "__init__.py" for folder in packages)]
+
+
 @cache
 def reach(file: Path, without: frozenset[Path] = frozenset()) -> frozenset[Path]:
     """All first-party files a file can come to by imports, itself included; those in `without` are not entered."""
@@ -61,7 +73,8 @@ def reach(file: Path, without: frozenset[Path] = frozenset()) -> frozenset[Path]
         each = todo.pop()
         if each not in seen and each not in without:
             seen.add(each)
-            todo += [found for name in imported_names(each) if (found := file_of(name)) is not None]
+            for name in imported_names(each):
+                todo += files_behind(name)
     return frozenset(seen)
 
 

@@ -14,19 +14,20 @@ import torch
 from PIL import Image
 
 from graft import cli
-from graft.cards import ModelCard
+from graft.commands import summary
 from graft.files import file_sha256, write_record, write_whole
-from graft.learning.networks import build_network
-from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.saving import save_network
-from graft.params import Params, json_schema, read_params
-from graft.records import GateRecord, Reason
+from graft.networks.networks import build_network
+from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.saving import save_network
+from graft.params.pipeline import Params, json_schema, read_params
+from graft.preparation import shards
+from graft.records.cards import ModelCard
+from graft.records.release import GateRecord, Reason
 from graft.shift.bank import read_bank
 from graft.shift.measurement import measure
 from graft.shift.origin import origin_of
 from graft.stage import FAILURE
-from graft.store import read_catalog
-from graft.validation import shards
+from graft.store.catalogue import read_catalog
 from tests.examples import EXPORT, backbone_card, strategy_record, verdict_record
 from tests.house import ROOT
 from tests.shift.samples import nothing, side_of, target_view_of_side
@@ -201,7 +202,7 @@ def test_ctrl_c_ends_a_command_without_a_trace(
     folder: Path, monkeypatch: pytest.MonkeyPatch, cause: BaseException
 ) -> None:
     cause.__cause__ = KeyboardInterrupt()
-    monkeypatch.setattr(cli, "summary", lambda: (_ for _ in ()).throw(cause))
+    monkeypatch.setattr(summary, "summary", lambda: (_ for _ in ()).throw(cause))
     with pytest.raises(SystemExit) as ended:
         cli.main(["summary"])
     assert ended.value.code == 130
@@ -210,7 +211,7 @@ def test_ctrl_c_ends_a_command_without_a_trace(
 def test_a_fault_that_nobody_foresaw_is_a_sentence_and_its_trace_a_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "summary", lambda: dict[str, str]()["missing"])
+    monkeypatch.setattr(summary, "summary", lambda: dict[str, str]()["missing"])
     with pytest.raises(SystemExit, match=r"graft summary: want no fault .*, got KeyError: 'missing'\. Report it with"):
         cli.main(["summary"])
     assert "Traceback" in (folder / "reports/provenance/graft-summary-trace.txt").read_text()
@@ -412,13 +413,13 @@ def test_check_params_says_that_a_recipe_mirrors(folder: Path, capsys: pytest.Ca
 
 
 def test_no_name_moves_the_cursor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "summary", lambda: "verdict\nstrategy \x1b[2J")
+    monkeypatch.setattr(summary, "summary", lambda: "verdict\nstrategy \x1b[2J")
     cli.main(["summary"])
     assert capsys.readouterr().out == "verdict\nstrategy \\x1b[2J\n"
 
     def fail() -> str:
         raise ValueError("data/raw/\x1b[2J: want x")
 
-    monkeypatch.setattr(cli, "summary", fail)
+    monkeypatch.setattr(summary, "summary", fail)
     with pytest.raises(SystemExit, match=r"^data/raw/\\x1b\[2J: want x$"):
         cli.main(["summary"])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from graft.escaping import from_cell, plain_json, printable, to_cell, visible
+from graft.files import from_cell, plain_json, printable, to_cell, visible
 
 UNSEEN = [
     ("\x1b[2J\x1b]0;owned\x07", r"\x1b[2J\x1b]0;owned\x07"),

@@ -12,7 +12,7 @@ from graft.yaml_files import read_yaml
 from tests.clone import RECORDS, copied, environment
 from tests.house import ROOT
 
-CODE = "src/graft/validation/prepare.py"
+CODE = "src/graft/preparation/prepare.py"
 MARK = 'import hashlib; print("ran", hashlib.md5(open(__file__, "rb").read()).hexdigest(), flush=True)\n'
 CHECK_PARAMS = ("-c", "from graft.cli import main; main(['check-params'])")
 

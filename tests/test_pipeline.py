@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.store import CatalogRow, read_catalog
+from graft.store.catalogue import CatalogRow, read_catalog
 from tests.clone import RECORDS, copied, dvc, environment, rerun
 from tests.house import ROOT
 

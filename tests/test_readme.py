@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from graft import cli
+from graft.commands import summary
 from tests.clone import IDENTITY, dvc, environment
 from tests.house import ROOT
 
@@ -136,7 +136,7 @@ def test_every_script_prints_a_class(
 def test_the_summary_has_the_lines_that_are_shown(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its figures are those of one processor, so they are not compared."""
     monkeypatch.chdir(clone)
-    assert _heads(_shown("verdict ")) == _heads(cli.summary())
+    assert _heads(_shown("verdict ")) == _heads(summary.summary())
 
 
 def _heads(summary: str) -> list[str]:

@@ -11,82 +11,67 @@ from tests.house import PACKAGE, ROOT, imported_names, private_names, reach, roo
 GROUND = {
     "__init__",
     "params",
-    "param_errors",
-    "training_params",
-    "escaping",
-    "yaml_files",
     "records",
-    "strategy_record",
-    "shift_record",
-    "verdict_record",
-    "shift_map",
-    "cards",
     "files",
+    "yaml_files",
     "endings",
     "lineage",
     "stage",
     "store",
     "images",
-    "png",
-    "sixteen_bits",
     "statistics",
-    "probe",
 }
+LEARNING = {"networks", "training"}
 TORCH = {"torch", "torchvision", "safetensors"}
 
 # room: (rooms of ours it may import, packages it may import beyond numpy, pydantic and the standard library)
 WALLS: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
-    "escaping": (set(), set()),
-    "params": ({"param_errors", "training_params", "yaml_files"}, set()),
-    "training_params": (set(), set()),
-    "param_errors": ({"escaping", "yaml_files"}, set()),
-    "yaml_files": ({"escaping"}, {"ruamel"}),
-    "records": (set(), set()),
-    "strategy_record": ({"records", "training_params"}, set()),
-    "shift_record": ({"records"}, set()),
-    "verdict_record": ({"records"}, set()),
-    "shift_map": ({"escaping", "files"}, set()),
-    "cards": ({"records", "files"}, set()),
-    "files": ({"escaping", "records"}, set()),
-    "store": ({"escaping", "records", "files"}, set()),
+    "files": (set(), set()),
+    "yaml_files": ({"files"}, {"ruamel"}),
+    "params": ({"files", "yaml_files"}, set()),
+    "records": ({"params", "files"}, set()),
     "endings": ({"files"}, set()),
     "lineage": ({"files", "yaml_files"}, set()),
-    "stage": ({"escaping", "files", "endings", "yaml_files"}, set()),
-    "images": ({"records", "png", "sixteen_bits"}, {"PIL"}),
-    "png": (set(), {"PIL"}),
-    "sixteen_bits": ({"png"}, {"PIL"}),
-    "statistics": (set(), {"scipy", "torch"}),
-    "probe": (set(), {"sklearn"}),
-    "cli": (GROUND | {"commands", "validation", "learning", "shift", "transfer"}, set()),
-    # a command brings chapters together, as a stage's script does; no stage reaches either room
-    "commands": (GROUND | {"start", "transfer"}, set()),
-    "start": (GROUND | {"validation", "learning", "transfer"}, TORCH | {"PIL", "tqdm"}),
-    "learning": (GROUND, TORCH | {"tqdm"}),
-    "validation": (GROUND, {"great_expectations", "pandas", "sklearn", "PIL", "tqdm"}),
-    "shift": (GROUND, {"PIL", "tqdm"}),
-    "decisions": (GROUND, set()),
-    "transfer": (GROUND | {"learning"}, TORCH | {"tqdm"}),
-    "export": (GROUND | {"learning"}, TORCH | {"onnx", "onnxruntime"}),
-    "reporting": (GROUND, {"jinja2", "markupsafe", "PIL"}),
+    "stage": ({"files", "endings", "yaml_files"}, set()),
+    "statistics": (set(), {"scipy", "sklearn", "torch"}),
+    "images": ({"records", "files"}, {"PIL"}),
+    "store": ({"records", "files"}, set()),
+    "networks": ({"params", "records", "files"}, TORCH | {"tqdm"}),
+    "training": ({"params", "records", "files", "networks"}, TORCH),
+    "preparation": ({"params", "records", "files", "images", "store"}, {"PIL", "sklearn", "tqdm"}),
+    "validation": (
+        {"params", "records", "files", "images", "store", "statistics"},
+        {"great_expectations", "pandas", "sklearn", "PIL", "tqdm"},
+    ),
+    "extraction": ({"params", "records", "files", "store", "networks"}, {"torch", "PIL", "tqdm"}),
+    "shift": ({"params", "records", "files", "store", "statistics"}, set()),
+    "decisions": ({"params", "records", "files", "store", "statistics"}, set()),
+    "transfer": ({"params", "records", "files", "store", "statistics"} | LEARNING, {"torch", "tqdm"}),
+    "export": ({"params", "records", "files", "store", "networks", "__init__"}, TORCH | {"onnx", "onnxruntime"}),
+    "reporting": ({"params", "records", "files", "store"}, {"jinja2", "markupsafe", "PIL"}),
     "serving": (
-        {"__init__", "cards", "files", "images", "records", "statistics"},
+        {"__init__", "records", "files", "images", "statistics"},
         {"onnxruntime", "bentoml", "starlette", "python_multipart"},
     ),
+    # a command brings chapters together, as a stage's script does; no stage reaches either room
+    "cli": ({"commands", "files", "endings", "stage"}, set()),
+    "commands": (GROUND | LEARNING | {"start", "preparation", "extraction", "shift", "transfer"}, set()),
+    "start": (GROUND | LEARNING | {"preparation", "validation", "transfer"}, TORCH | {"PIL", "tqdm"}),
 }
 
-# stage: the chapters (and learning, the ground floor of torch) it may import
+# stage: the chapters, and the rooms of torch, that it may import
 STAGES: dict[str, set[str]] = {
-    "prepare_data": {"validation", "learning"},
+    "prepare_data": {"preparation", "networks"},
     "validate_data": {"validation"},
-    "pretrain_source": {"transfer", "learning"},
-    "extract_features": {"learning", "shift"},
+    "pretrain_source": {"transfer"} | LEARNING,
+    "extract_features": {"extraction", "networks"},
     "measure_shift": {"shift"},
     "select_strategy": {"decisions"},
-    "finetune_target": {"transfer", "learning"},
-    "train_scratch": {"transfer", "learning"},
-    "check_transfer": {"decisions", "learning"},
-    "export_onnx": {"export", "learning"},
+    "finetune_target": {"transfer"} | LEARNING,
+    "train_scratch": {"transfer"} | LEARNING,
+    "check_transfer": {"decisions", "networks"},
+    "export_onnx": {"export", "networks"},
     "write_report": {"reporting", "decisions"},
     "gate_release": {"decisions"},
 }
@@ -171,7 +156,7 @@ def test_a_private_name_is_seen_however_a_test_comes_to_it(tmp_path: Path) -> No
         "from graft.a import _b",
         "from graft import a, d as e, f",
         "a._c, e._g, row._replace(a=1), a._replace(b=1)",
-        "patch.setattr(f, '_h', 1), patch.setattr('graft.learning.loop._i', 1), patch.setattr(other, '_j', 1)",
+        "patch.setattr(f, '_h', 1), patch.setattr('graft.training.loop._i', 1), patch.setattr(other, '_j', 1)",
     )
     (tmp_path / "test.py").write_text("\n".join(lines))
     assert private_names(tmp_path / "test.py") == {"_b", "_c", "_g", "_h", "_i"}
@@ -188,9 +173,12 @@ def _imports_without(forbidden: set[str], module: str) -> subprocess.CompletedPr
         ("graft.serving.predictor", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy", "bentoml"}),
         ("graft.serving.service", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy"}),
         ("graft.decisions.verdict", {"torch", "great_expectations", "bentoml"}),
-        ("graft.decisions.strategy", {"torch", "great_expectations", "bentoml"}),
-        ("graft.shift", {"torch", "great_expectations", "sklearn", "bentoml"}),
-        ("graft.statistics", {"torch", "scipy", "pydantic", "great_expectations", "sklearn", "bentoml"}),
+        ("graft.decisions.selection.strategy", {"torch", "great_expectations", "bentoml"}),
+        ("graft.shift.measurement", {"torch", "great_expectations", "sklearn", "bentoml"}),
+        (
+            "graft.statistics.two_sample.two_sample",
+            {"torch", "scipy", "pydantic", "great_expectations", "sklearn", "bentoml"},
+        ),
         ("graft.cli", {"torch", "numpy", "great_expectations", "bentoml", "sklearn"}),
     ],
 )
@@ -217,14 +205,14 @@ def test_stage_without_torch_does_not_import_it(stage: str) -> None:
 
 
 def test_reach_follows_imports_inside_functions() -> None:
-    assert PACKAGE / "learning" / "families.py" in reach(PACKAGE / "learning" / "preprocessing.py")
+    assert PACKAGE / "networks" / "weights.py" in reach(PACKAGE / "networks" / "networks.py")
 
 
 WITHOUT_LEARNING = """
 import sys
-from graft.learning.device import make_deterministic
-from graft.learning.families import import_torchvision
-from graft.learning.networks import build_network, outline
+from graft.networks.device import make_deterministic
+from graft.networks.families import import_torchvision
+from graft.networks.networks import build_network, outline
 make_deterministic(0)
 outline("mobilenet_v2", 64)
 build_network("mobilenet_v2", 2, 64).eval()
@@ -252,7 +240,7 @@ class Finder:
         from torch._dynamo.utils import counters
         module.counters = counters
 sys.meta_path.insert(0, Finder())
-from graft.learning.families import import_torchvision
+from graft.networks.families import import_torchvision
 asked = import_torchvision().counters
 from torch._dynamo.utils import counters
 assert asked is counters

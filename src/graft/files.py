@@ -1,36 +1,50 @@
-"""Records to and from JSON files, and tables to CSV; every file is written whole or not at all."""
+"""Records, tables and names, written so that nobody is misled: whole or not at all, in plain characters.
+
+Names that a user chose are made safe where a person meets them: on a terminal, in JSON, in a spreadsheet.
+"""
 
 import csv
 import errno
 import hashlib
 import io
 import json
+import mmap
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
-
-from graft.escaping import plain_json, to_cell, visible
-from graft.records import Record
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pydantic import BaseModel
 
 SIGNIFICANT_DIGITS = 6
+AT_A_TIME = 64
+"""images read from a mapped store before their pages are let go: up to 2 MB stand in memory around each"""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """error numbers of a full disk and of a user's share of it"""
+R = TypeVar("R", bound="BaseModel")
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""what moves the cursor, hides or turns the direction of writing: controls (escape sequences begin with one), line
+breaks, bidirectional marks, characters of no width, halves of a pair; not the joiners that Persian and emoji need"""
+FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""a cell that begins so, which a spreadsheet would compute, or so behind quotes that `to_cell` would have put there"""
 
-R = TypeVar("R", bound=Record)
 
-
-def to_json(record: Record) -> str:
+def to_json(record: "BaseModel") -> str:
     """Text of a record: keys in the order of the class, floats to 6 significant digits."""
     return plain_json(json.dumps(_rounded(record.model_dump(mode="json")), indent=1, ensure_ascii=False)) + "\n"
 
 
-def write_record(record: Record, path: Path) -> None:
+def write_record(record: "BaseModel", path: Path) -> None:
     """Write a record whole or not at all."""
     write_whole(path, to_json(record).encode())
 
@@ -42,6 +56,8 @@ def read_record(kind: type[R], path: Path) -> R:
         FileNotFoundError: there is no such file.
         ValueError: the file is not a record of this kind and version.
     """
+    from pydantic import ValidationError
+
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want a {kind.__name__}, got no file. Run `dvc repro`.")
     try:
@@ -55,7 +71,7 @@ def read_record(kind: type[R], path: Path) -> R:
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Iterable[Any]], path: Path) -> None:
-    """Write a CSV with a header; text that begins like a formula gets a quote before it (`graft.escaping`)."""
+    """Write a CSV with a header; text that begins like a formula gets a quote before it (`graft.files`)."""
     text = io.StringIO()
     # all text in quotes: left to itself, csv does not quote a name that holds a carriage return
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
@@ -159,3 +175,43 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(each) for each in value]
     return value
+
+
+def let_go(images: "NDArray[np.uint8]") -> None:
+    """Free the memory behind a mapped image store; its pages are read again when they are touched.
+
+    The system maps up to 2 MB around each image that is touched; a few thousand would fill gigabytes.
+    """
+    mapped = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def visible(text: object) -> str:
+    r"""A name on one line: what UNSEEN matches is written as an escape, such as `\n` or `\x1b`."""
+    return UNSEEN.sub(lambda found: ascii(found[0])[1:-1], str(text))
+
+
+def printable(text: str) -> str:
+    """The same for a text of our own that has several lines: its line breaks stay."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def plain_json(text: str) -> str:
+    """JSON with nothing unseen in it but its line breaks; it says the same."""
+    return "\n".join(UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in text.split("\n"))
+
+
+def to_cell(value: Any) -> Any:
+    """A cell of a CSV that a person may open in a spreadsheet: text that begins like a formula gets a quote before it.
+
+    Numbers stay numbers. The quote is the spreadsheet's own mark of a text. `from_cell` takes it away again.
+
+    Source: OWASP, CSV Injection.
+    """
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
+def from_cell(cell: str) -> str:
+    """The text that `to_cell` was given."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from graft import endings
-from graft.escaping import printable
-from graft.files import file_sha256, write_whole
+from graft.files import file_sha256, printable, write_whole
 from graft.yaml_files import read_yaml
 
 PROVENANCE = Path("reports/provenance")
@@ -168,12 +167,12 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
 
 def _device() -> str:
     """The device the stage picked; a stage that picked none used the CPU."""
-    return str(getattr(sys.modules.get("graft.learning.device"), "picked", "cpu"))
+    return str(getattr(sys.modules.get("graft.networks.device"), "picked", "cpu"))
 
 
 def _precision() -> str:
     """The precision the stage picked for training; a stage that picked none used float32."""
-    return str(getattr(sys.modules.get("graft.learning.device"), "precision", "float32")).removeprefix("torch.")
+    return str(getattr(sys.modules.get("graft.networks.device"), "precision", "float32")).removeprefix("torch.")
 
 
 def _threads() -> int:

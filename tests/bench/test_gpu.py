@@ -63,7 +63,7 @@ def test_one_failed_part_fails_the_command(
 
 def test_tests_marked_gpu_are_found_and_need_nothing_that_a_device_machine_lacks(bench: Module) -> None:
     marked = bench("gpu_tests").marked()
-    assert "tests/learning/test_cuda.py" in marked
+    assert "tests/training/test_cuda.py" in marked
     todo, seen = [ROOT / name for name in marked], set[Path]()
     while todo:
         file = todo.pop()

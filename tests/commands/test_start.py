@@ -13,7 +13,7 @@ from tests.house import ROOT
 from tests.start.folders import classes
 
 from graft import cli
-from graft.params import Params, read_params
+from graft.params.pipeline import Params, read_params
 from graft.start import minutes
 from graft.start.minutes import Counts, Estimate
 

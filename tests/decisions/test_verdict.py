@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from graft.decisions.verdict import JudgedArm, OnTest, judge_transfer, majority_of, median_run, outcome_of, shipped_arm
-from graft.params import CheckTransfer
-from graft.records import Outcome, Run, TrainingRecord
-from graft.statistics.comparison import Estimate
-from graft.store import Labelled
-from graft.strategy_record import TRANSFER_BY, claim
-from graft.training_params import Strategy
-from graft.verdict_record import Majority, VerdictRecord
+from graft.params.arms import Strategy
+from graft.params.decisions import CheckTransfer
+from graft.records.common import Outcome
+from graft.records.strategy import TRANSFER_BY, claim
+from graft.records.training import Run, TrainingRecord
+from graft.records.verdict import Majority, VerdictRecord
+from graft.statistics.comparison.comparison import Estimate
+from graft.store.catalogue import Labelled
 
 Labels = NDArray[np.int64]
 

@@ -15,16 +15,16 @@ from PIL import Image
 from tests.examples import EXPORT, domain_record, training_record, verdict_record
 from tests.house import ROOT
 
-from graft.cards import BackboneCard, preprocessing_sha256
 from graft.export import parity, to_onnx
 from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.files import write_record
-from graft.learning.networks import Network, build_network
-from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.scores import outputs_of
-from graft.records import CatalogRecord
+from graft.networks.networks import Network, build_network
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
+from graft.records.cards import BackboneCard, preprocessing_sha256
+from graft.records.catalog import CatalogRecord
 from graft.serving.predictor import load_predictor, predict
 
 Array = NDArray[np.float32]

@@ -16,10 +16,9 @@ from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformer,
 from torchvision.models.vision_transformer import VisionTransformer
 
 from graft.export.to_onnx import export_onnx
-from graft.learning.batches import normalised
-from graft.learning.networks import from_torchvision
-from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.scores import outputs_of
+from graft.networks.networks import from_torchvision, normalised
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
 
 SIZE = 64
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from tests.examples import catalog_row
 from tests.reporting import sample_shifts
 
+from graft.records.shift import ShiftRecord, SourceKind
 from graft.reporting.evidence import Evidence
 from graft.reporting.pictures import Exhibits, StoredImages
-from graft.reporting.predictions import Predictions
 from graft.reporting.provenance import Provenance, StageRun
-from graft.shift_map import MapPoint
-from graft.shift_record import ShiftRecord, SourceKind
+from graft.store.features import MapPoint
+from graft.store.predictions import Predictions
 
 SPEC = importlib.util.spec_from_file_location("samples_of_the_report", Path(__file__).with_name("samples.py"))
 assert SPEC is not None

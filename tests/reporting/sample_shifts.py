@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graft.records import Interval
-from graft.shift_map import MapPoint
-from graft.shift_record import (
+from graft.records.common import Interval
+from graft.records.shift import (
     BlockProfile,
     BlockShift,
     ClassMoved,
@@ -22,6 +21,7 @@ from graft.shift_record import (
     Witnesses,
     YardstickMark,
 )
+from graft.store.features import MapPoint
 
 MMD_OF_CORRUPTIONS = {
     "blur": (0.09, 0.16, 0.24, 0.31, 0.42),

@@ -6,32 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.reporting.sample_shifts import sample_shift
 
-from graft.records import (
-    Arm,
-    CatalogRecord,
-    Domain,
-    Epoch,
-    ExportRecord,
-    Finding,
-    Interval,
-    Outcome,
-    PhaseRecord,
-    Preprocessing,
-    Quarantined,
-    RateCurve,
-    Reason,
-    Run,
-    Split,
-    TrainingRecord,
-    Trial,
-    ValidationRecord,
-)
+from graft.records.catalog import CatalogRecord, Domain, Quarantined
+from graft.records.common import Arm, Interval, Outcome, Preprocessing, Split
+from graft.records.release import ExportRecord, Reason
+from graft.records.shift import SourceKind
+from graft.records.strategy import LabelCheck, Score, SplitCheck, StrategyRecord, Suspect, Vote
+from graft.records.training import Epoch, PhaseRecord, RateCurve, Run, TrainingRecord, Trial
+from graft.records.validation import Finding, ValidationRecord
+from graft.records.verdict import Majority, VerdictRecord
 from graft.reporting.evidence import Evidence
-from graft.reporting.predictions import Predictions
-from graft.shift_record import SourceKind
-from graft.store import SPLITS
-from graft.strategy_record import LabelCheck, Score, SplitCheck, StrategyRecord, Suspect, Vote
-from graft.verdict_record import Majority, VerdictRecord
+from graft.store.catalogue import SPLITS
+from graft.store.predictions import Predictions
 
 DIGITS = tuple("0123456789")
 N_TEST = 300

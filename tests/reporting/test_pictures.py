@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from tests.examples import catalog_row
 
-from graft.records import Split
+from graft.records.common import Split
 from graft.reporting.pictures import SIDE_PX, StoredImages, data_uri, pictures, sheet
-from graft.store import CatalogRow
+from graft.store.catalogue import CatalogRow
 
 
 def _decoded(uri: str) -> Image.Image:

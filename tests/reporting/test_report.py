@@ -6,7 +6,7 @@ import pytest
 from tests.reporting.conftest import sample_exhibits
 from tests.reporting.pages import Page
 
-from graft.escaping import UNSEEN
+from graft.files import UNSEEN
 from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import metrics_json
 from graft.reporting.pictures import StoredImages

@@ -2,9 +2,9 @@ from types import ModuleType
 
 import pytest
 
+from graft.records.shift import ShiftRecord
 from graft.reporting.figures.yardstick import range_of
 from graft.reporting.shift_words import facts, fraction, measures, most_in, other_side, span
-from graft.shift_record import ShiftRecord
 
 
 def _values(shift: ShiftRecord) -> dict[str, tuple[str, str]]:

@@ -1,7 +1,6 @@
 import numpy as np
 
 from graft.reporting.evidence import Evidence
-from graft.reporting.predictions import Predictions
 from graft.reporting.tallies import (
     accuracy_by_seed,
     class_scores,
@@ -10,6 +9,7 @@ from graft.reporting.tallies import (
     got_worse,
     mistakes,
 )
+from graft.store.predictions import Predictions
 
 CLASSES = ("ant", "bee", "cat")
 TINY = Predictions(

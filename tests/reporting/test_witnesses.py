@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from graft.records.shift import ShiftRecord
 from graft.reporting.pictures import StoredImages, data_uri
 from graft.reporting.witnesses import MOST_SHOWN, witness_sides
-from graft.shift_record import ShiftRecord
 
 NO_IMAGES = StoredImages((), np.empty((0, 32, 32, 3), dtype=np.uint8))
 

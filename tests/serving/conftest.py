@@ -13,9 +13,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import write_record
-from graft.records import Preprocessing
+from graft.records.cards import ModelCard, preprocessing_sha256
+from graft.records.common import Preprocessing
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import read_record, write_record
+from graft.records.cards import ModelCard, preprocessing_sha256
 from graft.serving.predictor import PixelBudget, Prediction, load_predictor, predict
 
 SCALE = 0.02

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from graft.cards import ModelCard
 from graft.files import read_record
+from graft.records.cards import ModelCard
 from graft.yaml_files import read_yaml
 
 if TYPE_CHECKING:

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.params import MeasureShift
-from graft.records import Preprocessing
+from graft.extraction.looking import Looks
+from graft.params.shift import MeasureShift
+from graft.records.common import Preprocessing
+from graft.records.shift import ShiftSource
 from graft.shift.origin import Origin
 from graft.shift.sides import Side
-from graft.shift.views import Images, Network, SourceView, TargetView
-from graft.shift.yardstick import YardstickFeatures
-from graft.shift_record import ShiftSource
-from graft.statistics.moments import BlockMeans, BlockMoments
+from graft.store.features import BlockMeans, BlockMoments, Images, SourceView, TargetView, YardstickFeatures
 
 Rows = NDArray[np.floating[Any]]
 
@@ -86,9 +85,9 @@ def _moments(images: Images) -> tuple[BlockMoments, ...]:
     return (BlockMoments("block1", means, means**2, np.full(3, 1e-5)),)
 
 
-def network(batchnorm: bool = True) -> Network:
+def network(batchnorm: bool = True) -> Looks:
     """Two blocks that see the mean colour; what BatchNorm layers would see, or a refusal."""
-    return Network(
+    return Looks(
         _features,
         lambda images: (BlockMeans("block1", _features(images)[:, :2]), BlockMeans("block2", _features(images))),
         _moments if batchnorm else _refuse,

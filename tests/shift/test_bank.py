@@ -8,11 +8,12 @@ import pytest
 from tests.examples import backbone_card, catalog_row
 from tests.shift.samples import PARAMS, PREPROCESSING, grey_images, network, normal, side_of, source_view_of_side
 
-from graft.cards import BackboneCard
-from graft.params import MeasureShift
-from graft.shift.bank import About, Bank, backbone_key, bank_of, read_bank, save_bank
-from graft.shift.views import save_source_view
-from graft.store import CatalogRow
+from graft.commands.bank import bank_of
+from graft.params.shift import MeasureShift
+from graft.records.cards import BackboneCard
+from graft.shift.bank import About, Bank, backbone_key, read_bank, save_bank
+from graft.store.catalogue import CatalogRow
+from graft.store.features import save_source_view
 
 CARD = backbone_card(preprocessing=PREPROCESSING)
 

@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from graft.shift.bn_stats import BlockShift, block_profile, channel_divergences
-from graft.statistics.moments import BlockMoments
+from graft.store.features import BlockMoments
 
 Floats = NDArray[np.float64]
 

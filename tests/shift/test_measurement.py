@@ -16,14 +16,14 @@ from tests.shift.samples import (
 )
 
 from graft.files import to_json
+from graft.records.shift import ShiftRecord
 from graft.shift import measurement
 from graft.shift.measurement import Shift, measure
 from graft.shift.origin import Origin
 from graft.shift.sides import Side
-from graft.shift_record import ShiftRecord
-from graft.statistics.bandwidths import pooled_median2
-from graft.statistics.mmd import mmd2_unbiased
-from graft.statistics.two_sample import two_sample_test
+from graft.statistics.two_sample.bandwidths import pooled_median2
+from graft.statistics.two_sample.mmd import mmd2_unbiased
+from graft.statistics.two_sample.two_sample import two_sample_test
 
 CENTRES = 4.0 * np.eye(4, D)
 

@@ -2,7 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.shift.per_class import per_class_shift
-from graft.statistics.mmd import mmd2_unbiased
+from graft.statistics.two_sample.mmd import mmd2_unbiased
 
 Side = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
 

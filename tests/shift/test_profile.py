@@ -4,9 +4,9 @@ from numpy.typing import NDArray
 from tests.shift.samples import normal, side_of
 
 from graft.shift.profile import profile_of_moments, profile_of_samples
-from graft.statistics.bandwidths import pooled_median2
-from graft.statistics.mmd import mmd2_unbiased
-from graft.statistics.moments import BlockMeans, BlockMoments
+from graft.statistics.two_sample.bandwidths import pooled_median2
+from graft.statistics.two_sample.mmd import mmd2_unbiased
+from graft.store.features import BlockMeans, BlockMoments
 
 SOURCE, TARGET = side_of(normal(40, 0), "a"), side_of(normal(30, 1), "b")
 STILL, MOVED = TARGET.features[:, :2], TARGET.features[:, 2:] + 2

@@ -6,7 +6,8 @@ from tests.examples import catalog_row
 from tests.shift.samples import normal, side_of
 
 from graft.shift.sides import check_groups, read_side, without_copies
-from graft.store import save_array, write_catalog
+from graft.store.catalogue import write_catalog
+from graft.store.features import save_array
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from tests.shift.samples import normal, side_of
 
+from graft.records.shift import ShiftSize
 from graft.shift.size import size_of
-from graft.shift_record import ShiftSize
-from graft.statistics.bandwidths import pooled_median2
-from graft.statistics.mmd import mmd2_unbiased
+from graft.statistics.two_sample.bandwidths import pooled_median2
+from graft.statistics.two_sample.mmd import mmd2_unbiased
 
 SOURCE = side_of(normal(80, 5), "a")
 

@@ -1,17 +1,9 @@
 import pytest
 
-from graft.records import Interval
+from graft.records.common import Interval
+from graft.records.shift import BlockProfile, BlockShift, ClassMoved, ShiftSize, ShiftSource, ShiftTest, ShiftYardstick
 from graft.shift import wording
 from graft.shift.yardstick import Place
-from graft.shift_record import (
-    BlockProfile,
-    BlockShift,
-    ClassMoved,
-    ShiftSize,
-    ShiftSource,
-    ShiftTest,
-    ShiftYardstick,
-)
 
 OWN = ShiftSource(kind="own", name="source", licence=None, n_images=400)
 PROXY = ShiftSource(kind="proxy", name="Photographs", licence="CC0", n_images=300)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graft.shift.corruptions import CORRUPTIONS, SEVERITIES, corrupted, pure_noise
+from graft.extraction.corruptions import CORRUPTIONS, corrupted, pure_noise
+from graft.extraction.looking import yardstick_features
 from graft.shift.yardstick import (
     Mark,
     Place,
@@ -16,9 +17,9 @@ from graft.shift.yardstick import (
     severities,
     severity_of,
     similarity_of,
-    yardstick_features,
 )
-from graft.statistics.mmd import mmd2_unbiased
+from graft.statistics.two_sample.mmd import mmd2_unbiased
+from graft.store.features import SEVERITIES
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]

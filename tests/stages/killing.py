@@ -10,7 +10,7 @@ from pathlib import Path
 STAGES = Path(__file__).parents[2] / "stages"
 RUNNER = """
 import runpy, sys
-from graft.learning import checkpoints, steps
+from graft.training import checkpoints, steps
 
 checkpoints.SECONDS_BETWEEN, checkpoints.SHARE_OF_TIME = 0.0, 1e9
 taken, take_step = [0], steps.take_step

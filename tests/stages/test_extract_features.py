@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from tests.examples import backbone_card, catalog_row
 
 from graft.files import write_record
-from graft.learning.networks import build_network
-from graft.learning.saving import load_network, save_network
-from graft.learning.scores import outputs_of
-from graft.records import Split
-from graft.shift.views import read_source_view, read_target_view
-from graft.store import write_catalog
+from graft.networks.networks import build_network
+from graft.networks.outputs import outputs_of
+from graft.networks.saving import load_network, save_network
+from graft.records.common import Split
+from graft.store.catalogue import write_catalog
+from graft.store.features import read_source_view, read_target_view
 from graft.yaml_files import read_yaml
 
 TOP = Path(__file__).parents[2]

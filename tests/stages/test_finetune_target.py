@@ -12,11 +12,11 @@ from tests.stages.killing import command, finished, halted, killed
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
 
 from graft.files import write_record
-from graft.learning.networks import build_network
-from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.saving import save_network
-from graft.learning.scores import outputs_of
-from graft.store import write_catalog
+from graft.networks.networks import build_network
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.saving import save_network
+from graft.store.catalogue import write_catalog
 
 pytestmark = pytest.mark.exact
 

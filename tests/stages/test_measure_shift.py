@@ -13,12 +13,11 @@ from tests.examples import backbone_card, catalog_row
 from tests.shift.samples import nothing, side_of, source_view_of_side, target_view_of_side
 
 from graft.files import read_record, write_record
-from graft.records import Split
+from graft.records.common import Split
+from graft.records.shift import ShiftRecord
 from graft.shift.bank import About, Bank, backbone_key, save_bank
-from graft.shift.views import save_source_view, save_target_view
-from graft.shift_map import read_map
-from graft.shift_record import ShiftRecord
-from graft.store import CatalogRow, save_array, write_catalog
+from graft.store.catalogue import CatalogRow, write_catalog
+from graft.store.features import read_map, save_array, save_source_view, save_target_view
 from graft.yaml_files import read_yaml
 
 TOP = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ from tests.stages.killing import command, finished, killed
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
 from graft.files import write_record
-from graft.learning.preprocessing import SMALL_CNN
-from graft.records import CatalogRecord
-from graft.store import write_catalog
+from graft.networks.preprocessing import SMALL_CNN
+from graft.records.catalog import CatalogRecord
+from graft.store.catalogue import write_catalog
 
 pytestmark = pytest.mark.exact
 

@@ -7,9 +7,9 @@ import pytest
 from tests.examples import catalog_row, unknown_shift
 
 from graft.files import read_record, write_record
-from graft.records import Split
-from graft.store import write_catalog
-from graft.strategy_record import StrategyRecord
+from graft.records.common import Split
+from graft.records.strategy import StrategyRecord
+from graft.store.catalogue import write_catalog
 
 ROOT = Path(__file__).parents[2]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

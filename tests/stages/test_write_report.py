@@ -10,8 +10,8 @@ import pytest
 
 from graft import stage
 from graft.files import write_record
-from graft.shift_map import write_map
-from graft.store import write_catalog
+from graft.store.catalogue import write_catalog
+from graft.store.features import write_map
 
 pytestmark = pytest.mark.exact
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 from tests.house import ROOT
 
-from graft.params import Params, read_params
+from graft.params.pipeline import Params, read_params
 
 PARAMS: Params = read_params(ROOT / "params.yaml")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.start.folders import classes, picture
 
+from graft.preparation.scan import scan
 from graft.start import copying
 from graft.start.copying import Copy
-from graft.validation.scan import scan
 
 Usage = namedtuple("Usage", "total used free")
 

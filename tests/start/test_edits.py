@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.house import ROOT
 
-from graft.params import read_params
+from graft.params.pipeline import read_params
 from graft.start.edits import Setting, edits, value_at, write_edits
 
 

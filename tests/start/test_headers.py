@@ -4,8 +4,8 @@ import pytest
 from PIL import Image
 from tests.start.folders import picture
 
+from graft.preparation.found import Found
 from graft.start.headers import header, is_grey
-from graft.validation.found import Found
 
 
 def test_a_header_is_read_without_the_pixels(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.house import ROOT
 
-from graft.params import Params, read_params
+from graft.params.pipeline import Params, read_params
 from graft.start.minutes import Counts, Estimate, reckoned
 from graft.start.timing import Costs
 

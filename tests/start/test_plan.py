@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from tests.start.folders import PARAMS, classes, picture
 
-from graft.params import Params
+from graft.params.pipeline import Params
 from graft.start.plan import Options, counts, pictures, settings
 from graft.start.presets import Wanted, preset
 from graft.start.survey import survey

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 from tests.house import ROOT
 
-from graft.params import Params
+from graft.params.pipeline import Params
 from graft.start.presets import Budget, Wanted, preset
 from graft.yaml_files import read_yaml
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from tests.start.folders import classes, picture
 
+from graft.preparation.scan import scan
 from graft.start.shape import check_shape, meant
-from graft.validation.scan import scan
 
 
 def test_the_data_set_below_is_named(tmp_path: Path) -> None:

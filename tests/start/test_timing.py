@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from tests.house import ROOT
 
-from graft.params import Params, read_params
+from graft.params.pipeline import Params, read_params
 from graft.start.timing import Costs, costs_here
 
 

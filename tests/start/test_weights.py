@@ -10,7 +10,7 @@ import torch
 import torchvision
 from tests.start.folders import PARAMS
 
-from graft.params import Params
+from graft.params.pipeline import Params
 from graft.start.weights import HOME, Choice, at_hand, check_at_hand, check_network, choose
 
 NETWORK = "squeezenet1_1"

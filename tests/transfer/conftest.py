@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from graft.learning.networks import build_network
-from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.scores import outputs_of
-from graft.params import Params
-from graft.records import Split
-from graft.store import CatalogRow
-from graft.strategy_record import Score, StrategyRecord
-from graft.transfer.arms import TargetData, target_data
-from graft.transfer.finetune import Backbone
+from graft.networks.networks import build_network
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
+from graft.params.pipeline import Params
+from graft.records.common import Split
+from graft.records.strategy import Score, StrategyRecord
+from graft.store.catalogue import CatalogRow
+from graft.transfer.arms.arms import TargetData, target_data
+from graft.transfer.finetuning.finetune import Backbone
 from graft.yaml_files import read_yaml
 from tests.examples import NO_SUSPECTS, catalog_row
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 import torch
 
-from graft.learning.loop import Fitted
-from graft.learning.networks import Network, build_network
-from graft.learning.scores import Score
-from graft.transfer.arms import Arm, rates_by_seed, run_arm
-from graft.transfer.runs import Runs
+from graft.networks.networks import Network, build_network
+from graft.networks.outputs import Score
+from graft.training.loop import Fitted
+from graft.transfer.arms.arms import Arm, rates_by_seed, run_arm
+from graft.transfer.arms.runs import Runs
 
 LOSS = 0.5
 

@@ -7,21 +7,23 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from graft.learning import steps
-from graft.learning.batches import Samples
-from graft.learning.checkpoints import Keeper
-from graft.learning.loop import Fitted
-from graft.learning.networks import Network, state_sha256
-from graft.learning.saving import load_network
-from graft.learning.scores import Score
-from graft.learning.steps import Plan, Tick
-from graft.params import Params
-from graft.records import RateCurve, TrainingRecord
-from graft.transfer import baseline, finetune
-from graft.transfer.arms import TargetData, part_of, rates_around, seen_by
-from graft.transfer.baseline import train_scratch
-from graft.transfer.finetune import Backbone, Task, finetune_target
-from graft.transfer.strategies import block_rates, equal_rates
+from graft.networks.networks import Network, state_sha256
+from graft.networks.outputs import Score
+from graft.networks.saving import load_network
+from graft.params.pipeline import Params
+from graft.records.training import RateCurve, TrainingRecord
+from graft.training import steps
+from graft.training.batches import Samples
+from graft.training.checkpoints import Keeper
+from graft.training.loop import Fitted
+from graft.training.phases import equal_rates
+from graft.training.steps import Plan, Tick
+from graft.transfer import control
+from graft.transfer.arms.arms import TargetData, part_of, rates_around, seen_by
+from graft.transfer.control import train_scratch
+from graft.transfer.finetuning import finetune
+from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetuning.strategies import block_rates
 from tests.transfer.conftest import strategy, tiny_params
 
 
@@ -72,7 +74,7 @@ def transfer(
 def _scratch(
     monkeypatch: pytest.MonkeyPatch, data: TargetData, folder: Path, accuracy: Accuracy
 ) -> tuple[list[Call], TrainingRecord]:
-    calls = _spy(monkeypatch, baseline, accuracy)
+    calls = _spy(monkeypatch, control, accuracy)
     return calls, train_scratch(data, _params(), folder, folder.parent / "half")
 
 
@@ -180,7 +182,7 @@ def test_both_arms_look_for_the_rate_on_the_images_of_the_first_seed(
         return RateCurve(rates=(0.1,), losses=(1.0,), suggested=0.02)
 
     params = tiny_params(training={"subsample": 0.5, "find_rate": True})
-    for module in (finetune, baseline):
+    for module in (finetune, control):
         monkeypatch.setattr(module, "find_rate", find_rate)
         _spy(monkeypatch, module, lambda plan: plan.phases[0].rates["head"])
     records = [

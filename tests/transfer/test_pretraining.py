@@ -7,12 +7,12 @@ import pytest
 import torch
 import torchvision
 
-from graft.learning.loop import Fitted
-from graft.learning.networks import state_sha256
-from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.saving import load_network
-from graft.learning.scores import Score
-from graft.records import CatalogRecord
+from graft.networks.networks import state_sha256
+from graft.networks.outputs import Score
+from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.saving import load_network
+from graft.records.catalog import CatalogRecord
+from graft.training.loop import Fitted
 from graft.transfer import pretraining
 from graft.transfer.pretraining import make_backbone
 from tests.examples import domain_record
@@ -41,6 +41,13 @@ def test_pretraining_without_source_images_is_one_sentence(tmp_path: Path) -> No
     empty = np.empty((0, 32, 32, 3), dtype=np.uint8)
     with pytest.raises(ValueError, match=r"data/raw/source: want at least 2 classes of images with .*, got 0"):
         make_backbone(tiny_params(), (), empty, RECORD, tmp_path / "net.safetensors")
+
+
+def test_size_that_the_network_cannot_take_is_one_sentence(tmp_path: Path) -> None:
+    record = RECORD.model_copy(update={"preprocessing": SMALL_CNN.model_copy(update={"crop_px": 64})})
+    params = tiny_params(network={"name": "inception_v3"})
+    with pytest.raises(ValueError, match=r"images\.size_px: want a size that inception_v3 takes, got 64"):
+        make_backbone(params, tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors")
 
 
 def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:

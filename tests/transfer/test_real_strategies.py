@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from graft import images
-from graft.learning.networks import published_network
-from graft.learning.preprocessing import preprocessing_for
-from graft.learning.scores import outputs_of
-from graft.params import Images, Params
-from graft.records import Split
-from graft.store import CatalogRow
-from graft.transfer.arms import TargetData, target_data
-from graft.transfer.baseline import train_scratch
-from graft.transfer.finetune import Backbone, Task, finetune_target
+from graft.images import decode
+from graft.images.resizing import fit
+from graft.networks.networks import published_network
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import preprocessing_for
+from graft.params.network import Images
+from graft.params.pipeline import Params
+from graft.records.common import Split
+from graft.store.catalogue import CatalogRow
+from graft.transfer.arms.arms import TargetData, target_data
+from graft.transfer.control import train_scratch
+from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from tests.examples import catalog_row
 from tests.house import ROOT
 from tests.transfer.conftest import strategy, tiny_params
@@ -60,7 +62,7 @@ def real() -> Real:
     for index, (name, place, file) in enumerate(files):
         split: Split = "train" if place < N_TRAIN else "val"
         rows.append(catalog_row(f"{name}/{place}.png", label=name, split=split, sha256=f"{index:064x}", row=index))
-        pixels.append(images.fit(images.decode(file.read_bytes(), file.name), preprocessing))
+        pixels.append(fit(decode.decode(file.read_bytes(), file.name), preprocessing))
     store = np.stack(pixels)
     torch.manual_seed(0)
     network = published_network(params.network, 2, PX)[0].eval()

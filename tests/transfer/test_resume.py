@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.transfer.conftest import strategy, tiny_params
 
 from graft.files import to_json
-from graft.learning import checkpoints
-from graft.learning.networks import state_sha256
-from graft.learning.optimisation import take_step
-from graft.learning.saving import load_network
-from graft.transfer import resume
-from graft.transfer.arms import TargetData
-from graft.transfer.baseline import train_scratch
-from graft.transfer.finetune import Backbone, Task, finetune_target
-from graft.transfer.resume import half_done
-from tests.transfer.conftest import strategy, tiny_params
+from graft.networks.networks import state_sha256
+from graft.networks.saving import load_network
+from graft.training import checkpoints, resume
+from graft.training.optimisation import take_step
+from graft.training.resume import half_done
+from graft.transfer.arms.arms import TargetData
+from graft.transfer.control import train_scratch
+from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 
 pytestmark = pytest.mark.exact
 
@@ -64,7 +63,7 @@ def steps_taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         taken[0] += 1
         take_step(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("graft.learning.steps.take_step", counted)
+    monkeypatch.setattr("graft.training.steps.take_step", counted)
     return taken
 
 
@@ -119,7 +118,7 @@ def test_a_stage_whose_state_cannot_be_written_fails_and_loses_no_more_than_a_st
             raise OSError(errno.ENOSPC, "No space left on device")
         save(state, file)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("graft.learning.checkpoints.torch.save", onto_a_full_disk)
+    monkeypatch.setattr("graft.training.checkpoints.torch.save", onto_a_full_disk)
     with pytest.raises(OSError, match="No space left"):
         run("full", "killed")
     assert run("full", "killed") == whole
@@ -184,13 +183,13 @@ def test_files_code_packages_device_precision_and_threads_are_part_of_the_key(
     keys = {key()}
     files[0].write_bytes(b"pixels resized by other code")
     keys.add(key())
-    monkeypatch.setattr("graft.learning.device.picked", torch.device("meta"))
+    monkeypatch.setattr("graft.networks.device.picked", torch.device("meta"))
     keys.add(key())
     monkeypatch.setenv("GRAFT_PRECISION", "bfloat16")
     keys.add(key())
     monkeypatch.setattr(resume, "CODE", (tmp_path / "code",))
     keys.add(key())
-    monkeypatch.setattr("graft.transfer.resume.torch.get_num_threads", lambda: 99)
+    monkeypatch.setattr("graft.training.resume.torch.get_num_threads", lambda: 99)
     keys.add(key())
     for package in ("torch", "numpy", "scikit-learn"):
         monkeypatch.setattr(resume, "version", lambda name, other=package: "other" if name == other else version(name))

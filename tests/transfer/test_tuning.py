@@ -9,20 +9,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from graft import probe
-from graft.learning.activations import AT_ONCE
-from graft.learning.augmentation import augmented
-from graft.learning.loop import view_seed
-from graft.learning.networks import Network, state_sha256
-from graft.learning.phases import BatchNormPolicy, adapt_batchnorm, frozen_sha256
-from graft.learning.preprocessing import SMALL_CNN
-from graft.learning.saving import load_network
-from graft.learning.scores import outputs_of
-from graft.records import TrainingRecord
-from graft.training_params import Strategy
-from graft.transfer.arms import TargetData, part_of, rates_around, seen_by
-from graft.transfer.finetune import Backbone, Task, finetune_target, start_of
-from graft.transfer.strategies import phases_of
+from graft.networks.networks import Network, state_sha256
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.saving import load_network
+from graft.params.arms import Strategy
+from graft.records.training import TrainingRecord
+from graft.statistics.features import probe
+from graft.training.activations import AT_ONCE
+from graft.training.augmentation.augmentation import augmented
+from graft.training.loop import view_seed
+from graft.training.phases import BatchNormPolicy, adapt_batchnorm, frozen_sha256
+from graft.transfer.arms.arms import TargetData, part_of, rates_around, seen_by
+from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target, start_of
+from graft.transfer.finetuning.strategies import phases_of
 from tests.transfer.conftest import strategy, tiny_images, tiny_params
 
 BY_STEPS: tuple[Strategy, ...] = tuple(each for each in get_args(Strategy) if each != "feature_extraction")

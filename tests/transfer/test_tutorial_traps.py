@@ -13,19 +13,20 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.optim import Optimizer
 
-from graft.learning import loop, steps
-from graft.learning.augmentation import augmented
-from graft.learning.batches import Samples
-from graft.learning.networks import Network, build_network, with_new_head
-from graft.learning.optimisation import build_optimizer
-from graft.learning.phases import Phase, frozen_state, n_frozen_blocks, parts_of, trained_parameters
-from graft.learning.preprocessing import preprocessing_for
-from graft.params import Params
-from graft.training_params import Recipe, Strategy
-from graft.transfer.arms import TargetData
-from graft.transfer.finetune import Backbone, Task, finetune_target
-from graft.transfer.strategies import phases_of
-from tests.learning.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
+from graft.networks.networks import Network, build_network, with_new_head
+from graft.networks.preprocessing import preprocessing_for
+from graft.params.arms import Strategy
+from graft.params.pipeline import Params
+from graft.params.training import Recipe
+from graft.training import loop, steps
+from graft.training.augmentation.augmentation import augmented
+from graft.training.batches import Samples
+from graft.training.optimisation import build_optimizer
+from graft.training.phases import Phase, frozen_state, n_frozen_blocks, parts_of, trained_parameters
+from graft.transfer.arms.arms import TargetData
+from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetuning.strategies import phases_of
+from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
 from tests.transfer.conftest import strategy, tiny_params
 
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -131,7 +132,7 @@ def test_trap_4_the_test_split_takes_no_part_in_training(
         given.extend((train, val))
         return loop.fit(net, train, val, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("graft.transfer.finetune.fit", watch)
+    monkeypatch.setattr("graft.transfer.finetuning.finetune.fit", watch)
     finetune_target(Task(backbone, data, strategy("full"), tiny_params()), tmp_path, tmp_path / "half")
     assert TargetData._fields[1:3] == ("train", "val")
     assert {len(each.labels) for each in given} == {22, 8}  # 90 % of 24, and 8: none of the 8 test images

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.validation.samples import GREY_WEIGHTS, params
 
-from graft.params import Params
-from graft.records import Preprocessing, ValidationRecord
-from graft.store import write_catalog
+from graft.params.pipeline import Params
+from graft.preparation.prepare import Prepared, Recipe, prepare
+from graft.preparation.scan import scan, scan_optional
+from graft.records.common import Preprocessing
+from graft.records.validation import ValidationRecord
+from graft.store.catalogue import write_catalog
 from graft.validation.expectations import validate
-from graft.validation.prepare import Prepared, Recipe, prepare
-from graft.validation.scan import scan, scan_optional
 from graft.validation.sides import Side, open_side
 
 SPLITS = ("train", "val", "test")

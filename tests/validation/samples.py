@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.examples import catalog_row
 
-from graft.params import Params, read_params
-from graft.records import Preprocessing
-from graft.store import CatalogRow
-from graft.validation.fingerprint import channel_statistics, phash
+from graft.images.fingerprint import channel_statistics, phash
+from graft.params.pipeline import Params, read_params
+from graft.records.common import Preprocessing
+from graft.store.catalogue import CatalogRow
 from graft.validation.sides import Side
 
 ON_COLOUR = Preprocessing(

@@ -12,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from tests.house import ROOT
-from tests.test_images import FAULT_IN_THE_PROFILE
+from tests.images.test_decode import FAULT_IN_THE_PROFILE
 
-from graft import images
-from graft.params import PrepareData
-from graft.records import Preprocessing
-from graft.store import CatalogRow, open_images
-from graft.validation.prepare import Recipe, prepare
-from graft.validation.scan import scan
+from graft.images import decode
+from graft.params.data import PrepareData
+from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.scan import scan
+from graft.records.common import Preprocessing
+from graft.store.catalogue import CatalogRow, open_images
 
 DIRTY = ROOT.parent / "shared/data/dirty"
 pytestmark = [
@@ -93,7 +93,7 @@ def test_each_is_read_as_its_file_says_or_refused_with_a_reason(strewn: Strewn, 
 
 
 def pixels_of(name: str) -> NDArray[np.int64]:
-    return images.decode((DIRTY / name).read_bytes(), name, value_bits=16).astype(np.int64)
+    return decode.decode((DIRTY / name).read_bytes(), name, value_bits=16).astype(np.int64)
 
 
 @pytest.mark.parametrize("orientation", [3, 5, 7])

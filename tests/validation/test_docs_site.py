@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tests.validation.samples import GREY_WEIGHTS, params, row, side
 
-from graft.records import Finding
+from graft.records.validation import Finding
 from graft.validation.docs_site import readable_offline
 from graft.validation.expectations import validate
 from graft.validation.judge import Suite, judge

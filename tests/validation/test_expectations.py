@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from tests.validation.samples import GREY_WEIGHTS, noise, params, row, side
 
-from graft.records import Finding, ValidationRecord
-from graft.store import CatalogRow
+from graft.records.validation import Finding, ValidationRecord
+from graft.store.catalogue import CatalogRow
 from graft.validation.expectations import critical_sentences, validate, warning_sentences
 from graft.validation.rules import (
     class_rules,

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from tests.validation.samples import row, side
 
-from graft.params import ValidateData
+from graft.params.data import ValidateData
 from graft.validation.failing import COLUMNS, Failing, failing, write_failing
 from graft.validation.pairs import pair_table
 from graft.validation.rules import Rule, class_rules, image_rules, split_rules

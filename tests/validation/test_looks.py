@@ -3,8 +3,8 @@ import pytest
 from numpy.typing import NDArray
 from tests.validation.samples import GREY_WEIGHTS, ON_COLOUR, row, side
 
-from graft.store import CatalogRow
-from graft.validation.fingerprint import channel_statistics
+from graft.images.fingerprint import channel_statistics
+from graft.store.catalogue import CatalogRow
 from graft.validation.looks import expected_looks, look_table
 from graft.validation.sides import Side
 

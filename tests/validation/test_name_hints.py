@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from graft.params import PrepareData
+from graft.params.data import PrepareData
 from graft.validation.name_hints import almost, hints
 
 CLASSES = ("cat", "dog", "cow")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.validation.samples import row
 
-from graft.store import CatalogRow
+from graft.store.catalogue import CatalogRow
 from graft.validation.name_hints import Hint
 from graft.validation.name_table import name_advice, name_table, names_tell
 from graft.validation.sides import Side

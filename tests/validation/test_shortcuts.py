@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tests.examples import catalog_row
 
-from graft.store import CatalogRow
+from graft.store.catalogue import CatalogRow
 from graft.validation.rules import MOST_BY_CONTENT, MOST_BY_FORM
 from graft.validation.shortcuts import shortcut_table
 from graft.validation.sides import Side

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from tests.examples import catalog_row, domain_record
 
-from graft.records import Domain
-from graft.store import write_catalog
+from graft.records.catalog import Domain
+from graft.store.catalogue import write_catalog
 from graft.validation.sides import open_side
 
 ROWS = [catalog_row("cat/a.png"), catalog_row("cat/b.png", row=-1, error="truncated"), catalog_row("cat/c.png", row=1)]

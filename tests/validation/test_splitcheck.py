@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from tests.examples import catalog_row
 from tests.validation.samples import row
 
-from graft.store import CatalogRow
-from graft.validation.fingerprint import channel_statistics
+from graft.images.fingerprint import channel_statistics
+from graft.store.catalogue import CatalogRow
 from graft.validation.rules import MAX_AUC
 from graft.validation.sides import Side
 from graft.validation.splitcheck import ENOUGH_IMAGES, label_shift, split_table, told_apart

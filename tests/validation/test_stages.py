@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from graft.files import read_record
-from graft.records import CatalogRecord, ValidationRecord
-from graft.store import open_images, read_catalog
+from graft.records.catalog import CatalogRecord
+from graft.records.validation import ValidationRecord
+from graft.store.catalogue import open_images, read_catalog
 
 ROOT = Path(__file__).parents[2]
 NAMES = {

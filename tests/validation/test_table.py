@@ -4,8 +4,8 @@ import pytest
 from tests.examples import catalog_row
 from tests.validation.samples import side
 
-from graft.records import LeftOut
-from graft.store import CatalogRow
+from graft.records.catalog import LeftOut
+from graft.store.catalogue import CatalogRow
 from graft.validation.table import class_table, image_table, left_table, store_table
 
 

@@ -6,18 +6,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graft.escaping import printable, visible
+from graft.commands.paths import PARAMS, RAW
+from graft.files import printable, visible
 
 if TYPE_CHECKING:
-    from graft.params import Params
+    from graft.params.pipeline import Params
     from graft.start.copying import Copy
     from graft.start.edits import Edits
     from graft.start.survey import Survey
     from graft.start.weights import Choice
     from graft.start.words import Line
 
-PARAMS = Path("params.yaml")
-RAW = Path("data/raw")
 BUDGETS = ("smoke", "standard", "thorough")
 HELP = "look at your images, write the params that fit, and say how long a run will take"
 
@@ -33,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="go on over uncommitted edits and doubtful folders")
 
 
-def start(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Look, choose, say, write.
 
     Raises:
@@ -42,7 +41,7 @@ def start(args: argparse.Namespace) -> None:
         RuntimeError: weights that cannot be had, or edits that are not committed.
         ValueError: images, weights or params that cannot be used.
     """
-    from graft.params import read_params
+    from graft.params.pipeline import read_params
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that half-made copies go
     params = read_params(PARAMS)
@@ -143,9 +142,9 @@ def _where(choice: "Choice") -> str:
 
 def _notes(params: "Params", choice: "Choice") -> list[str]:
     """What to know of the run to come; refuses what would fail later."""
+    from graft.commands.check_params import check_ahead
+    from graft.params.training import mirror_note
     from graft.start.copying import check_weights
-    from graft.training_params import mirror_note
-    from graft.transfer.ahead import check_ahead
 
     if choice.file is not None and choice.kept_as is not None:
         check_weights(choice.file, choice.kept_as)

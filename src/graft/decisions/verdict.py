@@ -6,13 +6,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.params import CheckTransfer
-from graft.records import Arm, Interval, Outcome, Run, TrainingRecord
-from graft.statistics.comparison import MOST_IMAGES, Comparison, Estimate, Question, compare_arms, mean_accuracy
-from graft.statistics.settling import MANY_SEEDS
-from graft.store import Labelled
-from graft.strategy_record import claim
-from graft.verdict_record import Majority, VerdictRecord
+from graft.params.decisions import CheckTransfer
+from graft.records.common import Arm, Interval, Outcome
+from graft.records.strategy import claim
+from graft.records.training import Run, TrainingRecord
+from graft.records.verdict import Majority, VerdictRecord
+from graft.statistics.comparison.comparison import (
+    MOST_IMAGES,
+    Comparison,
+    Estimate,
+    Question,
+    compare_arms,
+    mean_accuracy,
+)
+from graft.statistics.comparison.settling import MANY_SEEDS
+from graft.store.catalogue import Labelled
 
 
 class JudgedArm(NamedTuple):

@@ -1,9 +1,11 @@
 """The card that travels with the model: all the service needs to know."""
 
 from graft import __version__
-from graft.cards import BackboneCard, ModelCard, preprocessing_sha256
-from graft.records import CatalogRecord, ExportRecord, TrainingRecord
-from graft.verdict_record import VerdictRecord
+from graft.records.cards import BackboneCard, ModelCard, preprocessing_sha256
+from graft.records.catalog import CatalogRecord
+from graft.records.release import ExportRecord
+from graft.records.training import TrainingRecord
+from graft.records.verdict import VerdictRecord
 
 
 def model_card(

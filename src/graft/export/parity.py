@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from graft.export.to_onnx import OPSET, OUTPUTS, data_files
 from graft.files import file_sha256
-from graft.learning.networks import Network
-from graft.learning.scores import outputs_of
-from graft.records import ExportRecord, Preprocessing
+from graft.networks.networks import Network
+from graft.networks.outputs import outputs_of
+from graft.records.common import Preprocessing
+from graft.records.release import ExportRecord
 
 LOGIT_TOLERANCE = 1e-4
 BATCH_SIZES = (1, 3, 8, 64)

@@ -6,9 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from graft.learning.batches import normalised
-from graft.learning.networks import Network
-from graft.records import Preprocessing
+from graft.networks.networks import Network, normalised
+from graft.records.common import Preprocessing
 
 OUTPUTS = ("logits", "probabilities", "features")
 OPSET = 20

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from graft.records.shift import ShiftRecord
 from graft.reporting.evidence import Evidence
 from graft.reporting.figures.bars import bars
 from graft.reporting.figures.curves import curves
@@ -18,8 +19,7 @@ from graft.reporting.figures.scatter import scatter
 from graft.reporting.figures.yardstick import yardstick
 from graft.reporting.shift_words import other_side
 from graft.reporting.tallies import accuracy_by_seed, class_scores
-from graft.shift_map import MapPoint
-from graft.shift_record import ShiftRecord
+from graft.store.features import MapPoint
 
 MOST_CLASSES_IN_FIGURES = 40
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graft.records import PhaseRecord, TrainingRecord
+from graft.records.training import PhaseRecord, TrainingRecord
 
 
 class PhaseRow(NamedTuple):

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from graft.shift_map import MapPoint
-from graft.store import CatalogRow, open_images, read_catalog
+from graft.store.catalogue import CatalogRow, open_images, read_catalog
+from graft.store.features import MapPoint
 
 SIDE_PX = 96
 """pictures are at most this wide in the file, so that the page stays small"""

@@ -10,6 +10,9 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from graft.params.training import mirror_note
+from graft.records.shift import ShiftRecord
+from graft.records.strategy import Suspect, claim
 from graft.reporting import shift_words, wording
 from graft.reporting.drawings import drawings, shift_drawings
 from graft.reporting.evidence import Evidence
@@ -18,10 +21,7 @@ from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, 
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import Mistake, class_scores, frequent_confusions, got_worse, mistakes
 from graft.reporting.witnesses import witness_sides
-from graft.shift_record import ShiftRecord
-from graft.store import SPLITS
-from graft.strategy_record import Suspect, claim
-from graft.training_params import mirror_note
+from graft.store.catalogue import SPLITS
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_PICTURES = 24

@@ -3,11 +3,11 @@
 from fractions import Fraction
 from typing import NamedTuple
 
-from graft.records import Interval
+from graft.records.common import Interval
+from graft.records.shift import BlockProfile, LabelShift, ShiftRecord, ShiftSize, ShiftSource, ShiftTest
 from graft.reporting.figures.profile import UNITS
 from graft.reporting.figures.yardstick import range_of
 from graft.reporting.wording import number, percent
-from graft.shift_record import BlockProfile, LabelShift, ShiftRecord, ShiftSize, ShiftSource, ShiftTest
 
 MOST_PARTS = 1024
 """denominator of a written fraction"""

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.records import Arm
-from graft.reporting.predictions import Predictions
+from graft.records.common import Arm
+from graft.store.predictions import Predictions
 
 
 class ClassScore(NamedTuple):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from graft.records.shift import ShiftRecord
 from graft.reporting.pictures import Picture, StoredImages, pictures
-from graft.shift_record import ShiftRecord
 
 MOST_SHOWN = 8
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from graft.escaping import visible
+from graft.files import visible
 
 MINUS = "\u2212"
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")

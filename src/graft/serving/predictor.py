@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict
 # read at the import of Pillow, megabytes: smaller blocks come from the heap of a thread, which keeps what is freed
 os.environ.setdefault("PILLOW_BLOCK_SIZE", "128m")
 
-from graft import images
-from graft.cards import ModelCard, preprocessing_sha256
 from graft.files import read_record
+from graft.images import decode
+from graft.images.resizing import fit
+from graft.records.cards import ModelCard, preprocessing_sha256
 
 WAIT_S = 4  # for pixels, twice at most: who waits longer is no longer waited for
 BUSY = "image: want room for its pixels, got none while others are in work. Send it again later."
@@ -127,8 +128,8 @@ def predict(predictor: Predictor, content: bytes) -> Prediction:
     card, preprocessing = predictor.card, predictor.card.preprocessing
     most = preprocessing.max_pixels
     # the whole budget where the header does not tell
-    with predictor.budget.taken(min(images.n_pixels(content) or most, most)):
-        image = images.fit(images.decode(content, "image", most, preprocessing.value_bits), preprocessing)
+    with predictor.budget.taken(min(decode.n_pixels(content) or most, most)):
+        image = fit(decode.decode(content, "image", most, preprocessing.value_bits), preprocessing)
     answer = _answers(predictor, image[None])
     try:
         _check_probabilities(answer, len(card.labels), "model.onnx")

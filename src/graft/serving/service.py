@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from graft.records import Outcome
+from graft.records.common import Outcome
 from graft.serving.door import Door
 from graft.serving.front import ImageUpload, PlainErrors
 from graft.serving.predictor import Prediction, load_predictor, predict

@@ -3,31 +3,16 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from graft.cards import BackboneCard
-from graft.escaping import visible
-from graft.files import check_named_file, named_path
-from graft.params import MeasureShift
+from graft.files import check_named_file, named_path, visible
+from graft.params.shift import MeasureShift
+from graft.records.cards import BackboneCard
 from graft.shift.sides import Side
-from graft.shift.views import (
-    Images,
-    Network,
-    SourceView,
-    read_arrays,
-    save_arrays,
-    source_arrays,
-    source_view_of,
-    view_source,
-)
-from graft.store import CatalogRow, class_names, labelled
-
-FEWEST = 10
-"""different images; with fewer there is no interval"""
+from graft.store.features import SourceView, read_arrays, save_arrays, source_arrays, source_view_of
 
 
 class About(NamedTuple):
@@ -47,35 +32,6 @@ class Bank(NamedTuple):
     about: About
     side: Side
     view: SourceView
-
-
-def bank_of(
-    store: tuple[Sequence[CatalogRow], Images], network: Network, about: About, n_sample: int, seed: int
-) -> Bank:
-    """A bank of the images that can be read; exact copies are one group.
-
-    Args:
-        store: rows of the files, and (n, s, s, 3) images of those that can be read.
-        network: how the images are looked at.
-        about: what the bank shall say of itself.
-        n_sample: images that blocks and yardstick look at.
-        seed: of the sample.
-
-    Raises:
-        ValueError: fewer than FEWEST different images can be read.
-    """
-    rows, images = store
-    known = labelled(rows, class_names(rows))
-    n_different = len(np.unique(known.sha256))
-    if n_different < FEWEST:
-        raise ValueError(
-            f"graft bank: want at least {FEWEST} different images that can be read, got {n_different}. "
-            "Add images; a few hundred make a good bank."
-        )
-    nameless = np.full(len(known.rows), "", dtype=np.str_)
-    side = Side(network.features(images)[known.rows], known.rows, nameless, known.sha256, known.sha256)
-    view = view_source(images, known.rows, known.sha256, network, n_sample, seed)
-    return Bank(about, side, view)
 
 
 def backbone_key(card: BackboneCard) -> str:

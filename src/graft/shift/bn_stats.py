@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.moments import BlockMoments, symmetric_divergence
+from graft.store.features import BlockMoments
 
 Floats = NDArray[np.float64]
 
@@ -93,3 +93,16 @@ def _block_shift(moments: BlockMoments, weights: Floats, spread: float) -> Block
     high_tenth = 2 * np.quantile(observed, 0.9) - np.quantile(drawn, 0.9, axis=1).mean()
     numbers = np.expm1(np.maximum((middle, middle - half, middle + half, high_tenth), 0))
     return BlockShift(moments.block, n_channels, *map(float, numbers))
+
+
+def symmetric_divergence(mean: Floats, variance: Floats) -> Floats:
+    """Kullback-Leibler divergence from N(mean, variance) to N(0, 1) plus that from N(0, 1) to it, in nats.
+
+    Args:
+        mean: of any shape.
+        variance: of the same shape, above 0.
+
+    Source: Jeffreys, An invariant form for the prior probability in estimation problems (1946).
+    """
+    divergence: Floats = (variance + mean**2 + (1 + mean**2) / variance) / 2 - 1
+    return divergence

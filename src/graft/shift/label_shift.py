@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.probe import head_logits, linear_head
-from graft.statistics.label_shift import BlackBoxShares, black_box_shares, effective_number
+from graft.statistics.features.label_shift import BlackBoxShares, black_box_shares, effective_number
+from graft.statistics.features.probe import head_logits, linear_head
 
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]

@@ -2,20 +2,9 @@
 
 import numpy as np
 
-from graft.params import MeasureShift
-from graft.records import Interval, Similarity
-from graft.shift import wording
-from graft.shift.label_shift import target_shares
-from graft.shift.origin import Origin
-from graft.shift.per_class import per_class_shift
-from graft.shift.profile import profile_of_moments, profile_of_samples
-from graft.shift.sides import Side, check_groups, without_copies
-from graft.shift.size import size_of
-from graft.shift.views import SourceView, TargetView
-from graft.shift.witnesses import map_of, some, witnesses
-from graft.shift.yardstick import Place, make_yardstick, place_on
-from graft.shift_map import MapPoint
-from graft.shift_record import (
+from graft.params.shift import MeasureShift
+from graft.records.common import Interval, Similarity
+from graft.records.shift import (
     ClassMoved,
     CorruptionPlace,
     LabelShift,
@@ -27,9 +16,18 @@ from graft.shift_record import (
     TriedBandwidth,
     YardstickMark,
 )
-from graft.statistics.label_shift import total_variation
-from graft.statistics.moments import BlockMeans
-from graft.statistics.two_sample import TwoSample, two_sample_test
+from graft.shift import wording
+from graft.shift.label_shift import target_shares
+from graft.shift.origin import Origin
+from graft.shift.per_class import per_class_shift
+from graft.shift.profile import profile_of_moments, profile_of_samples
+from graft.shift.sides import Side, check_groups, without_copies
+from graft.shift.size import size_of
+from graft.shift.witnesses import map_of, some, witnesses
+from graft.shift.yardstick import Place, make_yardstick, place_on
+from graft.statistics.features.label_shift import total_variation
+from graft.statistics.two_sample.two_sample import TwoSample, two_sample_test
+from graft.store.features import BlockMeans, MapPoint, SourceView, TargetView
 
 QUANTILES = 101
 """of the null distribution that the record keeps"""

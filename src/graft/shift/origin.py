@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
-from graft.cards import BackboneCard
-from graft.escaping import visible
-from graft.params import MeasureShift
+from graft.files import visible
+from graft.params.shift import MeasureShift
+from graft.records.cards import BackboneCard
+from graft.records.shift import ShiftSource
 from graft.shift.bank import read_bank
 from graft.shift.sides import Side
-from graft.shift.views import SourceView
-from graft.shift_record import ShiftSource
+from graft.store.features import SourceView
 
 
 class Origin(NamedTuple):

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from graft.records import Interval
+from graft.records.common import Interval
+from graft.records.shift import BlockProfile, BlockShift
 from graft.shift.bn_stats import block_profile
 from graft.shift.sides import Side
-from graft.shift_record import BlockProfile, BlockShift
-from graft.statistics.bandwidths import pooled_median2
-from graft.statistics.mmd_interval import mmd2_interval
-from graft.statistics.moments import BlockMeans, BlockMoments
+from graft.statistics.two_sample.bandwidths import pooled_median2
+from graft.statistics.two_sample.mmd_interval import mmd2_interval
+from graft.store.features import BlockMeans, BlockMoments
 
 
 def profile_of_samples(

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.records import Split
-from graft.store import class_names, labelled, read_catalog
+from graft.records.common import Split
+from graft.store.catalogue import class_names, labelled, read_catalog
 
 Places = NDArray[np.int64]
 

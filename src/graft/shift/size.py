@@ -1,12 +1,12 @@
 """How large the shift is, in four ways: with enough images every p is small."""
 
-from graft.records import Interval
+from graft.records.common import Interval
+from graft.records.shift import ShiftSize
 from graft.shift.sides import Side
-from graft.shift_record import ShiftSize
-from graft.statistics.domain_classifier import domain_classifier
-from graft.statistics.frechet import frechet_by_chance
-from graft.statistics.mmd import mmd2_unbiased
-from graft.statistics.mmd_interval import mmd2_interval
+from graft.statistics.two_sample.domain_classifier import domain_classifier
+from graft.statistics.two_sample.frechet import frechet_by_chance
+from graft.statistics.two_sample.mmd import mmd2_unbiased
+from graft.statistics.two_sample.mmd_interval import mmd2_interval
 
 
 def size_of(source: Side, target: Side, bandwidth2: float, confidence: float, seed: int) -> ShiftSize:

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.records.shift import Witnesses
 from graft.shift.sides import Side
-from graft.shift_map import MapPoint
-from graft.shift_record import Witnesses
-from graft.statistics.samples import drawn_rows
-from graft.statistics.witness import witness
+from graft.statistics.groups import drawn_rows
+from graft.statistics.two_sample.witness import witness
+from graft.store.features import MapPoint
 
 N_SHOWN = 8
 DIGITS = 12

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from graft.records import Similarity
-from graft.shift.yardstick import FEWEST, Place
-from graft.shift_record import BlockProfile, ClassMoved, ShiftSize, ShiftSource, ShiftTest, ShiftYardstick
+from graft.records.common import Similarity
+from graft.records.shift import BlockProfile, ClassMoved, ShiftSize, ShiftSource, ShiftTest, ShiftYardstick
+from graft.shift.yardstick import Place
+from graft.store.features import FEWEST
 
 LEVEL = 0.05
 MOST_NAMED = 10

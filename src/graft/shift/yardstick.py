@@ -1,45 +1,19 @@
 """A scale that a person can read: how far the source's own images move when they are corrupted."""
 
-from collections.abc import Callable
 from itertools import product
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from graft.records import Similarity
-from graft.shift.corruptions import CORRUPTIONS, SEVERITIES, Images, corrupted, pure_noise
-from graft.statistics.mmd import mmd2_unbiased
+from graft.records.common import Similarity
+from graft.statistics.two_sample.mmd import mmd2_unbiased
+from graft.store.features import CORRUPTION_NAMES, SEVERITIES, YardstickFeatures
 
 Array = NDArray[np.floating[Any]]
 Groups = NDArray[np.int64]
-Features = Callable[[Images], Array]
-"""(n, s, s, 3) images to (n, d) features"""
-
-FEWEST = 4
-"""images, or groups, of the source: two a half"""
-
-
 LEAST_OF_NOISE = 0.02
 """share of the squared MMD of pure noise that a corruption must reach to tell anything"""
-
-
-class YardstickFeatures(NamedTuple):
-    """What the yardstick is made of: (k, d) features of two halves of the source."""
-
-    kept: Array
-    """of the half that stays as it is"""
-    clean: Array
-    """of the other, as it is"""
-    corrupted: Array
-    """(25, k, d) of the other, corruption by corruption, severity by severity"""
-    noise: Array
-    """of images of pure noise, as many as in the other"""
-    kept_groups: Groups
-    """(k,) number of each kept image's group"""
-    other_groups: Groups
-    """(k,) the same of the other half"""
 
 
 class Mark(NamedTuple):
@@ -80,34 +54,6 @@ class Place(NamedTuple):
     sentence: str
 
 
-def yardstick_features(
-    images: Images, features: Features, *, groups: NDArray[Any] | None = None, seed: int
-) -> YardstickFeatures:
-    """Features of half of the source as it is, and of the other half clean, under each corruption, and as noise.
-
-    No image is compared with its own corruption. The network runs 27 times over half of the images, and once over
-    the other.
-
-    Args:
-        images: (n, s, s, 3) source images.
-        features: of the unmodified backbone.
-        groups: (n,) names of groups of images that are not independent, such as near-duplicates; none is torn apart.
-        seed: of the halves and of the noise.
-
-    Raises:
-        ValueError: fewer than two images (or groups) a half.
-    """
-    numbers = np.unique(np.arange(len(images)) if groups is None else groups, return_inverse=True)[1]
-    kept, other = _halves(numbers, np.random.default_rng(seed))
-    changed = [
-        features(corrupted(images[other], name, severity, seed))
-        for name, severity in tqdm([*product(CORRUPTIONS, SEVERITIES)], desc="yardstick", disable=None, leave=False)
-    ]
-    noise = features(pure_noise(images[other], seed))
-    clean = features(images[kept]), features(images[other])
-    return YardstickFeatures(*clean, np.stack(changed), noise, numbers[kept], numbers[other])
-
-
 def make_yardstick(features: YardstickFeatures, bandwidth2: float) -> Yardstick:
     """Squared MMD of half of the source against the other half: clean, under each corruption, and as noise.
 
@@ -127,7 +73,7 @@ def make_yardstick(features: YardstickFeatures, bandwidth2: float) -> Yardstick:
     )
     marks = [
         Mark(name, severity, mmd2)
-        for (name, severity), mmd2 in zip(product(CORRUPTIONS, SEVERITIES), distances, strict=True)
+        for (name, severity), mmd2 in zip(product(CORRUPTION_NAMES, SEVERITIES), distances, strict=True)
     ]
     return Yardstick((len(features.kept), len(features.clean)), clean, tuple(marks), noise)
 
@@ -184,7 +130,7 @@ def _telling(yardstick: Yardstick) -> dict[str, list[Mark]]:
     A corruption that hardly moves the source even at its worst, as blur does where images are blurred already, says
     nothing of distances.
     """
-    marks = {name: [mark for mark in yardstick.marks if mark.corruption == name] for name in CORRUPTIONS}
+    marks = {name: [mark for mark in yardstick.marks if mark.corruption == name] for name in CORRUPTION_NAMES}
     least = LEAST_OF_NOISE * yardstick.noise
     return {name: each for name, each in marks.items() if max(mark.mmd2 for mark in each) >= least} or marks
 
@@ -226,18 +172,6 @@ def _range(places: dict[str, float]) -> str:
         return f"severity {places[low]:.1f} of 5 by all that move them"
     median = float(np.median([*places.values()]))
     return f"severity {places[low]:.1f} of 5 by {low} to {places[high]:.1f} by {high}, {median:.1f} in the median"
-
-
-def _halves(names: NDArray[Any], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of each half; a group stands whole in one."""
-    group = np.unique(names, return_inverse=True)[1]
-    n_groups = int(group.max(initial=-1)) + 1
-    if n_groups < FEWEST:
-        raise ValueError(
-            f"yardstick: want at least {FEWEST} source images (or groups), got {n_groups}. Add source images."
-        )
-    first = rng.permutation(n_groups)[group] < n_groups / 2
-    return np.flatnonzero(first), np.flatnonzero(~first)
 
 
 def _distance(mmd2: float) -> float:

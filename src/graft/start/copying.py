@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from graft.escaping import visible
-from graft.files import FULL, no_room
-from graft.validation.found import Found
-from graft.validation.leftovers import is_left_out
-from graft.validation.scan import scan
+from graft.files import FULL, no_room, visible
+from graft.preparation.found import Found
+from graft.preparation.leftovers import is_left_out
+from graft.preparation.scan import scan
 
 DOMAINS = ("source", "target")
 TEMPORARY = ".graft-start-"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from graft.files import write_whole
-from graft.param_errors import wants_name
-from graft.params import Params, read_params
+from graft.params.errors import wants_name
+from graft.params.pipeline import Params, read_params
 from graft.yaml_files import read_yaml, with_values
 
 

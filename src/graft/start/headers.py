@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from graft.images import FORMATS, MAX_PIXELS
-from graft.learning.preprocessing import SMALL_CNN
-from graft.sixteen_bits import is_deep
-from graft.validation.found import Found
-from graft.validation.reading import read_file
+from graft.images.decode import FORMATS, MAX_PIXELS
+from graft.images.sixteen_bits import is_deep
+from graft.networks.preprocessing import SMALL_CNN
+from graft.preparation.found import Found
+from graft.preparation.reading import read_file
 
 GREY_MODES = ("1", "L", "LA", "I", "F")
 THUMBNAIL_PX = 64

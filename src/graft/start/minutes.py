@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from graft.params import Params
+from graft.params.arms import Strategy
+from graft.params.pipeline import Params
+from graft.preparation.splits import CUT_SHARE
 from graft.start.timing import Costs, costs_here
-from graft.training_params import Strategy
-from graft.validation.splits import CUT_SHARE
 
 YARDSTICK_RUNS = 14
 """runs of the backbone over the source sample, for corruptions at several severities"""
@@ -114,7 +114,7 @@ def _looked_at(params: Params, counts: Counts) -> int:
 
 def _runs(params: Params) -> int:
     """Runs of an arm at one budget: every seed runs at the rates that are left."""
-    from graft.transfer.arms import rates_by_seed
+    from graft.transfer.arms.arms import rates_by_seed
 
     return sum(rates_by_seed(len(params.finetune_target.rates), params.training.n_seeds))
 

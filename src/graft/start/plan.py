@@ -4,14 +4,14 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from graft.images import MAX_PIXELS
-from graft.params import Params
+from graft.images.decode import MAX_PIXELS
+from graft.params.pipeline import Params
 from graft.start.edits import Setting
 from graft.start.minutes import Counts
 from graft.start.presets import Budget, Wanted, preset
 from graft.start.survey import Survey, spread
 from graft.start.weights import ASKED, Choice
-from graft.validation.names import nfc
+from graft.store.catalogue import nfc
 
 MEGA = 1_000_000
 N_PICTURES = 8

@@ -119,7 +119,7 @@ def _taken(network: str, size_px: int) -> int:
     """The smallest side from this one on that a network takes."""
     if network == "small_cnn":
         return size_px
-    from graft.learning.families import check_size
+    from graft.networks.families import check_size
 
     for each in SIDES_PX[SIDES_PX.index(size_px) : -1]:
         try:

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from graft.escaping import visible
-from graft.validation.found import SPLIT_NAMES, Found
-from graft.validation.label_table import TABLE, table_in
-from graft.validation.leftovers import IMAGE_SUFFIXES, is_left_out
-from graft.validation.names import look
+from graft.files import visible
+from graft.preparation.found import SPLIT_NAMES, Found
+from graft.preparation.label_table import TABLE, table_in
+from graft.preparation.leftovers import IMAGE_SUFFIXES, is_left_out
+from graft.store.catalogue import look
 
 DEEPEST = 3
 """folders in folders that are looked into for a data set"""

@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from graft.escaping import visible
-from graft.params import Params
-from graft.records import LeftOut, Split
+from graft.files import visible
+from graft.params.pipeline import Params
+from graft.preparation.found import Found
+from graft.preparation.leftovers import left_out, unlabelled
+from graft.preparation.scan import scan, scan_optional
+from graft.preparation.splits import Unit, assign_splits
+from graft.preparation.value_range import recognised_bits
+from graft.records.catalog import LeftOut
+from graft.records.common import Split
 from graft.start.headers import ANY_RANGE, Header, header, is_grey
 from graft.start.shape import check_shape, meant
-from graft.validation.found import Found
-from graft.validation.leftovers import left_out, unlabelled
 from graft.validation.name_hints import Hint, hints
-from graft.validation.scan import scan, scan_optional
-from graft.validation.splits import Unit, assign_splits
-from graft.validation.value_range import recognised_bits
 
 MOST_HEADERS = 1000
 """files of a domain whose headers are read"""

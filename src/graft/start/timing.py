@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graft.params import Params
-from graft.records import Preprocessing
+from graft.params.pipeline import Params
+from graft.records.common import Preprocessing
 
 if TYPE_CHECKING:
     import torch
 
-    from graft.learning.networks import Network
-    from graft.training_params import Strategy
+    from graft.networks.networks import Network
+    from graft.params.arms import Strategy
 
 STEP_S = 1.0
 """a timed step takes about so long at most: of slow networks on large images it has fewer of them"""
@@ -26,7 +26,7 @@ FEWEST_IMAGES = 4
 N_STEPS = 3
 ROWS = 200
 """on which a linear head is timed"""
-LOADS = "from graft.learning.families import import_torchvision, networks; import graft.transfer.baseline; networks()"
+LOADS = "from graft.networks.families import import_torchvision, networks; import graft.transfer.control; networks()"
 """what a stage that trains has loaded before it reads an image"""
 
 
@@ -61,9 +61,9 @@ def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Cost
     Raises:
         ValueError: no such network, or a size that it cannot take.
     """
-    from graft.learning.device import make_deterministic, pick_device
-    from graft.learning.networks import build_network
-    from graft.learning.preprocessing import preprocessing_for
+    from graft.networks.device import make_deterministic, pick_device
+    from graft.networks.networks import build_network
+    from graft.networks.preprocessing import preprocessing_for
 
     make_deterministic(params.seed)
     device, preprocessing = pick_device(), preprocessing_for(params.network, params.images)
@@ -109,8 +109,8 @@ def _start(clock: Clock) -> float:
 
 def _read(pictures: Sequence[Path], preprocessing: Preprocessing, clock: Clock) -> float:
     """A picture, as prepare_data reads it on all cores; what cannot be read costs as long as it takes to see that."""
-    from graft.validation.found import Found
-    from graft.validation.reading import read_file
+    from graft.preparation.found import Found
+    from graft.preparation.reading import read_file
 
     if not pictures:
         return 0.0
@@ -122,7 +122,7 @@ def _read(pictures: Sequence[Path], preprocessing: Preprocessing, clock: Clock) 
 
 def _forward(network: "Network", preprocessing: Preprocessing, clock: Clock) -> float:
     """An image through the network without learning."""
-    from graft.learning.scores import outputs_of
+    from graft.networks.outputs import outputs_of
 
     images = _noise(2, preprocessing.crop_px)
     outputs_of(network, images, preprocessing)  # the first of a shape takes longer
@@ -139,12 +139,12 @@ def _step(network: "Network", strategy: "Strategy", n: int, params: Params, cloc
     """An image of a training step of n, with its augmentation; the quickest of a few."""
     import torch
 
-    from graft.learning.batches import samples_on
-    from graft.learning.device import pick_precision
-    from graft.learning.loop import fit
-    from graft.learning.preprocessing import preprocessing_for
-    from graft.transfer.plans import plan_of
-    from graft.transfer.strategies import phases_of
+    from graft.networks.device import pick_precision
+    from graft.networks.preprocessing import preprocessing_for
+    from graft.training.batches import samples_on
+    from graft.training.loop import fit
+    from graft.training.plans import plan_of
+    from graft.transfer.finetuning.strategies import phases_of
 
     device, preprocessing = next(network.parameters()).device, preprocessing_for(params.network, params.images)
     images = _noise(n * (N_STEPS + 1), preprocessing.crop_px)
@@ -168,7 +168,7 @@ def _step(network: "Network", strategy: "Strategy", n: int, params: Params, cloc
 
 def _head(n_features: int, n_classes: int, clock: Clock) -> float:
     """A linear head fitted on ROWS rows; its time grows with them."""
-    from graft.probe import linear_head
+    from graft.statistics.features.probe import linear_head
 
     rng = np.random.default_rng(0)
     labels = np.arange(ROWS) % n_classes

@@ -4,8 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from graft.escaping import visible
-from graft.files import file_sha256, write_whole
+from graft.files import file_sha256, visible, write_whole
 from graft.stage import PROVENANCE
 
 WRITTEN = PROVENANCE / "start.txt"

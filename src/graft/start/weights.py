@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from graft.escaping import visible
-from graft.files import file_sha256, named_path
-from graft.learning.families import import_torchvision, networks, published_weights
-from graft.learning.state_files import states_in
-from graft.learning.weights import load_published, network_of
-from graft.params import Network, Params
+from graft.files import file_sha256, named_path, visible
+from graft.networks.families import networks
+from graft.networks.preprocessing import import_torchvision, published_weights
+from graft.networks.state_files import states_in
+from graft.networks.weights import load_published, network_of
+from graft.params.network import NetworkParams
+from graft.params.pipeline import Params
 
 HOME = Path("models/weights")
 """of the user's own files of weights, under which DVC finds them and queued experiments too"""
@@ -168,7 +169,7 @@ def at_hand(url: str, what: str, cache: Path) -> str:
     return f"{what} will be downloaded{f', {n_bytes / 1e6:,.0f} MB' if n_bytes else ''}"
 
 
-def _as_it_is(network: Network) -> Choice:
+def _as_it_is(network: NetworkParams) -> Choice:
     file = named_path(network.weights_file) if network.weights_file else None
     if file is not None and not file.is_file():
         raise FileNotFoundError(
@@ -218,8 +219,8 @@ def _published_names(name: str) -> list[str]:
     return [each.name for each in import_torchvision().models.get_model_weights(name) if each.meta["categories"]]
 
 
-def _section(choice: Choice) -> Network:
-    return Network.model_validate({**choice.values(choice.file), "head": "linear"})
+def _section(choice: Choice) -> NetworkParams:
+    return NetworkParams.model_validate({**choice.values(choice.file), "head": "linear"})
 
 
 def _hub() -> Path:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graft.escaping import visible
-from graft.records import Split
+from graft.files import visible
+from graft.records.common import Split
 from graft.start.edits import Edits, value_at
 from graft.start.survey import Survey
 from graft.yaml_files import written

@@ -6,20 +6,20 @@ import torch
 from numpy import uint8
 from numpy.typing import NDArray
 
-from graft.cards import BackboneCard
-from graft.learning.batches import Samples, samples_on
-from graft.learning.checkpoints import NOTHING, Keeper
-from graft.learning.device import pick_device, pick_precision
-from graft.learning.loop import fit
-from graft.learning.networks import Network, build_network, published_network, state_sha256
-from graft.learning.phases import Phase
-from graft.learning.room import check_room_for_images, check_room_for_steps
-from graft.learning.saving import save_network
-from graft.params import Params
-from graft.records import CatalogRecord, Split
-from graft.store import CatalogRow, class_names, labelled
-from graft.transfer.plans import plan_of
-from graft.transfer.strategies import equal_rates
+from graft.networks.device import pick_device, pick_precision
+from graft.networks.networks import Network, build_network, published_network, state_sha256
+from graft.networks.saving import save_network
+from graft.params.pipeline import Params
+from graft.records.cards import BackboneCard
+from graft.records.catalog import CatalogRecord
+from graft.records.common import Split
+from graft.store.catalogue import CatalogRow, class_names, labelled
+from graft.training.batches import Samples, samples_on
+from graft.training.checkpoints import NOTHING, Keeper
+from graft.training.loop import fit
+from graft.training.memory import check_room_for_images, check_room_for_steps
+from graft.training.phases import Phase, equal_rates
+from graft.training.plans import plan_of
 
 
 def make_backbone(
@@ -42,10 +42,15 @@ def make_backbone(
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: `pretrain` without source images, an unknown network, weights that do not fit, or no room in memory.
+        ValueError: `pretrain` without source images, an unknown network, weights that do not fit, a size that the
+            network cannot take, or no room in memory.
         RuntimeError: the weights cannot be downloaded here.
     """
     accuracy, read_as = None, ""
+    if params.network.name != "small_cnn":
+        from graft.networks.families import check_size  # with torchvision, which small_cnn never needs
+
+        check_size(params.network.name, record.preprocessing.crop_px)
     if params.network.weights == "pretrain":
         network, accuracy = _pretrained(params, source, images, record, keeper)
     else:

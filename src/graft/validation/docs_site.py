@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from graft.records import Finding
+from graft.records.validation import Finding
 
 STYLE = """
 :root { color-scheme: light dark }

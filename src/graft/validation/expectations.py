@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from graft.escaping import visible
-from graft.params import Params
-from graft.records import Finding, Preprocessing, ValidationRecord
+from graft.files import visible
+from graft.params.pipeline import Params
+from graft.records.common import Preprocessing
+from graft.records.validation import Finding, ValidationRecord
 from graft.validation.docs_site import readable_offline
 from graft.validation.failing import Failing, failing
 from graft.validation.judge import Suite, judge

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graft.records import Preprocessing
-from graft.store import CatalogRow
+from graft.records.common import Preprocessing
+from graft.store.catalogue import CatalogRow
 from graft.validation.rules import MOST_NARROW
 from graft.validation.sides import Side, pictures
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import gcd
 from typing import Literal, NamedTuple
 
-from graft.validation.names import nfc
+from graft.store.catalogue import nfc
 
 Kind = Literal["frames", "patients", "sites"]
 

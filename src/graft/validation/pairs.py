@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graft.store import CatalogRow
-from graft.validation.chains import Chain, chains
-from graft.validation.duplicates import (
+from graft.images.duplicates.chains import Chain, chains
+from graft.images.duplicates.pairs import (
     Candidates,
     compared,
     duplicate_pairs,
@@ -17,6 +16,7 @@ from graft.validation.duplicates import (
     near_duplicates,
     thumbnails,
 )
+from graft.store.catalogue import CatalogRow
 from graft.validation.sides import Side
 
 

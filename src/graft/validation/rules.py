@@ -2,12 +2,13 @@
 
 from typing import Literal, NamedTuple
 
-from graft.images import MAX_ASPECT
-from graft.params import ValidateData
-from graft.validation.chains import MOST_SHARE
+from graft.images.duplicates.chains import MOST_SHARE
+from graft.params.data import ValidateData
 
 Severity = Literal["critical", "warning"]
 
+MAX_ASPECT = 16
+"""of a picture that is seen whole: prepare_data cuts the ends of longer ones"""
 MAX_SKEW = 10
 """the largest class may have this many times the train images of the smallest"""
 SMALL_SHARE = 0.05

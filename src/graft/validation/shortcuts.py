@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graft.statistics.class_probe import ClassProbe, class_probe
-from graft.store import CatalogRow
+from graft.statistics.features.class_probe import ClassProbe, class_probe
+from graft.store.catalogue import CatalogRow
 from graft.validation.sides import Side
 
 CONFIDENCE = 0.95

@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.records import Domain, LeftOut
-from graft.store import AT_A_TIME, CatalogRow, let_go, open_images, read_catalog
+from graft.files import AT_A_TIME, let_go
+from graft.records.catalog import Domain, LeftOut
+from graft.store.catalogue import CatalogRow, open_images, read_catalog
 
 
 class Side(NamedTuple):

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from graft.records import Split
-from graft.statistics.separability import MOST_ROWS, Sample, Separability, separability
-from graft.store import SPLITS, CatalogRow, class_names
+from graft.records.common import Split
+from graft.statistics.features.separability import MOST_ROWS, Sample, Separability, separability
+from graft.store.catalogue import SPLITS, CatalogRow, class_names
 from graft.validation.sides import Side, pictures
 
 ENOUGH_IMAGES = 1_000

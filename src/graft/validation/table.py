@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from graft.store import SPLITS, CatalogRow
-from graft.validation.names import look, nfc
+from graft.store.catalogue import SPLITS, CatalogRow, look, nfc
 from graft.validation.sides import Side
 
 COLUMNS = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from graft.records import Interval
+from graft.records.common import Interval
 from graft.reporting.evidence import Evidence
 from graft.reporting.figures.bars import bars
 from graft.reporting.figures.curves import curves

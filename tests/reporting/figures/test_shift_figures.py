@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
+from graft.records.shift import BlockProfile, ShiftRecord, ShiftSize, ShiftTest, ShiftYardstick, YardstickMark
 from graft.reporting.figures.null import null_distribution
 from graft.reporting.figures.profile import LETTER, block_profile
 from graft.reporting.figures.scatter import HIGHEST, MOST_POINTS, SHAPES, scatter
 from graft.reporting.figures.svg import WIDTH
 from graft.reporting.figures.yardstick import DIGIT, by_corruption, place_among, yardstick
-from graft.shift_map import MapPoint
-from graft.shift_record import BlockProfile, ShiftRecord, ShiftSize, ShiftTest, ShiftYardstick, YardstickMark
+from graft.store.features import MapPoint
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from graft.records import Epoch, TrainingRecord
+from graft.records.training import Epoch, TrainingRecord
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
 from graft.reporting.wording import brief, number, percent

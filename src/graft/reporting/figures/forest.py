@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from graft.records import Interval
+from graft.records.common import Interval
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
 from graft.reporting.wording import percent, points

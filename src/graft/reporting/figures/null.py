@@ -3,10 +3,10 @@
 import numpy as np
 from markupsafe import Markup
 
+from graft.records.shift import ShiftTest
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, tag
 from graft.reporting.wording import MINUS, number
-from graft.shift_record import ShiftTest
 
 
 def null_distribution(test: ShiftTest) -> Markup:

@@ -2,10 +2,10 @@
 
 from markupsafe import Markup
 
+from graft.records.shift import BlockProfile, BlockShift
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
 from graft.reporting.wording import number, shortened
-from graft.shift_record import BlockProfile, BlockShift
 
 ROW = 21
 LONGEST_NAME = 18

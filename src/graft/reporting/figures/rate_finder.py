@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from graft.records import TrainingRecord
+from graft.records.training import TrainingRecord
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
 from graft.reporting.wording import number

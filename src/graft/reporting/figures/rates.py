@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from graft.records import TrainingRecord, Trial
+from graft.records.training import TrainingRecord, Trial
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
 from graft.reporting.wording import brief, number, percent

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, padded, tag
-from graft.shift_map import MapPoint
+from graft.store.features import MapPoint
 
 MOST_POINTS = 400
 """of a side that are drawn, so that the page stays small"""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from graft.escaping import visible
+from graft.files import visible
 from graft.reporting.wording import brief, shown
 
 WIDTH = 360

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from graft.records.shift import ShiftSize, ShiftYardstick, YardstickMark
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
 from graft.reporting.wording import number
-from graft.shift_record import ShiftSize, ShiftYardstick, YardstickMark
 
 ROW = 30
 TOP = 26

@@ -1,0 +1,78 @@
+"""`graft check-params`: what would fail hours later, said before the first image is read."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graft.commands.paths import PARAMS
+from graft.files import printable
+
+if TYPE_CHECKING:
+    from graft.params.pipeline import Params
+
+
+HELP = "say whether params.yaml may be run"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print what to know before a run; nothing where there is nothing."""
+    from graft.params.pipeline import read_params
+    from graft.params.training import mirror_note
+
+    params = read_params(PARAMS)
+    note = mirror_note(params.recipes[params.training.augmentation].flip)
+    lines = [f"{PARAMS}, training.augmentation: {note}"] if note else []
+    for line in (*lines, *check_ahead(params, Path.cwd())):
+        print(printable(line), file=sys.stderr)
+
+
+def check_ahead(params: "Params", folder: Path) -> list[str]:
+    """Hold params against the network and its weights; lines of what was left out of them, and of room that lacks.
+
+    Args:
+        params: of the run to come.
+        folder: in which models will be kept.
+
+    Raises:
+        FileNotFoundError: the weights file is absent.
+        ValueError: no such network or weights, weights that do not fit, a size that the network cannot take, or a
+            strategy that it cannot have.
+    """
+    from graft.networks.networks import outline
+    from graft.networks.preprocessing import preprocessing_for
+    from graft.transfer.finetuning.strategies import block_rates, check_norms
+
+    network = params.network
+    size_px = preprocessing_for(network, params.images).crop_px
+    if params.images.size_px is not None and network.name != "small_cnn":
+        from graft.networks.families import check_size
+
+        check_size(network.name, size_px)
+    shapes = outline(network.name, size_px, network.head)
+    choice = params.select_strategy.overrule
+    if choice is not None:
+        block_rates(choice, list(shapes.blocks), 1.0, params.finetune_target)
+        check_norms(choice, shapes, network.name)
+    read_as = ""
+    if network.weights == "file":
+        from graft.networks.weights import load_published  # with torchvision, which small_cnn never needs
+
+        read_as = load_published(network, size_px).read_as
+    n_bytes = sum(value.numel() * value.element_size() for value in shapes.state_dict().values())
+    lines = (f"{network.weights_file}: {read_as}." if read_as else "", _room(n_bytes, params.training.n_seeds, folder))
+    return [line for line in lines if line]
+
+
+def _room(n_bytes: int, n_seeds: int, folder: Path) -> str:
+    """What to do about a disk that is too full for the weights of all seeds of both arms; empty where it is not."""
+    want, free = 2 * n_seeds * n_bytes, shutil.disk_usage(folder).free
+    if free >= want:
+        return ""
+    weights = f"{want / 2**30:.1f} GiB for the weights of {n_seeds} seeds in both arms"
+    return f"{folder}: want {weights}, got {free / 2**30:.1f} GiB free. Make room, or lower training.n_seeds."

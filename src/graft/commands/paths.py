@@ -1,0 +1,15 @@
+"""Where the commands find what the pipeline reads and wrote: they run outside of DVC, which alone knows dvc.yaml."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+RAW = Path("data/raw")
+VERDICT = Path("models/records/verdict.json")
+STRATEGY = Path("models/records/strategy.json")
+EXPORT = Path("models/records/export.json")
+GATE = Path("models/records/gate.json")
+WIRING = Path("dvc.yaml")
+REPORT = Path("reports/report.html")
+FINAL = Path("models/final")
+PRETRAINED = Path("models/pretrained")
+BANKS = Path("models/banks")

@@ -1,0 +1,50 @@
+"""`graft shard`: read one part of data/raw ahead of `dvc repro`, here or on another machine."""
+
+import argparse
+
+from graft.commands.paths import PARAMS, RAW
+from graft.files import printable
+
+HELP = "read one part of data/raw ahead of `dvc repro`, here or elsewhere"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("domain", choices=("source", "target"))
+    too_large = "the message for one that is too large tells how many there are"
+    parser.add_argument("index", type=int, help=f"from 0; {too_large}")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make the shard and say where it lies."""
+    print(printable(shard(args.domain, args.index)))
+
+
+def shard(domain: str, index: int) -> str:
+    """Make one shard of a domain of data/raw, unless it is made; says where it lies and how many there are.
+
+    prepare_data takes it from there. A shard that another machine made must come with the same path, and
+    data/raw must have the same times of change on both.
+
+    Raises:
+        ValueError: params.yaml asks for the built-in example, there is no such shard, or the range of the values of
+            16-bit files cannot be told.
+    """
+    from graft.networks.preprocessing import preprocessing_for
+    from graft.params.pipeline import read_params
+    from graft.preparation.scan import scan
+    from graft.preparation.shards import N_PER_SHARD, SHARDS, make_shard, shard_plan
+    from graft.preparation.value_range import recognised_bits
+
+    params = read_params(PARAMS)
+    if params.prepare_data.dataset != "folders":
+        raise ValueError(f"{PARAMS}: want `prepare_data.dataset: folders`, got example. It is small: run `make repro`.")
+    found = scan(RAW / domain)
+    plan = shard_plan(found, N_PER_SHARD)
+    if not 0 <= index < len(plan):
+        raise ValueError(f"graft shard: want a number from 0 to {len(plan) - 1}, got {index}. Choose one of them.")
+    preprocessing = preprocessing_for(params.network, params.images)
+    bits = recognised_bits(RAW / domain, found, preprocessing)
+    read_as = preprocessing.model_copy(update={"value_bits": bits})
+    made = make_shard(RAW / domain, plan[index], SHARDS / domain, read_as)
+    return f"shard {index} of 0 to {len(plan) - 1}: {made}"

@@ -1,0 +1,78 @@
+"""`graft summary`: verdict, accuracies, gate, report and what to try next."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from graft.commands.paths import GATE, REPORT, STRATEGY, VERDICT, WIRING
+from graft.files import printable
+
+if TYPE_CHECKING:
+    from graft.records.common import Interval
+
+HELP = "print verdict, accuracies, where the report lies and what to try next"
+GATE_STAGE = "gate_release:"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the summary."""
+    print(printable(summary()))
+
+
+def summary() -> str:
+    """Verdict, accuracies, strategy, gate, report and what to try next, as `make repro` ends.
+
+    Where a stage failed or records are of two runs, that comes first.
+
+    Raises:
+        FileNotFoundError: the pipeline has not run to its end.
+    """
+    from graft.files import read_record
+    from graft.records.release import GateRecord
+    from graft.records.strategy import StrategyRecord
+    from graft.records.verdict import VerdictRecord
+
+    verdict, strategy = read_record(VerdictRecord, VERDICT), read_record(StrategyRecord, STRATEGY)
+    gate = read_record(GateRecord, GATE)
+    by_whom = "as params.yaml says" if strategy.overruled else "chosen by graft"
+    refusals = " ".join(each.sentence for each in gate.reasons if each.level == "fail")
+    warnings = ", ".join(each.check for each in gate.reasons if each.level == "warn")
+    passed = f"passed, with warnings: {warnings}" if warnings else "passed"
+    lines = [
+        ("", ""),
+        *_earlier(),
+        ("verdict", f"{verdict.verdict}: {verdict.sentence}"),
+        ("transfer", _with_interval(verdict.transfer_accuracy, verdict.confidence)),
+        ("scratch", _with_interval(verdict.scratch_accuracy, verdict.confidence)),
+        (
+            "majority",
+            f"{verdict.majority.accuracy:.1%} (always saying {verdict.majority.label}, the most frequent of train)",
+        ),
+        ("strategy", f"{strategy.choice}, {by_whom}"),
+        ("gate", passed if gate.passed else f"refused: {refusals}"),
+        ("report", str(REPORT.resolve())),
+        *(("" if place else "next", step) for place, step in enumerate(gate.next_steps)),
+    ]
+    return "\n".join(f"{name:<10}{text}".rstrip() for name, text in lines)
+
+
+def _earlier() -> list[tuple[str, str]]:
+    """Lines on what follows being of an earlier run, or of two; none where the last run went to its end."""
+    from graft.lineage import mixed
+    from graft.stage import FAILURE
+
+    lines = []
+    clauses = mixed(WIRING) if WIRING.is_file() else []
+    failure = FAILURE.read_text(encoding="utf-8").strip() if FAILURE.is_file() else ""
+    if failure and not failure.startswith(GATE_STAGE):  # its refusal stands in its record
+        lines.append(("failed", f"{' '.join(failure.split())} What follows is of the last run that ended well."))
+    if clauses:
+        lines.append(("mixed", f"These records are of two runs: {'; '.join(clauses)}. Run `dvc repro` to its end."))
+    return lines
+
+
+def _with_interval(accuracy: "Interval", confidence: float) -> str:
+    return f"{accuracy.estimate:.1%} ({confidence:.0%} interval {accuracy.low:.1%} to {accuracy.high:.1%})"

@@ -1,0 +1,122 @@
+"""What to try next, from what a run found."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from graft.params.training import MOST_SEEDS
+from graft.records.catalog import CatalogRecord
+from graft.records.release import Reason
+from graft.records.strategy import TRANSFER_BY, StrategyRecord
+from graft.records.training import TrainingRecord
+from graft.records.validation import ValidationRecord
+from graft.records.verdict import VerdictRecord
+
+MOST_STEPS = 3
+HOLD_BACK = ("feature_extraction", "gradual", "norms")
+"""strategies that keep weights frozen, for a part of training or all of it, where no block has a rate of 0"""
+TABLES_WEIGHT = 1.0
+"""of all published tables together (graft.decisions.selection.strategy.weigh): a lead of more rests on evidence"""
+
+
+class Findings(NamedTuple):
+    """The records that advice comes from."""
+
+    catalog: CatalogRecord
+    validation: ValidationRecord
+    strategy: StrategyRecord
+    transfer: TrainingRecord
+    verdict: VerdictRecord
+    reasons: Sequence[Reason]
+    """of the gate"""
+
+
+def next_steps(findings: Findings) -> tuple[str, ...]:
+    """At most three steps, the most pressing first; each names the param, the command or the images it is about."""
+    more = _train_more(findings)
+    every = (*more, *_data(findings), *_verdict(findings), *_training(findings), *_strategy(findings, bool(more)))
+    return every[:MOST_STEPS]
+
+
+def _train_more(findings: Findings) -> tuple[str, ...]:
+    """Where transfer was not seen to help and blocks were held frozen: what they would do unfrozen is not known."""
+    strategy = findings.verdict.strategy
+    frozen = strategy in HOLD_BACK or 0.0 in findings.transfer.block_rates.values()
+    if findings.verdict.verdict == "POSITIVE" or not frozen:
+        return ()
+    return (
+        f"Train all blocks before you judge transfer: this verdict is on {TRANSFER_BY[strategy]}, and on no other "
+        "strategy (`dvc exp run -S select_strategy.overrule=full`).",
+    )
+
+
+def _data(findings: Findings) -> Iterator[str]:
+    if findings.catalog.dataset == "example":
+        yield (
+            "This was the built-in example. `graft start --from FOLDER` goes on with your images (`make start "
+            'ARGS="--from FOLDER"` sets it up); `docs/tutorial-own-images.md` goes through it.'
+        )
+    for each in findings.validation.findings:
+        if not each.ok:
+            yield f"Look at your data ({each.name}): {each.advice}"
+    labels = findings.strategy.labels
+    if labels.n_suspects:
+        yield f"Look at your labels: {labels.n_suspects} look wrong; the report shows them under Labels to look at."
+    for check in findings.strategy.splits:
+        if check.warns:
+            yield f"Look at your splits. {check.sentence}"
+
+
+def _verdict(findings: Findings) -> Iterator[str]:
+    verdict = findings.verdict
+    if verdict.verdict == "INCONCLUSIVE":
+        yield _to_settle(verdict)
+    if verdict.verdict == "NEGATIVE" and verdict.strategy != "feature_extraction":
+        yield "Keep the pretrained features as they are: `dvc exp run -S select_strategy.overrule=feature_extraction`."
+    if verdict.verdict in ("NEGATIVE", "EQUIVALENT"):
+        yield (
+            f"Try weights from images closer to yours (`network.weights`): {TRANSFER_BY[verdict.strategy]} from these "
+            "gave nothing that scratch does not."
+        )
+
+
+def _to_settle(verdict: VerdictRecord) -> str:
+    if verdict.seeds_to_settle is not None and verdict.seeds_to_settle <= MOST_SEEDS:
+        return f"Settle the verdict with more seeds: `dvc exp run -S training.n_seeds={verdict.seeds_to_settle}`."
+    if verdict.images_to_settle is not None:
+        return f"Settle the verdict with more test images: {verdict.images_to_settle:,} would do at this estimate."
+    if verdict.together_to_settle is not None:
+        seeds, images = verdict.together_to_settle
+        return (
+            f"Settle the verdict with more seeds and more test images together: {seeds} (`training.n_seeds`) and "
+            f"{images:,} would do at this estimate; or label more images to train on, which may change it."
+        )
+    return (
+        f"Label more images to train on: at this estimate {MOST_SEEDS} seeds with a million test images leave the "
+        "verdict open."
+    )
+
+
+def _training(findings: Findings) -> Iterator[str]:
+    for each in findings.reasons:
+        if each.check == "rates" and each.level != "pass":
+            yield each.sentence
+    runs = findings.transfer.runs
+    last = sum(run.best_epoch == len(run.curve) > 0 for run in runs)
+    if 2 * last > len(runs):
+        longer = 2 * max(len(run.curve) for run in runs)
+        yield (
+            f"Train longer: the last epoch was the best in {last} of {len(runs)} seeds of transfer "
+            f"(`dvc exp run -S training.epochs={longer}`)."
+        )
+
+
+def _strategy(findings: Findings, full_is_advised: bool) -> Iterator[str]:
+    record = findings.strategy
+    second = None if record.overruled else record.runner_up
+    if second == "full" and full_is_advised:
+        return
+    if second and record.weights[record.choice] - record.weights[second] <= TABLES_WEIGHT:
+        yield (
+            f"`{second}` came close: `dvc exp run -S select_strategy.overrule={second}` tries it, "
+            "`dvc metrics diff` compares."
+        )

@@ -1,0 +1,102 @@
+"""Whether the model may be released: one pure function from records to reasons."""
+
+from graft.files import visible
+from graft.params.decisions import GateRelease
+from graft.records.release import ExportRecord, GateRecord, Reason
+from graft.records.training import TrainingRecord
+from graft.records.validation import ValidationRecord
+from graft.records.verdict import VerdictRecord
+
+
+def release_reasons(
+    validation: ValidationRecord,
+    arms: tuple[TrainingRecord, TrainingRecord],
+    verdict: VerdictRecord,
+    export: ExportRecord,
+    params: GateRelease,
+) -> tuple[Reason, ...]:
+    """Every check of the gate, passed or not, with its number, its limit and the param to change."""
+    return (_data(validation), _rates(arms), _verdict(verdict, params), _majority(verdict), _parity(export))
+
+
+def gate_record(reasons: tuple[Reason, ...], model_sha256: str, next_steps: tuple[str, ...]) -> GateRecord:
+    """The gate's word on a model: passed where no reason fails."""
+    passed = all(reason.level != "fail" for reason in reasons)
+    return GateRecord(passed=passed, model_sha256=model_sha256, reasons=reasons, next_steps=next_steps)
+
+
+def _data(validation: ValidationRecord) -> Reason:
+    critical = [each for each in validation.findings if each.severity == "critical" and not each.ok]
+    warned = [each for each in validation.findings if each.severity == "warning" and not each.ok]
+    if critical:
+        advice = " ".join(each.advice for each in critical)
+        return Reason(check="data", level="fail", sentence=f"Critical findings on the data: {advice}")
+    if warned:
+        names = ", ".join(each.name for each in warned)
+        return Reason(check="data", level="warn", sentence=f"Warnings on the data: {names}.")
+    return Reason(
+        check="data", level="pass", sentence=f"None of {len(validation.findings)} faults was found in the data."
+    )
+
+
+def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:
+    """A rate at the end of its grid may not be the best one, which makes the comparison unfair to that arm."""
+    ends = [arm for arm in arms if _ends_its_grid(arm)]
+    if not ends:
+        return Reason(check="rates", level="pass", sentence="Both arms found their learning rate inside the grid.")
+    named = " and ".join(f"{arm.arm} ({arm.rate:g})" for arm in ends)
+    params = " and ".join({"transfer": "finetune_target", "scratch": "train_scratch"}[arm.arm] for arm in ends)
+    return Reason(
+        check="rates",
+        level="warn",
+        sentence=f"The best learning rate lies at the end of the grid for {named}; widen {params}.rates.",
+    )
+
+
+def _ends_its_grid(arm: TrainingRecord) -> bool:
+    tried = sorted(trial.rate for trial in arm.trials if trial.budget == arm.budget)
+    return len(tried) > 1 and not arm.in_closed_form and arm.rate in (tried[0], tried[-1])
+
+
+def _verdict(verdict: VerdictRecord, params: GateRelease) -> Reason:
+    if verdict.verdict == "NEGATIVE":
+        level = {"fail": "fail", "warn": "warn", "ship_scratch": "pass"}[verdict.on_negative]
+        what = {
+            "fail": "The release is refused; check_transfer.on_negative: ship_scratch would ship the control.",
+            "warn": "It ships all the same, as check_transfer.on_negative says warn.",
+            "ship_scratch": "The control ships in its place, as check_transfer.on_negative says.",
+        }[verdict.on_negative]
+        return Reason.model_validate({"check": "verdict", "level": level, "sentence": f"{verdict.sentence} {what}"})
+    if verdict.verdict == "INCONCLUSIVE":
+        what = f"gate_release.on_inconclusive says {params.on_inconclusive}."
+        return Reason(check="verdict", level=params.on_inconclusive, sentence=f"{verdict.sentence} {what}")
+    return Reason(check="verdict", level="pass", sentence=verdict.sentence)
+
+
+def _majority(verdict: VerdictRecord) -> Reason:
+    """An accuracy that looks high may be that of a model which has learnt nothing but the most frequent class."""
+    shipped, majority, beats = verdict.shipped_interval, verdict.majority, verdict.beats_majority
+    told = f"{shipped.estimate:.1%} ({100 * verdict.confidence:g}% interval {shipped.low:.1%} to {shipped.high:.1%})"
+    always = f"always saying {visible(majority.label)}, the most frequent class of train, which is right on"
+    if beats:
+        sentence = (
+            f"The {verdict.ships} arm, {told}, is better than {always} {majority.accuracy:.1%} of the test images."
+        )
+    else:
+        sentence = (
+            f"The {verdict.ships} arm, {told}, is no better than {always} {majority.accuracy:.1%} of the test images. "
+            "Look at the recall of each class in the report; label more images, or set `training.balance: weights`."
+        )
+    return Reason(check="majority", level="pass" if beats else "warn", sentence=sentence)
+
+
+def _parity(export: ExportRecord) -> Reason:
+    holds = export.max_logit_difference <= export.logit_tolerance
+    return Reason(
+        check="export",
+        level="pass" if holds else "fail",
+        sentence=(
+            f"The ONNX logits differ from torch by at most {export.max_logit_difference:.1e} "
+            f"(limit {export.logit_tolerance:.0e}) on {export.n_images} images."
+        ),
+    )

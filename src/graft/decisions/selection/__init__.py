@@ -1,0 +1,1 @@
+"""The stage select_strategy: published tables, probes and checks of the data."""

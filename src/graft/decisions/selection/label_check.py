@@ -1,0 +1,71 @@
+"""Labels to look at again: what a classifier on frozen features contradicts, never acted on."""
+
+from graft.decisions.selection.target import Target
+from graft.records.strategy import LabelCheck, Suspect
+from graft.statistics.features.confident_learning import Doubts, doubtful_labels
+from graft.statistics.features.probe import held_out_probabilities
+from graft.statistics.groups import grouped_folds
+from graft.store.catalogue import class_names, labelled
+
+MOST_SUSPECTS = 50
+"""in the record"""
+IMAGE_DIGITS = 12
+"""of an image's sha256, as in the predictions"""
+
+
+def check_labels(target: Target, c: float, folds: int, seed: int) -> LabelCheck:
+    """Labels of train and val that a linear probe, which has not seen them, finds more likely wrong than right.
+
+    Labels of the test split are left alone: to mend them by what a model says, before that split has judged
+    the model, would be a look at it.
+
+    Args:
+        target: features and catalogue.
+        c: inverse regularisation of the probe.
+        folds: of the cross-validation; groups stand whole in one.
+        seed: of the folds.
+
+    Raises:
+        ValueError: a class with fewer than two images, or groups.
+    """
+    classes = class_names(target.catalog)
+    known = [each for each in target.catalog if each.row >= 0 and each.split != "test"]
+    images = labelled(known, classes)
+    cuts = grouped_folds(images.labels, images.groups, folds, seed)
+    probabilities = held_out_probabilities(target.features[images.rows], images.labels, c, cuts)
+    accuracy = float((probabilities.argmax(axis=1) == images.labels).mean())
+    doubts = doubtful_labels(probabilities, images.labels)
+    suspects = tuple(
+        Suspect(
+            image=known[place].sha256[:IMAGE_DIGITS],
+            path=known[place].path,
+            label=known[place].label,
+            suggested=classes[suggested],
+            of_label=float(of_label),
+            of_suggested=float(of_suggested),
+        )
+        for place, suggested, of_label, of_suggested in list(zip(*doubts[:4], strict=True))[:MOST_SUSPECTS]
+    )
+    return LabelCheck(
+        n_images=len(known),
+        accuracy=accuracy,
+        n_suspects=len(doubts.places),
+        n_right=float((1 - doubts.wrong).sum()),
+        suspects=suspects,
+        sentence=_sentence(len(known), accuracy, doubts),
+    )
+
+
+def _sentence(n_images: int, accuracy: float, doubts: Doubts) -> str:
+    judge = f"a linear probe on frozen features, which gets {accuracy:.1%} of them right"
+    k = len(doubts.places)
+    if k == 0:
+        return (
+            f"None of the {n_images} labels of train and val looks wrong to {judge}; mix-ups of classes that look "
+            "alike to it do not show."
+        )
+    looks = "looks" if k == 1 else "look"
+    return (
+        f"{k} of the {n_images} labels of train and val {looks} wrong to {judge}; about {(1 - doubts.wrong).sum():.0f} "
+        "of them should be right after all. Look at the pictures; nothing was changed."
+    )

@@ -1,0 +1,178 @@
+"""The choice of a strategy: evidence from cached features first, published tables where it is unclear."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from graft.decisions.selection.label_check import check_labels
+from graft.decisions.selection.split_check import check_splits
+from graft.decisions.selection.tables import votes
+from graft.decisions.selection.target import Target
+from graft.params.decisions import SelectStrategy
+from graft.records.common import Similarity, StrategyName
+from graft.records.strategy import Score, StrategyRecord, Vote
+from graft.statistics.features import probe
+from graft.statistics.groups import grouped_folds
+from graft.store.catalogue import class_names, labelled
+
+Choice = Literal["feature_extraction", "top_blocks", "full"]
+
+CHEAPEST_FIRST: tuple[Choice, ...] = ("feature_extraction", "top_blocks", "full")
+EVIDENCE_WEIGHT = 4.0
+"""against 1 for all tables together: they choose among what the evidence leaves open, and no more"""
+
+
+class Facts(NamedTuple):
+    """What the choice is made from."""
+
+    n: int
+    """target training images"""
+    n_per_class: int
+    """of the smallest class"""
+    similarity: Similarity
+    accuracy: float
+    """of frozen features: the better of linear probe and nearest neighbours, cross-validated"""
+    standard_error: float
+
+
+def select_strategy(target: Target, similarity: Similarity, params: SelectStrategy, seed: int) -> StrategyRecord:
+    """Choose what to train and say why; beside it, what the features say of labels and splits.
+
+    The choice comes from the train split alone. A group never stands on both sides of a fold.
+
+    Args:
+        target: cached features and catalogue.
+        similarity: of target and source.
+        params: limits, folds and the user's overrule.
+        seed: of the folds.
+
+    Raises:
+        ValueError: a class with fewer than two images, or groups.
+    """
+    train = labelled(target.catalog, class_names(target.catalog), "train")
+    features = target.features[train.rows]
+    folds = grouped_folds(train.labels, train.groups, params.folds, seed)
+    linear = probe.probe_accuracy(features, train.labels, folds)
+    nearest = probe.knn_accuracy(features, train.labels, folds)
+    better = max(linear, nearest, key=lambda each: each.mean)
+    counts = np.bincount(train.labels)
+    facts = Facts(len(train.labels), int(counts.min()), similarity, better.mean, better.standard_error)
+    table_votes = votes(facts.n, facts.n_per_class, similarity)
+    weights = weigh(facts, table_votes, params)
+    ranked = ranking(weights)
+    chosen = params.overrule or ranked[0]
+    named = {vote.strategy for vote in table_votes if vote.strategy}
+    return StrategyRecord(
+        n_train=facts.n,
+        n_classes=len(counts),
+        n_per_class=facts.n_per_class,
+        similarity=similarity,
+        votes=table_votes,
+        conflict=len(named) > 1,
+        probe=Score(mean=linear.mean, standard_error=linear.standard_error, setting=f"C={linear.setting:g}"),
+        probe_c=linear.setting,
+        knn=Score(mean=nearest.mean, standard_error=nearest.standard_error, setting=f"k={nearest.setting:g}"),
+        weights=dict(weights),
+        choice=chosen,
+        runner_up=next((each for each in ranked if each != chosen), None),
+        overruled=params.overrule is not None,
+        reasons=_reasons(facts, table_votes, weights, params),
+        would_change=would_change(facts, params),
+        labels=check_labels(target, linear.setting, params.folds, seed),
+        splits=check_splits(target, seed),
+    )
+
+
+def evidence(facts: Facts, params: SelectStrategy) -> dict[Choice, float]:
+    """Weight by strategy from the headroom that frozen features leave.
+
+    The headroom is the error of a classifier on frozen features. Up to `headroom_small` tuning has little to
+    win; above `headroom_large` the features lack what the task needs. Where the standard error reaches across
+    limits, all the bands it touches get an equal part.
+    """
+    error = 1 - facts.accuracy
+    low, high = (_band(error + sign * facts.standard_error, params) for sign in (-1, 1))
+    between = CHEAPEST_FIRST[CHEAPEST_FIRST.index(low) : CHEAPEST_FIRST.index(high) + 1]
+    return {each: EVIDENCE_WEIGHT / len(between) if each in between else 0.0 for each in CHEAPEST_FIRST}
+
+
+def weigh(facts: Facts, table_votes: tuple[Vote, ...], params: SelectStrategy) -> dict[Choice, float]:
+    """Evidence plus the tables' votes, which share a weight of 1; a vote for scratch counts for no strategy.
+
+    Scratch is trained as the control whatever the tables say, so that the question is settled by measurement.
+    """
+    weights = evidence(facts, params)
+    named = [vote.strategy for vote in table_votes if vote.strategy]
+    for strategy in CHEAPEST_FIRST:
+        weights[strategy] += named.count(strategy) / max(len(named), 1)
+    return {each: round(weight, 9) for each, weight in weights.items()}
+
+
+def ranking(weights: dict[Choice, float]) -> list[Choice]:
+    """Strategies by weight; equal weights, the cheapest first."""
+    return sorted(CHEAPEST_FIRST, key=lambda each: (-weights[each], CHEAPEST_FIRST.index(each)))
+
+
+def would_change(facts: Facts, params: SelectStrategy) -> tuple[str, ...]:
+    """Single changes of the facts under which the choice would be another."""
+    changed = [
+        (f"similarity {each}", facts._replace(similarity=each))
+        for each in ("near", "mid", "far")
+        if each != facts.similarity
+    ]
+    changed += [
+        (f"{factor} times the images", facts._replace(n=facts.n * factor, n_per_class=facts.n_per_class * factor))
+        for factor in (10, 100)
+    ]
+    changed += [
+        (f"frozen features at {accuracy:.0%} accuracy", facts._replace(accuracy=accuracy))
+        for accuracy in _middles(params)
+    ]
+    now = _choice(facts, params)
+    return tuple(
+        f"With {what} the choice would be {_choice(other, params)}."
+        for what, other in changed
+        if _choice(other, params) != now
+    )
+
+
+def _choice(facts: Facts, params: SelectStrategy) -> Choice:
+    return ranking(weigh(facts, votes(facts.n, facts.n_per_class, facts.similarity), params))[0]
+
+
+def _band(error: float, params: SelectStrategy) -> Choice:
+    if error <= params.headroom_small:
+        return "feature_extraction"
+    return "top_blocks" if error <= params.headroom_large else "full"
+
+
+def _middles(params: SelectStrategy) -> tuple[float, float, float]:
+    """An accuracy in the middle of each band of the evidence."""
+    small, large = params.headroom_small, params.headroom_large
+    return (1 - small / 2, 1 - (small + large) / 2, 1 - (large + 1) / 2)
+
+
+def _reasons(
+    facts: Facts, table_votes: tuple[Vote, ...], weights: dict[Choice, float], params: SelectStrategy
+) -> tuple[str, ...]:
+    spoken: dict[StrategyName, int] = {}
+    for vote in table_votes:
+        if vote.strategy:
+            spoken[vote.strategy] = spoken.get(vote.strategy, 0) + 1
+    tables = ", ".join(f"{count} for {name}" for name, count in spoken.items()) or "all abstain"
+    shares = evidence(facts, params)
+    clear = max(shares.values()) == EVIDENCE_WEIGHT
+    says = max(shares, key=lambda each: shares[each]) if clear else " or ".join(k for k, v in shares.items() if v)
+    reasons = [
+        f"Frozen features reach {facts.accuracy:.1%} (standard error {facts.standard_error:.1%}) by cross-validation, "
+        f"an error of {1 - facts.accuracy:.1%} against the limits {params.headroom_small:.0%} and "
+        f"{params.headroom_large:.0%}: the evidence says {says}.",
+        f"Published tables: {tables}.",
+        "The evidence is clear and decides." if clear else "The evidence straddles a limit, so the tables weigh in.",
+    ]
+    if params.overrule is not None:
+        reasons.append(
+            f"params.yaml overrules: select_strategy.overrule is {params.overrule}; by itself graft would have "
+            f"chosen {ranking(weights)[0]}."
+        )
+    return tuple(reasons)

@@ -1,0 +1,1 @@
+"""The stage extract_features: what the unmodified backbone makes of images."""

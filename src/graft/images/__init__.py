@@ -1,0 +1,1 @@
+"""From bytes to pixels: decoding, resizing, fingerprints, near duplicates."""

@@ -1,0 +1,81 @@
+"""Near duplicates that chain: a fixed camera makes every picture nearly every other."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_SHARE = 0.1
+"""of a class's images; near duplicates that connect more say how the pictures were taken, not that they are copies"""
+MOST_COPIES = 5
+"""a group of so few pictures is a burst or a set of copies, whatever its share of a small class"""
+
+
+class Named(Protocol):
+    """What a row of the catalogue says of an image file."""
+
+    @property
+    def label(self) -> str:
+        """Class."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+
+
+class Chain(NamedTuple):
+    """How much of a class near duplicates connect."""
+
+    label: str
+    n_connected: int
+    n_images: int
+    """of the class; equal files count once"""
+
+
+class Chains(NamedTuple):
+    """Near duplicates that connect too much to be copies."""
+
+    pairs: NDArray[np.bool_]
+    """(m,) which pairs they are"""
+    classes: tuple[Chain, ...]
+    """the largest chain of each class that has one, by class"""
+
+
+def chains(rows: Sequence[Named], pairs: NDArray[np.int64], beside: Sequence[Named] = ()) -> Chains:
+    """Near duplicates that connect more than a tenth of a class, and more than 5 images.
+
+    Args:
+        rows: readable ones.
+        pairs: (m, 2) places in `rows`.
+        beside: readable ones of the same classes that were not compared.
+    """
+    place_of = {sha256: place for place, sha256 in enumerate(sorted({row.sha256 for row in rows}))}
+    of_row = np.array([place_of[row.sha256] for row in rows], dtype=np.int64)
+    roots = connected(len(place_of), of_row[pairs].tolist())
+    of_file = {(row.label, row.sha256): roots[place_of[row.sha256]] for row in rows}
+    totals = Counter(label for label, _ in {*of_file, *((row.label, row.sha256) for row in beside)})
+    sizes = Counter(roots)
+    far, largest = set[int](), Counter[str]()
+    for (root, label), n in Counter((root, label) for (label, _), root in of_file.items()).items():
+        if sizes[root] > MOST_COPIES and n > MOST_SHARE * totals[label]:
+            far.add(root)
+            largest[label] = max(largest[label], n)
+    in_chain = np.array([roots[place] in far for place in of_row[pairs[:, 0]]], dtype=np.bool_)
+    return Chains(in_chain, tuple(Chain(label, n, totals[label]) for label, n in sorted(largest.items())))
+
+
+def connected(n: int, pairs: Iterable[Sequence[int]]) -> list[int]:
+    """For each of n places the smallest that is connected with it (union-find, paths halved)."""
+    parent = list(range(n))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = place = parent[parent[place]]
+        return place
+
+    for one, two in pairs:
+        low, high = sorted((root(one), root(two)))
+        parent[high] = low
+    return [root(place) for place in range(n)]

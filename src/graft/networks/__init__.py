@@ -1,0 +1,1 @@
+"""What a network is: families, blocks, weights, input preprocessing, saving."""

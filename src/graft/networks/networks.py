@@ -1,0 +1,185 @@
+"""Networks as named blocks from input to output, then a head."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from graft.networks.cuts import Blocks
+from graft.networks.families import family_of, head_of, torchvision_network
+from graft.networks.heads import make_head
+from graft.params.network import Head, NetworkParams
+from graft.records.common import Preprocessing
+
+SMALL_CNN_WIDTHS = (24, 48, 96, 128)
+PUBLISHED_PX = 224
+
+
+class Network(nn.Module):
+    """Named blocks from input to output, then a head.
+
+    Args:
+        blocks: from (n, 3, s, s) images to (n, d) features, in order; together they hold every parameter and
+            buffer of the backbone.
+        n_features: d, the width of the last block's output.
+        n_classes: c, the outputs of the head.
+        head: linear or mlp.
+        size_px: s, the size it was built for; most networks take others too.
+    """
+
+    def __init__(
+        self,
+        blocks: Mapping[str, nn.Module],
+        n_features: int,
+        n_classes: int,
+        head: Head = "linear",
+        size_px: int = PUBLISHED_PX,
+    ) -> None:
+        super().__init__()
+        self.n_features, self.n_classes = n_features, n_classes
+        self.head_kind, self.size_px = head, size_px
+        self.blocks = nn.ModuleDict(blocks)
+        self.head = make_head(n_features, n_classes, head)
+
+    def features(self, images: Tensor) -> Tensor:
+        """(n, d) features of (n, 3, s, s) normalised images."""
+        for block in self.blocks.values():
+            images = block(images)
+        return images
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, c) logits of (n, 3, s, s) normalised images."""
+        logits: Tensor = self.head(self.features(images))
+        return logits
+
+
+def build_network(name: str, n_classes: int, size_px: int = PUBLISHED_PX, head: Head = "linear") -> Network:
+    """A network from random start.
+
+    Args:
+        name: small_cnn, or a torchvision name.
+        n_classes: c, the outputs of the head.
+        size_px: side of the images; vision transformers and MaxViT are built for one.
+        head: linear or mlp.
+
+    Raises:
+        ValueError: no such network.
+    """
+    if name == "small_cnn":
+        return Network(_small_cnn(), SMALL_CNN_WIDTHS[-1], n_classes, head, size_px)
+    return from_torchvision(torchvision_network(name, size_px), name, n_classes, size_px, head)
+
+
+class _OnMeta(TorchFunctionMode):
+    """New parameters get shapes and no numbers.
+
+    `torch.device("meta")` would also take the arithmetic by which RegNet reckons its widths.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        # nothing is drawn, for which torch would load its compiler
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return kwargs["tensor"]
+        if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
+            return args[0]
+        where = {"device": "meta"} if func in (torch.empty, torch.ones, torch.zeros) else {}
+        return func(*args, **{**(kwargs or {}), **where})
+
+
+def outline(name: str, size_px: int, head: Head = "linear") -> Network:
+    """Blocks, names and shapes of a network for two classes, without a number in it and at no cost.
+
+    Raises:
+        ValueError: no such network.
+    """
+    with _OnMeta():
+        return build_network(name, 2, size_px, head)
+
+
+def published_network(network: NetworkParams, n_classes: int, size_px: int = PUBLISHED_PX) -> tuple[Network, str]:
+    """A network with published weights and a new linear head, and what was left out of a file of weights.
+
+    Args:
+        network: its name and where its weights come from.
+        n_classes: c, the outputs of the head.
+        size_px: side of the images.
+
+    Raises:
+        FileNotFoundError: the weights file is absent.
+        ValueError: no such network, wrong sha256, or weights of another network.
+        RuntimeError: the weights cannot be downloaded here.
+    """
+    from graft.networks.weights import load_published  # with torchvision, which small_cnn never needs
+
+    model, read_as = load_published(network, size_px)
+    return from_torchvision(model, network.name, n_classes, size_px), read_as
+
+
+def from_torchvision(
+    model: nn.Module, name: str, n_classes: int, size_px: int = PUBLISHED_PX, head: Head = "linear"
+) -> Network:
+    """A torchvision network, built for images of size_px, cut into blocks under a new head."""
+    _, last = head_of(model)
+    n_features = last.in_features if isinstance(last, nn.Linear) else last.in_channels
+    return Network(family_of(name).cut(model), n_features, n_classes, head, size_px)
+
+
+def _small_cnn() -> Blocks:
+    """Four convolution blocks for images of about 32 px: 0.15 million parameters, made for a CPU."""
+    widths = (3, *SMALL_CNN_WIDTHS)
+    blocks: Blocks = {}
+    for index, (n_in, n_out) in enumerate(pairwise(widths), start=1):
+        last = index == len(SMALL_CNN_WIDTHS)
+        pool = [nn.AdaptiveAvgPool2d(1), nn.Flatten(1)] if last else [nn.MaxPool2d(2)]
+        blocks[f"block{index}"] = nn.Sequential(
+            nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU(), *pool
+        )
+    return blocks
+
+
+def with_new_head(network: Network, n_classes: int, head: Head = "linear") -> Network:
+    """The same blocks under a freshly initialised head of c outputs."""
+    network.head = make_head(network.n_features, n_classes, head)
+    network.n_classes, network.head_kind = n_classes, head
+    return network
+
+
+def pooled(activations: Tensor) -> Tensor:
+    """(n, d) means of a block's output: over the places of an (n, d, h, w) map, over the tokens of (n, t, d).
+
+    Features, (n, d), are given back as they are.
+    """
+    places: dict[int, tuple[int, ...]] = {4: (2, 3), 3: (1,)}
+    return activations.mean(dim=places[activations.ndim]) if activations.ndim in places else activations
+
+
+def state_sha256(modules: Iterable[nn.Module]) -> str:
+    """Hash of all parameters and buffers of these modules, in order."""
+    digest = hashlib.sha256()
+    for module in modules:
+        for key, value in module.state_dict().items():
+            digest.update(key.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def normalised(images: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """(n, 3, s, s) float32 network input of (n, 3, s, s) uint8 images."""
+    line = _line if torch.compiler.is_compiling() else _line_once  # tensors of an export are no real ones
+    factor, offset = line(preprocessing, images.device)
+    return torch.addcmul(offset, images.to(torch.float32), factor)
+
+
+def _line(preprocessing: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(1, 3, 1, 1) factor and offset that make normalised values of bytes."""
+    mean, std = (torch.tensor(each, device=device).view(1, 3, 1, 1) for each in (preprocessing.mean, preprocessing.std))
+    return 1 / (255 * std), -mean / std
+
+
+_line_once = cache(_line)
+"""made once, for a small step feels it"""

@@ -1,0 +1,106 @@
+"""Published weights: a torchvision weight name, or a file with its sha256."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from graft.files import check_named_file, named_path
+from graft.networks import fitting
+from graft.networks.families import family_of, head_of, networks, torchvision_network
+from graft.networks.preprocessing import import_torchvision, published_weights
+from graft.networks.state_files import State, states_in
+from graft.params.network import NetworkParams
+
+
+class Published(NamedTuple):
+    """A network with weights that were made elsewhere."""
+
+    model: nn.Module
+    """torchvision's, with a random head"""
+    read_as: str
+    """what was taken off or left out of a file of weights; empty where nothing was"""
+
+
+def load_published(network: NetworkParams, size_px: int) -> Published:
+    """The torchvision network with its published weights, made for images of size_px; its head is random.
+
+    Raises:
+        FileNotFoundError: the weights file is absent.
+        ValueError: no such network, wrong sha256, no state dict, one of another network, two, or one with holes.
+        RuntimeError: the weights cannot be downloaded here.
+    """
+    family_of(network.name)
+    from_file = network.weights == "file"
+    states = _states_from_file(network) if from_file else {"": _state_from_torchvision(network)}
+    model = torchvision_network(network.name, size_px)
+    origin = network.weights_file or network.weights
+    fit = _the_fit(network.name, model, states, origin)
+    if not all(bool(value.isfinite().all()) for value in fit.state.values()):
+        raise ValueError(f"{origin}: want numbers in all weights, got some that are none. Take another file.")
+    read_as = fitting.sentence(fit) if from_file else ""
+    counters = {name: value for name, value in model.state_dict().items() if name.endswith(fitting.COUNTER)}
+    for name, value in counters.items():  # files of old have none
+        fit.state.setdefault(name, value)
+    fit.state.update(_head_state(model))  # the head goes anyway, so a file may have any number of classes
+    model.load_state_dict(fit.state, strict=True)
+    return Published(model, read_as)
+
+
+def _the_fit(name: str, model: nn.Module, states: Mapping[str, State], origin: str) -> fitting.Fit:
+    """The one way to read a file as weights of this network.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    found, why_not = fitting.fits(model, family_of(name).translate, states)
+    if len(found) > 1:
+        places = " and ".join(fitting.place(each) or "its own names" for each in found)
+        raise ValueError(
+            f"{origin}: want one set of weights of {name}, got {len(found)}: {places}. "
+            "Save the one that you mean alone: `torch.save(content[key], path)`."
+        )
+    if not found:
+        library, nearest = fitting.library_of(states), network_of(states)
+        cure = "Set network.name to the network the weights belong to"
+        cure += f": {nearest}." if nearest and nearest != name else "."
+        if library:
+            cure = f"Their names are those of {library}: take weights of torchvision's network."
+        raise ValueError(f"{origin}: want weights of {name}, got others ({why_not}). {cure}")
+    return found[0]
+
+
+def network_of(states: Mapping[str, State]) -> str | None:
+    """The network of torchvision whose published weights have as many parameters as a file; None where none has."""
+    largest = max(states.values(), key=len)
+    counters = ("running_mean", "running_var", "num_batches_tracked")
+    torchvision = import_torchvision()
+    n = sum(value.numel() for name, value in largest.items() if not name.endswith(counters))
+    for name in networks():
+        if any(each.meta["num_params"] == n for each in torchvision.models.get_model_weights(name)):
+            return name
+    return None
+
+
+def _head_state(model: nn.Module) -> dict[str, Tensor]:
+    name, head = head_of(model)
+    return {f"{name}.{key}": value for key, value in head.state_dict().items()}
+
+
+def _state_from_torchvision(network: NetworkParams) -> dict[str, Tensor]:
+    weights = published_weights(network)
+    try:
+        return weights.get_state_dict(progress=True, check_hash=True)  # type: ignore[no-any-return]
+    except (OSError, RuntimeError) as error:
+        raise RuntimeError(
+            f"params.yaml, network.weights: want {network.weights} of {network.name} downloaded, got {error}. "
+            f"Fetch {weights.url} on another machine, put it under models/weights/, set `weights: file`, "
+            "weights_file to its path and weights_sha256 to what `sha256sum` prints for it."
+        ) from None
+
+
+def _states_from_file(network: NetworkParams) -> dict[str, State]:
+    path = named_path(network.weights_file or "")
+    absent = f"want a file, got none at {path}. Put the state dict there."
+    check_named_file(path, network.weights_sha256, "network.weights", absent)
+    return states_in(path)

@@ -1,0 +1,1 @@
+"""What params.yaml may say: a file a section."""

@@ -1,0 +1,100 @@
+"""What params.yaml may say: every key, its type, its range and its unit.
+
+No key has a default: a default that changed here would change results without a re-run, because DVC
+watches params.yaml and not this file. A missing key is an error that shows the line to paste.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from pydantic import Field, ValidationError, model_validator
+
+from graft.params.arms import FinetuneTarget, TrainScratch
+from graft.params.data import PrepareData, ValidateData
+from graft.params.decisions import CheckTransfer, GateRelease, SelectStrategy
+from graft.params.errors import echo, sentences, wants_name
+from graft.params.network import Images, NetworkParams
+from graft.params.section import Section
+from graft.params.shift import ExtractFeatures, MeasureShift
+from graft.params.training import EXAMPLE, PretrainSource, Recipe, Training
+from graft.yaml_files import read_yaml
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    seed: int = Field(ge=0, lt=2**31, examples=[0])
+    """seed of everything random, 0 to 2^31 - 1"""
+    network: NetworkParams
+    images: Images
+    prepare_data: PrepareData
+    validate_data: ValidateData
+    pretrain_source: PretrainSource
+    extract_features: ExtractFeatures
+    measure_shift: MeasureShift
+    select_strategy: SelectStrategy
+    recipes: dict[str, Recipe] = Field(examples=[{"digits": EXAMPLE}])
+    """ways of varying training images, by name; add your own"""
+    training: Training
+    finetune_target: FinetuneTarget
+    train_scratch: TrainScratch
+    check_transfer: CheckTransfer
+    gate_release: GateRelease
+
+    @model_validator(mode="after")
+    def _augmentation_names_a_recipe(self) -> "Params":
+        if self.training.augmentation not in self.recipes:
+            raise ValueError(
+                f"want training.augmentation among recipes, got {self.training.augmentation}. "
+                f"Choose one of {', '.join(self.recipes)}, or add a recipe of that name."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _views_are_not_mixed(self) -> "Params":
+        if self.finetune_target.views is not None and self.training.mixing != "none":
+            raise ValueError(
+                f"want finetune_target.views null with training.mixing {self.training.mixing}, got "
+                f"{self.finetune_target.views}. Images of fixed views are not blended: "
+                "set views to null, or mixing to none."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _arms_have_equal_trials(self) -> "Params":
+        n_transfer, n_scratch = len(self.finetune_target.rates), len(self.train_scratch.rates)
+        if n_transfer != n_scratch:
+            raise ValueError(
+                f"want as many finetune_target.rates as train_scratch.rates, got {n_transfer} and {n_scratch}. "
+                "Give both arms the same number of trials, or the comparison is unfair."
+            )
+        return self
+
+
+def read_params(path: Path) -> Params:
+    """Params of a run.
+
+    Args:
+        path: a YAML file such as params.yaml.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not YAML, or a key is missing, unknown, of the wrong type or out of range.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: want a file, got none. Run from the top of the repository.")
+    values = read_yaml(path, partial(wants_name, root=Params))
+    if not isinstance(values, Mapping):
+        want = "want keys and values"
+        raise ValueError(f"{path}: {want}, got {echo(values)}. Restore the file with `git checkout {path}`.")
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(sentences(path, error.errors(), Params)) from None
+
+
+def json_schema() -> str:
+    """JSON schema of params.yaml for editors."""
+    return json.dumps(Params.model_json_schema(), indent=2) + "\n"

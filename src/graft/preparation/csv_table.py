@@ -1,0 +1,105 @@
+"""Tables that a user writes: CSV as spreadsheets, editors and programs save it."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from graft.files import from_cell, visible
+from graft.store.catalogue import look
+
+SEPARATORS = (",", ";", "\t")
+"""spreadsheets write the second where numbers have a decimal comma"""
+MOST_CHARACTERS = 100_000
+"""of a header; a file of other content may have no line break"""
+
+
+class Header(NamedTuple):
+    """The first line of a table."""
+
+    written: tuple[str, ...]
+    """names of the columns as they stand there, without spaces at their ends"""
+    separator: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names in lower case."""
+        return tuple(map(look, self.written))
+
+    @property
+    def told(self) -> str:
+        """The header in a sentence."""
+        return visible(",".join(self.written)) or "an empty file"
+
+
+def read_header(table: Path) -> Header:
+    """The header of an existing file; the separator is that of comma, semicolon and tab which it holds most of.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no CSV in UTF-8, or names a column twice.
+    """
+    with _opened(table) as file:
+        line = file.readline(MOST_CHARACTERS)
+        separator = max(SEPARATORS, key=line.count)
+        cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    header = Header(tuple(cell.strip() for cell in cells), separator)
+    twice = [name for name, n in Counter(header.columns).items() if n > 1 and name]
+    if twice:
+        raise ValueError(
+            f"{visible(table)}: want every column once, got {visible(twice[0])} more than once. Delete or rename one."
+        )
+    return header
+
+
+def read_cells(table: Path, header: Header, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The cells of some columns, row by row, without spaces at their ends; rows of empty cells are passed over.
+
+    A quote before what begins like a formula, as graft and spreadsheets write it, is taken away.
+
+    Args:
+        table: the file.
+        header: its header.
+        columns: names in lower case; the cells of one that is not there are empty.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no CSV in UTF-8, or a row has more cells than the header.
+    """
+    names = header.columns
+    places = [names.index(each) if each in names else len(names) for each in columns]
+    with _opened(table) as file:
+        reader = csv.reader(file, delimiter=header.separator, skipinitialspace=True, strict=True)
+        next(reader, None)
+        for row in reader:
+            if any(cell.strip() for cell in row[len(names) :]):
+                raise ValueError(
+                    f"{visible(table)}, line {reader.line_num}: want {len(names)} cells, as the header has, got "
+                    f"{len(row)}. Put quotes around a cell that holds the separator."
+                )
+            if any(cell.strip() for cell in row):
+                cells = [*row, *[""] * (len(names) + 1 - len(row))]
+                yield tuple(from_cell(cells[place].strip()) for place in places)
+
+
+@contextmanager
+def _opened(table: Path) -> Iterator[TextIO]:
+    """The file's text; one sentence where it is none."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte order mark
+            yield file
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{visible(table)}: want a CSV in UTF-8, got {visible(error)}. Save it again as CSV UTF-8."
+        ) from None
+    except csv.Error as error:
+        raise ValueError(
+            f"{visible(table)}: want a CSV, got {visible(error)}. Look for a quote that is "
+            "not closed, or a cell of that size."
+        ) from None
+    except OSError as error:
+        raise OSError(
+            f"{visible(table)}: want a file that can be read, got: {error.strerror}. Look at its permissions."
+        ) from None

@@ -1,0 +1,248 @@
+"""Labels from a table: labels.csv in a domain's folder, with the columns path, label, and split and group if wanted."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
+
+from graft.files import UNSEEN, visible
+from graft.preparation.csv_table import Header, read_cells, read_header
+from graft.preparation.found import SPLIT_NAMES, Found, absent_classes
+from graft.preparation.leftovers import is_left_out
+from graft.preparation.names import finder, some
+from graft.records.common import Split
+from graft.store.catalogue import look, nfc
+
+TABLE = "labels.csv"
+NEEDED = ("path", "label")
+COLUMNS = (*NEEDED, "split", "group")
+MEANT = {
+    "path": (
+        "file",
+        "filename",
+        "file_name",
+        "filepath",
+        "file_path",
+        "image",
+        "image_path",
+        "img",
+        "name",
+        "image_id",
+    ),
+    "label": ("class", "class_name", "classname", "category", "target", "y", "labels", "diagnosis", "species"),
+}
+"""names that other tables give to these columns"""
+
+
+class _Line(NamedTuple):
+    """A row of the table as it is written."""
+
+    path: str
+    label: str
+    split: str
+    group: str
+
+
+def table_in(folder: Path) -> Path | None:
+    """The table of labels in a folder, in any case; None where there is none.
+
+    Raises:
+        ValueError: there are several, or it is no file.
+    """
+    named = sorted(each for each in folder.iterdir() if look(each.name) == TABLE)
+    if len(named) > 1:
+        names = " and ".join(visible(each.name) for each in named)
+        raise ValueError(f"{visible(folder)}: want one table of labels, got {names}. Delete or rename one.")
+    if named and not named[0].is_file():
+        raise ValueError(
+            f"{visible(named[0])}: want a CSV, got a folder, a pipe, or a link that leads to no file. Replace it, or "
+            "rename it."
+        )
+    return named[0] if named else None
+
+
+def read_labels(table: Path, files: Sequence[str]) -> tuple[Found, ...]:
+    """What the table says of the files it names, sorted by path; rows that say the same twice count once.
+
+    Args:
+        table: of the domain.
+        files: all that may be named: relative to the table's folder, forward slashes.
+
+    Raises:
+        OSError: the table cannot be read.
+        ValueError: it is no CSV in UTF-8, lacks a column, rows or cells, names files that are not there, says
+            two things of a file, or its labels, splits or groups make no sense.
+    """
+    where, header = visible(table), _header(table)
+    lines = [_Line(*cells) for cells in read_cells(table, header, COLUMNS)]
+    _check_cells(where, lines)
+    paths = _placed(table, [line.path for line in lines], files)
+    _check_labels(where, [line.label for line in lines])
+    _check_splits(where, lines)
+    said = {
+        Found(path, nfc(line.label), _split(line), nfc(line.group) or None)
+        for path, line in zip(paths, lines, strict=True)
+    }
+    found = tuple(sorted(said, key=lambda each: each.path))
+    _check_once(where, found)
+    _check_classes(where, found)
+    return found
+
+
+def _header(table: Path) -> Header:
+    header = read_header(table)
+    missing = [name for name in NEEDED if name not in header.columns]
+    if missing:
+        raise ValueError(
+            f"{visible(table)}: want a header with the columns path and label, and split and group if wanted, got "
+            f"{header.told}. {_renaming(header, missing)}"
+        )
+    return header
+
+
+def _renaming(header: Header, missing: Sequence[str]) -> str:
+    """What to do about columns that are missing."""
+    alike = {
+        name: written
+        for name in missing
+        for written, folded in reversed(tuple(zip(header.written, header.columns, strict=True)))
+        if folded in MEANT[name]
+    }
+    if set(alike) == set(missing):
+        return f"Rename {' and '.join(f'{visible(written)} to {name}' for name, written in alike.items())}."
+    return "Name the columns so in its first line, or rename the file where it is no table of labels."
+
+
+def _check_cells(where: str, lines: Sequence[_Line]) -> None:
+    """Every row has a path and a label; all rows or none have a split, and a group."""
+    if not lines:
+        raise ValueError(f"{where}: want a row for each image, got only a header. Add rows, or delete the file.")
+    pathless = [line.label for line in lines if not line.path]
+    if pathless:
+        raise ValueError(
+            f"{where}: want a path in every row, got none in {len(pathless)}, such as one with the label "
+            f"{pathless[0]!r}. Add it, or delete the row."
+        )
+    for column, cure in (
+        ("label", "Add it, or delete these rows: the images are then left out."),
+        ("split", "Write train, val or test in every row, or in none."),
+        ("group", "Write one in every row, or in none; an image that stands alone gets a group of its own."),
+    ):
+        empty = [line.path for line in lines if not getattr(line, column)]
+        if empty and (column == "label" or len(empty) < len(lines)):
+            raise ValueError(f"{where}: want a {column} for every image, got none for {some(empty)}. {cure}")
+
+
+def _placed(table: Path, written: Sequence[str], files: Sequence[str]) -> list[str]:
+    """The file of each path; all of them are there."""
+    find = finder(table.parent, files)
+    places = [find(path) for path in written]
+    lost = [path for path, place in zip(written, places, strict=True) if place is None]
+    if lost:
+        where, folder = visible(table), visible(table.parent)
+        outside = [path for path in lost if _leads_out(path)]
+        hidden = [path for path in lost if any(map(is_left_out, PurePosixPath(path).parts))]
+        if outside:
+            raise ValueError(
+                f"{where}: want paths that begin in {folder}, such as {_example(files)}, got other ones for "
+                f"{some(outside)}. Put the files there, and cut from the paths what stands before."
+            )
+        if hidden:
+            raise ValueError(
+                f"{where}: want no hidden files and none of operating systems, got {some(hidden)}. Delete these "
+                "rows, or rename the files."
+            )
+        raise ValueError(
+            f"{where}: want a file for every row, got none for {some(lost)}{_hint(lost[0], files)}. Mend the paths, "
+            f"put the files into {folder}, or delete these rows."
+        )
+    return [place for place in places if place is not None]
+
+
+def _leads_out(path: str) -> bool:
+    parts = PureWindowsPath(path)  # knows both separators
+    return bool(parts.drive or parts.root or ".." in parts.parts)
+
+
+def _example(files: Sequence[str]) -> str:
+    return repr(next((name for name in files if look(name) != TABLE), "cat/1.png"))
+
+
+def _hint(lost: str, files: Sequence[str]) -> str:
+    """A file that the path may mean: of that name in another case, in a folder, or with a suffix."""
+    name = PureWindowsPath(lost).name
+
+    def n_alike(path: str) -> int:
+        there = PurePosixPath(path)
+        return (look(path) == look(lost)) + (look(there.name) == look(name)) + (look(there.stem) == look(name))
+
+    best = max(files, key=n_alike, default="")
+    return f" ({best!r} is there)" if best and n_alike(best) else ""
+
+
+def _check_labels(where: str, labels: Sequence[str]) -> None:
+    """There are classes, of several images each, and no two names for one."""
+    counts = Counter(map(nfc, labels))
+    seen: dict[str, str] = {}
+    for label, n in sorted(counts.items()):
+        alike = seen.setdefault(_sense(label), label)
+        if alike != label:
+            raise ValueError(
+                f"{where}: want labels that differ in more than case, spaces, accents' encoding or decimals, got "
+                f"{alike!r} in {counts[alike]} rows and {label!r} in {n}. Write the same in all of them."
+            )
+    if len(counts) == 1:
+        raise ValueError(f"{where}: want at least two labels, got only {labels[0]!r}. Add rows of another class.")
+    if 2 * len(counts) > len(labels):
+        named = ", ".join(repr(label) for label in sorted(counts)[:3])
+        raise ValueError(
+            f"{where}: want several rows for each label, got {len(counts)} labels in {len(labels)} rows, such as "
+            f"{named}. Where these name no classes, another column should be called label; else add images."
+        )
+
+
+def _sense(label: str) -> str:
+    """What a label says: 1.0 and 1 are one number, and characters that are not seen or are spaces say nothing."""
+    label = " ".join(UNSEEN.sub("", label).split())
+    number = re.fullmatch(r"(\d+)(?:[.,]0+)?", label)
+    return str(int(number[1])) if number else look(label)
+
+
+def _check_splits(where: str, lines: Sequence[_Line]) -> None:
+    words = Counter(line.split for line in lines if line.split)
+    unknown = [word for word, _ in words.most_common() if look(word) not in SPLIT_NAMES]
+    if unknown:
+        raise ValueError(
+            f"{where}: want train, val or test in the column split, got {unknown[0]!r} in {words[unknown[0]]} rows. "
+            "Write one of these, or call the column otherwise: graft then cuts the splits."
+        )
+    named = {SPLIT_NAMES[look(word)] for word in words}
+    if named and "train" not in named:
+        raise ValueError(
+            f"{where}: want rows of train in the column split, got only {' and '.join(sorted(named))}. Add them."
+        )
+
+
+def _split(line: _Line) -> Split | None:
+    return SPLIT_NAMES[look(line.split)] if line.split else None
+
+
+def _check_once(where: str, found: Sequence[Found]) -> None:
+    """Rows of one file say the same; they stand side by side."""
+    for column in ("label", "split", "group"):
+        differ = [a.path for a, b in pairwise(found) if a.path == b.path and getattr(a, column) != getattr(b, column)]
+        if differ:
+            raise ValueError(
+                f"{where}: want one {column} for every image, got several for {some(list(dict.fromkeys(differ)))}. "
+                "Keep one row for each image."
+            )
+
+
+def _check_classes(where: str, found: Sequence[Found]) -> None:
+    for split, missing in absent_classes(found):
+        raise ValueError(
+            f"{where}: want rows of every label in every split, got none of {', '.join(map(repr, missing))} in "
+            f"{split}. Add some, or leave out the column split: graft then cuts the splits."
+        )

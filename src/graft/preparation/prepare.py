@@ -1,0 +1,120 @@
+"""From the files of a domain to its catalogue, its image store and its record."""
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from graft.files import visible
+from graft.params.data import PrepareData
+from graft.preparation.assembly import assemble
+from graft.preparation.found import Found
+from graft.preparation.groups import grouped, table_groups
+from graft.preparation.label_doubts import table_doubts
+from graft.preparation.leftovers import left_out, unlabelled
+from graft.preparation.splits import Unit, assign_splits
+from graft.preparation.value_range import recognised_bits
+from graft.records.catalog import Domain, Quarantined
+from graft.records.common import Preprocessing
+from graft.store.catalogue import SPLITS, CatalogRow, class_names, open_images
+
+MOST_NAMED = 1000
+"""files that cannot be read are named in the record up to this number"""
+
+
+class Recipe(NamedTuple):
+    """What is done to every image, and with all of them."""
+
+    preprocessing: Preprocessing
+    params: PrepareData
+    """which images belong together"""
+    seed: int
+    """of the splits that the folders do not name"""
+
+
+class Prepared(NamedTuple):
+    """A domain, read."""
+
+    rows: tuple[CatalogRow, ...]
+    domain: Domain
+
+
+def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, recipe: Recipe) -> Prepared:
+    """Decode every image, write the readable ones into an image store, and catalogue all of them.
+
+    Args:
+        folder: of the domain.
+        found: the files in it; none where the domain is absent.
+        store: the .npy file, (n readable images, crop_px, crop_px, 3) uint8, written when all else has succeeded.
+        shards: folder for what is done so far; a call that was stopped goes on from it, one that ends well
+            deletes it.
+        recipe: what to do.
+
+    Raises:
+        ValueError: a class has fewer readable images than there are splits, the groups make no sense, or the
+            range of the values of 16-bit files cannot be told.
+        OSError: no room on the disk.
+    """
+    of_table = table_groups(found, recipe.params, folder)
+    value_bits = recognised_bits(folder, found, recipe.preprocessing)
+    preprocessing = recipe.preprocessing.model_copy(update={"value_bits": value_bits})
+    assembled = assemble(folder, found, shards, preprocessing)
+    _check_enough(folder, assembled.rows)
+    drafts = grouped(assembled.rows, open_images(assembled.store), recipe.params, folder, of_table)
+    rows = _with_splits(folder, found, drafts, recipe.seed)
+    store.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(assembled.store, store)
+    shutil.rmtree(shards)
+    domain = _describe(rows, assembled.sha256)
+    has_groups = bool(of_table or recipe.params.group_pattern or recipe.params.group_file)
+    seen = {
+        "value_bits": value_bits,
+        "left_out": (*left_out(folder), *unlabelled(folder, found)),
+        "table_doubts": table_doubts(folder, found, has_groups),
+    }
+    return Prepared(rows, domain.model_copy(update=seen))
+
+
+def _with_splits(folder: Path, found: Sequence[Found], rows: Sequence[CatalogRow], seed: int) -> tuple[CatalogRow, ...]:
+    """Rows with their splits; what cannot be read keeps that of its folder, or train."""
+    named = {each.path: each.split for each in found}
+    readable = [row for row in rows if row.row >= 0]
+    units = [Unit(row.label, row.group, named[row.path]) for row in readable]
+    splits = assign_splits(units, str(folder), seed)
+    split_of = {row.path: split for row, split in zip(readable, splits, strict=True)}
+    return tuple(row._replace(split=split_of.get(row.path, row.split)) for row in rows)
+
+
+def _check_enough(folder: Path, rows: Sequence[CatalogRow]) -> None:
+    n_readable = Counter(row.label for row in rows if row.row >= 0)
+    for label in class_names(rows):
+        if n_readable[label] < len(SPLITS):
+            broken = [row.path for row in rows if row.label == label and row.row < 0]
+            unreadable = f" ({len(broken)} cannot be read, such as {visible(broken[0])})" if broken else ""
+            raise ValueError(
+                f"{folder}, class {visible(label)}: want at least {len(SPLITS)} readable images, one for each of "
+                f"{', '.join(SPLITS)}, got {n_readable[label]}{unreadable}. "
+                "Add images of it, or leave the class out."
+            )
+
+
+def _describe(rows: Sequence[CatalogRow], store_sha256: str) -> Domain:
+    """The record of a domain: n_images are the readable ones."""
+    classes = class_names(rows)
+    readable = [row for row in rows if row.row >= 0]
+    broken = [Quarantined(path=row.path, reason=row.error) for row in rows if row.row < 0]
+    counts = Counter((row.split, row.label) for row in readable)
+    identity = [(row.path, row.label, row.split, row.group, row.sha256) for row in rows]
+    return Domain(
+        present=bool(rows),
+        n_images=len(readable),
+        n_undecodable=len(broken),
+        classes=classes,
+        counts={split: {name: counts[split, name] for name in classes} for split in SPLITS},
+        sha256=hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
+        store_sha256=store_sha256,
+        quarantine=tuple(broken[:MOST_NAMED]),
+    )

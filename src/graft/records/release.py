@@ -1,0 +1,44 @@
+"""Export and gate: models/records/export.json and gate.json."""
+
+from typing import Literal
+
+from graft.records.common import Linked, Record
+
+
+class ExportRecord(Linked):
+    """Does the ONNX file say what torch says: models/records/export.json."""
+
+    schema_version: Literal[1] = 1
+    onnx_sha256: str
+    data_files: dict[str, str]
+    """sha256 by name of the files beside model.onnx that hold its weights; empty where model.onnx holds them itself"""
+    opset: int
+    n_images: int
+    batch_sizes: tuple[int, ...]
+    max_logit_difference: float
+    """largest absolute difference of a logit over all images and batch sizes"""
+    logit_tolerance: float
+    logit_std: float
+    """spread of the logits, so that a difference means something"""
+    top1_agreement: float
+    """share of images with the same top class, at the worst batch size; ties within the tolerance may differ"""
+
+
+class Reason(Record):
+    """One check of the gate."""
+
+    check: str
+    level: Literal["pass", "warn", "fail"]
+    sentence: str
+    """number, limit and the param to change"""
+
+
+class GateRecord(Linked):
+    """Whether the model may be released: models/records/gate.json."""
+
+    schema_version: Literal[1] = 1
+    passed: bool
+    model_sha256: str
+    reasons: tuple[Reason, ...]
+    next_steps: tuple[str, ...]
+    """what to try next, the most pressing first"""

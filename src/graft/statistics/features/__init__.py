@@ -1,0 +1,1 @@
+"""Statistics of one (n, d) array of features: probes, separability, doubtful labels."""

@@ -1,0 +1,1 @@
+"""The two-sample test between sets of features, and sizes of their distance."""

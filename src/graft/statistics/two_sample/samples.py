@@ -1,0 +1,142 @@
+"""What may be compared: two samples of features, and the groups that their rows come in."""
+
+import numpy as np
+
+from graft.statistics.groups import Groups, group_sizes, turns_in
+from graft.statistics.two_sample.rows import Ints, Rows, chunks, library
+
+
+def checked_sides(source: Rows, target: Rows) -> tuple[Rows, Rows]:
+    """Both samples, tensors without their gradients.
+
+    Raises:
+        ValueError: fewer than two rows a side, a value that is not finite, different numbers of features, or an
+            array beside a tensor.
+    """
+    if library(source) is not library(target) or getattr(source, "device", None) != getattr(target, "device", None):
+        raise ValueError(
+            f"source and target: want both as arrays, or both as tensors on one device, got {_kind(source)} and "
+            f"{_kind(target)}. Move one of them."
+        )
+    _check_rows("source", source)
+    _check_rows("target", target)
+    if source.shape[1] != target.shape[1]:
+        raise ValueError(
+            f"source and target: want as many features a row, got {source.shape[1]} and {target.shape[1]}. "
+            "Extract both with the same backbone."
+        )
+    return (source, target) if isinstance(source, np.ndarray) else (source.detach(), target.detach())
+
+
+def check_bandwidth2(bandwidth2: float) -> None:
+    """Refuse a bandwidth that no kernel has.
+
+    Raises:
+        ValueError: it is not above 0.
+    """
+    if not bandwidth2 > 0:
+        raise ValueError(f"bandwidth2: want a number above 0, got {bandwidth2}. Take it from two_sample_test.")
+
+
+def group_numbers(sizes: tuple[int, int], groups: tuple[Groups, Groups] | None) -> Ints:
+    """(n + m,) a whole number for the group of each pooled row; a name on both sides makes two groups.
+
+    Args:
+        sizes: n and m.
+        groups: (n,) and (m,) names; None: each row is a group.
+
+    Raises:
+        ValueError: names of another length, or fewer than two groups a side.
+    """
+    if groups is None:
+        return np.arange(sum(sizes))
+    numbers: list[Ints] = []
+    for side, size, names in zip(("source", "target"), sizes, groups, strict=True):
+        if np.shape(names) != (size,):
+            raise ValueError(
+                f"groups of {side}: want a name for each of {size} rows, got {np.shape(names)}. "
+                "Give one name a row, or None."
+            )
+        found, number = np.unique(names, return_inverse=True)
+        if len(found) < 2:
+            raise ValueError(
+                f"groups of {side}: want at least 2 groups, got 1. Add images of other groups, or give None."
+            )
+        numbers.append(number + (numbers[0].max() + 1 if numbers else 0))
+    return np.concatenate(numbers)
+
+
+def smallest_keys(unit: Ints, keys: Ints) -> Ints:
+    """(units,) smallest key of the rows of each unit; sums would let rows cancel.
+
+    Args:
+        unit: (n,) number of each row's unit, from 0 without a gap.
+        keys: (n,) content of each row as a number.
+    """
+    smallest = np.full(int(unit.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(smallest, unit, keys)
+    return smallest
+
+
+def turns(keys: Ints, groups: Ints, rng: np.random.Generator) -> Ints:
+    """(n,) turn of each row in its group, from 0: a random order that does not depend on the order of the rows.
+
+    Args:
+        keys: (n,) content of each row as a number.
+        groups: (n,) number of each row's group.
+        rng: draws the order; nothing is drawn where every row is a group.
+    """
+    sizes, unit = group_sizes(groups)
+    if sizes.max() == 1:
+        return np.zeros(len(groups), dtype=np.int64)
+    place = np.empty(len(groups), dtype=np.int64)
+    place[np.lexsort((keys, unit, smallest_keys(unit, keys)[unit]))] = rng.permutation(len(groups))
+    return turns_in(place, groups)
+
+
+def rows_of_even_groups(keys: Ints, groups: Ints, n_source: int, rng: np.random.Generator) -> Ints:
+    """Rows that leave the groups of both sides equally large, rank by rank of size; all where no group has two.
+
+    A group's mean varies less the more rows it has. Where one side's groups are larger, permuted labellings, which mix
+    them, vary otherwise than the observed one, and the level is lost. So a group keeps no more rows than the
+    other side's group has that stands as high among its own.
+
+    Args:
+        keys: (n + m,) content of each pooled row as a number.
+        groups: (n + m,) number of each row's group; no group has rows on both sides.
+        n_source: n.
+        rng: draws the rows that are kept, and the ranks of groups of one size.
+    """
+    sizes, unit = group_sizes(groups)
+    if sizes.max() == 1:
+        return np.arange(len(groups))
+    turn, content = turns(keys, groups, rng), smallest_keys(unit, keys)
+    ours = np.zeros(len(sizes), dtype=np.bool_)
+    ours[unit[:n_source]] = True
+    ranked = []
+    for side in (np.flatnonzero(ours), np.flatnonzero(~ours)):
+        shuffled = rng.permutation(side[np.argsort(content[side], kind="stable")])
+        ranked.append(shuffled[np.argsort(sizes[shuffled], kind="stable")])
+    allowed = sizes.copy()
+    for side, other in (ranked, ranked[::-1]):
+        as_high = (2 * np.arange(len(side)) + 1) * len(other) // (2 * len(side))
+        allowed[side] = np.minimum(sizes[side], sizes[other[as_high]])
+    return np.flatnonzero(turn < allowed[unit])
+
+
+def _check_rows(side: str, rows: Rows) -> None:
+    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
+        raise ValueError(f"{side}: want at least 2 rows of features, (n, d), got {tuple(rows.shape)}. Add images.")
+    xp = library(rows)
+    for part in chunks(*rows.shape):
+        finite = xp.isfinite(rows[part])
+        if not finite.all():
+            row = int((~finite.all(axis=1)).nonzero()[0][0])
+            value = float(rows[part][row][~finite[row]][0])
+            raise ValueError(
+                f"{side}, row {part.start + row}: want finite features, got {value}. Mend or remove that row."
+            )
+
+
+def _kind(rows: Rows) -> str:
+    return "an array" if isinstance(rows, np.ndarray) else f"a tensor on {rows.device}"

@@ -1,0 +1,1 @@
+"""How a network learns: the loop, its steps and phases, optimisation, checkpoints."""

@@ -1,0 +1,1 @@
+"""Augmentation of uint8 batches on their device."""

@@ -1,0 +1,106 @@
+"""Batches of uint8 images: order, subsample, normalisation; all draws come from the seed alone."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from graft.networks.device import free_bytes
+
+
+class Samples(NamedTuple):
+    """Labelled images of one split, ready on their device."""
+
+    images: Tensor
+    """(n, 3, s, s) uint8 RGB"""
+    labels: Tensor
+    """(n,) int64 class numbers"""
+
+
+def samples_on(device: torch.device, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Samples:
+    """Labelled images moved to a device.
+
+    Args:
+        device: where they shall live.
+        images: (n, s, s, 3) uint8 RGB.
+        labels: (n,) class numbers.
+
+    Raises:
+        ValueError: a GPU has no room for the images.
+    """
+    if device.type == "cuda" and images.nbytes > (free := free_bytes(device)):
+        raise ValueError(
+            f"training: want all images in {free / 2**30:.1f} GiB of the GPU's free memory, got "
+            f"{images.nbytes / 2**30:.1f} GiB. Lower images.size_px, or set GRAFT_DEVICE=cpu."
+        )
+    tensor = torch.from_numpy(np.require(images, requirements="W")).permute(0, 3, 1, 2)
+    return Samples(tensor.to(device), torch.from_numpy(labels).to(device))
+
+
+def batch_rows(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:
+    """One epoch's shuffled rows in batches of nearly equal size, none of them a lonely image.
+
+    Equal sizes matter: a last batch of one image breaks BatchNorm, and dropping it loses data.
+    """
+    return _in_batches(torch.randperm(n, generator=generator), batch_size)
+
+
+def balanced_rows(labels: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:
+    """One epoch of as many rows as there are images, each class that is there equally often up to one row.
+
+    Within a class every image is drawn before one is drawn again: a small class is repeated evenly, and of a large
+    one each epoch sees another part.
+
+    Args:
+        labels: (n,) class numbers on the CPU.
+        batch_size: images in a batch; batches are of nearly equal size, as in `batch_rows`.
+        generator: on the CPU.
+    """
+    members = [torch.nonzero(labels == label).flatten() for label in torch.unique(labels)]
+    quotas = torch.full((len(members),), len(labels) // len(members))
+    quotas[torch.randperm(len(members), generator=generator)[: len(labels) % len(members)]] += 1
+    rows = torch.cat([_drawn(each, int(quota), generator) for each, quota in zip(members, quotas, strict=True)])
+    return _in_batches(rows[torch.randperm(len(rows), generator=generator)], batch_size)
+
+
+def _drawn(rows: Tensor, quota: int, generator: torch.Generator) -> Tensor:
+    """So many of the rows, in rounds: none comes again before all have come."""
+    rounds = -(-quota // len(rows))
+    return torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])[:quota]
+
+
+def _in_batches(rows: Tensor, batch_size: int) -> list[Tensor]:
+    n_batches = max(1, min(-(-len(rows) // batch_size), len(rows) // 2))
+    return list(rows.tensor_split(n_batches))
+
+
+def class_weights(labels: Tensor, n_classes: int) -> Tensor:
+    """(c,) float32 weights of a loss, in inverse proportion to the images of a class; their mean over images is 1.
+
+    A class without images weighs 0.
+
+    Args:
+        labels: (n,) class numbers.
+        n_classes: c.
+    """
+    counts = torch.bincount(labels, minlength=n_classes).to(torch.float32)
+    weights = len(labels) / ((counts > 0).sum() * counts)
+    return torch.where(counts > 0, weights, 0.0)
+
+
+def subsample(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.int64]:
+    """Sorted rows of a random share of each class, at least one a class.
+
+    Args:
+        labels: (n,) class numbers.
+        share: above 0 to 1.
+        seed: the same seed gives both arms the same images.
+    """
+    generator = np.random.default_rng(seed)
+    kept = [
+        generator.permutation(np.flatnonzero(labels == label))[: max(1, round(share * np.sum(labels == label)))]
+        for label in np.unique(labels)
+    ]
+    return np.sort(np.concatenate(kept))

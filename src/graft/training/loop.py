@@ -1,0 +1,185 @@
+"""The training loop: one run of one network, phase by phase, the best epoch on validation kept."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from graft.networks.device import autocast, free_bytes
+from graft.networks.networks import Network
+from graft.networks.outputs import Score, score_of
+from graft.records.training import Epoch, PhaseRecord
+from graft.training.activations import AT_ONCE, SHARE_OF_MEMORY, activations, back, bytes_of, check_room, front, parts
+from graft.training.augmentation.augmentation import augmented
+from graft.training.batches import Samples, batch_rows
+from graft.training.checkpoints import NOTHING, Keeper, State
+from graft.training.optimisation import build_optimizer, build_schedule, running_mean
+from graft.training.phases import Phase, check_frozen, frozen_sha256, n_frozen_blocks, trained_parameters
+from graft.training.run import Run, Stepping, run_of, take_up
+from graft.training.steps import Feed, Plan, Task, Tick, train_epoch
+
+VIEW_SEEDS = 1_000_003
+"""apart: seeds of the fixed views, so that no two runs share one"""
+
+
+class Fitted(NamedTuple):
+    """The end of a run; the network given now holds its best epoch's weights."""
+
+    best_epoch: int
+    """0: the start of the run was not surpassed"""
+    best: Score
+    curve: tuple[Epoch, ...]
+    phases: tuple[PhaseRecord, ...]
+    n_seen: int
+    """images that went through a step"""
+
+
+def fit(
+    network: Network, train: Samples, val: Samples, plan: Plan, seed: int, tick: Tick, keeper: Keeper = NOTHING
+) -> Fitted:
+    """Train a network and leave it with the weights of its best epoch on validation.
+
+    Order, augmentation and mixing are drawn from the seed alone, on the CPU: two arms with one seed see the same
+    images in the same order under the same augmentation, unless one of them has fixed views. Every phase starts from
+    the best weights so far: one that ended worse than it began is rolled back.
+
+    Args:
+        network: on its device; blocks with rate 0 stay untouched, BatchNorm statistics included.
+        train: images to learn from.
+        val: images to choose the epoch by: highest accuracy, then lowest loss, then the earliest.
+        plan: phases, rates, budget and the rest.
+        seed: of all that is drawn.
+        tick: called after each batch, for a progress bar.
+        keeper: where the state is kept, so that a killed run goes on to the same result, to the last bit.
+
+    Raises:
+        ValueError: the fixed views do not fit into memory.
+        RuntimeError: a frozen block changed.
+    """
+    torch.manual_seed(seed)  # of dropout
+    network.to(memory_format=torch.channels_last)
+    state = keeper.load()
+    run = _start(network, val, plan, seed) if state is None else run_of(network, state)
+    tick(run.n_seen)
+    for phase in plan.phases[len(run.records) :]:
+        _run_phase(run, phase, Task(train, val, plan, seed, tick, keeper), state)
+        state = None
+    return Fitted(run.best_epoch, run.best, tuple(run.curve), tuple(run.records), run.n_seen)
+
+
+def _start(network: Network, val: Samples, plan: Plan, seed: int) -> Run:
+    best = _score(network, Feed(0, None, ()), val, plan)
+    return Run(network, torch.Generator().manual_seed(seed), best, 0, _copy_of(network))
+
+
+def _run_phase(run: Run, phase: Phase, task: Task, state: State | None) -> None:
+    """Train by one phase, or what is left of it, and record what came of it."""
+    plan, network = task.plan, run.network
+    if state is None:
+        run.epoch, run.step, run.since_gain = 0, 0, 0
+        run.frozen_sha256 = frozen_sha256(network, phase, plan.batchnorm)
+    feed, stepping = feed_of(network, phase, task), _stepping(network, phase, task)
+    if state is not None:
+        take_up(run, stepping, state)
+    while run.epoch < phase.epochs and (phase.patience is None or run.since_gain < phase.patience):
+        train_loss = train_epoch(run, phase, task, feed, stepping)
+        counted = _counted(network, stepping)
+        score = _score(counted, feed, task.val, plan)
+        if not (math.isfinite(train_loss) and math.isfinite(score.loss)):
+            break  # the rate was too large: the best epoch so far stands
+        _judge(run, train_loss, score, counted)
+    check_frozen(network, phase, plan.batchnorm, run.frozen_sha256)
+    network.load_state_dict(run.kept)
+    check_frozen(network, phase, plan.batchnorm, run.frozen_sha256)  # of what goes on from here, a running mean perhaps
+    run.records.append(
+        PhaseRecord(
+            name=phase.name,
+            trained=tuple(trained_parameters(network, phase)),
+            epochs=run.epoch,
+            val_accuracy=run.best.accuracy,
+            rolled_back=run.best_epoch <= len(run.curve) - run.epoch,
+            frozen_sha256=run.frozen_sha256,
+        )
+    )
+
+
+def _counted(network: Network, stepping: Stepping) -> Network:
+    """The network that is scored and kept: the running mean where there is one."""
+    if stepping.ema is None:
+        return network
+    assert isinstance(stepping.ema.module, Network)
+    return stepping.ema.module
+
+
+def _judge(run: Run, train_loss: float, score: Score, counted: Network) -> None:
+    """Note the score of the epoch that has ended, and keep its weights where they are the best so far."""
+    run.curve.append(
+        Epoch(epoch=len(run.curve) + 1, train_loss=train_loss, val_loss=score.loss, val_accuracy=score.accuracy)
+    )
+    run.epoch, run.step, run.since_gain = run.epoch + 1, 0, run.since_gain + 1
+    if (score.accuracy, -score.loss) > (run.best.accuracy, -run.best.loss):
+        run.best, run.best_epoch, run.kept, run.since_gain = score, len(run.curve), _copy_of(counted), 0
+
+
+def feed_of(network: Network, phase: Phase, task: Task) -> Feed:
+    """What the steps of a phase see; where the lowest blocks are frozen, what these say is made once."""
+    plan, n_front, images = task.plan, n_frozen_blocks(network, phase), task.val.images
+    if n_front == 0:
+        return Feed(0, None, ())
+    network.eval()
+    device, n_views = images.device, plan.views or 0
+    with autocast(device, plan.precision):
+        one = bytes_of(network, n_front, images[:1], plan.preprocessing)
+        fits = one * len(images) <= SHARE_OF_MEMORY * free_bytes(device)
+        val = activations(network, n_front, parts(images), plan.preprocessing) if fits else None
+        if n_views == 0:
+            return Feed(n_front, val, ())
+        check_room(one * n_views * len(task.train.labels), device, n_views)
+        numbers = range(n_views)
+        views = [activations(network, n_front, _view(task, each), plan.preprocessing) for each in numbers]
+    return Feed(n_front, val, tuple(views))
+
+
+def _view(task: Task, number: int) -> Iterator[Tensor]:
+    """Batches of one fixed augmented view of all training images."""
+    generator = torch.Generator().manual_seed(view_seed(task.seed, number))
+    for images in torch.split(task.train.images, AT_ONCE):
+        yield augmented(images, task.plan.recipe, generator)
+
+
+def view_seed(seed: int, number: int) -> int:
+    """Seed of one fixed view of all training images."""
+    return seed + VIEW_SEEDS * (1 + number)
+
+
+def _stepping(network: Network, phase: Phase, task: Task) -> Stepping:
+    plan = task.plan
+    trained = trained_parameters(network, phase)
+    optimizer = build_optimizer(trained, phase.rates, plan.optimisation)
+    n_batches = len(batch_rows(len(task.train.labels), plan.batch_size, torch.Generator()))
+    n_steps = phase.epochs * -(-n_batches // plan.optimisation.accumulate)
+    ema = None
+    if plan.ema_decay is not None:
+        ema = AveragedModel(network, multi_avg_fn=running_mean(plan.ema_decay), use_buffers=True)
+    parameters = [each for members in trained.values() for each in members]
+    return Stepping(parameters, optimizer, build_schedule(optimizer, n_steps, plan.optimisation), ema)
+
+
+def _score(network: Network, feed: Feed, val: Samples, plan: Plan) -> Score:
+    """Of the validation images, from what the frozen blocks said of them where that is kept."""
+    network.eval()
+    with torch.inference_mode(), autocast(val.labels.device, plan.precision):
+        fronts = _fronts(network, feed.n_front, val.images, plan) if feed.val is None else parts(feed.val)
+        logits = torch.cat([back(network, feed.n_front, each) for each in fronts])
+    return score_of(logits.float(), val.labels)
+
+
+def _fronts(network: Network, n_front: int, images: Tensor, plan: Plan) -> Iterator[Tensor]:
+    return (front(network, n_front, each, plan.preprocessing) for each in parts(images))
+
+
+def _copy_of(network: nn.Module) -> dict[str, Tensor]:
+    return {key: value.detach().clone() for key, value in network.state_dict().items()}

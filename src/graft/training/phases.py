@@ -1,0 +1,148 @@
+"""What a phase of a run trains, and proof that it leaves the rest alone."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from graft.networks.networks import Network, normalised
+from graft.records.common import Preprocessing
+from graft.training.batches import Samples
+
+BatchNormPolicy = Literal["frozen", "adapt", "train"]
+NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
+ADAPT_BATCH = 64
+
+
+class Phase(NamedTuple):
+    """A part of a run with its own schedule; each starts from the best weights so far."""
+
+    name: str
+    rates: Mapping[str, float]
+    """peak learning rate by block, `head` included; 0 keeps a block frozen"""
+    epochs: int
+    """at most"""
+    patience: int | None
+    """epochs without gain on validation after which it ends; None: never"""
+    norms_only: bool
+    """of the blocks that learn only normalisation layers do; the head learns whole"""
+
+
+def parts_of(network: Network) -> dict[str, nn.Module]:
+    """Blocks from input to output, then the head."""
+    return {**dict(network.blocks.items()), "head": network.head}
+
+
+def trained_parameters(network: Network, phase: Phase) -> dict[str, list[nn.Parameter]]:
+    """Parameters that a phase trains, by part, parts without any left out; all others stop asking for gradients."""
+    network.requires_grad_(False)
+    trained: dict[str, list[nn.Parameter]] = {}
+    for name, part in parts_of(network).items():
+        modules = _norms(part) if phase.norms_only and name != "head" else [part]
+        found = [each for module in modules for each in module.parameters()]
+        if found and phase.rates[name] > 0:
+            trained[name] = found
+            for each in found:
+                each.requires_grad_(True)
+    return trained
+
+
+def set_modes(network: Network, phase: Phase, policy: BatchNormPolicy) -> None:
+    """Training mode for the blocks that learn; BatchNorm statistics of frozen blocks stand still.
+
+    Where the policy is not `train`, those of learning blocks stand still too.
+    """
+    trained = trained_parameters(network, phase)
+    for name, part in parts_of(network).items():
+        part.train(name in trained)
+        if policy != "train" and name != "head":
+            for norm in _batchnorms(part):
+                norm.eval()
+
+
+def n_frozen_blocks(network: Network, phase: Phase) -> int:
+    """Blocks below the first that learns: what they say of an image never changes during the phase."""
+    trained = trained_parameters(network, phase)
+    return next((n for n, name in enumerate(network.blocks) if name in trained), len(network.blocks))
+
+
+def frozen_state(network: Network, phase: Phase, policy: BatchNormPolicy) -> dict[str, Tensor]:
+    """Parameters and buffers that the phase must leave as they are, by name."""
+    trained = trained_parameters(network, phase)
+    moving = {id(each) for members in trained.values() for each in members}
+    for name, part in parts_of(network).items():
+        if name in trained and (policy == "train" or name == "head"):
+            moving |= {id(each) for norm in _batchnorms(part) for each in norm.buffers()}
+    named = (*network.named_parameters(), *network.named_buffers())
+    return {name: tensor for name, tensor in named if id(tensor) not in moving}
+
+
+def frozen_sha256(network: Network, phase: Phase, policy: BatchNormPolicy) -> str | None:
+    """Hash of all that a phase must leave alone; None where it trains everything."""
+    state = frozen_state(network, phase, policy)
+    if not state:
+        return None
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def check_frozen(network: Network, phase: Phase, policy: BatchNormPolicy, before: str | None) -> None:
+    """Frozen means frozen, parameters and buffers: hold the hash against the one from before the phase.
+
+    Raises:
+        RuntimeError: something frozen changed.
+    """
+    after = frozen_sha256(network, phase, policy)
+    if after != before:
+        raise RuntimeError(
+            f"training, phase {phase.name}: want frozen parameters and buffers unchanged, got {str(after)[:12]} for "
+            f"{str(before)[:12]}. This is a fault of graft; please report it."
+        )
+
+
+def adapt_batchnorm(network: Network, samples: Samples, preprocessing: Preprocessing) -> None:
+    """Replace all BatchNorm statistics by those of these images, layer after layer in one pass.
+
+    Batches are drawn at random: images come sorted by class, and a batch of one class would be normalised by its own
+    mean.
+
+    Source: Li et al., Revisiting batch normalization for practical domain adaptation (2016).
+    """
+    norms = [each for each in _batchnorms(network.blocks) if each.track_running_stats]
+    momenta = [each.momentum for each in norms]
+    network.eval()
+    for each in norms:
+        each.reset_running_stats()
+        each.momentum = None  # a plain mean over batches
+        each.train()
+    rows = torch.randperm(len(samples.labels), generator=torch.Generator().manual_seed(0)).to(samples.labels.device)
+    with torch.no_grad():
+        for batch in torch.tensor_split(rows, max(1, len(rows) // ADAPT_BATCH)):
+            network.features(normalised(samples.images[batch], preprocessing))
+    for each, momentum in zip(norms, momenta, strict=True):
+        each.momentum = momentum
+    network.eval()
+
+
+def has_norms(network: Network) -> bool:
+    """Whether any block has a normalisation layer."""
+    return bool(_norms(network.blocks))
+
+
+def _norms(part: nn.Module) -> list[nn.Module]:
+    return [each for each in part.modules() if isinstance(each, NORMS)]
+
+
+def _batchnorms(part: nn.Module) -> list[_BatchNorm]:
+    return [each for each in part.modules() if isinstance(each, _BatchNorm)]
+
+
+def equal_rates(blocks: Sequence[str], rate: float) -> dict[str, float]:
+    """One rate for all blocks and the head: from random start nothing has been learnt yet."""
+    return dict.fromkeys([*blocks, "head"], rate)

@@ -1,0 +1,107 @@
+"""A run under way, and its state as a checkpoint holds it."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
+
+from graft.networks.networks import Network
+from graft.networks.outputs import Score
+from graft.records.training import Epoch, PhaseRecord
+from graft.training.checkpoints import State
+
+
+@dataclass
+class Run:
+    """Where a run stands; with the stepping of its phase and torch's own generators, all that its future depends on."""
+
+    network: Network
+    generator: torch.Generator
+    """of order, augmentation and mixing"""
+    best: Score
+    best_epoch: int
+    kept: dict[str, Tensor]
+    """weights of the best epoch"""
+    curve: list[Epoch] = field(default_factory=list)
+    records: list[PhaseRecord] = field(default_factory=list)
+    """of the phases that are done"""
+    n_seen: int = 0
+    """images that went through a step"""
+    epoch: int = 0
+    """epochs of this phase that are done"""
+    step: int = 0
+    """batches of the epoch that are done"""
+    since_gain: int = 0
+    """epochs of this phase since validation last rose"""
+    frozen_sha256: str | None = None
+    """of all that this phase leaves alone, from before its first step"""
+    order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
+    """the generator's state when the epoch's order was drawn"""
+    loss: Tensor = field(default_factory=lambda: torch.zeros(()))
+    """summed over the images of the epoch so far, on the device"""
+
+
+PLAIN_FIELDS = ("best_epoch", "n_seen", "epoch", "step", "since_gain", "frozen_sha256")
+
+
+class Stepping(NamedTuple):
+    """What a phase steps with."""
+
+    parameters: list[nn.Parameter]
+    optimizer: Optimizer
+    schedule: LRScheduler
+    ema: AveragedModel | None
+
+
+def state_of(run: Run, stepping: Stepping) -> State:
+    """All that the rest of the run depends on; made between two steps of the optimizer."""
+    device = run.loss.device
+    return {
+        **{name: getattr(run, name) for name in PLAIN_FIELDS},
+        "best": tuple(run.best),
+        "curve": [each.model_dump() for each in run.curve],
+        "records": [each.model_dump() for each in run.records],
+        "network": run.network.state_dict(),
+        "kept": run.kept,
+        "order": run.order,
+        "loss": run.loss,
+        "generator": run.generator.get_state(),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+        "optimizer": stepping.optimizer.state_dict(),
+        "schedule": stepping.schedule.state_dict(),
+        "ema": None if stepping.ema is None else stepping.ema.state_dict(),
+    }
+
+
+def run_of(network: Network, state: State) -> Run:
+    """The run whose state was kept; its network gets the weights it had."""
+    device = next(network.parameters()).device
+    network.load_state_dict(state["network"])
+    return Run(
+        network=network,
+        generator=torch.Generator(),
+        best=Score(*state["best"]),
+        kept={name: tensor.to(device) for name, tensor in state["kept"].items()},
+        curve=[Epoch.model_validate(each) for each in state["curve"]],
+        records=[PhaseRecord.model_validate(each) for each in state["records"]],
+        order=state["order"],
+        loss=state["loss"].to(device),
+        **{name: state[name] for name in PLAIN_FIELDS},
+    )
+
+
+def take_up(run: Run, stepping: Stepping, state: State) -> None:
+    """Give the generators and the stepping of the run's phase what they had when the state was kept."""
+    stepping.optimizer.load_state_dict(state["optimizer"])
+    stepping.schedule.load_state_dict(state["schedule"])
+    if stepping.ema is not None:
+        stepping.ema.load_state_dict(state["ema"])
+    run.generator.set_state(state["generator"])
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"], run.loss.device)

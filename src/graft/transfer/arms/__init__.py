@@ -1,0 +1,1 @@
+"""What both arms share: data, seeds, budget, choice of the rate."""

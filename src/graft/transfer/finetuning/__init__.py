@@ -1,0 +1,1 @@
+"""The transfer arm: strategies and their training."""

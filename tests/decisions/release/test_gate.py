@@ -1,0 +1,124 @@
+import pytest
+from tests.examples import CLEAN, EXPORT, training_record, verdict_record
+
+from graft.decisions.release.gate import gate_record, release_reasons
+from graft.params.decisions import GateRelease
+from graft.records.common import Interval
+from graft.records.release import ExportRecord, Reason
+from graft.records.training import TrainingRecord, Trial
+from graft.records.validation import Finding, ValidationRecord
+from graft.records.verdict import Majority, VerdictRecord
+
+
+def _levels(
+    verdict: VerdictRecord,
+    validation: ValidationRecord = CLEAN,
+    export: ExportRecord = EXPORT,
+    on_inconclusive: str = "warn",
+    scratch: TrainingRecord | None = None,
+) -> dict[str, str]:
+    params = GateRelease.model_validate({"on_inconclusive": on_inconclusive})
+    reasons = release_reasons(validation, (training_record(), scratch or training_record()), verdict, export, params)
+    return {reason.check: reason.level for reason in reasons}
+
+
+def _finding(severity: str) -> ValidationRecord:
+    finding = Finding.model_validate(
+        {"name": "x", "severity": severity, "ok": False, "n_unexpected": 1, "examples": ("a",), "advice": "Mend."}
+    )
+    return ValidationRecord(ok=severity != "critical", findings=(finding,))
+
+
+@pytest.mark.parametrize("outcome", ["POSITIVE", "EQUIVALENT"])
+def test_a_good_verdict_passes(outcome: str) -> None:
+    assert set(_levels(verdict_record(outcome)).values()) == {"pass"}
+
+
+@pytest.mark.parametrize(("on_negative", "level"), [("fail", "fail"), ("warn", "warn"), ("ship_scratch", "pass")])
+def test_a_negative_verdict_does_what_params_say(on_negative: str, level: str) -> None:
+    assert _levels(verdict_record("NEGATIVE", on_negative))["verdict"] == level
+
+
+@pytest.mark.parametrize("policy", ["warn", "fail"])
+def test_an_open_verdict_does_what_params_say(policy: str) -> None:
+    assert _levels(verdict_record("INCONCLUSIVE"), on_inconclusive=policy)["verdict"] == policy
+
+
+@pytest.mark.parametrize(("severity", "level"), [("critical", "fail"), ("warning", "warn")])
+def test_findings_on_the_data_count_by_severity(severity: str, level: str) -> None:
+    assert _levels(verdict_record("POSITIVE"), validation=_finding(severity))["data"] == level
+
+
+def _tried(rates: tuple[float, ...], chosen: float, strategy: str = "full") -> TrainingRecord:
+    trials = tuple(Trial(budget="matched", rate=rate, n_seeds=1, val_accuracy=0.5, val_loss=1.0) for rate in rates)
+    long = Trial(budget="long", rate=1.0, n_seeds=1, val_accuracy=0.5, val_loss=1.0)
+    return training_record().model_copy(update={"trials": (*trials, long), "rate": chosen, "strategy": strategy})
+
+
+@pytest.mark.parametrize(
+    ("rates", "chosen", "level"),
+    [
+        ((0.1, 0.2, 0.3), 0.2, "pass"),
+        ((0.1, 0.2, 0.3), 0.1, "warn"),
+        ((0.1, 0.2, 0.3), 0.3, "warn"),
+        ((0.1,), 0.1, "pass"),
+    ],
+)
+def test_a_rate_at_the_end_of_its_grid_warns(rates: tuple[float, ...], chosen: float, level: str) -> None:
+    assert _levels(verdict_record("POSITIVE"), scratch=_tried(rates, chosen))["rates"] == level
+
+
+def test_regularisation_of_feature_extraction_is_no_rate() -> None:
+    extraction = _tried((0.1, 0.2), 0.2, "feature_extraction")
+    assert _levels(verdict_record("POSITIVE"), scratch=extraction)["rates"] == "pass"
+
+
+@pytest.mark.parametrize("difference", [2e-4, float("nan")])
+def test_a_breach_of_parity_fails(difference: float) -> None:
+    broken = EXPORT.model_copy(update={"max_logit_difference": difference})
+    assert _levels(verdict_record("POSITIVE"), export=broken)["export"] == "fail"
+
+
+@pytest.mark.parametrize(("levels", "passed"), [(("pass", "warn"), True), (("pass", "fail"), False), ((), True)])
+def test_gate_passes_where_no_reason_fails(levels: tuple[str, ...], passed: bool) -> None:
+    reasons = tuple(Reason.model_validate({"check": "x", "level": level, "sentence": "y"}) for level in levels)
+    assert gate_record(reasons, "0", ()).passed is passed
+
+
+def test_a_refusal_names_the_param_to_change() -> None:
+    reasons = release_reasons(
+        CLEAN,
+        (training_record(), training_record()),
+        verdict_record("NEGATIVE"),
+        EXPORT,
+        GateRelease.model_validate({"on_inconclusive": "warn"}),
+    )
+    assert "check_transfer.on_negative" in next(each.sentence for each in reasons if each.check == "verdict")
+
+
+def _held_against(accuracy: float, ships: str = "transfer") -> Reason:
+    intervals = {"transfer_accuracy": (0.8, 0.7, 0.9), "scratch_accuracy": (0.6, 0.5, 0.7)}
+    update = {
+        name: Interval(estimate=middle, low=low, high=high) for name, (middle, low, high) in intervals.items()
+    } | {"majority": Majority(label="ant", accuracy=accuracy), "ships": ships}
+    verdict = verdict_record("POSITIVE").model_copy(update=update)
+    params = GateRelease.model_validate({"on_inconclusive": "warn"})
+    reasons = release_reasons(CLEAN, (training_record(), training_record()), verdict, EXPORT, params)
+    return next(each for each in reasons if each.check == "majority")
+
+
+def test_an_arm_above_the_majority_passes_with_both_numbers() -> None:
+    assert _held_against(0.62) == Reason(
+        check="majority",
+        level="pass",
+        sentence="The transfer arm, 80.0% (95% interval 70.0% to 90.0%), is better than always saying ant, the most "
+        "frequent class of train, which is right on 62.0% of the test images.",
+    )
+
+
+@pytest.mark.parametrize(("accuracy", "ships"), [(0.7, "transfer"), (0.85, "transfer"), (0.62, "scratch")])
+def test_an_arm_whose_interval_reaches_the_majority_is_warned_of(accuracy: float, ships: str) -> None:
+    reason = _held_against(accuracy, ships)
+    assert reason.level == "warn"
+    assert f"The {ships} arm, " in reason.sentence
+    assert "is no better than always saying ant" in reason.sentence

@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+from tests.examples import catalog_row
+
+from graft.decisions.selection.strategy import Facts, evidence, ranking, select_strategy, weigh, would_change
+from graft.decisions.selection.tables import votes
+from graft.decisions.selection.target import Target
+from graft.params.decisions import SelectStrategy
+from graft.records.strategy import Vote
+from graft.statistics.features import probe
+from graft.statistics.features.probe import CrossValidated
+
+PARAMS = SelectStrategy(overrule=None, folds=5, headroom_small=0.05, headroom_large=0.2)
+
+
+def _facts(accuracy: float, standard_error: float = 0.0, n: int = 200) -> Facts:
+    return Facts(n, n // 10, "unknown", accuracy, standard_error)
+
+
+def _target(spread: float, n: int = 100) -> Target:
+    """Two classes whose features lie `spread` standard deviations apart; all images in train."""
+    labels = np.arange(n) % 2
+    features = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
+    features[:, 0] += spread * labels
+    return Target(features, [catalog_row(f"{i}.png", label="ab"[labels[i]], row=i) for i in range(n)])
+
+
+@pytest.mark.parametrize(("accuracy", "strategy"), [(0.96, "feature_extraction"), (0.9, "top_blocks"), (0.7, "full")])
+def test_clear_evidence_decides_by_headroom(accuracy: float, strategy: str) -> None:
+    shares = evidence(_facts(accuracy), PARAMS)
+    assert shares.pop(strategy) == 4  # type: ignore[call-overload]
+    assert set(shares.values()) == {0}
+
+
+@pytest.mark.parametrize(("accuracy", "strategy"), [(0.75, "feature_extraction"), (0.5, "top_blocks")])
+def test_an_error_at_a_limit_belongs_to_the_cheaper_side(accuracy: float, strategy: str) -> None:
+    limits = SelectStrategy(overrule=None, folds=5, headroom_small=0.25, headroom_large=0.5)
+    assert evidence(_facts(accuracy), limits)[strategy] == 4  # type: ignore[index]
+
+
+def test_evidence_that_straddles_a_limit_is_shared() -> None:
+    shares = evidence(_facts(0.8, standard_error=0.03), PARAMS)
+    assert shares == {"feature_extraction": 0, "top_blocks": 2, "full": 2}
+
+
+def test_evidence_that_straddles_both_limits_is_shared_by_all() -> None:
+    shares = evidence(_facts(0.88, standard_error=0.09), PARAMS)
+    assert set(shares.values()) == {4 / 3}
+
+
+def test_the_better_classifier_and_the_smallest_class_are_the_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = _target(spread=12)
+    few = [each for each in target.catalog if each.label == "a" or each.row < 40]
+    for name, mean in (("probe_accuracy", 0.7), ("knn_accuracy", 0.97)):
+        monkeypatch.setattr(probe, name, lambda *args, mean=mean: CrossValidated(1.0, mean, 0.001))
+    record = select_strategy(target._replace(catalog=few), "unknown", PARAMS, 0)
+    assert record.choice == "feature_extraction"
+    assert (record.n_train, record.n_per_class) == (70, 20)
+
+
+def test_clear_evidence_outweighs_unanimous_tables() -> None:
+    unanimous = tuple(Vote(table=str(i), strategy="feature_extraction", reason="") for i in range(5))
+    assert ranking(weigh(_facts(0.5), unanimous, PARAMS))[0] == "full"
+
+
+def test_tables_settle_unclear_evidence() -> None:
+    vote = (Vote(table="one", strategy="full", reason=""),)
+    assert ranking(weigh(_facts(0.8, 0.03), vote, PARAMS))[0] == "full"
+    assert ranking(weigh(_facts(0.8, 0.03), (), PARAMS))[0] == "top_blocks"
+
+
+@pytest.mark.parametrize(("accuracy", "error"), [(0.8, 0.03), (0.88, 0.09)])
+def test_unanimous_tables_choose_only_among_what_the_evidence_leaves_open(accuracy: float, error: float) -> None:
+    facts = _facts(accuracy, error)
+    for strategy in ("feature_extraction", "top_blocks", "full"):
+        unanimous = (Vote.model_validate({"table": "one", "strategy": strategy, "reason": ""}),)
+        chosen = ranking(weigh(facts, unanimous, PARAMS))[0]
+        assert evidence(facts, PARAMS)[chosen] > 0
+        assert chosen == strategy or evidence(facts, PARAMS)[strategy] == 0
+
+
+def test_a_vote_for_scratch_counts_for_no_strategy() -> None:
+    with_scratch = (Vote(table="one", strategy="scratch", reason=""),)
+    assert weigh(_facts(0.5), with_scratch, PARAMS) == weigh(_facts(0.5), (), PARAMS)
+
+
+def test_equal_weights_go_to_the_cheapest() -> None:
+    assert ranking({"full": 1.0, "top_blocks": 1.0, "feature_extraction": 0.5})[0] == "top_blocks"
+
+
+def test_would_change_names_changes_that_do_change_the_choice() -> None:
+    facts = _facts(0.7)
+    sentences = would_change(facts, PARAMS)
+    assert "With frozen features at 98% accuracy the choice would be feature_extraction." in sentences
+    assert not [each for each in sentences if each.endswith("would be full.")]
+    for accuracy, choice in ((0.975, "feature_extraction"), (0.875, "top_blocks")):
+        other = facts._replace(accuracy=accuracy)
+        assert ranking(weigh(other, votes(other.n, other.n_per_class, "unknown"), PARAMS))[0] == choice
+
+
+def test_with_more_images_there_are_more_of_each_class() -> None:
+    """Evidence that is shared leaves the choice to the tables, one of which counts images a class."""
+    sentences = would_change(_facts(0.95, standard_error=0.02), PARAMS)
+    assert "With 10 times the images the choice would be top_blocks." in sentences
+
+
+def test_separable_features_are_left_frozen() -> None:
+    target = _target(spread=12)
+    record = select_strategy(target, "unknown", PARAMS, 0)
+    assert record.choice == "feature_extraction"
+    assert not record.overruled
+
+
+def test_features_without_the_answer_are_tuned_in_full() -> None:
+    target = _target(spread=0)
+    record = select_strategy(target, "unknown", PARAMS, 0)
+    assert record.choice == "full"
+    assert record.probe.mean < 0.75
+
+
+def test_the_user_may_overrule_and_the_record_says_so() -> None:
+    target = _target(spread=12)
+    overruled = PARAMS.model_copy(update={"overrule": "full"})
+    record = select_strategy(target, "unknown", overruled, 0)
+    assert record.choice == "full"
+    assert record.overruled
+    assert record.runner_up == "feature_extraction"
+    assert "graft would have chosen feature_extraction" in record.reasons[-1]
+
+
+def test_conflict_of_the_tables_is_recorded() -> None:
+    target = _target(spread=12)
+    assert select_strategy(target, "far", PARAMS, 0).conflict
+    assert not select_strategy(target, "near", PARAMS, 0).conflict
+
+
+def test_same_seed_gives_the_same_record() -> None:
+    target = _target(spread=2)
+    one = select_strategy(target, "far", PARAMS, 0)
+    assert one == select_strategy(target, "far", PARAMS, 0)
+
+
+def test_the_choice_comes_from_train_alone() -> None:
+    target = _target(spread=2)
+    rows = [each._replace(split=("train", "val", "test")[each.row % 3]) for each in target.catalog]
+    whole = select_strategy(target._replace(catalog=rows), "far", PARAMS, 0)
+    train = select_strategy(target._replace(catalog=[each for each in rows if each.split == "train"]), "far", PARAMS, 0)
+    assert whole.n_train == 34
+    assert (whole.probe, whole.knn, whole.choice) == (train.probe, train.knn, train.choice)
+
+
+def test_what_the_features_say_of_labels_and_splits_stands_in_the_record() -> None:
+    target = _target(spread=12)
+    rows = [each._replace(label="b") if each.row == 0 else each for each in target.catalog]
+    record = select_strategy(target._replace(catalog=rows), "far", PARAMS, 0)
+    assert [each.path for each in record.labels.suspects] == ["0.png"]
+    assert [(each.other, each.auc) for each in record.splits] == [("val", None), ("test", None)]

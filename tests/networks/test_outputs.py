@@ -1,0 +1,42 @@
+import numpy as np
+import torch
+
+from graft.networks.networks import build_network, normalised
+from graft.networks.outputs import outputs_of, score_of
+from graft.networks.preprocessing import SMALL_CNN
+
+
+def _images(n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(0).integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
+
+
+def test_outputs_in_batches_equal_one_pass() -> None:
+    network = build_network("small_cnn", 4).eval()
+    images = _images(70)
+    outputs = outputs_of(network, images, SMALL_CNN)
+    with torch.inference_mode():
+        whole = network(normalised(torch.from_numpy(images).permute(0, 3, 1, 2), SMALL_CNN))
+    np.testing.assert_allclose(outputs.logits, whole, atol=1e-5)
+    assert outputs.features.shape == (70, 128)
+
+
+def test_no_images_give_empty_outputs_of_the_right_width() -> None:
+    outputs = outputs_of(build_network("small_cnn", 4), _images(0), SMALL_CNN)
+    assert outputs.features.shape == (0, 128)
+    assert outputs.logits.shape == (0, 4)
+
+
+def test_outputs_do_not_move_batchnorm_statistics() -> None:
+    network = build_network("small_cnn", 4).train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    outputs_of(network, _images(8), SMALL_CNN)
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+def test_score_is_mean_cross_entropy_and_share_right() -> None:
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+    labels = torch.tensor([0, 1, 1])
+    expected = np.mean([np.log(1 + np.exp(-2)), np.log(1 + np.exp(-1)), np.log(1 + np.exp(3))])
+    score = score_of(logits, labels)
+    np.testing.assert_allclose(score.loss, expected, rtol=1e-6)
+    np.testing.assert_allclose(score.accuracy, 2 / 3, rtol=1e-6)

@@ -1,0 +1,360 @@
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.serialize import modify_yaml
+from tests.house import ROOT
+
+from graft.files import UNSEEN
+from graft.params.pipeline import Params, read_params
+from graft.params.training import Recipe
+from graft.yaml_files import read_yaml
+
+
+@pytest.fixture
+def values() -> Any:
+    return read_yaml(ROOT / "params.yaml")
+
+
+def _error(tmp_path: Path, values: Any) -> str:
+    path = tmp_path / "params.yaml"
+    path.write_text(json.dumps(values))  # which is YAML
+    with pytest.raises(ValueError, match=r"params\.yaml") as caught:
+        read_params(path)
+    return str(caught.value).replace(str(path), "params.yaml")
+
+
+def _pasted(tmp_path: Path, text: str) -> Any:
+    (tmp_path / "pasted.yaml").write_text(text)
+    return read_yaml(tmp_path / "pasted.yaml")
+
+
+def test_the_shipped_params_are_valid() -> None:
+    assert read_params(ROOT / "params.yaml").seed == 0
+
+
+def test_missing_key_shows_the_line_to_paste(tmp_path: Path, values: Any) -> None:
+    del values["training"]["epochs"]
+    assert _error(tmp_path, values) == (
+        "params.yaml, training.epochs: want this key, got none. Paste under `training:` the line `  epochs: 30`."
+    )
+
+
+def test_missing_section_shows_the_section_to_paste(tmp_path: Path, values: Any) -> None:
+    section = values.pop("measure_shift")
+    error = _error(tmp_path, values)
+    pasted = _pasted(tmp_path, error.split("Paste this section:\n")[1])
+    assert set(pasted["measure_shift"]) == set(section)
+
+
+def test_empty_section_shows_the_section_to_paste(tmp_path: Path, values: Any) -> None:
+    values["gate_release"] = None
+    assert "gate_release: want this key, got none. Paste this section:" in _error(tmp_path, values)
+
+
+def test_a_key_twice_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("seed: 0\nseed: 1\n")
+    with pytest.raises(ValueError, match="want YAML, got the key seed twice"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"params\.yaml, line 1: want YAML in UTF-8, got .*save as UTF-8"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_every_example_of_a_key_is_valid(values: Any) -> None:
+    section: Any
+    for section in Params.model_fields.values():
+        if hasattr(section.annotation, "model_fields"):
+            examples = {key: field.examples[0] for key, field in section.annotation.model_fields.items()}
+            section.annotation.model_validate(examples)
+
+
+def test_unknown_key_names_the_nearest(tmp_path: Path, values: Any) -> None:
+    values["training"]["epoch"] = 3
+    assert "params.yaml, training.epoch: want a known key, got epoch. Did you mean epochs?" in _error(tmp_path, values)
+
+
+def test_unknown_section_lists_the_known(tmp_path: Path, values: Any) -> None:
+    values["zzz"] = {}
+    assert "want a known key, got zzz. Known here: check_transfer, " in _error(tmp_path, values)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "want"),
+    [
+        ("training", "epochs", 0, "want greater than or equal to 1, got 0. It is passes over the target train split"),
+        ("training", "epochs", "30", "want a valid integer, got '30'. Write it without quotes: 30."),
+        ("pretrain_source", "rate", "1e-3", "want a valid number, got '1e-3'. Write it without quotes: 0.001."),
+        ("pretrain_source", "rate", "inf", "want a valid number, got 'inf'. It is learning rate"),
+        ("training", "find_rate", "yes", "want a valid boolean, got 'yes'. Write true. It is look for"),
+        ("check_transfer", "on_negative", "cry", "want 'fail', 'ship_scratch' or 'warn', got 'cry'"),
+        ("prepare_data", "dataset", "folder", "want 'example' or 'folders', got 'folder'"),
+        ("network", "weights_sha256", "abc", "want match pattern"),
+        ("network", "head", "big", "want 'linear' or 'mlp', got 'big'"),
+        ("measure_shift", "bank_sha256", "ABC", "want match pattern"),
+        ("measure_shift", "far_above", 5.5, "want less than or equal to 5, got 5.5"),
+        ("measure_shift", "confidence", 95, "want less than 1, got 95"),
+        ("extract_features", "sample_images", 39, "want greater than or equal to 40, got 39"),
+        ("images", "size_px", 8, "want greater than or equal to 16, got 8"),
+        ("finetune_target", "rates", [], "got []"),
+    ],
+)
+def test_wrong_value_is_one_sentence(
+    tmp_path: Path, values: Any, section: str, key: str, value: object, want: str
+) -> None:
+    values[section][key] = value
+    error = _error(tmp_path, values)
+    assert error.startswith(f"params.yaml, {section}.{key}")
+    assert want in error
+    assert "\n" not in error
+
+
+def test_arms_must_have_as_many_trials(tmp_path: Path, values: Any) -> None:
+    values["finetune_target"]["rates"] = [0.1]
+    assert "want as many finetune_target.rates as train_scratch.rates, got 1 and" in _error(tmp_path, values)
+
+
+def test_file_of_weights_needs_path_and_hash(tmp_path: Path, values: Any) -> None:
+    values["network"]["weights"] = "file"
+    assert "want weights_file and weights_sha256 with `weights: file`, got None and None" in _error(tmp_path, values)
+
+
+def test_small_cnn_has_no_published_weights(tmp_path: Path, values: Any) -> None:
+    values["network"]["weights"] = "IMAGENET1K_V1"
+    assert "network: want `weights: pretrain` with small_cnn, got 'IMAGENET1K_V1'." in _error(tmp_path, values)
+
+
+def test_an_unknown_recipe_lists_the_choices(tmp_path: Path, values: Any) -> None:
+    values["training"]["augmentation"] = "digit"
+    assert (
+        "want training.augmentation among recipes, got digit. Choose one of none, digits, photographs, strong, "
+        "or add a recipe of that name."
+    ) in _error(tmp_path, values)
+
+
+def test_a_recipe_of_ones_own_can_be_chosen(tmp_path: Path, values: Any) -> None:
+    values["recipes"]["mine"] = {**values["recipes"]["none"], "flip": 1}
+    values["training"]["augmentation"] = "mine"
+    path = tmp_path / "params.yaml"
+    path.write_text(json.dumps(values))  # which is YAML
+    assert read_params(path).recipes["mine"].flip == 1
+
+
+def test_missing_key_of_a_recipe_shows_the_line_to_paste(tmp_path: Path, values: Any) -> None:
+    del values["recipes"]["none"]["shift"]
+    assert _error(tmp_path, values) == (
+        "params.yaml, recipes.none.shift: want this key, got none. Paste under `none:` the line `  shift: 0.0625`."
+    )
+
+
+def test_unknown_key_of_a_recipe_names_the_nearest(tmp_path: Path, values: Any) -> None:
+    values["recipes"]["none"]["rotate"] = 3
+    assert "recipes.none.rotate: want a known key, got rotate. Did you mean rotation?" in _error(tmp_path, values)
+
+
+def test_wrong_value_of_a_recipe_tells_its_range(tmp_path: Path, values: Any) -> None:
+    values["recipes"]["none"]["flip"] = 1.5
+    error = _error(tmp_path, values)
+    assert "recipes.none.flip: want less than or equal to 1, got 1.5. It is probability of a mirror" in error
+
+
+def test_missing_recipes_show_one_to_paste(tmp_path: Path, values: Any) -> None:
+    pasted = _error(tmp_path, {key: value for key, value in values.items() if key != "recipes"}).split("`")[1]
+    Recipe.model_validate(_pasted(tmp_path, pasted)["recipes"]["digits"])
+
+
+def test_path_without_weights_file_is_refused(tmp_path: Path, values: Any) -> None:
+    values["network"]["weights_file"] = "x.pth"
+    assert "want weights_file and weights_sha256 null with `weights: pretrain`" in _error(tmp_path, values)
+
+
+@pytest.mark.parametrize("given", ["bank_file", "bank_sha256"])
+def test_a_bank_and_its_hash_belong_together(tmp_path: Path, values: Any, given: str) -> None:
+    values["measure_shift"][given] = "a" * 64
+    error = _error(tmp_path, values)
+    assert "measure_shift: want bank_file and bank_sha256 both or neither, got " in error
+    assert "Paste the two lines that `graft bank` prints" in error
+
+
+@pytest.mark.parametrize(
+    ("section", "low", "high"),
+    [
+        ("measure_shift", "near_below", "far_above"),
+        ("select_strategy", "headroom_small", "headroom_large"),
+    ],
+)
+def test_limits_must_ascend(tmp_path: Path, values: Any, section: str, low: str, high: str) -> None:
+    values[section][low], values[section][high] = 0.5, 0.4
+    assert f"want {low} under {high}, got 0.5 and 0.4" in _error(tmp_path, values)
+
+
+def test_every_fault_is_listed(tmp_path: Path, values: Any) -> None:
+    values["training"]["epochs"] = 0
+    values["training"]["subsample"] = "x"
+    assert len(_error(tmp_path, values).splitlines()) == 2
+
+
+def test_broken_yaml_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("seed: [1\nnetwork: {")
+    with pytest.raises(ValueError, match=r"want YAML, got: .*Mend that line"):
+        read_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "seed"])
+def test_yaml_that_holds_no_keys_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"want keys and values"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_absent_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"want a file, got none\. Run from the top"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_no_key_has_a_default() -> None:
+    def required(model: Any) -> bool:
+        return all(
+            field.is_required() and (not hasattr(field.annotation, "model_fields") or required(field.annotation))
+            for field in model.model_fields.values()
+        )
+
+    assert required(Params)
+    assert required(Recipe)
+
+
+EVIL = "a\x1b[2J\nseed: want 1\u202e"
+
+
+@pytest.mark.parametrize("place", ["key", "recipe", "augmentation", "choice"])
+def test_what_the_user_wrote_is_told_on_one_line(tmp_path: Path, values: Any, place: str) -> None:
+    if place == "key":
+        values[EVIL] = 1
+    elif place == "recipe":
+        values["recipes"][EVIL] = {"crop": 1.0}
+    elif place == "augmentation":
+        values["training"]["augmentation"] = EVIL
+    else:
+        values["training"]["optimizer"] = EVIL
+    error = _error(tmp_path, values)
+    assert all(line.startswith("params.yaml") for line in error.split("\n"))
+    assert not UNSEEN.search(error.replace("\n", ""))
+
+
+def _with_line(path: Path, key: str, value: str) -> Path:
+    """The repository's params.yaml with another value of a key, as an editor would leave it."""
+    text, n = re.subn(rf"^( *{key}:) .*$", rf"\1 {value}", (ROOT / "params.yaml").read_text(), count=1, flags=re.M)
+    assert n == 1
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("written", ["1e-05", "3e-05", "1E-5", "0.00001", "1.0e-5"])
+def test_a_rate_below_a_ten_thousandth_is_read(tmp_path: Path, written: str) -> None:
+    params = read_params(_with_line(tmp_path / "params.yaml", "rate", written))
+    assert params.pretrain_source.rate == float(written)
+
+
+@pytest.mark.parametrize("rate", [3e-05, 1e-07, 0.001, 1])
+def test_params_that_dvc_has_written_are_read(tmp_path: Path, rate: float) -> None:
+    path = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", path)
+    with modify_yaml(path) as values:  # as `dvc exp run -S` does
+        values["pretrain_source"]["rate"] = rate
+        values["train_scratch"]["rates"] = values["finetune_target"]["rates"] = [rate, 0.5]
+        values["validate_data"]["classes"] = ["yes", "no", "0", "1e3", "2024-01-01", "null", "true", "007", "é", " a"]
+    params = read_params(path)
+    assert params.pretrain_source.rate == rate
+    assert params.finetune_target.rates == (rate, 0.5)
+    assert params.validate_data.classes == (*("yes", "no", "0", "1e3", "2024-01-01", "null", "true", "007", "é", " a"),)
+
+
+@pytest.mark.parametrize("names", [("yes", "no"), ("on", "off"), ("0", "1"), ("2024", "1.5"), ("true", "y")])
+def test_class_names_are_the_text_that_stands_there(tmp_path: Path, names: tuple[str, str]) -> None:
+    for written in ("{}, {}", "'{}', '{}'"):
+        path = _with_line(tmp_path / "params.yaml", "classes", f"[{written.format(*names)}]")
+        assert read_params(path).validate_data.classes == names
+
+
+@pytest.mark.parametrize(
+    "name", ["007", "1e3", "1_000", "+1", "0x1F", "True", "2024-01-01", "null", "~", "1.50", ".5", "-0"]
+)
+def test_a_class_name_that_yaml_takes_for_what_is_written_otherwise_is_to_be_quoted(tmp_path: Path, name: str) -> None:
+    path = _with_line(tmp_path / "params.yaml", "classes", f"[{name}, b]")
+    with pytest.raises(ValueError, match=r"line \d+, validate_data\.classes\.0: want a ") as caught:
+        read_params(path)
+    assert str(caught.value).endswith(f"Put it in quotes: '{name}'.")
+    assert read_params(_with_line(path, "classes", f"['{name}', b]")).validate_data.classes == (name, "b")
+
+
+def test_other_names_are_the_text_that_stands_there_too(tmp_path: Path) -> None:
+    path = _with_line(tmp_path / "params.yaml", "augmentation", "2024")
+    path.write_text(path.read_text().replace("  digits: {crop", "  2024: {crop"))
+    params = read_params(path)
+    assert params.training.augmentation == "2024"
+    assert "2024" in params.recipes
+
+
+def test_a_date_is_refused_with_its_line_for_dvc_would_stop_without_one(tmp_path: Path) -> None:
+    said = r"line 3, seed: want a text or a number, got the date 2024-01-01, which DVC refuses\. Put it in quotes"
+    with pytest.raises(ValueError, match=said):
+        read_params(_with_line(tmp_path / "params.yaml", "seed", "2024-01-01"))
+
+
+HUGE = "x" * 100_000
+LISTS = "[" + "a, " * 5000 + "a]"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", HUGE),
+        ("seed", "9" * 4000),
+        ("seed", LISTS),
+        ("seed", f"{{a: {HUGE}, b: {LISTS}}}"),
+        ("name", LISTS),
+        ("group_pattern", HUGE),
+        ("group_pattern", f"'({HUGE}'"),
+        ("augmentation", HUGE),
+        ("weights_sha256", HUGE),
+        ("classes", "[" + "[a], " * 3000 + "[a]]"),
+        ("recipes", "{" + ", ".join(f"r{n}: 0" for n in range(2000)) + "}"),
+        ("recipes", "{" + HUGE + ": 0}"),
+        (HUGE, "0"),
+    ],
+)
+def test_what_is_echoed_of_a_large_value_is_short(tmp_path: Path, key: str, value: str) -> None:
+    (tmp_path / "params.yaml").write_text(f"{key}: {value}\n")
+    if key not in ("seed", "recipes", HUGE):
+        _with_line(tmp_path / "params.yaml", key, value.replace("\\", r"\\"))
+    with pytest.raises(ValueError, match="want") as caught:
+        read_params(tmp_path / "params.yaml")
+    assert len(str(caught.value)) < 12_000
+    assert max(len(line) for line in str(caught.value).splitlines()) < 1500
+
+
+def test_escape_sequences_in_a_key_reach_no_terminal(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text('"\\e[31mred\\n": 0\n')
+    with pytest.raises(ValueError, match=r"got \\x1b\[31mred\\n\. Known here"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_a_file_with_windows_line_ends_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes().replace(b"\n", b"\r\n"))
+    assert read_params(tmp_path / "params.yaml") == read_params(ROOT / "params.yaml")
+
+
+def test_a_list_whose_items_are_refused_is_not_called_too_short(tmp_path: Path) -> None:
+    path = _with_line(tmp_path / "params.yaml", "classes", "[[a], [b]]")
+    with pytest.raises(ValueError, match="want") as caught:
+        read_params(path)
+    assert [line.split(":")[0].split(", ")[1] for line in str(caught.value).splitlines()] == [
+        "validate_data.classes.0",
+        "validate_data.classes.1",
+    ]

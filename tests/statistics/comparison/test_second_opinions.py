@@ -1,0 +1,54 @@
+"""The sign-flip test against all patterns, the bootstrap against its own definition."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from graft.statistics.comparison import second_opinions
+from graft.statistics.comparison.second_opinions import crossed_bootstrap, sign_flip_p
+
+
+def test_three_seeds_by_hand() -> None:
+    # sums of +-1 +-2 +-4: 7, 5, 3, 1 and their negatives; observed 1 + 2 - 4 = -1, then 1 + 2 + 4 = 7, then 3
+    assert sign_flip_p(np.array([1, 2, -4])) == 8 / 8
+    assert sign_flip_p(np.array([1, 2, 4])) == 2 / 8
+    assert sign_flip_p(np.array([1, -2, 4])) == 6 / 8
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_agrees_with_all_patterns_listed(seed: int) -> None:
+    totals = np.random.default_rng(seed).integers(-12, 20, 8) * 3
+    sums = [int(np.dot(signs, totals)) for signs in itertools.product((-1, 1), repeat=8)]
+    assert sign_flip_p(totals) == pytest.approx(np.mean([abs(s) >= abs(totals.sum()) for s in sums]))
+
+
+def test_no_difference_at_all_gives_p_one() -> None:
+    assert sign_flip_p(np.zeros(5, dtype=np.int64)) == 1.0
+
+
+def test_many_seeds_are_counted_and_not_listed() -> None:
+    assert sign_flip_p(np.full(50, 7)) == pytest.approx(2 / 2**50)
+
+
+def test_bootstrap_spreads_as_its_variance_says() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(6, 1)) + rng.normal(size=(1, 40)) + rng.normal(size=(6, 40))
+    low, high = crossed_bootstrap(values, 0.95, 4000, seed=0)
+    seed_means, unit_means = values.mean(axis=1), values.mean(axis=0)
+    least = np.sqrt(seed_means.var() / 6 + unit_means.var() / 40)  # the third term adds a little
+    assert low < values.mean() < high
+    assert 2 * 1.96 * least * 0.93 < high - low < 2 * 1.96 * least * 1.15
+
+
+def test_bootstrap_in_chunks_covers_all_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=(5, 30))
+    whole = crossed_bootstrap(values, 0.9, 2000, seed=0)
+    monkeypatch.setattr(second_opinions, "CHUNK_ELEMENTS", 30 * 300)
+    assert crossed_bootstrap(values, 0.9, 2000, seed=0) == pytest.approx(whole, rel=0.1)
+
+
+def test_bootstrap_repeats_for_a_seed() -> None:
+    values = np.random.default_rng(0).normal(size=(5, 30))
+    assert crossed_bootstrap(values, 0.9, 200, seed=3) == crossed_bootstrap(values, 0.9, 200, seed=3)
+    assert crossed_bootstrap(values, 0.9, 200, seed=3) != crossed_bootstrap(values, 0.9, 200, seed=4)

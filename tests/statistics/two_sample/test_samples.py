@@ -1,0 +1,100 @@
+"""Which rows of a group count: in turn, without a look at their order, and as many as the other side has."""
+
+import numpy as np
+import pytest
+from tests.statistics.two_sample.naive import Ints
+
+from graft.statistics.groups import dealt_folds, drawn_rows
+from graft.statistics.two_sample.samples import rows_of_even_groups, turns
+
+
+def kept(sizes: tuple[list[int], list[int]], seed: int = 0) -> tuple[list[int], list[int]]:
+    """Sizes of the groups of both sides after they are made even, in ascending order."""
+    names = np.repeat(np.arange(sum(map(len, sizes))), np.concatenate(sizes))
+    keys = np.random.default_rng(9).integers(-(2**62), 2**62, len(names))
+    rows = rows_of_even_groups(keys, names, sum(sizes[0]), np.random.default_rng(seed))
+    left = np.bincount(names[rows])
+    assert (np.diff(rows) > 0).all()
+    return sorted(left[: len(sizes[0])].tolist()), sorted(left[len(sizes[0]) :].tolist())
+
+
+def test_no_group_is_larger_than_the_other_sides_of_its_rank() -> None:
+    assert kept(([1] * 20, [9, 1, 1])) == ([1] * 20, [1, 1, 1])
+    assert kept(([1] * 3, [4] * 30)) == ([1] * 3, [1] * 30)
+    assert kept(([5] * 4, [3] * 7)) == ([3] * 4, [3] * 7)
+    assert kept(([60, 1, 1, 1], [40, 1, 1, 2])) == ([1, 1, 1, 40], [1, 1, 1, 40])
+
+
+def test_one_large_group_of_few_has_none_beside_it_among_many() -> None:
+    assert kept(([300] + [1] * 100, [60] + [1] * 40)) == ([1] * 100 + [60], [1] * 41)
+
+
+def test_groups_as_large_on_both_sides_stay_whole() -> None:
+    sizes = [1, 2, 2, 7, 30]
+    assert kept((sizes, sizes[::-1])) == (sizes, sizes)
+
+
+def test_where_every_row_is_a_group_nothing_is_drawn() -> None:
+    rng = np.random.default_rng(0)
+    assert rows_of_even_groups(np.arange(9), np.arange(9), 4, rng).tolist() == list(range(9))
+    assert turns(np.arange(9), np.arange(9), rng).tolist() == [0] * 9
+    assert rng.random() == np.random.default_rng(0).random()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_turns_count_each_group_from_zero_and_know_no_order_of_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups, keys = rng.integers(0, 6, 40), rng.integers(-(2**62), 2**62, 40)
+    order = rng.permutation(40)
+    turn, moved = (
+        turns(keys, groups, np.random.default_rng(3)),
+        turns(keys[order], groups[order], np.random.default_rng(3)),
+    )
+    np.testing.assert_array_equal(turn[order], moved)
+    for each in range(6):
+        assert sorted(turn[groups == each].tolist()) == list(range(np.count_nonzero(groups == each)))
+
+
+def test_copies_in_a_group_are_as_likely_as_they_are_many() -> None:
+    keys, groups = np.array([5] * 9 + [7]), np.zeros(10, dtype=np.int64)
+    first = [int(keys[turns(keys, groups, np.random.default_rng(seed)) == 0][0]) for seed in range(400)]
+    assert np.mean(np.array(first) == 7) == pytest.approx(0.1, abs=0.05)  # by their key alone it would be 0.5
+
+
+def sizes_drawn(groups: Ints, most: int) -> list[int]:
+    counts: list[int] = np.bincount(groups[drawn_rows(groups, most, np.random.default_rng(0))], minlength=4).tolist()
+    return counts
+
+
+def test_a_large_group_does_not_crowd_out_the_others() -> None:
+    groups = np.repeat(np.arange(4), [100, 2, 1, 5])
+    assert sizes_drawn(groups, 4) == [1, 1, 1, 1]
+    assert sizes_drawn(groups, 12) == [5, 2, 1, 4]
+    assert sizes_drawn(groups, 108) == [100, 2, 1, 5]
+
+
+def test_dealt_folds_keep_groups_whole_and_spread_each_class_evenly() -> None:
+    rng = np.random.default_rng(0)
+    unit = rng.permutation(np.repeat(np.arange(40), 3))
+    classes = unit % 2
+    fold = dealt_folds(unit, (classes,), 5, rng)
+    for group in range(40):
+        assert len(set(fold[unit == group])) == 1
+    for each in (0, 1):
+        assert np.bincount(fold[classes == each]).tolist() == [3 * 4] * 5
+
+
+def test_dealt_folds_are_drawn() -> None:
+    unit = np.arange(40)
+    one, two = (dealt_folds(unit, (unit % 2,), 5, np.random.default_rng(seed)) for seed in (0, 1))
+    assert not np.array_equal(one, two)
+
+
+def test_the_last_key_counts_most_in_dealt_folds() -> None:
+    """Sides of 5 groups, each in every fold once, whatever the strata."""
+    side = np.repeat([0, 1], 5)
+    strata = np.tile([0, 1], 5)
+    for seed in range(5):
+        fold = dealt_folds(np.arange(10), (strata, side), 5, np.random.default_rng(seed))
+        for each in (0, 1):
+            assert sorted(fold[side == each]) == [0, 1, 2, 3, 4]

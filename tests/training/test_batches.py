@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+
+from graft.networks.networks import normalised
+from graft.records.common import Preprocessing
+from graft.training.batches import balanced_rows, batch_rows, class_weights, samples_on, subsample
+
+PREPROCESSING = Preprocessing(
+    resize_px=4, crop_px=4, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7), interpolation="bilinear"
+)
+
+
+def test_an_epoch_holds_every_row_once() -> None:
+    rows = torch.cat(batch_rows(103, 32, torch.Generator().manual_seed(0)))
+    assert sorted(rows.tolist()) == list(range(103))
+
+
+def test_no_batch_is_a_lonely_image() -> None:
+    sizes = [len(rows) for rows in batch_rows(65, 32, torch.Generator().manual_seed(0))]
+    assert sizes == [22, 22, 21]
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(5, 2), (3, 2), (9, 4), (2, 2)])
+def test_even_small_batches_hold_two_images(n: int, batch_size: int) -> None:
+    assert min(len(rows) for rows in batch_rows(n, batch_size, torch.Generator())) >= 2
+
+
+def test_normalised_is_value_over_255_less_mean_over_deviation() -> None:
+    images = torch.tensor([[0, 128, 255]], dtype=torch.uint8).view(1, 3, 1, 1)
+    expected = [(0 / 255 - 0.1) / 0.5, (128 / 255 - 0.2) / 0.6, (255 / 255 - 0.3) / 0.7]
+    np.testing.assert_allclose(normalised(images, PREPROCESSING).flatten(), expected, rtol=1e-6)
+
+
+def test_samples_put_channels_first() -> None:
+    images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    samples = samples_on(torch.device("cpu"), images, np.array([0, 1]))
+    assert samples.images.shape == (2, 3, 4, 4)
+    assert samples.images[1, 2, 3, 0] == images[1, 3, 0, 2]
+
+
+def test_subsample_keeps_the_share_of_every_class() -> None:
+    labels = np.repeat([0, 1, 2], [10, 20, 1])
+    kept = labels[subsample(labels, 0.9, seed=0)]
+    assert np.bincount(kept).tolist() == [9, 18, 1]
+
+
+def test_subsample_keeps_an_image_of_a_class_of_few() -> None:
+    labels = np.repeat([0, 1, 2], [40, 4, 1])
+    assert np.bincount(labels[subsample(labels, 0.1, seed=0)]).tolist() == [4, 1, 1]
+
+
+def test_subsample_is_that_of_its_seed() -> None:
+    labels = np.repeat([0, 1], 50)
+    assert np.array_equal(subsample(labels, 0.9, seed=3), subsample(labels, 0.9, seed=3))
+    assert not np.array_equal(subsample(labels, 0.9, seed=3), subsample(labels, 0.9, seed=4))
+
+
+SKEWED = torch.tensor([0] * 80 + [2] * 15 + [5] * 5)
+
+
+def _balanced(seed: int = 0) -> list[torch.Tensor]:
+    return balanced_rows(SKEWED, 32, torch.Generator().manual_seed(seed))
+
+
+def test_balanced_rows_show_each_class_equally_often() -> None:
+    labels = SKEWED[torch.cat(_balanced())]
+    assert len(labels) == len(SKEWED)
+    assert sorted(torch.bincount(labels)[[0, 2, 5]].tolist()) == [33, 33, 34]
+
+
+def test_the_row_that_is_left_over_goes_to_one_class_as_to_another() -> None:
+    one_more = {int(torch.bincount(SKEWED[torch.cat(_balanced(seed))]).argmax()) for seed in range(30)}
+    assert one_more == {0, 2, 5}
+
+
+def test_balanced_rows_repeat_no_image_before_all_of_its_class_have_come() -> None:
+    times = torch.bincount(torch.cat(_balanced()), minlength=len(SKEWED))
+    for label in (0, 2, 5):
+        assert times[label == SKEWED].max() - times[label == SKEWED].min() == 1
+
+
+def test_over_many_epochs_every_image_of_a_large_class_comes_equally_often() -> None:
+    times = torch.bincount(torch.cat([torch.cat(_balanced(seed)) for seed in range(300)]), minlength=len(SKEWED))
+    expected = 300 * (100 / 3) / 80
+    assert (times[SKEWED == 0] - expected).abs().max() < 4.5 * np.sqrt(expected)
+
+
+def test_balanced_batches_are_shuffled_and_of_nearly_equal_size() -> None:
+    batches = _balanced()
+    assert [len(rows) for rows in batches] == [25, 25, 25, 25]
+    assert all(len(torch.unique(SKEWED[rows])) == 3 for rows in batches)
+
+
+def test_balanced_rows_are_those_of_their_generator() -> None:
+    assert torch.equal(torch.cat(_balanced(3)), torch.cat(_balanced(3)))
+    assert not torch.equal(torch.cat(_balanced(3)), torch.cat(_balanced(4)))
+
+
+def test_class_weights_are_inverse_frequencies_with_mean_one_over_images() -> None:
+    weights = class_weights(SKEWED, 7)
+    assert weights[SKEWED].mean() == pytest.approx(1)
+    assert weights[0] * 80 == pytest.approx(float(weights[2] * 15))
+    assert weights[2] * 15 == pytest.approx(float(weights[5] * 5))
+
+
+def test_a_class_without_images_weighs_nothing() -> None:
+    assert class_weights(SKEWED, 7)[[1, 3, 4, 6]].tolist() == [0, 0, 0, 0]
+
+
+def test_normalised_is_whole_after_an_export_that_came_first() -> None:
+    fresh = PREPROCESSING.model_copy(update={"resize_px": 5})
+
+    class Normalising(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return normalised(images, fresh)
+
+    images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    torch.export.export(Normalising(), (images,))
+    assert normalised(images, fresh).numpy()[0, :, 0, 0] == pytest.approx([-0.1 / 0.5, -0.2 / 0.6, -0.3 / 0.7])
+
+
+def test_images_that_no_gpu_has_room_for_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graft.training.batches.free_bytes", lambda device: 2**30)
+    many = np.broadcast_to(np.uint8(0), (2**11, 2**10, 2**9, 3))  # takes no memory here
+    with pytest.raises(ValueError, match=r"want all images in 1\.0 GiB of the GPU's free memory, got 3\.0 GiB\. Lower"):
+        samples_on(torch.device("cuda"), many, np.zeros(2**11, np.int64))

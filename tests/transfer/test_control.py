@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from graft.files import to_json
+from graft.networks.networks import state_sha256
+from graft.networks.saving import load_network
+from graft.transfer.arms.arms import TargetData
+from graft.transfer.control import train_scratch
+from tests.transfer.conftest import tiny_params
+
+
+def test_the_control_tries_every_rate_at_both_budgets(data: TargetData, tmp_path: Path) -> None:
+    record = train_scratch(data, tiny_params(), tmp_path, tmp_path / "half")
+    assert [(each.budget, each.rate) for each in record.trials] == [
+        ("matched", 0.001),
+        ("matched", 0.01),
+        ("long", 0.001),
+        ("long", 0.01),
+    ]
+
+
+def test_each_seed_starts_elsewhere(data: TargetData, tmp_path: Path) -> None:
+    train_scratch(data, tiny_params(), tmp_path, tmp_path / "half")
+    hashes = {state_sha256([load_network(tmp_path / f"seed_{seed}.safetensors")]) for seed in (0, 1)}
+    assert len(hashes) == 2
+
+
+def test_same_seed_gives_the_same_record(data: TargetData, tmp_path: Path) -> None:
+    one = train_scratch(data, tiny_params(), tmp_path / "a", tmp_path / "half")
+    assert to_json(one) == to_json(train_scratch(data, tiny_params(), tmp_path / "b", tmp_path / "half again"))
+
+
+def test_the_record_says_whether_training_mirrored(data: TargetData, tmp_path: Path) -> None:
+    mirrored = data._replace(recipe=data.recipe.model_copy(update={"flip": 0.25}))
+    assert train_scratch(mirrored, tiny_params(), tmp_path, tmp_path / "half").flip == 0.25

@@ -1,0 +1,74 @@
+"""Every training asks for room before its first run."""
+
+from pathlib import Path
+
+import pytest
+
+from graft.networks.preprocessing import SMALL_CNN
+from graft.records.catalog import CatalogRecord
+from graft.training import memory
+from graft.transfer.arms.arms import TargetData, target_data
+from graft.transfer.control import train_scratch
+from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.pretraining import make_backbone
+from tests.examples import domain_record
+from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
+
+IMAGES = 50_000
+"""bytes: too few for the tiny images, 24 and 8 of 3,072 bytes"""
+STEPS = 500_000
+"""bytes: enough for the images, and not for a step of eight through small_cnn"""
+
+
+def _leave(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda device: free)
+
+
+@pytest.fixture
+def no_room(data: TargetData, monkeypatch: pytest.MonkeyPatch) -> None:
+    _leave(STEPS, monkeypatch)
+
+
+@pytest.mark.parametrize("find_rate", [False, True])
+def test_the_control_is_refused_before_its_first_run(
+    data: TargetData, no_room: None, tmp_path: Path, find_rate: bool
+) -> None:
+    params = tiny_params(training={"find_rate": find_rate})
+    with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
+        train_scratch(data, params, tmp_path, tmp_path / "half")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("find_rate", [False, True])
+def test_fine_tuning_is_refused_before_its_first_run(
+    backbone: Backbone, data: TargetData, no_room: None, tmp_path: Path, find_rate: bool
+) -> None:
+    task = Task(backbone, data, strategy("full"), tiny_params(training={"find_rate": find_rate}))
+    with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
+        finetune_target(task, tmp_path, tmp_path / "half")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_head_that_is_fitted_takes_no_steps(
+    backbone: Backbone, data: TargetData, no_room: None, tmp_path: Path
+) -> None:
+    task = Task(backbone, data, strategy("feature_extraction"), tiny_params())
+    assert finetune_target(task, tmp_path, tmp_path / "half").in_closed_form
+
+
+def test_pretraining_is_refused_before_its_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _leave(STEPS, monkeypatch)
+    record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain_record(), target=domain_record())
+    with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
+        make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors")
+    _leave(IMAGES, monkeypatch)
+    with pytest.raises(ValueError, match=r"^training: want 0 MiB of memory for 24 images of 32 x 32 pixels"):
+        make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors")
+
+
+def test_images_of_the_target_are_refused_before_they_are_taken(
+    backbone: Backbone, data: TargetData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _leave(IMAGES, monkeypatch)
+    with pytest.raises(ValueError, match=r"^training: want 0 MiB of memory for 32 images of 32 x 32 pixels"):
+        target_data(tiny_catalog(), tiny_images(), SMALL_CNN, data.recipe, data.train.images.device)
