@@ -17,9 +17,10 @@ from graft.params.network import Images
 from graft.params.pipeline import Params
 from graft.records.common import Split
 from graft.store.catalogue import CatalogRow
-from graft.transfer.arms.arms import TargetData, target_data
+from graft.transfer.arms.data import TargetData, target_data
 from graft.transfer.control import train_scratch
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from tests.examples import catalog_row
 from tests.house import ROOT
 from tests.transfer.conftest import strategy, tiny_params
@@ -86,6 +87,8 @@ def from_nothing(real: Real, tmp_path_factory: pytest.TempPathFactory) -> float:
 
 @pytest.mark.parametrize("name", ["feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms"])
 def test_every_strategy_gains_from_real_weights(name: str, real: Real, from_nothing: float, tmp_path: Path) -> None:
-    record = finetune_target(Task(real.backbone, real.data, strategy(name), real.params), tmp_path, tmp_path / "half")
+    record = finetune_target(
+        TransferTask(real.backbone, real.data, strategy(name), real.params), tmp_path, tmp_path / "half"
+    )
     accuracy = min(run.val_accuracy for run in record.runs)
     assert accuracy > max(0.75, from_nothing)

@@ -1,10 +1,10 @@
-"""Curves as CSV."""
+"""Results of an arm."""
 
 import csv
 from pathlib import Path
 
 from graft.records.training import Epoch, PhaseRecord, Run
-from graft.transfer.arms.curves import write_curves
+from graft.transfer.arms.results import write_curves
 
 
 def _run(seed: int, lengths: dict[str, int]) -> Run:
