@@ -45,9 +45,9 @@ from graft.training.plans import plan_of
 from graft.training.steps import Tick
 from graft.transfer.arms.data import TargetData, part_of, seen_by
 from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, seeds_of
+from graft.transfer.arms.processes import Crew, train_all
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Trained
-from graft.transfer.arms.workers import Crew, train_all
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask
 from graft.yaml_files import read_yaml

@@ -23,11 +23,10 @@ from graft.training.plans import plan_of
 from graft.training.steps import Plan, Task, Tick
 from graft.transfer.arms.data import TargetData, part_of, seen_by, target_data
 from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, rates_around, rates_by_seed, seeds_of
-from graft.transfer.arms.processes import bytes_of_run
+from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rate_finder import find_rate
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
-from graft.transfer.arms.workers import Crew, train_all
 
 # picklable: reads the target's images anew, in a worker process
 Reread = Callable[[], TargetData]

@@ -1,20 +1,65 @@
-"""How many runs go at once, and on which device each; GRAFT_PROCESSES overrules."""
+"""All runs of an arm, in as many processes as the machine has room for; GRAFT_PROCESSES overrules."""
 
 import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from graft.networks.device import CONTROL_GROUPS, free_bytes
 from graft.networks.networks import Network
 from graft.training.activations import SHARE_OF_MEMORY, bytes_of
+from graft.training.loop import Fitted
 from graft.training.memory import needed_bytes
 from graft.training.phases import n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.data import TargetData
+from graft.transfer.arms.halving import Halving, RunKey, rates_by_seed
+from graft.transfer.arms.runs import Train, complete, one_by_one, train_once
+from graft.transfer.arms.workers import Work, in_workers
 
 # memory of a process that has loaded torch and trains something tiny
 PROCESS_BYTES = 400 * 2**20
+
+
+class Crew(NamedTuple):
+    """Who may train the runs of an arm."""
+
+    make: Callable[[], Train] | None = None
+    """picklable: loads what a process needs, and returns what trains a run; None: this process alone trains"""
+    device: torch.device = torch.device("cpu")
+    """device of this process"""
+    n_bytes: int = 0
+    """memory that each process needs"""
+
+
+def train_all(
+    halvings: Sequence[Halving], folder: Path, train: Train, crew: Crew, bar: tuple[str, int]
+) -> dict[RunKey, Fitted]:
+    """Train all runs of an arm, in as many processes as the machine has room for, under one progress bar.
+
+    Args:
+        halvings: one a budget; runs of the first ones start first.
+        folder: of the checkpoints.
+        train: trains a run in this process.
+        crew: how other processes train a run.
+        bar: name of the progress bar, and number of images that all runs see.
+
+    Raises:
+        ValueError: GRAFT_PROCESSES is not a whole number from 1.
+        RuntimeError: a process died.
+    """
+    from tqdm import tqdm
+
+    n_runs = sum(sum(rates_by_seed(len(each.rates), len(each.seeds))) for each in halvings)
+    devices = [] if crew.make is None else devices_for(n_runs, crew.device, crew.n_bytes)
+    with tqdm(total=bar[1], desc=bar[0], unit=" images", disable=None) as shown:
+        execute = one_by_one(train, folder, shown.update)
+        if crew.make is not None and len(devices) > 1:
+            execute = in_workers(partial(_kept, crew.make, folder), devices, shown.update)
+        return complete(halvings, folder, execute, shown.update)
 
 
 def wanted_processes(device: torch.device) -> int:
@@ -79,6 +124,12 @@ def usable_cores(groups: Path) -> int:
     if len(words) == 2 and words[0] not in ("max", "-1"):
         cores = min(cores, int(words[0]) // int(words[1]))
     return max(1, cores)
+
+
+def _kept(make: Callable[[], Train], folder: Path) -> Work:
+    """What trains a run in a worker and keeps its result in the folder."""
+    train = make()
+    return lambda run, tick: train_once(train, run, folder, tick)
 
 
 def _words(path: Path) -> list[str]:

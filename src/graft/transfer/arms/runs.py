@@ -38,12 +38,16 @@ def complete(halvings: Sequence[Halving], folder: Path, execute: Execute, tick: 
     """
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[RunKey, Fitted] = {}
+    looked_up: set[RunKey] = set()
 
     def waiting() -> list[RunKey]:
         while True:
             scores = {run: fitted.best for run, fitted in found.items()}
             runs = [run for halving in halvings for run in startable(halving, scores)]
-            before = {run: fitted for run in runs if (fitted := read_fitted(folder, run)) is not None}
+            # what was handed out before ends in this process, which hears of it
+            new = [run for run in runs if run not in looked_up]
+            looked_up.update(new)
+            before = {run: fitted for run in new if (fitted := read_fitted(folder, run)) is not None}
             if not before:
                 return runs
             found.update(before)

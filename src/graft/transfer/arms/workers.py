@@ -17,16 +17,11 @@ from contextlib import contextmanager, suppress
 from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
-from graft.training.loop import Fitted
-from graft.training.steps import Tick
-from graft.transfer.arms.halving import Halving, RunKey, rates_by_seed
-from graft.transfer.arms.processes import devices_for
-from graft.transfer.arms.runs import Execute, Train, Waiting, complete, one_by_one, train_once
+if TYPE_CHECKING:
+    from graft.transfer.arms.halving import RunKey
+    from graft.transfer.arms.runs import Execute, Waiting
 
 # a forked process would share locks of torch's threads, and a CUDA context cannot be forked at all
 SPAWN = multiprocessing.get_context("spawn")
@@ -34,19 +29,11 @@ SECONDS_BETWEEN_TICKS = 0.1
 DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
+Tick = Callable[[int], object]
+# trains one run in a worker, and tells how many images it saw
+Work = Callable[["RunKey", Tick], None]
 # picklable: loads the data of a worker, and returns what trains a run
-Make = Callable[[], Train]
-
-
-class Crew(NamedTuple):
-    """Who may train the runs of an arm."""
-
-    make: Make | None = None
-    """None: this process alone trains"""
-    device: torch.device = torch.device("cpu")
-    """device of this process"""
-    n_bytes: int = 0
-    """memory that each process needs"""
+Make = Callable[[], Work]
 
 
 class Worker(NamedTuple):
@@ -54,47 +41,19 @@ class Worker(NamedTuple):
 
     process: SpawnProcess
     talk: Connection
-    """gives it a RunKey; it answers with numbers of images seen, the RunKey when it has ended, or an exception"""
+    """takes a run; answers with numbers of images seen, None when the run has ended, or an exception"""
 
 
-def train_all(
-    halvings: Sequence[Halving], folder: Path, train: Train, crew: Crew, bar: tuple[str, int]
-) -> dict[RunKey, Fitted]:
-    """Train all runs of an arm, in as many processes as the machine has room for, under one progress bar.
-
-    Args:
-        halvings: one a budget; runs of the first ones start first.
-        folder: of the checkpoints.
-        train: trains a run in this process.
-        crew: how other processes train one.
-        bar: name of the progress bar, and number of images that all runs see.
-
-    Raises:
-        ValueError: GRAFT_PROCESSES is not a whole number from 1.
-        RuntimeError: a process died.
-    """
-    from tqdm import tqdm
-
-    n_runs = sum(sum(rates_by_seed(len(each.rates), len(each.seeds))) for each in halvings)
-    devices = [] if crew.make is None else devices_for(n_runs, crew.device, crew.n_bytes)
-    with tqdm(total=bar[1], desc=bar[0], unit=" images", disable=None) as shown:
-        execute = one_by_one(train, folder, shown.update)
-        if crew.make is not None and len(devices) > 1:
-            execute = in_workers(crew.make, folder, devices, shown.update)
-        return complete(halvings, folder, execute, shown.update)
-
-
-def in_workers(make: Make, folder: Path, devices: Sequence[str], tick: Tick) -> Execute:
+def in_workers(make: Make, devices: Sequence[str], tick: Tick) -> "Execute":
     """Train the runs in other processes, at most one for each device in the list.
 
     Args:
         make: loads what a worker needs; picklable.
-        folder: of the checkpoints.
         devices: values of GRAFT_DEVICE, one a worker.
         tick: told the numbers of images that the workers saw.
     """
 
-    def execute(waiting: Waiting, ended: Callable[[RunKey], None]) -> None:
+    def execute(waiting: "Waiting", ended: Callable[["RunKey"], None]) -> None:
         busy: dict[Connection, RunKey] = {}
         with _team() as team:
             while True:
@@ -102,14 +61,14 @@ def in_workers(make: Make, folder: Path, devices: Sequence[str], tick: Tick) -> 
                     idle = next((each for each in team if each.talk not in busy), None)
                     if idle is None and len(team) < len(devices):
                         with _deaf():
-                            team.append(idle := _start(make, folder, devices[len(team)]))
+                            team.append(idle := _start(make, devices[len(team)]))
                     if idle is not None:
                         _give(idle, run)
                         busy[idle.talk] = run
                 if not busy:
                     return
                 for talk, message in _messages(team):
-                    if isinstance(message, RunKey):
+                    if message is None:
                         ended(busy.pop(talk))
                     else:
                         tick(message)
@@ -117,12 +76,12 @@ def in_workers(make: Make, folder: Path, devices: Sequence[str], tick: Tick) -> 
     return execute
 
 
-def _give(worker: Worker, run: RunKey) -> None:
+def _give(worker: Worker, run: "RunKey") -> None:
     with suppress(OSError):  # it is dead: _messages tells why
         worker.talk.send(run)
 
 
-def _messages(team: Sequence[Worker]) -> Iterator[tuple[Connection, RunKey | int]]:
+def _messages(team: Sequence[Worker]) -> Iterator[tuple[Connection, int | None]]:
     """What workers said, as soon as one of them did.
 
     Raises:
@@ -178,26 +137,25 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(make: Make, folder: Path, device: str) -> Worker:
+def _start(make: Make, device: str) -> Worker:
     ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=_work, args=(theirs, make, folder, device, os.getpid()), daemon=True)
+    process = SPAWN.Process(target=_work, args=(theirs, make, device, os.getpid()), daemon=True)
     process.start()
     # so that the death of the worker closes the last copy of its end
     theirs.close()
     return Worker(process, ours)
 
 
-def _work(talk: Connection, make: Make, folder: Path, device: str, parent: int) -> None:
+def _work(talk: Connection, make: Make, device: str, parent: int) -> None:
     """Train one run after another, until the parent kills this process or dies."""
     try:
         _die_with(parent)
         os.environ["GRAFT_DEVICE"] = device
-        train, ticks = make(), Ticks(talk)
+        work, ticks = make(), Ticks(talk)
         while True:
-            run = talk.recv()
-            train_once(train, run, folder, ticks.tick)
+            work(talk.recv(), ticks.tick)
             ticks.flush()
-            talk.send(run)
+            talk.send(None)
     except BaseException as error:
         with suppress(OSError):  # the parent is dead: nobody listens
             talk.send(_sendable(error))

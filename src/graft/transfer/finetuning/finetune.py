@@ -15,11 +15,10 @@ from graft.training.phases import check_frozen, frozen_sha256
 from graft.training.steps import Tick
 from graft.transfer.arms.data import part_of, seen_by
 from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, rates_around, rates_by_seed, seeds_of
-from graft.transfer.arms.processes import bytes_of_run
+from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rate_finder import find_rate
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
-from graft.transfer.arms.workers import Crew, train_all
 from graft.transfer.finetuning.strategies import block_rates, phases_of
 from graft.transfer.finetuning.task import (
     Reread,
