@@ -95,7 +95,7 @@ def bank_of(
     """
     import numpy as np
 
-    from graft.extraction.looking import view_source
+    from graft.extraction.looking import look_at_source
     from graft.shift.bank import Bank
     from graft.shift.sides import Side
     from graft.store.catalogue import class_names, labelled
@@ -110,5 +110,5 @@ def bank_of(
         )
     nameless = np.full(len(known.rows), "", dtype=np.str_)
     side = Side(network.features(images)[known.rows], known.rows, nameless, known.sha256, known.sha256)
-    view = view_source(images, known.rows, known.sha256, network, n_sample, seed)
-    return Bank(about, side, view)
+    details = look_at_source(images, known.rows, known.sha256, network, n_sample, seed)
+    return Bank(about, side, details)

@@ -27,7 +27,7 @@ from graft.shift.witnesses import map_of, some, witnesses
 from graft.shift.yardstick import Place, make_yardstick, place_on
 from graft.statistics.features.label_shift import total_variation
 from graft.statistics.two_sample.two_sample import TwoSample, two_sample_test
-from graft.store.features import BlockMeans, MapPoint, SourceView, TargetView
+from graft.store.features import BlockMeans, MapPoint, SourceDetails, TargetDetails
 
 QUANTILES = 101
 """of the null distribution that the record keeps"""
@@ -39,14 +39,14 @@ PROBE_C = 0.01
 Shift = tuple[ShiftRecord, tuple[MapPoint, ...]]
 
 
-def measure(source: Origin, target: Side, view: TargetView, params: MeasureShift, seed: int) -> Shift:
+def measure(source: Origin, target: Side, details: TargetDetails, params: MeasureShift, seed: int) -> Shift:
     """The record of the shift, and the points of the map.
 
     Args:
         source: the user's images or a bank; no rows where there is neither, and then the target is held against
             the running moments of the network, where it has any.
         target: train images; the test split stays closed until the arms are compared.
-        view: what the network says of a sample of them.
+        details: activations and moments of a sample of them.
         params: permutations, confidence, and the limits of near and far.
         seed: of everything that is drawn.
 
@@ -54,12 +54,13 @@ def measure(source: Origin, target: Side, view: TargetView, params: MeasureShift
         ValueError: fewer than two groups a side, or as `two_sample_test`.
     """
     if len(source.side.rows) == 0:
-        return _described(source.described, target, view, params, seed), ()
+        return _described(source.described, target, details, params, seed), ()
     side = without_copies(source.side, target)
     check_groups(target, "target, train split")
     if len(np.unique(side.groups)) < 2:
-        view = view._replace(refusal="All source images that do not stand in the target too are of one group.")
-        return _described(source.described, target, view, params, seed), ()
+        refusal = "All source images that do not stand in the target too are of one group."
+        details = details._replace(refusal=refusal)
+        return _described(source.described, target, details, params, seed), ()
     groups = side.groups, target.groups
     n_groups = len(np.unique(groups[0])), len(np.unique(groups[1]))
     test = two_sample_test(
@@ -80,7 +81,7 @@ def measure(source: Origin, target: Side, view: TargetView, params: MeasureShift
         test=tested,
         size=size,
         yardstick=yardstick,
-        profile=profile_of_samples(_sampled(side, source.view), _sampled(target, view), params.confidence, seed),
+        profile=profile_of_samples(_sampled(side, source.details), _sampled(target, details), params.confidence, seed),
         classes=classes,
         labels=labels,
         witnesses=witnesses(shown, target, median2, seed),
@@ -95,12 +96,14 @@ def measure(source: Origin, target: Side, view: TargetView, params: MeasureShift
     return record, points
 
 
-def _described(source: ShiftSource, target: Side, view: TargetView, params: MeasureShift, seed: int) -> ShiftRecord:
+def _described(
+    source: ShiftSource, target: Side, details: TargetDetails, params: MeasureShift, seed: int
+) -> ShiftRecord:
     """The record where no features stand for the source: at most a description of the blocks."""
     profile = None
-    if view.moments:
-        sample = target.of_rows(view.rows)
-        profile = profile_of_moments(view.moments, sample, params.confidence, seed)
+    if details.moments:
+        sample = target.of_rows(details.rows)
+        profile = profile_of_moments(details.moments, sample, params.confidence, seed)
     return ShiftRecord(
         source=source.model_copy(update={"kind": "none" if profile is None else "bn_stats"}),
         n_target=len(target.rows),
@@ -114,16 +117,16 @@ def _described(source: ShiftSource, target: Side, view: TargetView, params: Meas
         witnesses=None,
         map_shares=None,
         similarity="unknown",
-        sentence=wording.sentence_without_source(source, profile, view.refusal),
+        sentence=wording.sentence_without_source(source, profile, details.refusal),
         remarks=(),
         warnings=(),
     )
 
 
-def _sampled(side: Side, view: SourceView | TargetView) -> tuple[Side, tuple[BlockMeans, ...]]:
+def _sampled(side: Side, details: SourceDetails | TargetDetails) -> tuple[Side, tuple[BlockMeans, ...]]:
     """The images of the sample that stand on this side, and the blocks' means of them."""
-    there = np.isin(view.rows, side.rows)
-    return side.of_rows(view.rows), tuple(BlockMeans(each.block, each.means[there]) for each in view.blocks)
+    there = np.isin(details.rows, side.rows)
+    return side.of_rows(details.rows), tuple(BlockMeans(each.block, each.means[there]) for each in details.blocks)
 
 
 def _test(test: TwoSample, params: MeasureShift) -> ShiftTest:
@@ -145,9 +148,9 @@ def _test(test: TwoSample, params: MeasureShift) -> ShiftTest:
 def _yardstick(
     source: Origin, bandwidth2: float, size: ShiftSize, params: MeasureShift
 ) -> tuple[ShiftYardstick | None, Place | None]:
-    if source.view.yardstick is None:
+    if source.details.yardstick is None:
         return None, None
-    made = make_yardstick(source.view.yardstick, bandwidth2)
+    made = make_yardstick(source.details.yardstick, bandwidth2)
     origin = "the source" if source.described.kind == "own" else "the bank"
     interval = None if size.interval is None else (size.interval.low, size.interval.high)
     place = place_on(made, size.mmd2, interval, (params.near_below, params.far_above), origin)
