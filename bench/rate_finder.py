@@ -112,7 +112,7 @@ def measure(subject: Subject, start: str, of: Start, seed: int, results: Path) -
     for rate in grid:
         network, plan = of(subject, seed, rate)
         fit(network, train, data.val, plan, seed, lambda n: None)
-        logits = outputs_of(network, images, data.preprocessing).logits
+        logits = outputs_of(network, images).logits
         accuracies.append(float(np.mean(logits.argmax(1) == subject.test.labels.numpy())))
     line = {
         **case,
@@ -188,7 +188,7 @@ def subject_of(
     make_backbone(params, of_source, open_images(scratch / "source.npy" if source else store), record, path)
     images, classes, device = open_images(store), class_names(rows), torch.device("cpu")
     network = load_network(path)
-    features = outputs_of(network, images, preprocessing).features
+    features = outputs_of(network, images).features
     train, test = labelled(rows, classes, "train"), labelled(rows, classes, "test")
     return Subject(
         name=name,

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     def judged(record: Path, weights: Path) -> JudgedArm:
         training = read_record(TrainingRecord, record)
         networks = (load_network(weights / f"seed_{run.seed}.safetensors").to(device) for run in training.runs)
-        logits = [outputs_of(network, images, catalog.preprocessing).logits for network in networks]
+        logits = [outputs_of(network, images).logits for network in networks]
         return JudgedArm(training, np.argmax(logits, axis=2))
 
     transfer = judged(args.training, args.transfer_weights)

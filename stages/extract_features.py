@@ -15,12 +15,10 @@ from functools import partial
 from graft import stage
 from graft.extraction.looking import Looks, look_at_source, look_at_target
 from graft.extraction.moments import batchnorm_moments, block_means
-from graft.files import read_record
 from graft.networks.device import make_deterministic, pick_device
 from graft.networks.outputs import outputs_of
 from graft.networks.saving import load_network
 from graft.params.pipeline import read_params
-from graft.records.cards import BackboneCard
 from graft.store import catalogue
 from graft.store.features import save_array, save_source_details, save_target_details
 
@@ -36,11 +34,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     make_deterministic(params.seed)
 
     network = load_network(args.backbone).to(pick_device())
-    preprocessing = read_record(BackboneCard, args.card).preprocessing
     seen_by = Looks(
-        lambda images: outputs_of(network, images, preprocessing).features,
-        partial(block_means, network, preprocessing=preprocessing),
-        partial(batchnorm_moments, network, preprocessing=preprocessing),
+        lambda images: outputs_of(network, images).features,
+        partial(block_means, network),
+        partial(batchnorm_moments, network),
     )
     source, target = catalogue.open_images(args.source_images), catalogue.open_images(args.target_images)
     save_array(seen_by.features(source), args.source_features)

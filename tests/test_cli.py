@@ -328,7 +328,9 @@ CARD = backbone_card(preprocessing=SMALL_CNN)
 def loose(folder: Path) -> Path:
     """A backbone of random weights, and a folder of 24 images at several depths, a copy, and a file that is none."""
     torch.manual_seed(0)
-    save_network(build_network("small_cnn", 2), "small_cnn", folder / "models/pretrained/backbone.safetensors")
+    save_network(
+        build_network("small_cnn", 2, SMALL_CNN), "small_cnn", folder / "models/pretrained/backbone.safetensors"
+    )
     write_record(CARD, folder / "models/pretrained/card.json")
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
     rng = np.random.default_rng(0)

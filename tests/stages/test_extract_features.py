@@ -13,6 +13,7 @@ from tests.examples import backbone_card, catalog_row
 from graft.files import write_record
 from graft.networks.networks import build_network
 from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network, save_network
 from graft.records.common import Split
 from graft.store.catalogue import write_catalog
@@ -48,7 +49,7 @@ def _split(row: int) -> Split:
 def arguments(folder: Path, n_source: int = N_SOURCE) -> list[str]:
     """The stage's options, on files made here: 50 source images, 50 of 90 target images train."""
     torch.manual_seed(0)
-    network = build_network("small_cnn", 2)
+    network = build_network("small_cnn", 2, SMALL_CNN)
     save_network(network, "small_cnn", folder / "backbone.safetensors")
     write_record(backbone_card(), folder / "card.json")
     names = [("source", n_source), ("target", N_TARGET)]
@@ -72,7 +73,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("domain", ["source", "target"])
 def test_features_stand_row_by_row_as_in_the_store(done: Path, domain: str) -> None:
     images = np.load(done / f"{domain}.npy")
-    expected = outputs_of(load_network(done / "backbone.safetensors"), images, backbone_card().preprocessing).features
+    expected = outputs_of(load_network(done / "backbone.safetensors"), images).features
     np.testing.assert_allclose(np.load(done / f"features/{domain}.npy"), expected, atol=1e-6)
 
 

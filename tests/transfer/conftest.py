@@ -54,8 +54,8 @@ def data() -> TargetData:
 @pytest.fixture
 def backbone() -> Backbone:
     torch.manual_seed(0)
-    network = build_network("small_cnn", 2).eval()
-    return Backbone(network, "small_cnn", outputs_of(network, tiny_images(), SMALL_CNN).features)
+    network = build_network("small_cnn", 2, SMALL_CNN).eval()
+    return Backbone(network, "small_cnn", outputs_of(network, tiny_images()).features)
 
 
 def strategy(choice: str) -> StrategyRecord:

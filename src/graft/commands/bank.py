@@ -60,9 +60,9 @@ def bank(folder: Path, name: str, licence: str) -> str:
     make_deterministic(params.seed)
     network = load_network(PRETRAINED / "backbone.safetensors").to(pick_device())
     seen_by = Looks(
-        lambda images: outputs_of(network, images, card.preprocessing).features,
-        partial(block_means, network, preprocessing=card.preprocessing),
-        partial(batchnorm_moments, network, preprocessing=card.preprocessing),
+        lambda images: outputs_of(network, images).features,
+        partial(block_means, network),
+        partial(batchnorm_moments, network),
     )
     bits = params.images.value_bits  # those of the card are recognised from the target
     with read_loose(folder, card.preprocessing.model_copy(update={"value_bits": bits})) as (rows, images):

@@ -3,7 +3,6 @@
 import torch
 
 from graft.params.training import Recipe, Training
-from graft.records.common import Preprocessing
 from graft.training.optimisation import Optimisation
 from graft.training.phases import BatchNormPolicy, Phase
 from graft.training.steps import Mixing, Plan
@@ -13,7 +12,6 @@ def plan_of(
     phases: tuple[Phase, ...],
     training: Training,
     recipe: Recipe,
-    preprocessing: Preprocessing,
     precision: torch.dtype,
     *,
     batchnorm: BatchNormPolicy = "train",
@@ -40,6 +38,5 @@ def plan_of(
         recipe=recipe,
         views=views,
         batchnorm=batchnorm,
-        preprocessing=preprocessing,
         precision=precision,
     )

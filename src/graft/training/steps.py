@@ -9,7 +9,6 @@ from torch import Tensor
 
 from graft.networks.device import autocast, sent
 from graft.params.training import Balance, Recipe
-from graft.records.common import Preprocessing
 from graft.training.activations import back, front
 from graft.training.augmentation.augmentation import augmented
 from graft.training.augmentation.mixing import cutmix, mixup, soft_targets
@@ -48,7 +47,6 @@ class Plan(NamedTuple):
     views: int | None
     """fixed augmented views of each image in place of a new one every epoch, so that frozen blocks run once"""
     batchnorm: BatchNormPolicy
-    preprocessing: Preprocessing
     precision: torch.dtype
 
 
@@ -134,4 +132,4 @@ def _batch(run: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tens
     if plan.mixing is not None:
         targets = soft_targets(targets, run.network.n_classes)
         images, targets = MIXERS[plan.mixing.kind](images, targets, plan.mixing.alpha, run.generator)
-    return front(run.network, feed.n_front, images, plan.preprocessing), targets
+    return front(run.network, feed.n_front, images), targets
