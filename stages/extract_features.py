@@ -4,8 +4,8 @@ Of a sample of both domains it says more, for the measurement of the shift: the 
 features of corrupted source images, and what target images put into BatchNorm layers. The target's sample is of
 its train split alone.
 
-Reads   backbone and card, catalogues and image stores of source and target
-Writes  (n, d) float32 features of each, row by row as in the stores, and details of a sample of each
+Reads   the stamp, backbone and card, catalogues and image stores of source and target
+Writes  (n, d) float32 features of each, row by row as in the stores, and the details of a sample of each
 Run     dvc repro extract_features
 """
 
@@ -22,14 +22,15 @@ from graft.params.pipeline import read_params
 from graft.store import catalogue
 from graft.store.features import save_array, save_source_details, save_target_details
 
-BACKBONE = ("params", "backbone", "card")
+INPUTS = ("params", "stamp", "backbone", "card")
 SOURCE = ("source-catalog", "source-images", "source-features", "source-details")
 TARGET = ("target-catalog", "target-images", "target-features", "target-details")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the features of both domains, and the details of a sample of each."""
-    args = stage.arguments(__doc__, (*BACKBONE, *SOURCE, *TARGET), argv)
+    args = stage.arguments(__doc__, (*INPUTS, *SOURCE, *TARGET), argv)
+    catalogue.check_judged(args.stamp, args.source_catalog, args.target_catalog)
     params = read_params(args.params)
     make_deterministic(params.seed)
 

@@ -155,7 +155,7 @@ def test_a_checkpoint_is_bound_to_all_files_that_its_stage_reads(stage: str) -> 
     options = dict(re.findall(r"--([\w-]+) (\S+)", STAGES[stage]["cmd"]))
     read_from = [ROOT / dep for dep in deps(stage)]
     reads = {name for name, path in options.items() if any((ROOT / path).is_relative_to(dep) for dep in read_from)}
-    hashed = re.search(r"    read = \((.+)\)\n", (ROOT / f"stages/{stage}.py").read_text())
+    hashed = re.search(r"    read = \((.+?)\)\n", (ROOT / f"stages/{stage}.py").read_text(), re.DOTALL)
     assert hashed is not None
     assert {name.replace("_", "-") for name in re.findall(r"args\.(\w+)", hashed[1])} == reads
 

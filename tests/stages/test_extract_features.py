@@ -8,7 +8,7 @@ import pytest
 import torch
 from dvc.utils.serialize import dumps_yaml
 from numpy.typing import NDArray
-from tests.examples import backbone_card, catalog_row
+from tests.examples import backbone_card, catalog_row, write_stamp
 
 from graft.files import write_record
 from graft.networks.networks import build_network
@@ -25,6 +25,7 @@ MAIN = runpy.run_path(str(TOP / "stages" / "extract_features.py"))["main"]
 N_SOURCE, N_TARGET, N_SAMPLE = 50, 90, 40
 FILES = {
     "params": "params.yaml",
+    "stamp": "validated.json",
     "backbone": "backbone.safetensors",
     "card": "card.json",
     "source-catalog": "source.csv",
@@ -57,6 +58,7 @@ def arguments(folder: Path, n_source: int = N_SOURCE) -> list[str]:
         rows = [catalog_row(f"{domain}{i}.png", label="ab"[i % 2], split=_split(i), row=i) for i in range(n)]
         write_catalog(rows, folder / f"{domain}.csv")
         np.save(folder / f"{domain}.npy", _images(n, seed))
+    write_stamp(folder)
     values = read_yaml(TOP / "params.yaml")
     values["extract_features"]["sample_images"] = N_SAMPLE
     (folder / "params.yaml").write_text(dumps_yaml(values), encoding="utf-8")
