@@ -23,7 +23,7 @@ from graft.params.pipeline import Params, json_schema, read_params
 from graft.preparation import shards
 from graft.records.cards import ModelCard
 from graft.records.release import GateRecord, Reason
-from graft.shift.bank import read_bank
+from graft.shift.feature_bank import read_bank
 from graft.shift.measurement import measure
 from graft.shift.origin import origin_of
 from graft.stage import FAILURE

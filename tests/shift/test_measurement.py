@@ -293,4 +293,4 @@ def test_a_target_of_one_group_is_refused_with_what_to_do(n: int) -> None:
 def test_a_source_that_stands_in_the_target_whole_stops_nothing_and_the_reason_is_given() -> None:
     record = record_of(SOURCE)
     assert (record.source.kind, record.similarity, record.test) == ("none", "unknown", None)
-    assert "All source images that do not stand in the target too are of one group." in record.sentence
+    assert "All source images that are not in the target too are of one group." in record.sentence

@@ -7,7 +7,7 @@ from tests.shift.samples import PARAMS, normal, nothing, side_of, source_details
 
 from graft.params.shift import MeasureShift
 from graft.records.shift import ShiftSource
-from graft.shift.bank import About, Bank, backbone_key, save_bank
+from graft.shift.feature_bank import About, Bank, backbone_key, save_bank
 from graft.shift.origin import origin_of
 
 CARD = backbone_card()

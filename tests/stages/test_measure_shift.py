@@ -15,7 +15,7 @@ from tests.shift.samples import nothing, side_of, source_details_of_side, target
 from graft.files import read_record, write_record
 from graft.records.common import Split
 from graft.records.shift import ShiftRecord
-from graft.shift.bank import About, Bank, backbone_key, save_bank
+from graft.shift.feature_bank import About, Bank, backbone_key, save_bank
 from graft.store.catalogue import CatalogRow, write_catalog
 from graft.store.features import read_map, save_array, save_source_details, save_target_details
 from graft.yaml_files import read_yaml

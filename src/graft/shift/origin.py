@@ -6,7 +6,7 @@ from graft.files import visible
 from graft.params.shift import MeasureShift
 from graft.records.cards import BackboneCard
 from graft.records.shift import ShiftSource
-from graft.shift.bank import read_bank
+from graft.shift.feature_bank import read_bank
 from graft.shift.sides import Side
 from graft.store.features import SourceDetails
 

@@ -124,8 +124,8 @@ def _told_row(side: Side, split: Split, seed: int) -> dict[str, Any]:
     if found is None:
         return {"name": f"{name} (too few images to tell)", "told_apart": 0.5}
     return {
-        "name": f"{name} (a classifier orders {found.auc:.0%} of pairs right, {found.low:.0%} to {found.high:.0%})",
-        "told_apart": found.auc if found.low > 0.5 else 0.5,
+        "name": f"{name} (a classifier orders {found.estimate:.0%} of pairs right, {found.low:.0%} to {found.high:.0%})",
+        "told_apart": found.estimate if found.low > 0.5 else 0.5,
     }
 
 

@@ -11,7 +11,7 @@ from tests.shift.samples import PARAMS, PREPROCESSING, grey_images, network, nor
 from graft.commands.bank import bank_of
 from graft.params.shift import MeasureShift
 from graft.records.cards import BackboneCard
-from graft.shift.bank import About, Bank, backbone_key, read_bank, save_bank
+from graft.shift.feature_bank import About, Bank, backbone_key, read_bank, save_bank
 from graft.store.catalogue import CatalogRow
 from graft.store.features import save_source_details
 
