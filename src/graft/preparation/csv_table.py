@@ -16,7 +16,7 @@ MOST_CHARACTERS = 100_000
 """of a header; a file of other content may have no line break"""
 
 
-class Header(NamedTuple):
+class CsvHeader(NamedTuple):
     """The first line of a table."""
 
     written: tuple[str, ...]
@@ -34,7 +34,7 @@ class Header(NamedTuple):
         return visible(",".join(self.written)) or "an empty file"
 
 
-def read_header(table: Path) -> Header:
+def read_header(table: Path) -> CsvHeader:
     """The header of an existing file; the separator is that of comma, semicolon and tab which it holds most of.
 
     Raises:
@@ -45,7 +45,7 @@ def read_header(table: Path) -> Header:
         line = file.readline(MOST_CHARACTERS)
         separator = max(SEPARATORS, key=line.count)
         cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
-    header = Header(tuple(cell.strip() for cell in cells), separator)
+    header = CsvHeader(tuple(cell.strip() for cell in cells), separator)
     twice = [name for name, n in Counter(header.columns).items() if n > 1 and name]
     if twice:
         raise ValueError(
@@ -54,7 +54,7 @@ def read_header(table: Path) -> Header:
     return header
 
 
-def read_cells(table: Path, header: Header, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def read_cells(table: Path, header: CsvHeader, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The cells of some columns, row by row, without spaces at their ends; rows of empty cells are passed over.
 
     A quote before what begins like a formula, as graft and spreadsheets write it, is taken away.

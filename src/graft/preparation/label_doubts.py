@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from graft.files import visible
-from graft.preparation.csv_table import Header, read_cells, read_header
+from graft.preparation.csv_table import CsvHeader, read_cells, read_header
 from graft.preparation.found import SPLIT_NAMES, Found
 from graft.preparation.label_table import COLUMNS, table_in
 from graft.store.catalogue import look
@@ -49,7 +49,7 @@ def table_doubts(folder: Path, found: Sequence[Found], has_groups: bool) -> tupl
     )
 
 
-def _like_groups(table: Path, header: Header, n_classes: int) -> Iterator[str]:
+def _like_groups(table: Path, header: CsvHeader, n_classes: int) -> Iterator[str]:
     """Columns named like a group of which several rows share a value, and that are not the classes again."""
     for name, values in _columns(table, header, GROUP_WORDS):
         if n_classes < len(values) < sum(values.values()):
@@ -59,7 +59,7 @@ def _like_groups(table: Path, header: Header, n_classes: int) -> Iterator[str]:
             )
 
 
-def _like_splits(table: Path, header: Header) -> Iterator[str]:
+def _like_splits(table: Path, header: CsvHeader) -> Iterator[str]:
     for name, values in _columns(table, header, SPLIT_WORDS):
         if 1 < len(values) <= MOST_SPLITS:
             yield (
@@ -69,7 +69,7 @@ def _like_splits(table: Path, header: Header) -> Iterator[str]:
             )
 
 
-def _columns(table: Path, header: Header, words: frozenset[str]) -> Iterator[tuple[str, Counter[str]]]:
+def _columns(table: Path, header: CsvHeader, words: frozenset[str]) -> Iterator[tuple[str, Counter[str]]]:
     """Columns that graft does not read and whose name holds one of the words, with the values of their cells."""
     for written, folded in zip(header.written, header.columns, strict=True):
         if folded not in COLUMNS and words & set(_words(written)):

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 from graft.files import UNSEEN, visible
-from graft.preparation.csv_table import Header, read_cells, read_header
+from graft.preparation.csv_table import CsvHeader, read_cells, read_header
 from graft.preparation.found import SPLIT_NAMES, Found, absent_classes
 from graft.preparation.leftovers import is_left_out
 from graft.preparation.names import finder, some
@@ -36,7 +36,7 @@ MEANT = {
 """names that other tables give to these columns"""
 
 
-class _Line(NamedTuple):
+class _TableRow(NamedTuple):
     """A row of the table as it is written."""
 
     path: str
@@ -76,7 +76,7 @@ def read_labels(table: Path, files: Sequence[str]) -> tuple[Found, ...]:
             two things of a file, or its labels, splits or groups make no sense.
     """
     where, header = visible(table), _header(table)
-    lines = [_Line(*cells) for cells in read_cells(table, header, COLUMNS)]
+    lines = [_TableRow(*cells) for cells in read_cells(table, header, COLUMNS)]
     _check_cells(where, lines)
     paths = _placed(table, [line.path for line in lines], files)
     _check_labels(where, [line.label for line in lines])
@@ -91,7 +91,7 @@ def read_labels(table: Path, files: Sequence[str]) -> tuple[Found, ...]:
     return found
 
 
-def _header(table: Path) -> Header:
+def _header(table: Path) -> CsvHeader:
     header = read_header(table)
     missing = [name for name in NEEDED if name not in header.columns]
     if missing:
@@ -102,7 +102,7 @@ def _header(table: Path) -> Header:
     return header
 
 
-def _renaming(header: Header, missing: Sequence[str]) -> str:
+def _renaming(header: CsvHeader, missing: Sequence[str]) -> str:
     """What to do about columns that are missing."""
     alike = {
         name: written
@@ -115,7 +115,7 @@ def _renaming(header: Header, missing: Sequence[str]) -> str:
     return "Name the columns so in its first line, or rename the file where it is no table of labels."
 
 
-def _check_cells(where: str, lines: Sequence[_Line]) -> None:
+def _check_cells(where: str, lines: Sequence[_TableRow]) -> None:
     """Every row has a path and a label; all rows or none have a split, and a group."""
     if not lines:
         raise ValueError(f"{where}: want a row for each image, got only a header. Add rows, or delete the file.")
@@ -210,7 +210,7 @@ def _sense(label: str) -> str:
     return str(int(number[1])) if number else look(label)
 
 
-def _check_splits(where: str, lines: Sequence[_Line]) -> None:
+def _check_splits(where: str, lines: Sequence[_TableRow]) -> None:
     words = Counter(line.split for line in lines if line.split)
     unknown = [word for word, _ in words.most_common() if look(word) not in SPLIT_NAMES]
     if unknown:
@@ -225,7 +225,7 @@ def _check_splits(where: str, lines: Sequence[_Line]) -> None:
         )
 
 
-def _split(line: _Line) -> Split | None:
+def _split(line: _TableRow) -> Split | None:
     return SPLIT_NAMES[look(line.split)] if line.split else None
 
 

@@ -12,7 +12,7 @@ from graft.files import visible
 from graft.params.data import PrepareData
 from graft.preparation.assembly import assemble
 from graft.preparation.found import Found
-from graft.preparation.groups import grouped, table_groups
+from graft.preparation.image_groups import grouped, table_groups
 from graft.preparation.label_doubts import table_doubts
 from graft.preparation.leftovers import left_out, unlabelled
 from graft.preparation.splits import Unit, assign_splits
@@ -25,7 +25,7 @@ MOST_NAMED = 1000
 """files that cannot be read are named in the record up to this number"""
 
 
-class Recipe(NamedTuple):
+class PrepareSettings(NamedTuple):
     """What is done to every image, and with all of them."""
 
     preprocessing: Preprocessing
@@ -42,7 +42,7 @@ class Prepared(NamedTuple):
     domain: Domain
 
 
-def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, recipe: Recipe) -> Prepared:
+def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, settings: PrepareSettings) -> Prepared:
     """Decode every image, write the readable ones into an image store, and catalogue all of them.
 
     Args:
@@ -51,25 +51,25 @@ def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, rec
         store: the .npy file, (n readable images, crop_px, crop_px, 3) uint8, written when all else has succeeded.
         shards: folder for what is done so far; a call that was stopped goes on from it, one that ends well
             deletes it.
-        recipe: what to do.
+        settings: what to do.
 
     Raises:
         ValueError: a class has fewer readable images than there are splits, the groups make no sense, or the
             range of the values of 16-bit files cannot be told.
         OSError: no room on the disk.
     """
-    of_table = table_groups(found, recipe.params, folder)
-    value_bits = recognised_bits(folder, found, recipe.preprocessing)
-    preprocessing = recipe.preprocessing.model_copy(update={"value_bits": value_bits})
+    of_table = table_groups(found, settings.params, folder)
+    value_bits = recognised_bits(folder, found, settings.preprocessing)
+    preprocessing = settings.preprocessing.model_copy(update={"value_bits": value_bits})
     assembled = assemble(folder, found, shards, preprocessing)
     _check_enough(folder, assembled.rows)
-    drafts = grouped(assembled.rows, open_images(assembled.store), recipe.params, folder, of_table)
-    rows = _with_splits(folder, found, drafts, recipe.seed)
+    drafts = grouped(assembled.rows, open_images(assembled.store), settings.params, folder, of_table)
+    rows = _with_splits(folder, found, drafts, settings.seed)
     store.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(assembled.store, store)
     shutil.rmtree(shards)
     domain = _describe(rows, assembled.sha256)
-    has_groups = bool(of_table or recipe.params.group_pattern or recipe.params.group_file)
+    has_groups = bool(of_table or settings.params.group_pattern or settings.params.group_file)
     seen = {
         "value_bits": value_bits,
         "left_out": (*left_out(folder), *unlabelled(folder, found)),

@@ -12,7 +12,7 @@ from tests.examples import catalog_row
 from graft.images.fingerprint import phash
 from graft.params.data import PrepareData
 from graft.preparation.found import Found
-from graft.preparation.groups import grouped, table_groups
+from graft.preparation.image_groups import grouped, table_groups
 from graft.store.catalogue import CatalogRow
 
 PARAMS = {"dataset": "folders", "group_pattern": None, "group_file": None, "near_duplicate_bits": None}
