@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from values_run import Split, params_of, pool_of
 
-from graft.networks.device import make_deterministic
 from graft.networks.networks import published_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import preprocessing_for
+from graft.networks.runtime import make_deterministic
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 

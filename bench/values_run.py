@@ -24,10 +24,10 @@ import torch
 from numpy.typing import NDArray
 
 from graft.images import decode, resizing
-from graft.networks.device import make_deterministic, pick_precision
 from graft.networks.networks import Network, build_network, published_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import preprocessing_for
+from graft.networks.runtime import Runtime, make_deterministic
 from graft.networks.saving import load_network, save_network
 from graft.params.arms import Strategy
 from graft.params.pipeline import Params
@@ -49,7 +49,7 @@ from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from graft.yaml_files import read_yaml
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
-CPU = torch.device("cpu")
+ON_CPU = Runtime(torch.device("cpu"), torch.float32, 1, None)
 Change = dict[str, Any]
 """new values by dotted name of a param"""
 What = Strategy | Literal["scratch"]
@@ -163,7 +163,7 @@ def train_control(data: TargetData, params: Params, folder: Path) -> Runs:
         phase = Phase(
             "scratch", equal_rates(list(network.blocks), rate), params.training.epochs, None, norms_only=False
         )
-        plan = plan_of((phase,), params.training, data.recipe, pick_precision(CPU))
+        plan = plan_of((phase,), params.training, data.recipe, data.runtime.precision)
         train = part_of(data.train, seen_by(data, params.training, seed))
         return Trained(network, fit(network, train, data.val, plan, seed, lambda n: None, keeper))
 
@@ -255,13 +255,15 @@ def pool_of(folder: Path, split: Split, preprocessing: Preprocessing) -> Pool:
 def samples_of(pool: Pool, name: str) -> Samples:
     """Images of a split, or of the `rest`."""
     rows = pool.rows(name)
-    return samples_on(CPU, pool.pixels[rows], pool.labels[rows])
+    return samples_on(ON_CPU.device, pool.pixels[rows], pool.labels[rows])
 
 
 def target_of(pool: Pool, recipe: Recipe) -> TargetData:
     """A set as both arms of graft take it."""
     train, val = samples_of(pool, "train"), samples_of(pool, "val")
-    return TargetData(pool.classes, train, val, pool.rows("train"), pool.rows("val"), pool.preprocessing, recipe)
+    return TargetData(
+        pool.classes, train, val, pool.rows("train"), pool.rows("val"), pool.preprocessing, recipe, ON_CPU
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.files import read_record, write_record
-from graft.networks.device import make_deterministic
+from graft.networks.runtime import make_deterministic
 from graft.networks.saving import load_network
 from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord

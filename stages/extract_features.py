@@ -15,8 +15,8 @@ from functools import partial
 from graft import stage
 from graft.extraction.looking import Looks, look_at_source, look_at_target
 from graft.extraction.moments import batchnorm_moments, block_means
-from graft.networks.device import make_deterministic, pick_device
 from graft.networks.outputs import outputs_of
+from graft.networks.runtime import make_runtime
 from graft.networks.saving import load_network
 from graft.params.pipeline import read_params
 from graft.store import catalogue
@@ -27,14 +27,14 @@ SOURCE = ("source-catalog", "source-images", "source-features", "source-details"
 TARGET = ("target-catalog", "target-images", "target-features", "target-details")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the features of both domains, and the details of a sample of each."""
     args = stage.arguments(__doc__, (*INPUTS, *SOURCE, *TARGET), argv)
     catalogue.check_judged(args.stamp, args.source_catalog, args.target_catalog)
     params = read_params(args.params)
-    make_deterministic(params.seed)
+    runtime = make_runtime(params.seed)
 
-    network = load_network(args.backbone).to(pick_device())
+    network = load_network(args.backbone).to(runtime.device)
     seen_by = Looks(
         lambda images: outputs_of(network, images).features,
         partial(block_means, network),
@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     save_source_details(details, args.source_details)
     moments = len(ours.rows) == 0
     save_target_details(look_at_target(target, train.rows, seen_by, n_sample, seed, moments), args.target_details)
+    return runtime.provenance()
 
 
 if __name__ == "__main__":

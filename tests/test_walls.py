@@ -210,7 +210,7 @@ def test_reach_follows_imports_inside_functions() -> None:
 
 WITHOUT_LEARNING = """
 import sys
-from graft.networks.device import make_deterministic
+from graft.networks.runtime import make_deterministic
 from graft.networks.families import import_torchvision
 from graft.networks.networks import build_network, outline
 from graft.networks.preprocessing import SMALL_CNN

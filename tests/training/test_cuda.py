@@ -7,9 +7,9 @@ import torch
 from tests.training.recipes import SHIPPED
 from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
 
-from graft.networks.device import make_deterministic, pick_precision
 from graft.networks.networks import state_sha256
 from graft.networks.outputs import outputs_of
+from graft.networks.runtime import make_deterministic, make_runtime
 from graft.training.batches import Samples
 from graft.training.checkpoints import Keeper, State
 from graft.training.loop import Fitted, fit
@@ -62,7 +62,7 @@ def test_kept_activations_stay_on_the_device() -> None:
 
 def test_the_device_multiplies_bfloat16_where_it_can() -> None:
     expected = torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float32
-    assert pick_precision(torch.device("cuda")) is expected
+    assert make_runtime(0).precision is expected
 
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")

@@ -7,9 +7,9 @@ import torch
 from tests.training.runs import ADAMW, network, phase, plan, samples
 from torch import nn
 
-from graft.networks.device import autocast
 from graft.networks.networks import Network
 from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.runtime import autocast
 from graft.training import memory
 from graft.training.activations import back, front
 from graft.training.batches import Samples

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from tests.training.runs import ADAMW, NOTHING_VARIED, SHIFTED, ignore, network, phase, plan, samples
 from torch import Tensor, nn
 
-from graft.networks.device import autocast
 from graft.networks.networks import Network
+from graft.networks.runtime import autocast
 from graft.params.training import Recipe
 from graft.training import steps
 from graft.training.activations import back, front

@@ -15,6 +15,7 @@ from graft.transfer.arms.arms import TargetData, target_data
 from graft.transfer.finetuning.finetune import Backbone
 from graft.yaml_files import read_yaml
 from tests.examples import NO_SUSPECTS, catalog_row
+from tests.networks.runtimes import ON_CPU
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,7 +49,7 @@ def tiny_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 @pytest.fixture
 def data() -> TargetData:
-    return target_data(tiny_catalog(), tiny_images(), SMALL_CNN, tiny_params().recipes["digits"], torch.device("cpu"))
+    return target_data(tiny_catalog(), tiny_images(), SMALL_CNN, tiny_params().recipes["digits"], ON_CPU)
 
 
 @pytest.fixture

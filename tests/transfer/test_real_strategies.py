@@ -22,6 +22,7 @@ from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from tests.examples import catalog_row
 from tests.house import ROOT
+from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import strategy, tiny_params
 
 DATA = ROOT.parent / "shared" / "data"
@@ -69,7 +70,7 @@ def real() -> Real:
     features = outputs_of(network, store).features
     recipe = params.recipes["photographs"]
     catalog: tuple[CatalogRow, ...] = tuple(rows)
-    data = target_data(catalog, store, preprocessing, recipe, torch.device("cpu"))
+    data = target_data(catalog, store, preprocessing, recipe, ON_CPU)
     return Real(data, Backbone(network, "mobilenet_v2", features), params)
 
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graft.networks.device import sent
 from graft.networks.networks import Network
+from graft.networks.runtime import sent
 
 BATCH = 64
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from graft.networks.networks import Network
+    from graft.networks.runtime import Runtime
     from graft.params.arms import Strategy
 
 STEP_S = 1.0
@@ -61,14 +62,13 @@ def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Cost
     Raises:
         ValueError: no such network, or a size that it cannot take.
     """
-    from graft.networks.device import make_deterministic, pick_device
     from graft.networks.networks import build_network
     from graft.networks.preprocessing import preprocessing_for
+    from graft.networks.runtime import make_runtime
 
-    make_deterministic(params.seed)
-    device, preprocessing = pick_device(), preprocessing_for(params.network, params.images)
-    clock = _clock(device)
-    network = build_network(params.network.name, n_classes, preprocessing, params.network.head).to(device)
+    runtime, preprocessing = make_runtime(params.seed), preprocessing_for(params.network, params.images)
+    clock = _clock(runtime.device)
+    network = build_network(params.network.name, n_classes, preprocessing, params.network.head).to(runtime.device)
     forward = _forward(network, clock)
     n = min(params.training.batch_size, max(FEWEST_IMAGES, int(STEP_S / (3 * forward))))
     head = _head(network.n_features, n_classes, clock)
@@ -76,8 +76,8 @@ def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Cost
         start=_start(clock),
         read=_read(pictures, preprocessing, clock),
         forward=forward,
-        top=_step(network, "top_blocks", n, params, clock),
-        full=_step(network, "full", n, params, clock),
+        top=_step(network, "top_blocks", n, params, (runtime, clock)),
+        full=_step(network, "full", n, params, (runtime, clock)),
         head=head,
     )
 
@@ -135,24 +135,23 @@ def _forward(network: "Network", clock: Clock) -> float:
     return (clock() - began) / n
 
 
-def _step(network: "Network", strategy: "Strategy", n: int, params: Params, clock: Clock) -> float:
+def _step(network: "Network", strategy: "Strategy", n: int, params: Params, on: tuple["Runtime", Clock]) -> float:
     """An image of a training step of n, with its augmentation; the quickest of a few."""
     import torch
 
-    from graft.networks.device import pick_precision
     from graft.training.batches import samples_on
     from graft.training.loop import fit
     from graft.training.plans import plan_of
     from graft.transfer.finetuning.strategies import phases_of
 
-    device = next(network.parameters()).device
+    (device, precision, *_), clock = on
     images = _noise(n * (N_STEPS + 1), network.preprocessing.crop_px)
     labels = np.arange(len(images)) % network.n_classes
     train, val = samples_on(device, images, labels), samples_on(device, images[:1], labels[:1])
     phases = phases_of(strategy, list(network.blocks), 1e-6, params.finetune_target, 1, None)
     training = params.training.model_copy(update={"batch_size": n})
     recipe = params.recipes[training.augmentation]
-    plan = plan_of(phases, training, recipe, pick_precision(device), batchnorm="train")
+    plan = plan_of(phases, training, recipe, precision, batchnorm="train")
     ended: list[float] = []
 
     def note(n_seen: int) -> None:

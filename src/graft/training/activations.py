@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from graft.networks.device import free_bytes
 from graft.networks.networks import Network
+from graft.networks.runtime import free_bytes
 from graft.training.convolution import fast_convolutions
 
 AT_ONCE = 32

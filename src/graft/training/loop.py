@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from graft.networks.device import autocast, free_bytes
 from graft.networks.networks import Network
 from graft.networks.outputs import Score, score_of
+from graft.networks.runtime import autocast, free_bytes
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.activations import AT_ONCE, SHARE_OF_MEMORY, activations, back, bytes_of, check_room, front, parts
 from graft.training.augmentation.augmentation import augmented

@@ -7,8 +7,8 @@ from numpy import uint8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graft.networks.device import autocast, free_bytes
 from graft.networks.networks import Network
+from graft.networks.runtime import autocast, free_bytes
 from graft.training.activations import front
 from graft.training.batches import Samples
 from graft.training.phases import Phase, n_frozen_blocks, trained_parameters

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graft.networks.device import autocast, sent
+from graft.networks.runtime import autocast, sent
 from graft.params.training import Balance, Recipe
 from graft.training.activations import back, front
 from graft.training.augmentation.augmentation import augmented

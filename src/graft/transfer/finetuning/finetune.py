@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graft.networks.device import pick_precision
 from graft.networks.networks import Network, with_new_head
 from graft.networks.outputs import score_of
 from graft.params.pipeline import Params
@@ -242,7 +241,7 @@ def _plan(task: Task, rate: float) -> Plan:
         phases_of(task.strategy.choice, blocks, rate, settings, training.epochs, training.patience),
         training,
         data.recipe,
-        pick_precision(data.train.labels.device),
+        data.runtime.precision,
         batchnorm=batchnorm_of(params),
         views=settings.views,
     )
