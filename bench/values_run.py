@@ -29,9 +29,9 @@ from graft.networks.networks import Network, build_network, published_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import preprocessing_for
 from graft.networks.saving import load_network, save_network
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.records.strategy import StrategyRecord
 from graft.records.training import TrainingRecord
@@ -231,7 +231,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
         network = build_network(params.network.name, int(source.labels.max()) + 1, size_px)
         phase = Phase("pretrain", equal_rates(list(network.blocks), settings.rate), settings.epochs, None, False)
         preprocessing = preprocessing_for(params.network, params.images)
-        plan = plan_of((phase,), params.training, params.recipes["digits"], preprocessing, torch.float32)
+        plan = plan_of((phase,), settings, params.recipes["digits"], preprocessing, torch.float32)
         held = np.arange(len(source.labels)) % 10 == 0
         train, val = (part_of(source, np.flatnonzero(each)) for each in (~held, held))
         print("pretrained", file.name, fit(network, train, val, plan, params.seed, lambda n: None).best, flush=True)

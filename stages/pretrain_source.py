@@ -18,7 +18,7 @@ from graft.training.checkpoints import keeper_in
 from graft.training.resume import half_done
 from graft.transfer.pretraining import make_backbone
 
-PARAMS = {"seed", "network", "pretrain_source", "recipes", "training"}
+PARAMS = {"seed", "network", "pretrain_source", "recipes"}
 """what decides on the result, with data and code: a killed run goes on under the same alone"""
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.transfer.conftest import strategy, tiny_params
 
 from graft.files import to_json
 from graft.networks.networks import state_sha256
@@ -19,6 +18,7 @@ from graft.training.resume import half_done
 from graft.transfer.arms.arms import TargetData
 from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from tests.transfer.conftest import strategy, tiny_params
 
 pytestmark = pytest.mark.exact
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.common import Interval, Similarity
 from graft.records.shift import (
     ClassMoved,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from graft.networks.networks import Network
-    from graft.params.arms import Strategy
+    from graft.params.both_arms import Strategy
 
 STEP_S = 1.0
 """a timed step takes about so long at most: of slow networks on large images it has fewer of them"""
@@ -69,7 +69,7 @@ def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Cost
     device, preprocessing = pick_device(), preprocessing_for(params.network, params.images)
     clock = _clock(device)
     size_px = preprocessing.crop_px
-    network = build_network(params.network.name, n_classes, size_px, params.network.head).to(device)
+    network = build_network(params.network.name, n_classes, size_px, params.training.head).to(device)
     forward = _forward(network, preprocessing, clock)
     n = min(params.training.batch_size, max(FEWEST_IMAGES, int(STEP_S / (3 * forward))))
     head = _head(network.n_features, n_classes, clock)

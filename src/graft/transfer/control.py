@@ -83,7 +83,7 @@ def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Pat
 
 
 def _new_network(data: TargetData, params: Params) -> Network:
-    return build_network(params.network.name, len(data.classes), data.preprocessing.crop_px, params.network.head)
+    return build_network(params.network.name, len(data.classes), data.preprocessing.crop_px, params.training.head)
 
 
 def _plan(data: TargetData, params: Params, network: Network, rate: float, epochs: int) -> Plan:

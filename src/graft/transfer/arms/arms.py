@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from graft.networks.networks import Network
 from graft.networks.saving import save_network
-from graft.params.training import Recipe, Training
+from graft.params.learning import Training
+from graft.params.recipes import Recipe
 from graft.records.common import Budget, Preprocessing
 from graft.records.training import Run, Trial
 from graft.store.catalogue import CatalogRow, class_names, labelled
