@@ -144,7 +144,7 @@ def _target(data: Path, name: str, size_px: int) -> Target:
         pixels.append(fit(decode.decode(content, str(place)), preprocessing))
         rows.append(_row(str(place), hashlib.sha256(content).hexdigest(), len(rows)))
     stacked = np.stack(pixels)
-    features = outputs_of(published_network(network, 2, size_px)[0], stacked, preprocessing).features
+    features = outputs_of(published_network(network, 2, preprocessing)[0], stacked).features
     return Target(features, rows)
 
 

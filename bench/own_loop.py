@@ -50,7 +50,6 @@ def train(model: nn.Module, name: str, given: Samples, way: Way, tick: Tick) -> 
         recipe=way.recipe,
         views=way.views,
         batchnorm="train",
-        preprocessing=halved(side),
         precision=way.precision,
     )
     few = Samples(given.images[: way.batch], given.labels[: way.batch])
@@ -61,8 +60,8 @@ def named(model: nn.Module, name: str, side_px: int, n_classes: int) -> Network:
     """The network with its parts named; `tiny` is a Sequential of which the last layer is the head."""
     if name == "tiny":
         assert isinstance(model, nn.Sequential)
-        return Network({"block": model[:-1]}, model[-1].in_features, n_classes)
-    return from_torchvision(model, name, n_classes, side_px)
+        return Network({"block": model[:-1]}, model[-1].in_features, n_classes, halved(side_px))
+    return from_torchvision(model, name, n_classes, halved(side_px))
 
 
 def halved(side_px: int) -> Preprocessing:

@@ -29,7 +29,7 @@ from graft.networks.preprocessing import preprocessing_for
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
 from graft.preparation.example import write_example
-from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.prepare import PrepareSettings, prepare
 from graft.preparation.scan import scan
 from graft.records.catalog import CatalogRecord
 from graft.records.common import Split
@@ -112,7 +112,7 @@ def measure(subject: Subject, start: str, of: Start, seed: int, results: Path) -
     for rate in grid:
         network, plan = of(subject, seed, rate)
         fit(network, train, data.val, plan, seed, lambda n: None)
-        logits = outputs_of(network, images, data.preprocessing).logits
+        logits = outputs_of(network, images).logits
         accuracies.append(float(np.mean(logits.argmax(1) == subject.test.labels.numpy())))
     line = {
         **case,
@@ -177,18 +177,18 @@ def subject_of(
     params = Params.model_validate(values)
     make_deterministic(0)
     preprocessing = preprocessing_for(params.network, params.images)
-    recipe, store = Recipe(preprocessing, params.prepare_data, 0), scratch / f"{name}.npy"
-    read = prepare(folder, scan(folder), store, scratch / "shards", recipe)
+    settings, store = PrepareSettings(preprocessing, params.prepare_data, 0), scratch / f"{name}.npy"
+    read = prepare(folder, scan(folder), store, scratch / "shards", settings)
     rows, domain = read.rows if source else split(read.rows), read.domain
     record = CatalogRecord(dataset="folders", preprocessing=preprocessing, source=domain, target=domain)
     of_source: tuple[CatalogRow, ...] = ()
     if source:
-        of_source = prepare(source, scan(source), scratch / "source.npy", scratch / "shards", recipe).rows
+        of_source = prepare(source, scan(source), scratch / "source.npy", scratch / "shards", settings).rows
     path = scratch / f"{name}.safetensors"
     make_backbone(params, of_source, open_images(scratch / "source.npy" if source else store), record, path)
     images, classes, device = open_images(store), class_names(rows), torch.device("cpu")
     network = load_network(path)
-    features = outputs_of(network, images, preprocessing).features
+    features = outputs_of(network, images).features
     train, test = labelled(rows, classes, "train"), labelled(rows, classes, "test")
     return Subject(
         name=name,

@@ -12,11 +12,12 @@ import pytest
 import torch
 import torchvision
 from safetensors.torch import save, save_file
+from tests.networks.sizes import of_size
 from torch import Tensor, nn
 
 from graft.networks.families import head_of
 from graft.networks.networks import published_network
-from graft.networks.preprocessing import published_weights
+from graft.networks.preprocessing import SMALL_CNN, published_weights
 from graft.networks.weights import Published, load_published
 from graft.params.network import NetworkParams
 
@@ -58,7 +59,7 @@ def test_safetensors_file_is_loaded(state_file: Path, tmp_path: Path) -> None:
 
 def test_file_with_another_number_of_classes_gives_its_backbone(tmp_path: Path) -> None:
     torch.save(torchvision.models.resnet18(weights=None, num_classes=7).state_dict(), tmp_path / "net.pth")
-    assert published_network(_file(tmp_path / "net.pth", "resnet18"), 3)[0].n_classes == 3
+    assert published_network(_file(tmp_path / "net.pth", "resnet18"), 3, SMALL_CNN)[0].n_classes == 3
 
 
 def test_wrong_sha256_is_refused(state_file: Path) -> None:
@@ -123,7 +124,7 @@ def test_file_with_a_weight_that_is_no_number_is_refused(tmp_path: Path) -> None
 def test_unknown_network_is_refused_before_the_file_is_read() -> None:
     network = NetworkParams(name="resnet19", weights="file", weights_file="nowhere", weights_sha256="0" * 64)
     with pytest.raises(ValueError, match=r"network\.name: want small_cnn or .*, got 'resnet19'"):
-        published_network(network, 3)
+        published_network(network, 3, SMALL_CNN)
 
 
 def test_name_that_cannot_be_downloaded_shows_the_way_by_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,9 +173,9 @@ def test_networks_that_torchvision_treats_apart_are_loaded_by_name(name: str, mo
 
 def test_vision_transformer_is_loaded_for_another_size_than_its_own(tmp_path: Path) -> None:
     torch.save(torchvision.models.vit_b_32(weights=None).state_dict(), tmp_path / "net.pth")
-    network, _ = published_network(_file(tmp_path / "net.pth", "vit_b_32"), 3, 96)
-    assert network.size_px == 96
-    assert network.eval()(torch.zeros(1, 3, 96, 96)).shape == (1, 3)
+    network, _ = published_network(_file(tmp_path / "net.pth", "vit_b_32"), 3, of_size(96))
+    assert network.preprocessing.crop_px == 96
+    assert network.eval()(torch.zeros(1, 3, 96, 96, dtype=torch.uint8)).shape == (1, 3)
 
 
 RESNET = torchvision.models.resnet18(weights=None).state_dict()

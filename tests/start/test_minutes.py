@@ -109,7 +109,7 @@ def test_every_image_is_read_once(example: Params) -> None:
     assert estimate.by_stage["prepare_data"] == estimate.total == pytest.approx((50 + ALL) / 60)
 
 
-def test_features_are_made_of_all_images_and_views_of_a_sample(example: Params) -> None:
+def test_features_are_made_of_all_images_and_details_of_a_sample(example: Params) -> None:
     params = changed(small(example), "extract_features", sample_images=40)
     forward = NOTHING._replace(forward=1)
     assert seconds(reckoned(params, COUNTS, forward), "extract_features") == pytest.approx(ALL + 2 * 40)

@@ -10,7 +10,6 @@ from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, s
 from graft.networks.device import make_deterministic, pick_precision
 from graft.networks.networks import state_sha256
 from graft.networks.outputs import outputs_of
-from graft.networks.preprocessing import SMALL_CNN
 from graft.params.learning import Mixing
 from graft.training.batches import Samples
 from graft.training.checkpoints import Keeper, State
@@ -95,6 +94,6 @@ def test_float32_on_the_device_has_the_digits_of_float32() -> None:
     make_deterministic(0)
     images = samples(64, 4).images.permute(0, 2, 3, 1).contiguous().numpy()
     net = network()
-    here = torch.from_numpy(outputs_of(net, images, SMALL_CNN).features)
-    there = torch.from_numpy(outputs_of(net.cuda(), images, SMALL_CNN).features)
+    here = torch.from_numpy(outputs_of(net, images).features)
+    there = torch.from_numpy(outputs_of(net.cuda(), images).features)
     assert torch.linalg.norm(there - here) <= 1e-5 * torch.linalg.norm(here)

@@ -4,7 +4,6 @@ import pytest
 import torch
 from tests.transfer.conftest import tiny_params
 
-from graft.networks.preprocessing import SMALL_CNN
 from graft.params.learning import Mixing, Sgd, Training, WarmRestarts
 from graft.training.optimisation import Optimisation
 from graft.training.phases import Phase
@@ -31,7 +30,7 @@ OTHERS = {
 
 def planned(**changes: object) -> Plan:
     params = tiny_params(training=changes)
-    return plan_of((PHASE,), params.training, params.recipes["strong"], SMALL_CNN, torch.bfloat16)
+    return plan_of((PHASE,), params.training, params.recipes["strong"], torch.bfloat16)
 
 
 def test_every_value_of_a_run_is_tried_below() -> None:
@@ -50,7 +49,7 @@ def test_values_stand_in_their_places() -> None:
     assert (plan.batch_size, plan.ema_decay, plan.label_smoothing, plan.balance) == (5, 0.77, 0.22, "sampling")
     assert plan.mixing == Mixing(kind="cutmix", alpha=0.44)
     assert plan.recipe == tiny_params().recipes["strong"]
-    assert (plan.phases, plan.preprocessing, plan.precision) == ((PHASE,), SMALL_CNN, torch.bfloat16)
+    assert (plan.phases, plan.precision) == ((PHASE,), torch.bfloat16)
 
 
 def test_nothing_is_mixed_unless_params_say_so() -> None:
@@ -59,7 +58,7 @@ def test_nothing_is_mixed_unless_params_say_so() -> None:
 
 def test_both_arms_share_all_but_phases_batchnorm_and_views() -> None:
     training, recipe = tiny_params().training, tiny_params().recipes["digits"]
-    one = plan_of((PHASE,), training, recipe, SMALL_CNN, torch.float32, batchnorm="adapt", views=4)
-    other = plan_of((PHASE,), training, recipe, SMALL_CNN, torch.float32)
+    one = plan_of((PHASE,), training, recipe, torch.float32, batchnorm="adapt", views=4)
+    other = plan_of((PHASE,), training, recipe, torch.float32)
     assert (one.batchnorm, one.views, other.batchnorm, other.views) == ("adapt", 4, "train", None)
     assert one._replace(batchnorm="train", views=None) == other

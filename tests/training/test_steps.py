@@ -11,8 +11,7 @@ from tests.training.runs import ADAMW, NOTHING_VARIED, SHIFTED, ignore, network,
 from torch import Tensor, nn
 
 from graft.networks.device import autocast
-from graft.networks.networks import Network, normalised
-from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.networks import Network
 from graft.params.learning import Mixing, Sgd
 from graft.params.recipes import Recipe
 from graft.training import steps
@@ -42,7 +41,7 @@ def _loss_of_first_batch(to: Plan) -> float:
 
 def _logits(images: Tensor) -> Tensor:
     with torch.no_grad():
-        logits: Tensor = network().eval()(normalised(images, SMALL_CNN))
+        logits: Tensor = network().eval()(images)
     return logits
 
 
@@ -67,7 +66,7 @@ def test_the_loss_is_made_in_float32_whatever_the_precision_of_the_network() -> 
     images, labels, _ = _first_batch()
     with torch.no_grad(), autocast(images.device, torch.bfloat16):
         net = network().eval()
-        logits = back(net, 4, front(net, 4, images, SMALL_CNN))
+        logits = back(net, 4, front(net, 4, images))
     assert logits.dtype == torch.bfloat16
     expected = F.cross_entropy(logits.float(), labels).item()
     assert _loss_of_first_batch(plan(precision=torch.bfloat16)) == pytest.approx(expected, rel=1e-6)
@@ -93,7 +92,7 @@ def test_training_loss_is_the_mean_over_images() -> None:
     in_training, losses = copy.deepcopy(net).train(), []
     generator = torch.Generator().manual_seed(0)
     for rows in batch_rows(20, 8, generator):
-        logits = in_training(normalised(train.images[rows], SMALL_CNN))
+        logits = in_training(train.images[rows])
         losses += F.cross_entropy(logits, train.labels[rows], reduction="none").tolist()
         augmented(train.images[rows], NOTHING_VARIED, generator)
     to = plan(phase(rate=1e-12, epochs=1), recipe=NOTHING_VARIED)
@@ -117,7 +116,7 @@ def _gradients(monkeypatch: pytest.MonkeyPatch, net: Network, train: Samples, to
 
 
 def _losses(net: Network, given: Samples) -> Tensor:
-    logits = net.eval()(normalised(given.images, SMALL_CNN))
+    logits = net.eval()(given.images)
     return F.cross_entropy(logits, given.labels, reduction="none")
 
 

@@ -9,7 +9,7 @@ from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.params.pipeline import Params
 from graft.records.common import Split
-from graft.records.strategy import Score, StrategyRecord
+from graft.records.strategy import ProbeScore, StrategyRecord
 from graft.store.catalogue import CatalogRow
 from graft.transfer.arms.arms import TargetData, target_data
 from graft.transfer.finetuning.finetune import Backbone
@@ -67,8 +67,8 @@ def data() -> TargetData:
 @pytest.fixture
 def backbone() -> Backbone:
     torch.manual_seed(0)
-    network = build_network("small_cnn", 2).eval()
-    return Backbone(network, "small_cnn", outputs_of(network, tiny_images(), SMALL_CNN).features)
+    network = build_network("small_cnn", 2, SMALL_CNN).eval()
+    return Backbone(network, "small_cnn", outputs_of(network, tiny_images()).features)
 
 
 def strategy(choice: str) -> StrategyRecord:
@@ -80,9 +80,9 @@ def strategy(choice: str) -> StrategyRecord:
             "similarity": "unknown",
             "votes": (),
             "conflict": False,
-            "probe": Score(mean=0.9, standard_error=0.01, setting="C=0.1"),
+            "probe": ProbeScore(mean=0.9, standard_error=0.01, setting="C=0.1"),
             "probe_c": 0.1,
-            "knn": Score(mean=0.9, standard_error=0.01, setting="k=5"),
+            "knn": ProbeScore(mean=0.9, standard_error=0.01, setting="k=5"),
             "weights": {},
             "choice": choice,
             "runner_up": None,

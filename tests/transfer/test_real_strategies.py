@@ -67,8 +67,8 @@ def real() -> Real:
         pixels.append(fit(decode.decode(file.read_bytes(), file.name), preprocessing))
     store = np.stack(pixels)
     torch.manual_seed(0)
-    network = published_network(params.network, 2, PX)[0].eval()
-    features = outputs_of(network, store, preprocessing).features
+    network = published_network(params.network, 2, preprocessing)[0].eval()
+    features = outputs_of(network, store).features
     recipe = params.recipes["photographs"]
     catalog: tuple[CatalogRow, ...] = tuple(rows)
     data = target_data(catalog, store, preprocessing, recipe, torch.device("cpu"))

@@ -114,7 +114,7 @@ def test_gradual_goes_down_to_the_first_block_a_phase_at_a_time(start: Task, tmp
 
 def test_adapt_gives_batchnorm_the_statistics_of_the_target(start: Task, tmp_path: Path) -> None:
     adapted = copy.deepcopy(start.backbone.network)
-    adapt_batchnorm(adapted, start.data.train, SMALL_CNN)
+    adapt_batchnorm(adapted, start.data.train)
     tuned(start, "full", tmp_path, finetune_target={"batchnorm": "adapt"})
     ended = load_network(tmp_path / "seed_0.safetensors")
     assert same(statistics(ended), statistics(adapted))
@@ -124,7 +124,7 @@ def test_adapt_gives_batchnorm_the_statistics_of_the_target(start: Task, tmp_pat
 def test_adapt_gives_the_probe_features_of_the_adapted_network(start: Task, tmp_path: Path) -> None:
     record = tuned(start, "feature_extraction", tmp_path, finetune_target={"batchnorm": "adapt"})
     network = load_network(tmp_path / "seed_0.safetensors")
-    features = outputs_of(network, tiny_images(), SMALL_CNN).features
+    features = outputs_of(network, tiny_images()).features
     assert not np.allclose(features, start.backbone.features, atol=1e-3)
     places = seen_by(start.data, start.params.training, 0)
     labels = start.data.train.labels.numpy()[places]
@@ -156,7 +156,7 @@ def test_feature_extraction_on_views_learns_from_the_features_of_each(start: Tas
         generator = torch.Generator().manual_seed(view_seed(start.params.seed, number))
         view = torch.cat([augmented(each, data.recipe, generator) for each in torch.split(data.train.images, AT_ONCE)])
         images = view.permute(0, 2, 3, 1).numpy()
-        features.append(outputs_of(network, images, SMALL_CNN).features[places])
+        features.append(outputs_of(network, images).features[places])
     assert not np.allclose(features[0], features[1], atol=1e-3)
     head = probe.linear_head(np.concatenate(features), np.tile(data.train.labels.numpy()[places], 3), record.rate, 2)
     ended = load_network(tmp_path / "seed_0.safetensors")
@@ -225,6 +225,6 @@ def test_a_fitted_head_counts_classes_alike_where_labels_are_balanced(
 
 
 def test_norms_of_a_network_without_any_are_refused(start: Task) -> None:
-    plain = Network({"block": torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(1))}, 3, 2)
+    plain = Network({"block": torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(1))}, 3, 2, SMALL_CNN)
     with pytest.raises(ValueError, match=r"want a network with normalisation layers for norms, got plain\. Choose"):
         start_of(start._replace(strategy=strategy("norms"), backbone=Backbone(plain, "plain", start.backbone.features)))

@@ -36,7 +36,7 @@ class Vote(Record):
     reason: str
 
 
-class Score(Record):
+class ProbeScore(Record):
     """A cross-validated accuracy on cached features."""
 
     mean: float
@@ -96,11 +96,11 @@ class StrategyRecord(Linked):
     votes: tuple[Vote, ...]
     conflict: bool
     """the tables that did not abstain disagree"""
-    probe: Score
+    probe: ProbeScore
     """linear probe"""
     probe_c: float
     """inverse regularisation of the chosen probe; the head of a fine-tuning starts from it"""
-    knn: Score
+    knn: ProbeScore
     """k nearest neighbours, cosine"""
     weights: dict[str, float]
     """sum of votes and evidence by strategy"""

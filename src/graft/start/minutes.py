@@ -106,7 +106,7 @@ def _pretraining(params: Params, counts: Counts, costs: Costs) -> float:
 
 
 def _looked_at(params: Params, counts: Counts) -> int:
-    """Images that the views of both domains run the backbone over."""
+    """Images that the backbone runs over for the details of both domains."""
     sample = params.extract_features.sample_images
     of_source, of_target = min(sample, counts.n_source), min(sample, counts.n_train)
     return of_source * (1 + YARDSTICK_RUNS) + of_target * (1 if counts.n_source else 2)

@@ -80,7 +80,7 @@ def _kept_bytes(network: Network, n_front: int, images: Tensor, plan: Plan) -> i
 
     network.eval()  # draws nothing, and leaves the statistics of BatchNorm alone
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast(images.device, plan.precision):
-        values = front(network, n_front, images, plan.preprocessing)
+        values = front(network, n_front, images)
         # as they are: few images would go by products, which a whole batch may not, and which keep more
         network.head(nn.Sequential(*list(network.blocks.values())[n_front:])(values))
     return sum(n_bytes for place, n_bytes in kept.items() if place not in own)

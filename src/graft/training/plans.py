@@ -4,7 +4,6 @@ import torch
 
 from graft.params.learning import Learning
 from graft.params.recipes import Recipe
-from graft.records.common import Preprocessing
 from graft.training.optimisation import Optimisation
 from graft.training.phases import BatchNormPolicy, Phase
 from graft.training.steps import Plan
@@ -14,7 +13,6 @@ def plan_of(
     phases: tuple[Phase, ...],
     training: Learning,
     recipe: Recipe,
-    preprocessing: Preprocessing,
     precision: torch.dtype,
     *,
     batchnorm: BatchNormPolicy = "train",
@@ -39,6 +37,5 @@ def plan_of(
         recipe=recipe,
         views=views,
         batchnorm=batchnorm,
-        preprocessing=preprocessing,
         precision=precision,
     )

@@ -10,7 +10,6 @@ from torch import Tensor
 from graft.networks.device import autocast, sent
 from graft.params.learning import Balance, Mixing
 from graft.params.recipes import Recipe
-from graft.records.common import Preprocessing
 from graft.training.activations import back, front
 from graft.training.augmentation.augmentation import augmented
 from graft.training.augmentation.mixing import cutmix, mixup, soft_targets
@@ -42,7 +41,6 @@ class Plan(NamedTuple):
     views: int | None
     """fixed augmented views of each image in place of a new one every epoch, so that frozen blocks run once"""
     batchnorm: BatchNormPolicy
-    preprocessing: Preprocessing
     precision: torch.dtype
 
 
@@ -128,4 +126,4 @@ def _batch(run: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tens
     if plan.mixing is not None:
         targets = soft_targets(targets, run.network.n_classes)
         images, targets = MIXERS[plan.mixing.kind](images, targets, plan.mixing.alpha, run.generator)
-    return front(run.network, feed.n_front, images, plan.preprocessing), targets
+    return front(run.network, feed.n_front, images), targets

@@ -55,8 +55,7 @@ def make_backbone(
         network, accuracy = _pretrained(params, source, images, record, keeper)
     else:
         torch.manual_seed(params.seed)
-        n_classes, size_px = len(record.target.classes), record.preprocessing.crop_px
-        network, read_as = published_network(params.network, n_classes, size_px)
+        network, read_as = published_network(params.network, len(record.target.classes), record.preprocessing)
     sha256 = save_network(network, params.network.name, path)
     origin = {"pretrain": "pretrain", "file": f"file {Path(params.network.weights_file or '').name}"}
     return BackboneCard(
@@ -85,7 +84,7 @@ def _pretrained(
         )
     device = pick_device()
     torch.manual_seed(params.seed)
-    network = build_network(params.network.name, len(classes), record.preprocessing.crop_px).to(device)
+    network = build_network(params.network.name, len(classes), record.preprocessing).to(device)
 
     def samples(split: Split) -> Samples:
         chosen = labelled(source, classes, split)
@@ -97,7 +96,7 @@ def _pretrained(
     rates = equal_rates(list(network.blocks), settings.rate)
     phase = Phase("pretrain", rates, settings.epochs, None, norms_only=False)
     recipe = params.recipes[settings.augmentation]
-    plan = plan_of((phase,), settings, recipe, record.preprocessing, pick_precision(device))
+    plan = plan_of((phase,), settings, recipe, pick_precision(device))
     check_room_for_steps(network, train, plan)
     with tqdm(total=settings.epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
         fitted = fit(network, train, val, plan, params.seed, bar.update, keeper)

@@ -11,6 +11,7 @@ import torch
 from tests.training.runs import ADAMW, NOTHING_VARIED, RECIPES, ignore, network, phase, plan, samples
 
 from graft.networks.networks import Network, build_network, state_sha256
+from graft.networks.preprocessing import SMALL_CNN
 from graft.params.learning import Mixing, Sgd
 from graft.params.recipes import Recipe
 from graft.records.training import RateCurve
@@ -152,7 +153,7 @@ def _suggested(monkeypatch: pytest.MonkeyPatch, losses: Sequence[float]) -> floa
 
     monkeypatch.setattr(rate_finder, "steps_of_epoch", steps_of_epoch)
     torch.manual_seed(0)
-    found = find_rate(build_network("small_cnn", 10), _task(plan(phase(rate=1.0))))
+    found = find_rate(build_network("small_cnn", 10, SMALL_CNN), _task(plan(phase(rate=1.0))))
     np.testing.assert_allclose(found.losses, losses[: len(found.losses)], atol=1e-6)
     return found.suggested
 

@@ -11,7 +11,6 @@ from tests.transfer.conftest import strategy, tiny_images, tiny_params
 from graft.files import to_json
 from graft.networks.networks import state_sha256
 from graft.networks.outputs import outputs_of
-from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network
 from graft.params.both_arms import Strategy
 from graft.records.training import TrainingRecord
@@ -35,7 +34,7 @@ def test_feature_extraction_equals_probe_on_the_running_backbone(task: Task, tmp
     places = seen_by(task.data, task.params.training, 1)
     rows = task.data.train_rows[places]
     head = probe.linear_head(task.backbone.features[rows], task.data.train.labels.numpy()[places], record.rate, 2)
-    naive = outputs_of(network, tiny_images(), SMALL_CNN).logits
+    naive = outputs_of(network, tiny_images()).logits
     np.testing.assert_allclose(naive, probe.head_logits(head, task.backbone.features), atol=1e-4)
 
 

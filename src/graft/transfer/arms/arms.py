@@ -14,7 +14,7 @@ from graft.networks.saving import save_network
 from graft.params.learning import Training
 from graft.params.recipes import Recipe
 from graft.records.common import Budget, Preprocessing
-from graft.records.training import Run, Trial
+from graft.records.training import RunRecord, Trial
 from graft.store.catalogue import CatalogRow, class_names, labelled
 from graft.training.batches import Samples, samples_on, subsample
 from graft.training.loop import Fitted
@@ -85,7 +85,7 @@ class Arm(NamedTuple):
     rate: float
     """the best of the trials"""
     trials: tuple[Trial, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
 
 
 class _Tried(NamedTuple):
@@ -164,8 +164,8 @@ def _trial(rate: float, fitted: Sequence[Fitted], budget: Budget) -> Trial:
     return Trial(budget=budget, rate=rate, n_seeds=len(fitted), val_accuracy=accuracy, val_loss=loss)
 
 
-def _run(seed: int, fitted: Fitted, budget: Budget, weights_sha256: str) -> Run:
-    return Run(
+def _run(seed: int, fitted: Fitted, budget: Budget, weights_sha256: str) -> RunRecord:
+    return RunRecord(
         seed=seed,
         budget=budget,
         best_epoch=fitted.best_epoch,

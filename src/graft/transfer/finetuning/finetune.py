@@ -141,13 +141,13 @@ def start_of(task: Task) -> Start:
     check_norms(task.strategy.choice, network, backbone.name)
     policy = batchnorm_of(params)
     if policy == "adapt":
-        adapt_batchnorm(network, data.train, data.preprocessing)
+        adapt_batchnorm(network, data.train)
     n_views = settings.views if n_frozen_blocks(network, _plan(task, 1.0).phases[0]) else None
     if policy != "adapt" and n_views is None:
         return Start(network, backbone.features[data.train_rows][None], backbone.features[data.val_rows])
     views = [_features(network, task, number) for number in range(n_views or 0)]
     train = np.stack(views or [_features(network, task, None)])
-    val = activations(network, len(network.blocks), parts(data.val.images), data.preprocessing)
+    val = activations(network, len(network.blocks), parts(data.val.images))
     return Start(network, train, val.cpu().numpy())
 
 
@@ -164,7 +164,7 @@ def _features(network: Network, task: Task, view: int | None) -> Features:
     if view is not None:
         generator.manual_seed(loop.view_seed(task.params.seed, view))
         batches = tuple(augmented(each, data.recipe, generator) for each in batches)
-    features: Features = activations(network, len(network.blocks), batches, data.preprocessing).cpu().numpy()
+    features: Features = activations(network, len(network.blocks), batches).cpu().numpy()
     return features
 
 
@@ -242,7 +242,6 @@ def _plan(task: Task, rate: float) -> Plan:
         phases_of(task.strategy.choice, blocks, rate, settings, training.epochs, training.patience),
         training,
         data.recipe,
-        data.preprocessing,
         pick_precision(data.train.labels.device),
         batchnorm=batchnorm_of(params),
         views=settings.views,
