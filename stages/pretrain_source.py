@@ -19,7 +19,7 @@ from graft.training.resume import half_done
 from graft.transfer.pretraining import make_backbone
 
 INPUTS = ("params", "catalog", "stamp", "source-catalog", "source-images")
-PARAMS = {"seed", "network", "pretrain_source", "recipes", "training"}
+PARAMS = {"seed", "network", "pretrain_source", "recipes"}
 """what decides on the result, with data and code: a killed run goes on under the same alone"""
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from graft.networks.networks import Network
 from graft.networks.runtime import Runtime
 from graft.networks.saving import save_network
-from graft.params.training import Recipe, Training
+from graft.params.learning import Training
+from graft.params.recipes import Recipe
 from graft.records.common import Budget, Preprocessing
 from graft.records.training import RunRecord, Trial
 from graft.store.catalogue import CatalogRow, class_names, labelled
