@@ -25,7 +25,7 @@ PARAMS = {"seed", "network", "pretrain_source", "recipes", "training"}
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the backbone and its card."""
-    args = stage.arguments(__doc__, INPUTS + ("backbone", "card"), argv)
+    args = stage.arguments(__doc__, (*INPUTS, "backbone", "card"), argv)
     check_judged(args.stamp, args.source_catalog)
     params = read_params(args.params)
     make_deterministic(params.seed)
