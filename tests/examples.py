@@ -171,7 +171,7 @@ def strategy_record() -> StrategyRecord:
 def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:
     interval = {"estimate": 0.0, "low": -0.1, "high": 0.1}
     numbers = dict.fromkeys(
-        ("degrees_of_freedom", "margin", "standard_error", "variance_seeds", "variance_images", "variance_residual"),
+        ("degrees_of_freedom", "margin", "standard_error"),
         0.0,
     )
     values: dict[str, Any] = {
@@ -180,6 +180,7 @@ def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:
         "difference": interval,
         "confidence": 0.95,
         **numbers,
+        "variances": dict.fromkeys(("seeds", "units", "residual"), 0.0),
         "n_seeds": 1,
         "n_images": 10,
         "n_units": 10,
