@@ -88,13 +88,7 @@ def black_box_shares(
 
     Source: Lipton, Wang and Smola, Detecting and correcting for label shift with black box predictors, ICML (2018).
     """
-    c = len(predicted)
-    if confusion.shape != (c, c) or predicted.sum() < 1 or (confusion.sum(axis=0) < 1).any():
-        raise ValueError(
-            f"black_box_shares: want a confusion of {c} x {c} with rows of every class and at least one prediction, "
-            f"got {confusion.shape} with {confusion.sum(axis=0).tolist()} rows a class and {int(predicted.sum())} "
-            "predictions. Leave out classes without rows."
-        )
+    _check_counts(confusion, predicted)
     totals = confusion.sum(axis=0)
     table = confusion / totals
     smallest = float(np.linalg.svd(table, compute_uv=False)[-1])
@@ -116,3 +110,13 @@ def _solved(table: Floats, mix: Floats) -> Floats:
     shares = np.maximum(np.linalg.lstsq(table, mix)[0], 0)
     solved: Floats = shares / shares.sum()
     return solved
+
+
+def _check_counts(confusion: Counts, predicted: Counts) -> None:
+    c = len(predicted)
+    if confusion.shape != (c, c) or predicted.sum() < 1 or (confusion.sum(axis=0) < 1).any():
+        raise ValueError(
+            f"black_box_shares: want a confusion of {c} x {c} with rows of every class and at least one prediction, "
+            f"got {confusion.shape} with {confusion.sum(axis=0).tolist()} rows a class and {int(predicted.sum())} "
+            "predictions. Leave out classes without rows."
+        )
