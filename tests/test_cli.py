@@ -382,7 +382,7 @@ def test_a_bank_is_made_named_in_params_and_measured_against(loose: Path, capsys
     assert record.source.kind == "proxy"
     assert record.test is not None
     assert record.test.bins == (24, 20)
-    assert "Held against the bank My photos, 2024 (25 images, CC BY 4.0)" in record.sentence
+    assert "Compared with the bank My photos, 2024 (25 images, CC BY 4.0)" in record.sentence
     assert sum(each.side == "source" for each in points) == 25
 
 
