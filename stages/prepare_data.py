@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = PrepareSettings(preprocessing, params.prepare_data, params.seed)
 
     with stage.whole_folder(args.example) as folder:
-        (folder / "README.md").write_text("The built-in example, where params.yaml asks for it.\n")
+        (folder / "README.md").write_text("The built-in example, if params.yaml asks for it.\n")
         if dataset == "example":
             write_example(folder, params.seed)
     raw = args.example if dataset == "example" else args.raw
@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_catalog(of_target.rows, args.target_catalog)
     write_catalog(of_source.rows, args.source_catalog)
     domains = {"source": of_source.domain, "target": of_target.domain}
-    ours = preprocessing.model_copy(update={"value_bits": of_target.domain.value_bits})  # the service sees the target's
+    # the service is sent images of the target
+    ours = preprocessing.model_copy(update={"value_bits": of_target.domain.value_bits})
     write_record(CatalogRecord(dataset=dataset, preprocessing=ours, **domains), args.record)
 
 

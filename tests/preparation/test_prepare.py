@@ -101,7 +101,7 @@ def test_no_files_give_an_empty_store_and_an_absent_domain(tmp_path: Path) -> No
     assert catalogue.open_images(tmp_path / "source.npy").shape == (0, 16, 16, 3)
 
 
-def test_too_few_readable_images_are_a_sentence_that_names_class_and_file_and_leave_nothing(
+def test_too_few_readable_images_are_an_error_that_names_class_and_file_and_leave_nothing(
     target: Path,
 ) -> None:
     for number in range(4):
@@ -211,7 +211,7 @@ def test_a_class_with_a_hostile_name_is_refused_on_one_line(target: Path) -> Non
 
 
 def deepen(target: Path, highest: int) -> None:
-    """Grey files of 16 bits that end at a value, in place of all."""
+    """Replace all images by 16-bit grey files with this largest value."""
     for number, path in enumerate(sorted(target.rglob("*.png"))):
         values = np.random.default_rng(number).integers(0, highest + 1, (20, 24), dtype=np.uint16)
         values[0, 0] = highest
@@ -250,7 +250,7 @@ def test_a_file_over_the_limit_of_pixels_is_a_row_with_its_reason(target: Path) 
 
 
 def flat(target: Path, columns: str = "path,label", more: str = "") -> Path:
-    """The same images without class folders, and a table of labels."""
+    """The same images without class folders, and with a table of labels."""
     rows = [f"{label}{number}.png,{label}{more.format(number)}\n" for label in ("cat", "dog") for number in range(6)]
     for label in ("cat", "dog"):
         for number in range(6):

@@ -52,7 +52,7 @@ def test_what_was_recorded_beside_the_catalogue_is_there_whatever_the_store(tmp_
         assert (opened.value_bits, opened.left_out, opened.table_doubts) == (12, record.left_out, ("a doubt",))
 
 
-def test_a_missing_store_is_a_sentence(tmp_path: Path, record: Domain) -> None:
+def test_a_missing_store_is_an_error(tmp_path: Path, record: Domain) -> None:
     (tmp_path / "t.npy").unlink()
     with pytest.raises(FileNotFoundError, match=r"t\.npy: want an image store, got no file\. Run"):
         open_domain("target", record, tmp_path / "t.csv", tmp_path / "t.npy")
