@@ -60,7 +60,7 @@ class Candidates(NamedTuple):
     pairs: NDArray[np.int64]
     """(k, 2) pairs with near hashes, which are near duplicates if their thumbnails agree"""
     rivals: NDArray[np.int64]
-    """(r, 2) pairs whose hashes differ a little more: no near duplicates, but they show whether other images are common"""
+    """(r, 2) pairs whose hashes differ a little more: not near duplicates, but a measure of how common others are"""
 
 
 def duplicate_pairs(rows: Sequence[Stored], images: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
