@@ -1,6 +1,6 @@
 """Fine-tune the pretrained network on the target by the chosen strategy, once a seed.
 
-Reads   strategy record, backbone and card, the target's catalogue, image store and features
+Reads   the stamp, strategy record, backbone and card, the target's catalogue, image store and features
 Writes  a folder with the weights of each seed, a TrainingRecord, its curves as CSV, a sheet of augmented images
 Run     dvc repro finetune_target
 """
@@ -11,31 +11,42 @@ from functools import partial
 from graft import stage
 from graft.files import write_record
 from graft.params.pipeline import read_params
+from graft.store.catalogue import check_judged
 from graft.training.resume import half_done
 from graft.transfer.arms.data import write_sheet
 from graft.transfer.arms.results import write_curves
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import read_task
 
-INPUTS = ("params", "strategy", "backbone", "card", "target-catalog", "target-images", "target-features")
+INPUTS = ("params", "stamp", "strategy", "backbone", "card", "target-catalog", "target-images", "target-features")
 # what decides on the result, with data and code: a killed run goes on under the same alone
 PARAMS = {"seed", "network", "recipes", "training", "finetune_target"}
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the transfer arm."""
     args = stage.arguments(__doc__, (*INPUTS, "weights", "record", "curves", "sheet"), argv)
+    check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "strategy", "target-catalog")
     params = read_params(args.params)
-    read = (args.strategy, args.backbone, args.card, args.target_catalog, args.target_images, args.target_features)
-    reread = partial(read_task, params, *read)
+    read = (
+        args.stamp,
+        args.strategy,
+        args.backbone,
+        args.card,
+        args.target_catalog,
+        args.target_images,
+        args.target_features,
+    )
+    reread = partial(read_task, params, *read[1:])
     task = reread()
-    with half_done("finetune_target", params.model_dump_json(include=PARAMS), read) as kept:
+    with half_done("finetune_target", params.model_dump_json(include=PARAMS), read, task.data.runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = finetune_target(task, folder, kept, reread)
         write_sheet(task.data, params.seed, args.sheet)
         write_curves(record.runs, args.curves)
         write_record(record.model_copy(update=made_from), args.record)
+    return task.data.runtime.provenance()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Train the control: the same network from random start, once a seed, at two budgets.
 
-Reads   the target's catalogue and image store, the catalogue record
+Reads   the stamp, the target's catalogue and image store, the catalogue record
 Writes  a folder with the weights of each seed of the stronger budget, a TrainingRecord, and its curves as CSV
 Run     dvc repro train_scratch
 """
@@ -11,6 +11,7 @@ from functools import partial
 from graft import stage
 from graft.files import write_record
 from graft.params.pipeline import read_params
+from graft.store.catalogue import check_judged
 from graft.training.resume import half_done
 from graft.transfer.arms.results import write_curves
 from graft.transfer.control import read_target, train_scratch
@@ -19,21 +20,23 @@ from graft.transfer.control import read_target, train_scratch
 PARAMS = {"seed", "network", "recipes", "training", "train_scratch"}
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the control arm."""
     args = stage.arguments(
-        __doc__, ("params", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
+        __doc__, ("params", "stamp", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
     )
+    check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "catalog")
     params = read_params(args.params)
-    read = (args.catalog, args.target_catalog, args.target_images)
-    reread = partial(read_target, params, *read)
+    read = (args.stamp, args.catalog, args.target_catalog, args.target_images)
+    reread = partial(read_target, params, *read[1:])
     data = reread()
-    with half_done("train_scratch", params.model_dump_json(include=PARAMS), read) as kept:
+    with half_done("train_scratch", params.model_dump_json(include=PARAMS), read, data.runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = train_scratch(data, params, folder, kept, reread)
         write_curves(record.runs, args.curves)
         write_record(record.model_copy(update=made_from), args.record)
+    return data.runtime.provenance()
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from graft.files import read_record
-from graft.networks.device import make_deterministic, pick_device, pick_precision
 from graft.networks.networks import Network, build_network
+from graft.networks.runtime import make_runtime
 from graft.params.pipeline import Params
 from graft.records.catalog import CatalogRecord
 from graft.records.common import Budget
-from graft.records.training import RateCurve, Run, TrainingRecord
+from graft.records.training import RateCurve, RunRecord, TrainingRecord
 from graft.store.catalogue import open_images, read_catalog
 from graft.training.checkpoints import NOTHING, Keeper
 from graft.training.loop import Fitted, fit
@@ -33,7 +33,7 @@ Reread = Callable[[], TargetData]
 
 
 def read_target(params: Params, record: Path, catalog: Path, images: Path) -> TargetData:
-    """Read the target's images for the control, and make torch deterministic first.
+    """Read the target's images for the control, onto the device that the environment names.
 
     Args:
         params: all of params.yaml.
@@ -45,13 +45,13 @@ def read_target(params: Params, record: Path, catalog: Path, images: Path) -> Ta
         FileNotFoundError: a file is missing.
         ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
     """
-    make_deterministic(params.seed)
+    runtime = make_runtime(params.seed)
     return target_data(
         read_catalog(catalog),
         open_images(images),
         read_record(CatalogRecord, record).preprocessing,
         params.recipes[params.training.augmentation],
-        pick_device(),
+        runtime,
     )
 
 
@@ -124,19 +124,18 @@ def _crew(data: TargetData, params: Params, reread: Reread | None) -> Crew:
     plan = _plan(data, params, network, 1.0, params.training.epochs)
     check_room_for_steps(network, data.train, plan)
     make = None if reread is None else partial(_trainer_from, reread, params)
-    return Crew(make, data.train.labels.device, bytes_of_run(network, data, plan))
+    return Crew(data.runtime, bytes_of_run(network, data, plan), make)
 
 
 def _new_network(data: TargetData, params: Params) -> Network:
-    network = build_network(params.network.name, len(data.classes), data.preprocessing.crop_px, params.network.head)
+    network = build_network(params.network.name, len(data.classes), data.preprocessing, params.training.head)
     return network.to(data.train.labels.device)
 
 
 def _plan(data: TargetData, params: Params, network: Network, rate: float, epochs: int) -> Plan:
     rates = equal_rates(list(network.blocks), rate)
     phase = Phase("scratch", rates, epochs, params.training.patience, norms_only=False)
-    precision = pick_precision(data.train.labels.device)
-    return plan_of((phase,), params.training, data.recipe, data.preprocessing, precision)
+    return plan_of((phase,), params.training, data.recipe, data.runtime.precision)
 
 
 def _rate_curve(data: TargetData, params: Params) -> RateCurve:
@@ -158,7 +157,7 @@ def _record(
     params: Params,
     curve: RateCurve | None,
     arms: Mapping[Budget, Chosen],
-    runs: tuple[Run, ...],
+    runs: tuple[RunRecord, ...],
 ) -> TrainingRecord:
     rate = arms[runs[0].budget].rate
     return TrainingRecord(

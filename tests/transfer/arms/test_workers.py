@@ -53,7 +53,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_catalog(tiny_catalog(), folder / "target.csv")
     np.save(folder / "target.npy", tiny_images())
     torch.manual_seed(0)
-    network = build_network("small_cnn", 2).eval()
+    network = build_network("small_cnn", 2, SMALL_CNN).eval()
     write_record(strategy("top_blocks"), folder / "strategy.json")
     save_network(network, "small_cnn", folder / "backbone.safetensors")
     write_record(backbone_card(preprocessing=SMALL_CNN), folder / "card.json")

@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from graft.files import write_whole
-from graft.params.training import Recipe, Training
+from graft.networks.runtime import Runtime
+from graft.params.learning import Training
+from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow, class_names, labelled
 from graft.training.augmentation.augmentation import contact_sheet
@@ -35,6 +37,8 @@ class TargetData(NamedTuple):
     preprocessing: Preprocessing
     recipe: Recipe
     """augmentation of the train images"""
+    runtime: Runtime
+    """device and precision of training; the images are on the device"""
 
 
 def target_data(
@@ -42,16 +46,16 @@ def target_data(
     images: NDArray[np.uint8],
     preprocessing: Preprocessing,
     recipe: Recipe,
-    device: torch.device,
+    runtime: Runtime,
 ) -> TargetData:
-    """Move the train and validation images of the target to a device.
+    """Move the train and validation images of the target to the device.
 
     Args:
         catalog: the target's catalogue, of all splits.
         images: (n, s, s, 3) uint8 RGB image store of the target.
         preprocessing: how the store was made, and what the network normalises by.
         recipe: augmentation of the train images.
-        device: where the images shall live.
+        runtime: what training computes on.
 
     Raises:
         ValueError: the images do not fit into memory.
@@ -62,12 +66,13 @@ def target_data(
     check_room_for_images(images, len(train.rows) + len(val.rows))
     return TargetData(
         classes=classes,
-        train=samples_on(device, images[train.rows], train.labels),
-        val=samples_on(device, images[val.rows], val.labels),
+        train=samples_on(runtime.device, images[train.rows], train.labels),
+        val=samples_on(runtime.device, images[val.rows], val.labels),
         train_rows=train.rows,
         val_rows=val.rows,
         preprocessing=preprocessing,
         recipe=recipe,
+        runtime=runtime,
     )
 
 

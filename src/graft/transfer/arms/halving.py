@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from graft.networks.outputs import Score
-from graft.params.training import Training
+from graft.params.learning import Training
 from graft.records.common import Budget
 from graft.records.training import Trial
 

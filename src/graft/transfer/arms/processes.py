@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import torch
 
-from graft.networks.device import CONTROL_GROUPS, free_bytes
 from graft.networks.networks import Network
+from graft.networks.runtime import CONTROL_GROUPS, Runtime, free_bytes
 from graft.training.activations import SHARE_OF_MEMORY, bytes_of
 from graft.training.loop import Fitted
 from graft.training.memory import needed_bytes
@@ -27,12 +27,12 @@ PROCESS_BYTES = 400 * 2**20
 class Crew(NamedTuple):
     """Who may train the runs of an arm."""
 
-    make: Callable[[], Train] | None = None
-    """picklable: loads what a process needs, and returns what trains a run; None: this process alone trains"""
-    device: torch.device = torch.device("cpu")
-    """device of this process"""
+    runtime: Runtime
+    """what this process computes on"""
     n_bytes: int = 0
     """memory that each process needs"""
+    make: Callable[[], Train] | None = None
+    """picklable: loads what a process needs, and returns what trains a run; None: this process alone trains"""
 
 
 def train_all(
@@ -48,13 +48,12 @@ def train_all(
         bar: name of the progress bar, and number of images that all runs see.
 
     Raises:
-        ValueError: GRAFT_PROCESSES is not a whole number from 1.
         RuntimeError: a process died.
     """
     from tqdm import tqdm
 
     n_runs = sum(sum(rates_by_seed(len(each.rates), len(each.seeds))) for each in halvings)
-    devices = [] if crew.make is None else devices_for(n_runs, crew.device, crew.n_bytes)
+    devices = [] if crew.make is None else devices_for(n_runs, crew.runtime, crew.n_bytes)
     with tqdm(total=bar[1], desc=bar[0], unit=" images", disable=None) as shown:
         execute = one_by_one(train, folder, shown.update)
         if crew.make is not None and len(devices) > 1:
@@ -62,42 +61,31 @@ def train_all(
         return complete(halvings, folder, execute, shown.update)
 
 
-def wanted_processes(device: torch.device) -> int:
-    """Processes that the machine has room to compute with: one a GPU, or one for every `torch` thread's core.
+def devices_for(n_runs: int, runtime: Runtime, bytes_each: int) -> list[str]:
+    """Name the device of each process; a single one means that this process trains.
 
-    Raises:
-        ValueError: GRAFT_PROCESSES is not a whole number from 1.
-    """
-    wanted = os.environ.get("GRAFT_PROCESSES", "")
-    if wanted:
-        if not (wanted.isascii() and wanted.isdecimal() and int(wanted) > 0):
-            raise ValueError(
-                f"GRAFT_PROCESSES: want a whole number from 1, got {wanted!r}. Unset it to let graft choose."
-            )
-        return int(wanted)
-    if device.type == "cuda":
-        return torch.cuda.device_count() if device.index is None else 1
-    return max(1, usable_cores(CONTROL_GROUPS) // torch.get_num_threads()) if device.type == "cpu" else 1
-
-
-def devices_for(n_runs: int, device: torch.device, bytes_each: int) -> list[str]:
-    """The device of each process; one device alone means that this process trains.
+    There is a process for each GPU, or for each of the cores that its threads need. GRAFT_PROCESSES overrules that,
+    but there are never more processes than runs, and on a CPU never more than have room in memory.
 
     Args:
-        n_runs: runs that are to be trained; there are no more processes than these.
-        device: the device of this process.
-        bytes_each: memory that the images, the network and a step take. On a CPU there are no more processes than
-            have room for it; on a GPU it is the GPU's own, which a check of one process covers.
-
-    Raises:
-        ValueError: GRAFT_PROCESSES is not a whole number from 1.
+        n_runs: runs that are to be trained.
+        runtime: what this process computes on.
+        bytes_each: memory that the images, the network and a step take in each process. On GPUs it is not counted:
+            each has as much as the first, which is checked.
     """
-    n = min(wanted_processes(device), n_runs)
+    device, n = runtime.device, min(runtime.n_processes or _processes_of(runtime), n_runs)
     if device.type == "cuda" and device.index is None:
-        return [f"cuda:{index % torch.cuda.device_count()}" for index in range(max(n, 1))]
+        return [f"cuda:{index % torch.cuda.device_count()}" for index in range(n)]
     if device.type == "cpu" and n > 1:
         n = min(n, free_bytes(device) // (PROCESS_BYTES + bytes_each))
     return [str(device)] * max(n, 1)
+
+
+def _processes_of(runtime: Runtime) -> int:
+    """Processes that the machine can compute with at once."""
+    if runtime.device.type == "cuda":
+        return torch.cuda.device_count() if runtime.device.index is None else 1
+    return max(1, usable_cores(CONTROL_GROUPS) // runtime.n_threads) if runtime.device.type == "cpu" else 1
 
 
 def bytes_of_run(network: Network, data: TargetData, plan: Plan) -> int:
@@ -107,7 +95,7 @@ def bytes_of_run(network: Network, data: TargetData, plan: Plan) -> int:
     n_front = n_frozen_blocks(network, plan.phases[0])
     n_cached = len(data.val.labels) + (plan.views or 0) * len(data.train.labels) if n_front else 0
     network.eval()
-    cached = n_cached * bytes_of(network, n_front, data.train.images[:1], plan.preprocessing)
+    cached = n_cached * bytes_of(network, n_front, data.train.images[:1])
     # activations are refused beyond a share of the free memory, which the processes before have taken from
     return images + weights + needed_bytes(network, data.train, plan) + int(cached / SHARE_OF_MEMORY)
 

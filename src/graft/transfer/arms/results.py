@@ -8,7 +8,7 @@ from pathlib import Path
 from graft.files import SIGNIFICANT_DIGITS, write_whole
 from graft.networks.networks import Network
 from graft.networks.saving import save_network
-from graft.records.training import Run
+from graft.records.training import RunRecord
 from graft.training.loop import Fitted
 from graft.transfer.arms.halving import RunKey
 from graft.transfer.arms.runs import read_network
@@ -22,7 +22,7 @@ def saved_runs(
     half_done: Path,
     blank: Callable[[], Network],
     to: tuple[Path, str],
-) -> tuple[Run, ...]:
+) -> tuple[RunRecord, ...]:
     """Write the weights of runs that have ended, as `seed_N.safetensors`, and return their records.
 
     Args:
@@ -34,14 +34,14 @@ def saved_runs(
     """
     folder, name = to
 
-    def saved(run: RunKey) -> Run:
+    def saved(run: RunKey) -> RunRecord:
         network = read_network(half_done, run, blank())
         return _record(run, fitted[run], save_network(network, name, folder / f"seed_{run.seed}.safetensors"))
 
     return tuple(map(saved, runs))
 
 
-def write_curves(runs: Sequence[Run], path: Path) -> None:
+def write_curves(runs: Sequence[RunRecord], path: Path) -> None:
     """Write a line for every epoch of every seed, whole or not at all; only the header where no epoch was trained."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -54,8 +54,8 @@ def write_curves(runs: Sequence[Run], path: Path) -> None:
     write_whole(path, text.getvalue().encode())
 
 
-def _record(run: RunKey, fitted: Fitted, weights_sha256: str) -> Run:
-    return Run(
+def _record(run: RunKey, fitted: Fitted, weights_sha256: str) -> RunRecord:
+    return RunRecord(
         seed=run.seed,
         budget=run.budget,
         best_epoch=fitted.best_epoch,

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from graft.networks.outputs import score_of
-from graft.records.training import PhaseRecord, RateCurve, Run, TrainingRecord
+from graft.records.training import PhaseRecord, RateCurve, RunRecord, TrainingRecord
 from graft.training import steps
 from graft.training.checkpoints import NOTHING, Keeper
 from graft.training.loop import Fitted, fit
@@ -48,7 +48,7 @@ def finetune_target(task: TransferTask, folder: Path, half_done: Path, reread: R
     """
     block_rates(task.strategy.choice, list(task.backbone.network.blocks), 1.0, task.params.finetune_target)
     start, seeds = start_of(task), seeds_of(task.params.seed, task.params.training)
-    crew = _crew(task, start, reread) if _by_steps(task) else Crew()
+    crew = _crew(task, start, reread) if _by_steps(task) else Crew(task.data.runtime)
     curve = _rate_curve(task, start, seeds[0]) if _by_steps(task) and task.params.training.find_rate else None
     halving = Halving("matched", _rates(task, curve), seeds)
     n_epochs = task.params.training.epochs if _by_steps(task) else 1
@@ -78,7 +78,7 @@ def _trainer_from(reread: Reread) -> Train:
 
 def _by_steps(task: TransferTask) -> bool:
     """Whether runs are trained step by step; a linear head on frozen blocks is fitted at once."""
-    return task.strategy.choice != "feature_extraction" or task.params.network.head != "linear"
+    return task.strategy.choice != "feature_extraction" or task.params.training.head != "linear"
 
 
 def _crew(task: TransferTask, start: Start, reread: Reread | None) -> Crew:
@@ -87,7 +87,7 @@ def _crew(task: TransferTask, start: Start, reread: Reread | None) -> Crew:
     check_room_for_steps(network, task.data.train, plan)
     n_bytes = bytes_of_run(network, task.data, plan) + start.train.nbytes + task.backbone.features.nbytes
     make = None if reread is None else partial(_trainer_from, reread)
-    return Crew(make, task.data.train.labels.device, n_bytes)
+    return Crew(task.data.runtime, n_bytes, make)
 
 
 def _n_seen(task: TransferTask) -> int:
@@ -143,7 +143,7 @@ def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
     return find_rate(network, steps.Task(train, data.val, plan_at(task, 1.0), seed, lambda n: None, NOTHING))
 
 
-def _record(task: TransferTask, curve: RateCurve | None, chosen: Chosen, runs: tuple[Run, ...]) -> TrainingRecord:
+def _record(task: TransferTask, curve: RateCurve | None, chosen: Chosen, runs: tuple[RunRecord, ...]) -> TrainingRecord:
     settings, blocks = task.params.finetune_target, list(task.backbone.network.blocks)
     return TrainingRecord(
         arm="transfer",

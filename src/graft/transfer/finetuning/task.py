@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graft.files import read_record
-from graft.networks.device import make_deterministic, pick_device, pick_precision
 from graft.networks.networks import Network, with_new_head
+from graft.networks.runtime import make_runtime
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
 from graft.records.cards import BackboneCard
@@ -67,7 +67,7 @@ class Start(NamedTuple):
 def read_task(
     params: Params, strategy: Path, backbone: Path, card: Path, catalog: Path, images: Path, features: Path
 ) -> TransferTask:
-    """Read all that the transfer arm is trained from, and make torch deterministic first.
+    """Read all that the transfer arm is trained from, onto the device that the environment names.
 
     Args:
         params: all of params.yaml.
@@ -82,14 +82,14 @@ def read_task(
         FileNotFoundError: a file is missing.
         ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
     """
-    make_deterministic(params.seed)
+    runtime = make_runtime(params.seed)
     about = read_record(BackboneCard, card)
     data = target_data(
         read_catalog(catalog),
         open_images(images),
         about.preprocessing,
         params.recipes[params.training.augmentation],
-        pick_device(),
+        runtime,
     )
     read = Backbone(load_network(backbone), about.network, np.load(features))
     return TransferTask(read, data, read_record(StrategyRecord, strategy), params)
@@ -110,13 +110,13 @@ def start_of(task: TransferTask) -> Start:
     check_norms(task.strategy.choice, network, backbone.name)
     policy = batchnorm_of(params)
     if policy == "adapt":
-        adapt_batchnorm(network, data.train, data.preprocessing)
+        adapt_batchnorm(network, data.train)
     n_views = settings.views if n_frozen_blocks(network, plan_at(task, 1.0).phases[0]) else None
     if policy != "adapt" and n_views is None:
         return Start(network, backbone.features[data.train_rows][None], backbone.features[data.val_rows])
     views = [_features(network, task, number) for number in range(n_views or 0)]
     train = np.stack(views or [_features(network, task, None)])
-    val = activations(network, len(network.blocks), parts(data.val.images), data.preprocessing)
+    val = activations(network, len(network.blocks), parts(data.val.images))
     return Start(network, train, val.cpu().numpy())
 
 
@@ -128,7 +128,7 @@ def batchnorm_of(params: Params) -> BatchNormPolicy:
 
 def blank(task: TransferTask, start: Start) -> Network:
     """The network with a random head for the target's classes, for weights to be read into."""
-    return with_new_head(copy.deepcopy(start.network), len(task.data.classes), task.params.network.head)
+    return with_new_head(copy.deepcopy(start.network), len(task.data.classes), task.params.training.head)
 
 
 def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: float) -> Network:
@@ -164,8 +164,7 @@ def plan_at(task: TransferTask, rate: float) -> Plan:
         phases_of(task.strategy.choice, blocks, rate, settings, training.epochs, training.patience),
         training,
         data.recipe,
-        data.preprocessing,
-        pick_precision(data.train.labels.device),
+        data.runtime.precision,
         batchnorm=batchnorm_of(params),
         views=settings.views,
     )
@@ -178,5 +177,5 @@ def _features(network: Network, task: TransferTask, view: int | None) -> Feature
     if view is not None:
         generator.manual_seed(view_seed(task.params.seed, view))
         batches = tuple(augmented(each, data.recipe, generator) for each in batches)
-    features: Features = activations(network, len(network.blocks), batches, data.preprocessing).cpu().numpy()
+    features: Features = activations(network, len(network.blocks), batches).cpu().numpy()
     return features
