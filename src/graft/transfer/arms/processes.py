@@ -20,7 +20,7 @@ from graft.transfer.arms.halving import Halving, RunKey, rates_by_seed
 from graft.transfer.arms.runs import Train, complete, one_by_one, train_once
 from graft.transfer.arms.workers import Work, in_workers
 
-# memory of a process that has loaded torch and trains something tiny
+# memory of a process that has loaded torch and trains a tiny network
 PROCESS_BYTES = 400 * 2**20
 
 

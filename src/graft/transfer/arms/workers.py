@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 # a forked process would share locks of torch's threads, and a CUDA context cannot be forked at all
 SPAWN = multiprocessing.get_context("spawn")
 SECONDS_BETWEEN_TICKS = 0.1
-DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
+# PR_SET_PDEATHSIG of Linux's prctl
+DIES_WITH_PARENT = 1
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 Tick = Callable[[int], object]
@@ -58,13 +59,11 @@ def in_workers(make: Make, devices: Sequence[str], tick: Tick) -> "Execute":
         with _team() as team:
             while True:
                 for run in [each for each in waiting() if each not in busy.values()]:
-                    idle = next((each for each in team if each.talk not in busy), None)
-                    if idle is None and len(team) < len(devices):
+                    # a worker is started when there is a run for it, and not before
+                    if len(busy) == len(team) < len(devices):
                         with _deaf():
-                            team.append(idle := _start(make, devices[len(team)]))
-                    if idle is not None:
-                        _give(idle, run)
-                        busy[idle.talk] = run
+                            team.append(_start(make, devices[len(team)]))
+                    _give(run, team, busy)
                 if not busy:
                     return
                 for talk, message in _messages(team):
@@ -76,13 +75,18 @@ def in_workers(make: Make, devices: Sequence[str], tick: Tick) -> "Execute":
     return execute
 
 
-def _give(worker: Worker, run: "RunKey") -> None:
-    with suppress(OSError):  # it is dead: _messages tells why
-        worker.talk.send(run)
+def _give(run: "RunKey", team: Sequence[Worker], busy: dict[Connection, "RunKey"]) -> None:
+    """Give the run to a worker that has none; it waits where there is no such worker."""
+    idle = next((worker.talk for worker in team if worker.talk not in busy), None)
+    if idle is not None:
+        busy[idle] = run
+        # a dead worker takes nothing, and _messages tells why it died
+        with suppress(OSError):
+            idle.send(run)
 
 
 def _messages(team: Sequence[Worker]) -> Iterator[tuple[Connection, int | None]]:
-    """What workers said, as soon as one of them did.
+    """Wait for a message of any worker, and yield all that have come.
 
     Raises:
         RuntimeError: a worker died.
@@ -127,7 +131,7 @@ def _team() -> Iterator[list[Worker]]:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Signals wait in this process, and never reach one that is started meanwhile: Ctrl-C is for the parent alone."""
+    """Hold signals back; a process that is started meanwhile never gets any, so that Ctrl-C is for the parent alone."""
     # on its first start the tracker would let signals through again
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -157,7 +161,8 @@ def _work(talk: Connection, make: Make, device: str, parent: int) -> None:
             ticks.flush()
             talk.send(None)
     except BaseException as error:
-        with suppress(OSError):  # the parent is dead: nobody listens
+        # where the parent is dead nobody listens
+        with suppress(OSError):
             talk.send(_sendable(error))
 
 
