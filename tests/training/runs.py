@@ -6,10 +6,11 @@ import torch
 from tests.house import ROOT
 
 from graft.networks.networks import Network, build_network
-from graft.networks.outputs import Score, outputs_of, score_of
+from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.params.training import Recipe
 from graft.training.batches import Samples
+from graft.training.objective import Score, score_of
 from graft.training.optimisation import Optimisation
 from graft.training.phases import Phase, parts_of
 from graft.training.steps import Plan

@@ -1,26 +1,15 @@
-"""What a network says of images, in evaluation mode, and how right it is."""
+"""Features and logits of images, in evaluation mode."""
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from graft.networks.networks import Network
 from graft.networks.runtime import sent
 
 BATCH = 64
-
-
-class Score(NamedTuple):
-    """Of one network on one split."""
-
-    loss: float
-    """mean cross-entropy, nats"""
-    accuracy: float
-    """share of images whose largest logit is the label's"""
 
 
 class Outputs(NamedTuple):
@@ -47,13 +36,6 @@ def outputs_of(network: Network, images: NDArray[np.uint8]) -> Outputs:
     if not features:
         return Outputs(_empty(network.n_features), _empty(network.n_classes))
     return Outputs(torch.cat(features).cpu().numpy(), torch.cat(logits).cpu().numpy())
-
-
-def score_of(logits: Tensor, labels: Tensor) -> Score:
-    """Loss and accuracy of (n, c) logits against (n,) class numbers."""
-    loss = F.cross_entropy(logits, labels).item()
-    accuracy = (logits.argmax(dim=1) == labels).float().mean().item()
-    return Score(loss, accuracy)
 
 
 def _empty(width: int) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from graft.networks.networks import Network
 from graft.networks.runtime import autocast, free_bytes
 from graft.training.activations import front
 from graft.training.batches import Samples
-from graft.training.phases import Phase, n_frozen_blocks, trained_parameters
+from graft.training.phases import Phase, freeze, n_frozen_blocks, trained_parameters
 from graft.training.steps import Plan
 
 CPU = torch.device("cpu")
@@ -57,6 +57,7 @@ def needed_bytes(network: Network, train: Samples, plan: Plan) -> int:
     copies = 1 if plan.ema_decay is None else 2  # the best epoch's weights, the running mean
     weights: int = sum(each.nbytes for each in network.state_dict().values())
     n_front = n_frozen_blocks(network, phase)
+    freeze(network, phase)
     # what two images keep beyond one grows with the batch; the rest, such as weights cast to bfloat16, does not
     one, two = (_kept_bytes(network, n_front, train.images[:n], plan) for n in (1, 2))
     n = min(plan.batch_size, len(train.labels))

@@ -36,17 +36,22 @@ def parts_of(network: Network) -> dict[str, nn.Module]:
 
 
 def trained_parameters(network: Network, phase: Phase) -> dict[str, list[nn.Parameter]]:
-    """Parameters that a phase trains, by part, parts without any left out; all others stop asking for gradients."""
-    network.requires_grad_(False)
+    """Parameters that a phase trains, by part; parts without any are left out."""
     trained: dict[str, list[nn.Parameter]] = {}
     for name, part in parts_of(network).items():
         modules = _norms(part) if phase.norms_only and name != "head" else [part]
         found = [each for module in modules for each in module.parameters()]
         if found and phase.rates[name] > 0:
             trained[name] = found
-            for each in found:
-                each.requires_grad_(True)
     return trained
+
+
+def freeze(network: Network, phase: Phase) -> None:
+    """Make the parameters that a phase trains require gradients, and no others."""
+    network.requires_grad_(False)
+    for members in trained_parameters(network, phase).values():
+        for each in members:
+            each.requires_grad_(True)
 
 
 def set_modes(network: Network, phase: Phase, policy: BatchNormPolicy) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from graft.networks.runtime import autocast, sent
@@ -14,8 +13,9 @@ from graft.training.augmentation.augmentation import augmented
 from graft.training.augmentation.mixing import cutmix, mixup, soft_targets
 from graft.training.batches import Samples, balanced_rows, batch_rows, class_weights
 from graft.training.checkpoints import Keeper
+from graft.training.objective import Objective
 from graft.training.optimisation import Optimisation, take_step
-from graft.training.phases import BatchNormPolicy, Phase, set_modes
+from graft.training.phases import BatchNormPolicy, Phase, freeze, set_modes
 from graft.training.run import Run, Stepping, state_of
 
 Tick = Callable[[int], object]
@@ -82,17 +82,18 @@ def train_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Steppi
 def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Stepping) -> Iterator[None]:
     """The steps of an epoch, or those that are left of it, one at a time."""
     train, plan = task.train, task.plan
+    freeze(run.network, phase)
     set_modes(run.network, phase, plan.batchnorm)
     n_classes = run.network.n_classes
     weights = class_weights(train.labels, n_classes) if plan.balance == "weights" else None
+    objective = Objective(plan.label_smoothing, weights)
     batches = _order(run, task)
     for number in range(run.step, len(batches)):
         rows = batches[number]
         with autocast(rows.device, plan.precision):
             values, targets = _batch(run, task, feed, rows)
             logits = back(run.network, feed.n_front, values).float()
-        losses = F.cross_entropy(logits, targets, weights, reduction="none", label_smoothing=plan.label_smoothing)
-        loss = losses.mean()  # torch's own would divide by the batch's weights, and a rare class would lose its own
+        loss = objective.loss(logits, targets)
         of_step = number - number % plan.optimisation.accumulate
         (loss / min(plan.optimisation.accumulate, len(batches) - of_step)).backward()  # type: ignore[no-untyped-call]
         run.loss += loss.detach() * len(rows)
