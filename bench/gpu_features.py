@@ -10,7 +10,7 @@ from own_loop import named
 from training_run import N_CLASSES, network
 
 from graft.networks.outputs import outputs_of
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.training.augmentation.augmentation import augmented
 
 

@@ -134,7 +134,6 @@ def _target(data: Path, name: str, size_px: int) -> Target:
         weights="file",
         weights_file=str(weights),
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
-        head="linear",
     )
     preprocessing = preprocessing_for(network, Images(size_px=size_px, value_bits=None, max_megapixels=25))
     folder = data / "datasets" / name

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from graft.networks.networks import Network, from_torchvision
-from graft.params.training import EXAMPLE, Recipe
+from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.training.batches import Samples
 from graft.training.loop import fit
@@ -17,7 +17,7 @@ from graft.training.optimisation import Optimisation
 from graft.training.phases import Phase, parts_of
 from graft.training.steps import Plan, Tick
 
-UNVARIED = Recipe.model_validate({**EXAMPLE, "shift": 0.0})
+UNVARIED = Recipe()
 
 
 class Way(NamedTuple):
@@ -42,7 +42,7 @@ def train(model: nn.Module, name: str, given: Samples, way: Way, tick: Tick) -> 
     plan = Plan(
         phases=(Phase("bench", rates, way.epochs, None, norms_only=False),),
         batch_size=way.batch,
-        optimisation=Optimisation("adamw", 0.9, 0.01, "one_cycle", 0.3, 3, None, 1),
+        optimisation=Optimisation("adamw", 0.01, "one_cycle", 0.3, None, 1),
         ema_decay=None,
         label_smoothing=0.0,
         mixing=None,

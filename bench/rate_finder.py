@@ -29,7 +29,7 @@ from graft.networks.runtime import Runtime, make_deterministic
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
 from graft.preparation.example import write_example
-from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.prepare import PrepareSettings, prepare
 from graft.preparation.scan import scan
 from graft.records.catalog import CatalogRecord
 from graft.records.common import Split
@@ -178,13 +178,13 @@ def subject_of(
     runtime = Runtime(torch.device("cpu"), torch.float32, 1, None)
     make_deterministic(0)
     preprocessing = preprocessing_for(params.network, params.images)
-    recipe, store = Recipe(preprocessing, params.prepare_data, 0), scratch / f"{name}.npy"
-    read = prepare(folder, scan(folder), store, scratch / "shards", recipe)
+    settings, store = PrepareSettings(preprocessing, params.prepare_data, 0), scratch / f"{name}.npy"
+    read = prepare(folder, scan(folder), store, scratch / "shards", settings)
     rows, domain = read.rows if source else split(read.rows), read.domain
     record = CatalogRecord(dataset="folders", preprocessing=preprocessing, source=domain, target=domain)
     of_source: tuple[CatalogRow, ...] = ()
     if source:
-        of_source = prepare(source, scan(source), scratch / "source.npy", scratch / "shards", recipe).rows
+        of_source = prepare(source, scan(source), scratch / "source.npy", scratch / "shards", settings).rows
     path = scratch / f"{name}.safetensors"
     make_backbone(params, of_source, open_images(scratch / "source.npy" if source else store), record, path, runtime)
     images, classes = open_images(store), class_names(rows)

@@ -29,9 +29,9 @@ from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import preprocessing_for
 from graft.networks.runtime import Runtime, make_deterministic
 from graft.networks.saving import load_network, save_network
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.records.strategy import StrategyRecord
 from graft.records.training import TrainingRecord
@@ -230,7 +230,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
         preprocessing, settings = preprocessing_for(params.network, params.images), params.pretrain_source
         network = build_network(params.network.name, int(source.labels.max()) + 1, preprocessing)
         phase = Phase("pretrain", equal_rates(list(network.blocks), settings.rate), settings.epochs, None, False)
-        plan = plan_of((phase,), params.training, params.recipes["digits"], torch.float32)
+        plan = plan_of((phase,), settings, params.recipes["digits"], torch.float32)
         held = np.arange(len(source.labels)) % 10 == 0
         train, val = (part_of(source, np.flatnonzero(each)) for each in (~held, held))
         print("pretrained", file.name, fit(network, train, val, plan, params.seed, lambda n: None).best, flush=True)

@@ -1,6 +1,6 @@
 """Open the test split, once, and say whether transfer helped.
 
-Reads   weights and training records of both arms, catalogue record, the target's catalogue and image store
+Reads   the stamp, weights and training records of both arms, catalogue record, the target's catalogue and image store
 Writes  per-image predictions (CSV) and a VerdictRecord
 Run     dvc repro check_transfer
 """
@@ -19,14 +19,15 @@ from graft.networks.saving import load_network
 from graft.params.pipeline import read_params
 from graft.records.catalog import CatalogRecord
 from graft.records.training import TrainingRecord
-from graft.store.catalogue import labelled, open_images, read_catalog
+from graft.store.catalogue import check_judged, labelled, open_images, read_catalog
 from graft.store.predictions import write_predictions
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write predictions and verdict."""
-    names = ("params", "training", "scratch", "transfer-weights", "scratch-weights", "catalog")
+    names = ("params", "stamp", "training", "scratch", "transfer-weights", "scratch-weights", "catalog")
     args = stage.arguments(__doc__, (*names, "target-catalog", "target-images", "predictions", "record"), argv)
+    check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "catalog", "training", "scratch")
     params = read_params(args.params)
     runtime = make_runtime(params.seed)

@@ -1,6 +1,6 @@
 """Export the arm that the verdict names, check it against torch on real images, and write its card.
 
-Reads   verdict, weights and training records of both arms, backbone card, the target's validation images
+Reads   the stamp, verdict, weights and training records of both arms, backbone card, the target's validation images
 Writes  a folder with model.onnx, its data file where it is large, and card.json; an ExportRecord
 Run     dvc repro export_onnx
 """
@@ -20,15 +20,16 @@ from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord
 from graft.records.training import TrainingRecord
 from graft.records.verdict import VerdictRecord
-from graft.store.catalogue import class_names, labelled, open_images, read_catalog
+from graft.store.catalogue import check_judged, class_names, labelled, open_images, read_catalog
 
 N_IMAGES = 256
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write what ships."""
-    names = ("verdict", "training", "scratch", "transfer-weights", "scratch-weights", "catalog", "card")
+    names = ("stamp", "verdict", "training", "scratch", "transfer-weights", "scratch-weights", "catalog", "card")
     args = stage.arguments(__doc__, (*names, "target-catalog", "target-images", "final", "record"), argv)
+    check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "verdict")
     make_deterministic(seed=0)  # nothing here is random
 

@@ -1,6 +1,6 @@
 """Train the control: the same network from random start, once a seed, at two budgets.
 
-Reads   the target's catalogue and image store, the catalogue record
+Reads   the stamp, the target's catalogue and image store, the catalogue record
 Writes  a folder with the weights of each seed of the stronger budget, a TrainingRecord, and its curves as CSV
 Run     dvc repro train_scratch
 """
@@ -12,7 +12,7 @@ from graft.files import read_record, write_record
 from graft.networks.runtime import make_runtime
 from graft.params.pipeline import read_params
 from graft.records.catalog import CatalogRecord
-from graft.store.catalogue import open_images, read_catalog
+from graft.store.catalogue import check_judged, open_images, read_catalog
 from graft.training.resume import half_done
 from graft.transfer.arms.arms import target_data
 from graft.transfer.arms.curves import write_curves
@@ -25,8 +25,9 @@ PARAMS = {"seed", "network", "recipes", "training", "train_scratch"}
 def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the control arm."""
     args = stage.arguments(
-        __doc__, ("params", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
+        __doc__, ("params", "stamp", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
     )
+    check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "catalog")
     params = read_params(args.params)
     runtime = make_runtime(params.seed)
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
         params.recipes[params.training.augmentation],
         runtime,
     )
-    read = (args.catalog, args.target_catalog, args.target_images)
+    read = (args.stamp, args.catalog, args.target_catalog, args.target_images)
     with half_done("train_scratch", params.model_dump_json(include=PARAMS), read, runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = train_scratch(data, params, folder, kept)

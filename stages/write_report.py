@@ -1,6 +1,6 @@
 """Write the report, its Markdown for a pull request, and the headline numbers.
 
-Reads   every record, the predictions on the test split, the map of both domains, images of them, augmented images
+Reads   the stamp, every record, predictions on the test split, the map of both domains, images, augmented images
 Writes  reports/report.html, reports/report.md, reports/metrics.json
 Run     dvc repro write_report
 """
@@ -20,17 +20,19 @@ from graft.reporting.headlines import metrics_json
 from graft.reporting.pictures import Exhibits, stored
 from graft.reporting.provenance import read_provenance
 from graft.reporting.report import html_report, markdown_report
+from graft.store.catalogue import check_judged
 from graft.store.features import read_map
 from graft.store.predictions import read_predictions
 
 RECORDS = ("catalog", "validation", "shift", "strategy", "training", "scratch", "verdict", "export")
 IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images", "sheet")
-OTHERS = ("params", "predictions", "shift-map", *IMAGES, "html", "markdown", "metrics")
+OTHERS = ("params", "stamp", "predictions", "shift-map", *IMAGES, "html", "markdown", "metrics")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read all evidence, write the three files."""
     args = stage.arguments(__doc__, (*RECORDS, *OTHERS), argv)
+    check_judged(args.stamp, args.source_catalog, args.target_catalog)
     params = read_params(args.params)
     evidence = read_evidence(args, params)
     source, target = stored(args.source_catalog, args.source_images), stored(args.target_catalog, args.target_images)

@@ -1,15 +1,17 @@
 """Small valid records that several tests start from."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
+from graft.files import file_sha256, write_record
 from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord, Domain
 from graft.records.release import ExportRecord
 from graft.records.shift import ShiftRecord, ShiftSource
 from graft.records.strategy import LabelCheck, StrategyRecord
 from graft.records.training import TrainingRecord
-from graft.records.validation import ValidationRecord
+from graft.records.validation import Stamp, ValidationRecord
 from graft.records.verdict import VerdictRecord
 from graft.store.catalogue import SPLITS, CatalogRow
 
@@ -59,6 +61,13 @@ def catalog_row(path: str, **changes: Any) -> CatalogRow:
     unreadable: dict[str, Any] = {"phash": "", "width": 0, "height": 0, "mode": "", "format": "", "row": -1}
     unreadable |= {name: 0.0 for name in CatalogRow._fields if name.startswith(("mean_", "std_"))}
     return row._replace(**{**(unreadable if changes.get("error") else {}), **changes})
+
+
+def write_stamp(folder: Path, ok: bool = True) -> None:
+    """Write validated.json for the catalogues source.csv and target.csv of a folder; an absent one counts as "-"."""
+    paths = {name: folder / f"{name}.csv" for name in ("source", "target")}
+    hashes = {f"{name}_sha256": file_sha256(path) if path.is_file() else "-" for name, path in paths.items()}
+    write_record(Stamp(ok=ok, **hashes), folder / "validated.json")
 
 
 def domain_record() -> Domain:

@@ -51,7 +51,6 @@ def test_what_is_left_out_of_a_file_of_weights_is_said(tmp_path: Path) -> None:
         ({"network": {"name": "resnet19"}}, "network.name: want small_cnn or a torchvision classification network"),
         ({"network": {"name": "resnet18", "weights": "IMAGENET2K"}}, "network.weights: want pretrain, file or weights"),
         ({"network": {"name": "vit_b_16"}, "images": {"size_px": 100}}, "images.size_px: want a size that vit_b_16"),
-        ({"select_strategy": {"overrule": "surgical"}}, "finetune_target.surgical_blocks: want blocks of the network"),
         (
             {
                 "network": {"name": "resnet18"},

@@ -93,7 +93,7 @@ def test_a_known_shift_of_the_input_gives_the_divergence_of_the_formula() -> Non
     for moved, expected in ((images, 0.0), (images + np.uint8(40), step**2)):
         moments = batchnorm_moments(_small(layer), moved)
         (found,) = block_profile(moments, confidence=0.95, seed=0)
-        assert found.typical == pytest.approx(expected, rel=0.05, abs=1e-3)
+        assert found.shift.estimate == pytest.approx(expected, rel=0.05, abs=1e-3)
 
 
 def test_all_layers_of_a_block_stand_side_by_side() -> None:
@@ -157,5 +157,5 @@ def test_inverted_photographs_lie_farther_from_published_weights_than_photograph
     )
     assert len(plain) == len(network.blocks)
     for a, b in zip(plain, inverted, strict=True):
-        assert b.typical > a.typical, a.block
-    assert inverted[3].low > plain[3].high
+        assert b.shift.estimate > a.shift.estimate, a.block
+    assert inverted[3].shift.low > plain[3].shift.high

@@ -16,7 +16,6 @@ def _network(name: str, weights: str) -> NetworkParams:
         weights=weights,
         weights_file="x" if is_file else None,
         weights_sha256="0" * 64 if is_file else None,
-        head="linear",
     )
 
 

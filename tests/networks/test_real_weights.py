@@ -30,7 +30,6 @@ def test_blocks_under_the_published_head_name_the_same_classes(name: str) -> Non
         weights="file",
         weights_file=str(path),
         weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        head="linear",
     )
     preprocessing = preprocessing_for(params, Images(size_px=None, value_bits=None, max_megapixels=25))
     pixels = np.stack([fit(decode.decode(each.read_bytes(), each.name), preprocessing) for each in PHOTOS])

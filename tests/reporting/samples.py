@@ -10,8 +10,8 @@ from graft.records.catalog import CatalogRecord, Domain, Quarantined
 from graft.records.common import Arm, Interval, Outcome, Preprocessing, Split
 from graft.records.release import ExportRecord, Reason
 from graft.records.shift import SourceKind
-from graft.records.strategy import LabelCheck, Score, SplitCheck, StrategyRecord, Suspect, Vote
-from graft.records.training import Epoch, PhaseRecord, RateCurve, Run, TrainingRecord, Trial
+from graft.records.strategy import LabelCheck, ProbeScore, SplitCheck, StrategyRecord, Suspect, Vote
+from graft.records.training import Epoch, PhaseRecord, RateCurve, RunRecord, TrainingRecord, Trial
 from graft.records.validation import Finding, ValidationRecord
 from graft.records.verdict import Majority, VerdictRecord
 from graft.reporting.evidence import Evidence
@@ -193,9 +193,9 @@ def sample_strategy(classes: Sequence[str], source: bool, curve: bool) -> Strate
             Vote(table=tables[2], strategy="feature_extraction", reason="under 1,000 images"),
         ),
         conflict=True,
-        probe=Score(mean=0.62, standard_error=0.021, setting="C=0.1"),
+        probe=ProbeScore(mean=0.62, standard_error=0.021, setting="C=0.1"),
         probe_c=0.1,
-        knn=Score(mean=0.55, standard_error=0.03, setting="k=5"),
+        knn=ProbeScore(mean=0.55, standard_error=0.03, setting="k=5"),
         weights={"feature_extraction": 1.0, "top_blocks": 1.0, "full": 2.5, "scratch": 0.0},
         choice="full" if curve else "feature_extraction",
         runner_up="top_blocks",
@@ -278,7 +278,7 @@ def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
     )
 
 
-def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) -> Run:
+def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) -> RunRecord:
     start, end, pace = (0.55, 0.9, 5) if arm == "transfer" else (0.1, 0.82, 14)
     grown = [end - (end - start) * np.exp(-epoch / pace) for epoch in range(n_epochs + 1)]
     accuracy = [float(each + 0.012 * random.standard_normal()) for each in grown]
@@ -287,7 +287,7 @@ def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) 
         for epoch, each in enumerate(accuracy)
     )
     best = max(curve, key=lambda each: each.val_accuracy)
-    return Run(
+    return RunRecord(
         seed=seed,
         budget="matched" if arm == "transfer" else "long",
         best_epoch=best.epoch,

@@ -4,7 +4,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from tests.examples import catalog_row, unknown_shift
+from tests.examples import catalog_row, unknown_shift, write_stamp
 
 from graft.files import read_record, write_record
 from graft.records.common import Split
@@ -33,10 +33,15 @@ def options(tmp_path: Path) -> list[str]:
     rows = [catalog_row(f"{i}.png", label="ab"[labels[i]], split=SPLITS[split[i]], row=i) for i in range(180)]
     rows[7] = rows[7]._replace(label="a")
     write_catalog(rows, tmp_path / "target.csv")
+    write_stamp(tmp_path)
     np.save(tmp_path / "target.npy", features.astype(np.float32))
     write_record(unknown_shift(), tmp_path / "shift.json")
     files = {"params": ROOT / "params.yaml", "shift": tmp_path / "shift.json", "record": tmp_path / "strategy.json"}
-    files |= {"target-catalog": tmp_path / "target.csv", "target-features": tmp_path / "target.npy"}
+    files |= {
+        "stamp": tmp_path / "validated.json",
+        "target-catalog": tmp_path / "target.csv",
+        "target-features": tmp_path / "target.npy",
+    }
     return [part for name, path in files.items() for part in (f"--{name}", str(path))]
 
 

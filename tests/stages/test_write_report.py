@@ -7,6 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from tests.examples import write_stamp
 
 from graft import stage
 from graft.files import write_record
@@ -41,11 +42,16 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     write_catalog(target.catalog, tmp_path / "target.csv")
     np.save(tmp_path / "target.npy", target.images)
     write_catalog(target.catalog, tmp_path / "source.csv")
+    write_stamp(tmp_path)
     np.save(tmp_path / "source.npy", target.images)
     write_map(samples.sample_map(), tmp_path / "map.csv")
     np.save(tmp_path / "sheet.npy", samples.sample_sheet())
     files = {name: tmp_path / f"{name}.json" for name in RECORDS if name != "transfer"}
-    files |= {"params": ROOT / "params.yaml", "training": tmp_path / "transfer.json"}
+    files |= {
+        "stamp": tmp_path / "validated.json",
+        "params": ROOT / "params.yaml",
+        "training": tmp_path / "transfer.json",
+    }
     files |= {"predictions": tmp_path / "predictions.csv", "target-catalog": tmp_path / "target.csv"}
     files |= {"source-catalog": tmp_path / "source.csv", "source-images": tmp_path / "source.npy"}
     files |= {"shift-map": tmp_path / "map.csv", "sheet": tmp_path / "sheet.npy"}

@@ -8,7 +8,7 @@ from tests.house import ROOT
 from graft.networks.networks import Network, build_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.training.batches import Samples
 from graft.training.objective import Score, score_of
 from graft.training.optimisation import Optimisation
@@ -18,7 +18,7 @@ from graft.yaml_files import read_yaml
 
 RECIPES = read_yaml(ROOT / "params.yaml")["recipes"]
 NOTHING_VARIED, SHIFTED = Recipe.model_validate(RECIPES["none"]), Recipe.model_validate(RECIPES["digits"])
-ADAMW = Optimisation("adamw", 0.9, 0.01, "one_cycle", 0.3, 3, None, 1)
+ADAMW = Optimisation("adamw", 0.01, "one_cycle", 0.3, None, 1)
 
 
 def samples(n: int, seed: int) -> Samples:

@@ -10,10 +10,11 @@ from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, s
 from graft.networks.networks import state_sha256
 from graft.networks.outputs import outputs_of
 from graft.networks.runtime import make_deterministic, make_runtime
+from graft.params.learning import Mixing
 from graft.training.batches import Samples
 from graft.training.checkpoints import Keeper, State
 from graft.training.loop import Fitted, fit
-from graft.training.steps import Mixing, Plan
+from graft.training.steps import Plan
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
@@ -78,7 +79,7 @@ def test_no_step_waits_for_the_device() -> None:
     to = plan(
         phase(epochs=1),
         recipe=SHIPPED["strong"],
-        mixing=Mixing("cutmix", 1.0),
+        mixing=Mixing(kind="cutmix", alpha=1.0),
         optimisation=ADAMW._replace(clip_norm=1.0),
     )
     try:

@@ -10,6 +10,7 @@ from torch import nn
 from graft.networks.networks import Network
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.runtime import autocast
+from graft.params.learning import Sgd
 from graft.training import memory
 from graft.training.activations import back, front
 from graft.training.batches import Samples
@@ -36,8 +37,8 @@ def _flat(optimisation: Optimisation = ADAMW, **others: Any) -> tuple[Network, S
     [
         ({}, 1 + 2 + 1),  # gradients, two moments, the best epoch's weights
         ({"ema_decay": 0.9}, 1 + 2 + 2),
-        ({"optimisation": ADAMW._replace(optimizer="sgd")}, 1 + 1 + 1),
-        ({"optimisation": ADAMW._replace(optimizer="sgd", momentum=0.0)}, 1 + 0 + 1),
+        ({"optimisation": ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.9))}, 1 + 1 + 1),
+        ({"optimisation": ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.0))}, 1 + 0 + 1),
     ],
 )
 def test_weights_gradients_moments_and_what_a_linear_layer_keeps_are_counted(

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from graft.networks.networks import Network
 from graft.networks.runtime import autocast
-from graft.params.training import Recipe
+from graft.params.learning import Mixing, Sgd
+from graft.params.recipes import Recipe
 from graft.training import steps
 from graft.training.activations import back, front
 from graft.training.augmentation.augmentation import augmented
@@ -20,7 +21,7 @@ from graft.training.augmentation.mixing import soft_targets
 from graft.training.batches import Samples, batch_rows
 from graft.training.loop import fit
 from graft.training.optimisation import take_step
-from graft.training.steps import MIXERS, Mixing, Plan
+from graft.training.steps import MIXERS, Plan
 
 HEAD_ALONE = phase(frozen=("block1", "block2", "block3", "block4"), epochs=1)
 
@@ -51,7 +52,9 @@ def test_a_smoothed_label_spreads_its_share_over_all_classes() -> None:
     assert _loss_of_first_batch(plan(label_smoothing=0.3)) == pytest.approx(expected.mean().item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("mixing", [Mixing("mixup", 0.4), Mixing("cutmix", 2.0)], ids=lambda each: each.kind)
+@pytest.mark.parametrize(
+    "mixing", [Mixing(kind="mixup", alpha=0.4), Mixing(kind="cutmix", alpha=2.0)], ids=lambda each: each.kind
+)
 def test_images_and_targets_are_mixed_as_the_plan_says(mixing: Mixing) -> None:
     images, labels, generator = _first_batch()
     mixed = MIXERS[mixing.kind](images, soft_targets(labels, 2), mixing.alpha, generator)
@@ -179,7 +182,7 @@ def test_a_step_goes_as_far_as_the_clipped_gradient_takes_it(monkeypatch: pytest
         distances.append((whole(parameters) - before).norm().item())
 
     monkeypatch.setattr(steps, "take_step", watch)
-    plain = ADAMW._replace(optimizer="sgd", momentum=0.0, weight_decay=0.0, schedule="constant", warmup=0.0)
+    plain = ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.0), weight_decay=0.0, schedule="constant", warmup=0.0)
     to = plan(phase(rate=0.5, epochs=1), optimisation=plain._replace(clip_norm=0.1))
     fit(network(), samples(32, 1), samples(16, 2), to, 0, ignore)
     assert distances == pytest.approx([0.05] * 4, rel=1e-3)

@@ -9,7 +9,7 @@ from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.params.pipeline import Params
 from graft.records.common import Split
-from graft.records.strategy import Score, StrategyRecord
+from graft.records.strategy import ProbeScore, StrategyRecord
 from graft.store.catalogue import CatalogRow
 from graft.transfer.arms.arms import TargetData, target_data
 from graft.transfer.finetuning.finetune import Backbone
@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def tiny_params(**sections: dict[str, object]) -> Params:
-    """params.yaml with runs of two epochs and two seeds; sections given are merged in."""
+    """params.yaml with runs of two epochs and two seeds; sections given are merged in.
+
+    Where values of gradual or surgical are among them, that strategy is the one that params name.
+    """
     values = read_yaml(ROOT / "params.yaml")
     small: dict[str, dict[str, object]] = {
         "training": {"n_seeds": 2, "epochs": 2, "batch_size": 8},
@@ -31,7 +34,17 @@ def tiny_params(**sections: dict[str, object]) -> Params:
     }
     for name, section in (*small.items(), *sections.items()):
         values[name].update(section)
+    named = {"surgical_blocks": "surgical", "unfreeze": "gradual"}
+    for key in named.keys() & {key for key, value in values["finetune_target"].items() if value}:
+        values["select_strategy"]["overrule"] = named[key]
     return Params.model_validate(values)
+
+
+VALUES_OF: dict[str, dict[str, object]] = {
+    "gradual": {"unfreeze": {"kind": "plateau", "patience": 2}},
+    "surgical": {"surgical_blocks": ["block2"]},
+}
+"""what finetune_target holds under strategies that need values of their own"""
 
 
 def tiny_catalog() -> tuple[CatalogRow, ...]:
@@ -68,9 +81,9 @@ def strategy(choice: str) -> StrategyRecord:
             "similarity": "unknown",
             "votes": (),
             "conflict": False,
-            "probe": Score(mean=0.9, standard_error=0.01, setting="C=0.1"),
+            "probe": ProbeScore(mean=0.9, standard_error=0.01, setting="C=0.1"),
             "probe_c": 0.1,
-            "knn": Score(mean=0.9, standard_error=0.01, setting="k=5"),
+            "knn": ProbeScore(mean=0.9, standard_error=0.01, setting="k=5"),
             "weights": {},
             "choice": choice,
             "runner_up": None,

@@ -77,7 +77,7 @@ def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:
 def test_pretraining_learns_from_train_and_chooses_by_validation(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The source's test split has no part in it; the plan is that of params, for both arms start from what is made."""
+    """The source's test split has no part in it; the plan follows the section pretrain_source."""
     given: list[Any] = []
 
     def fit(*values: Any) -> Fitted:
@@ -85,7 +85,7 @@ def test_pretraining_learns_from_train_and_chooses_by_validation(
         return Fitted(1, Score(0.5, 0.5), (), (), 0)
 
     monkeypatch.setattr(pretraining, "fit", fit)
-    params = tiny_params(training={"augmentation": "photographs", "batch_size": 5})
+    params = tiny_params(pretrain_source={"augmentation": "photographs", "batch_size": 5})
     make_backbone(params, tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors", ON_CPU)
     _, train, val, plan, seed, *_ = given
     images = torch.from_numpy(tiny_images()).permute(0, 3, 1, 2)

@@ -13,6 +13,7 @@ from graft.images.resizing import fit
 from graft.networks.networks import published_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import preprocessing_for
+from graft.params.both_arms import Plateau
 from graft.params.network import Images
 from graft.params.pipeline import Params
 from graft.records.common import Split
@@ -28,6 +29,7 @@ from tests.transfer.conftest import strategy, tiny_params
 DATA = ROOT.parent / "shared" / "data"
 WEIGHTS = DATA / "weights" / "mobilenet_v2.pth"
 N_PER_CLASS, N_TRAIN = 40, 25
+NAMED = ("stem", "block1")
 PX = 48
 
 pytestmark = [
@@ -54,7 +56,7 @@ def real() -> Real:
             "weights_sha256": hashlib.sha256(WEIGHTS.read_bytes()).hexdigest(),
         },
         training={"augmentation": "photographs", "epochs": 2},
-        finetune_target={"rates": [0.001], "surgical_blocks": ["stem", "block1"]},
+        finetune_target={"rates": [0.001]},
         train_scratch={"rates": [0.001]},
     )
     preprocessing = preprocessing_for(params.network, Images(size_px=PX, value_bits=None, max_megapixels=25))
@@ -87,6 +89,12 @@ def from_nothing(real: Real, tmp_path_factory: pytest.TempPathFactory) -> float:
 
 @pytest.mark.parametrize("name", ["feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms"])
 def test_every_strategy_gains_from_real_weights(name: str, real: Real, from_nothing: float, tmp_path: Path) -> None:
-    record = finetune_target(Task(real.backbone, real.data, strategy(name), real.params), tmp_path, tmp_path / "half")
+    values: dict[str, dict[str, object]] = {
+        "gradual": {"unfreeze": Plateau(kind="plateau", patience=2)},
+        "surgical": {"surgical_blocks": NAMED},
+    }
+    settings = real.params.finetune_target.model_copy(update=values.get(name, {}))
+    params = real.params.model_copy(update={"finetune_target": settings})
+    record = finetune_target(Task(real.backbone, real.data, strategy(name), params), tmp_path, tmp_path / "half")
     accuracy = min(run.val_accuracy for run in record.runs)
     assert accuracy > max(0.75, from_nothing)

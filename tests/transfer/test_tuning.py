@@ -13,7 +13,7 @@ from graft.networks.networks import Network, state_sha256
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.records.training import TrainingRecord
 from graft.statistics.features import probe
 from graft.training.activations import AT_ONCE
@@ -23,7 +23,7 @@ from graft.training.phases import BatchNormPolicy, adapt_batchnorm, frozen_sha25
 from graft.transfer.arms.arms import TargetData, part_of, rates_around, seen_by
 from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target, start_of
 from graft.transfer.finetuning.strategies import phases_of
-from tests.transfer.conftest import strategy, tiny_images, tiny_params
+from tests.transfer.conftest import VALUES_OF, strategy, tiny_images, tiny_params
 
 BY_STEPS: tuple[Strategy, ...] = tuple(each for each in get_args(Strategy) if each != "feature_extraction")
 STILL = 1e-12
@@ -39,7 +39,7 @@ def start(backbone: Backbone, data: TargetData) -> Task:
 
 def tuned(start: Task, choice: Strategy, folder: Path, **sections: dict[str, object]) -> TrainingRecord:
     """A run of the arm by one rate and one strategy, on params that differ from tiny ones."""
-    transfer: dict[str, object] = {"rates": [0.01], "surgical_blocks": ["block2"]}
+    transfer: dict[str, object] = {"rates": [0.01], **VALUES_OF.get(choice, {})}
     sections["finetune_target"] = transfer | sections.get("finetune_target", {})
     scratch: dict[str, object] = {"rates": [0.01] * len(sections["finetune_target"]["rates"])}  # type: ignore[arg-type]
     params = tiny_params(train_scratch=scratch, **sections)
@@ -79,7 +79,7 @@ def test_the_record_holds_the_hash_of_what_each_phase_left_alone(
 ) -> None:
     record = tuned(start, choice, tmp_path, finetune_target={"batchnorm": policy}, training={"epochs": 4})
     assert record.batchnorm == policy
-    params = tiny_params(finetune_target={"batchnorm": policy, "surgical_blocks": ["block2"]})
+    params = tiny_params(finetune_target={"batchnorm": policy, **VALUES_OF.get(choice, {})})
     begun = start_of(start._replace(params=params)).network
     phases = phases_of(choice, list(begun.blocks), 0.01, params.finetune_target, 4, None)
     before = [frozen_sha256(begun, phase, policy) for phase in phases]

@@ -15,9 +15,9 @@ from torch.optim import Optimizer
 
 from graft.networks.networks import Network, build_network, with_new_head
 from graft.networks.preprocessing import preprocessing_for
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.training import loop, steps
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples
@@ -28,7 +28,7 @@ from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from graft.transfer.finetuning.strategies import phases_of
 from tests.networks.sizes import of_size
 from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
-from tests.transfer.conftest import strategy, tiny_params
+from tests.transfer.conftest import VALUES_OF, strategy, tiny_params
 
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
@@ -40,7 +40,8 @@ def resnet() -> Network:
 
 
 def phases(choice: Strategy, net: Network) -> tuple[Phase, ...]:
-    settings = tiny_params(finetune_target={"surgical_blocks": ["layer2"]}).finetune_target
+    named: dict[str, dict[str, object]] = {**VALUES_OF, "surgical": {"surgical_blocks": ["layer2"]}}
+    settings = tiny_params(finetune_target=named.get(choice, {})).finetune_target
     return phases_of(choice, list(net.blocks), 0.01, settings, 12, None)
 
 

@@ -11,13 +11,13 @@ from PIL import Image
 from tests.validation.samples import GREY_WEIGHTS, params
 
 from graft.params.pipeline import Params
-from graft.preparation.prepare import Prepared, Recipe, prepare
+from graft.preparation.prepare import Prepared, PrepareSettings, prepare
 from graft.preparation.scan import scan, scan_optional
 from graft.records.common import Preprocessing
 from graft.records.validation import ValidationRecord
 from graft.store.catalogue import write_catalog
+from graft.validation.domains import OpenDomain, open_domain
 from graft.validation.expectations import validate
-from graft.validation.sides import Side, open_side
 
 SPLITS = ("train", "val", "test")
 CLASSES = ("cat", "dog")
@@ -58,7 +58,7 @@ def prepared(raw: Path, name: str, given: Params, preprocessing: Preprocessing) 
     """A domain as the stage prepare_data leaves it, beside the folder of the raw images."""
     folder, store = raw / name, raw.parent / f"{name}.npy"
     found = scan(folder) if name == "target" else scan_optional(folder)
-    done = prepare(folder, found, store, raw.parent / "shards", Recipe(preprocessing, given.prepare_data, 0))
+    done = prepare(folder, found, store, raw.parent / "shards", PrepareSettings(preprocessing, given.prepare_data, 0))
     write_catalog(done.rows, raw.parent / f"{name}.csv")
     return done
 
@@ -76,11 +76,11 @@ def run(
     domains = {name: prepared(raw, name, given, preprocessing).domain for name in ("source", "target")}
     between()
 
-    def side(name: Any) -> Side:
-        return open_side(name, domains[name], raw.parent / f"{name}.csv", raw.parent / f"{name}.npy")
+    def domain(name: Any) -> OpenDomain:
+        return open_domain(name, domains[name], raw.parent / f"{name}.csv", raw.parent / f"{name}.npy")
 
     (raw.parent / "docs").mkdir()
-    return validate(side("source"), side("target"), preprocessing, given, raw.parent / "docs").record
+    return validate(domain("source"), domain("target"), preprocessing, given, raw.parent / "docs").record
 
 
 def faults(record: ValidationRecord) -> dict[str, Found]:

@@ -13,7 +13,7 @@ from graft.images.fingerprint import channel_statistics, phash
 from graft.params.pipeline import Params, read_params
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow
-from graft.validation.sides import Side
+from graft.validation.domains import OpenDomain
 
 ON_COLOUR = Preprocessing(
     resize_px=32, crop_px=32, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear"
@@ -41,7 +41,7 @@ def noise(sha256: str) -> NDArray[np.uint8]:
     return patches.repeat(4, axis=0).repeat(4, axis=1)
 
 
-def side(name: Literal["source", "target"], rows: Sequence[CatalogRow], **pictures: NDArray[np.uint8]) -> Side:
+def domain(name: Literal["source", "target"], rows: Sequence[CatalogRow], **pictures: NDArray[np.uint8]) -> OpenDomain:
     """A domain; images are noise of their content, or those given for the last part of a path (`cat/x` is `x`)."""
     images: list[NDArray[np.uint8]] = []
     seen: list[CatalogRow] = []
@@ -54,4 +54,4 @@ def side(name: Literal["source", "target"], rows: Sequence[CatalogRow], **pictur
         seen.append(each._replace(row=len(images), phash=phash(image), **statistics))
         images.append(image)
     stored = np.stack(images) if images else np.zeros((0, 32, 32, 3), dtype=np.uint8)
-    return Side(name, tuple(seen), stored, "")
+    return OpenDomain(name, tuple(seen), stored, "")

@@ -16,7 +16,7 @@ from tests.images.test_decode import FAULT_IN_THE_PROFILE
 
 from graft.images import decode
 from graft.params.data import PrepareData
-from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.prepare import PrepareSettings, prepare
 from graft.preparation.scan import scan
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow, open_images
@@ -57,8 +57,8 @@ def strewn(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, CatalogR
     for place, row in enumerate(manifest()):
         shutil.copy(DIRTY / row["file"], folder / ("cat" if place % 2 else "dog") / row["file"])
     before, started = peak_mib(), time.monotonic()
-    recipe = Recipe(AS_SMALL, GROUPS, 0)
-    prepared = prepare(folder, scan(folder), folder.parent / "images.npy", folder.parent / "shards", recipe)
+    settings = PrepareSettings(AS_SMALL, GROUPS, 0)
+    prepared = prepare(folder, scan(folder), folder.parent / "images.npy", folder.parent / "shards", settings)
     assert time.monotonic() - started < MOST_SECONDS  # against hanging, not a measurement
     assert peak_mib() - before < MOST_MIB
     return {Path(row.path).name: row for row in prepared.rows}, open_images(folder.parent / "images.npy")

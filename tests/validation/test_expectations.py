@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.validation.samples import GREY_WEIGHTS, noise, params, row, side
+from tests.validation.samples import GREY_WEIGHTS, domain, noise, params, row
 
 from graft.records.validation import Finding, ValidationRecord
 from graft.store.catalogue import CatalogRow
@@ -29,8 +29,8 @@ SOURCE = [row(each.path, f"source {each.path}") for each in SOUND]
 def check(
     target: list[CatalogRow], docs: Path, source: list[CatalogRow] | None = None, limits: Any = None, **pictures: Any
 ) -> ValidationRecord:
-    sides = side("source", source or [], **pictures), side("target", target, **pictures)
-    return validate(*sides, GREY_WEIGHTS, params(**(limits or {})), docs).record
+    domains = domain("source", source or [], **pictures), domain("target", target, **pictures)
+    return validate(*domains, GREY_WEIGHTS, params(**(limits or {})), docs).record
 
 
 def failed(record: ValidationRecord) -> Finding:
@@ -174,7 +174,7 @@ def test_where_near_duplicates_are_not_looked_for_nothing_is_said_of_them(tmp_pa
     not_looked = given.model_copy(
         update={"prepare_data": given.prepare_data.model_copy(update={"near_duplicate_bits": None})}
     )
-    record = validate(side("source", []), side("target", SOUND), GREY_WEIGHTS, not_looked, tmp_path).record
+    record = validate(domain("source", []), domain("target", SOUND), GREY_WEIGHTS, not_looked, tmp_path).record
     assert not any("near duplicate" in each.name for each in record.findings)
 
 
@@ -229,8 +229,8 @@ def test_a_class_ten_times_smaller_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_a_store_that_changed_is_critical_and_its_pixels_are_not_looked_at(tmp_path: Path) -> None:
-    spoilt = side("target", SOUND)._replace(images=np.zeros((0, 1, 1, 3), dtype=np.uint8), fault="t.npy: changed")
-    record = validate(side("source", SOURCE), spoilt, GREY_WEIGHTS, params(), tmp_path).record
+    spoilt = domain("target", SOUND)._replace(images=np.zeros((0, 1, 1, 3), dtype=np.uint8), fault="t.npy: changed")
+    record = validate(domain("source", SOURCE), spoilt, GREY_WEIGHTS, params(), tmp_path).record
     assert (failed(record).name, failed(record).severity) == ("damaged image stores", "critical")
     assert failed(record).examples == ("t.npy: changed",)
     assert not any("can be told from" in each.name for each in record.findings)

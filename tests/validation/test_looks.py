@@ -1,21 +1,21 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.validation.samples import GREY_WEIGHTS, ON_COLOUR, row, side
+from tests.validation.samples import GREY_WEIGHTS, ON_COLOUR, domain, row
 
 from graft.images.fingerprint import channel_statistics
 from graft.store.catalogue import CatalogRow
+from graft.validation.domains import OpenDomain
 from graft.validation.looks import expected_looks, look_table
-from graft.validation.sides import Side
 
-NO_SOURCE = side("source", [])
+NO_SOURCE = domain("source", [])
 
 
-def domain(name: str, images: NDArray[np.uint8]) -> Side:
+def domain_of(name: str, images: NDArray[np.uint8]) -> OpenDomain:
     rows: list[CatalogRow] = []
     for place, image in enumerate(images):
         rows.append(row(f"train/cat/{place}", row=place, **channel_statistics(image)._asdict()))
-    return Side(name, tuple(rows), images, "")  # type: ignore[arg-type]
+    return OpenDomain(name, tuple(rows), images, "")  # type: ignore[arg-type]
 
 
 def pictures(n: int = 40, darkest: int = 0, brightest: int = 255, grey: bool = False) -> NDArray[np.uint8]:
@@ -29,9 +29,9 @@ def pictures(n: int = 40, darkest: int = 0, brightest: int = 255, grey: bool = F
 
 def found(target: NDArray[np.uint8], column: str, source: NDArray[np.uint8] | None = None) -> tuple[str, float]:
     """Name and value of the target's row of a column; published weights on colour, or those of the source."""
-    other = NO_SOURCE if source is None else domain("source", source)
+    other = NO_SOURCE if source is None else domain_of("source", source)
     expected = expected_looks(other, ON_COLOUR, made_on_source=source is not None)
-    table = look_table([other, domain("target", target)], expected)
+    table = look_table([other, domain_of("target", target)], expected)
     rows = table[table[column].notna() & table["name"].str.startswith("target")]
     ((name, value),) = zip(rows["name"], rows[column], strict=True)
     return name, value
@@ -47,9 +47,9 @@ def test_the_share_of_grey_images_is_told_where_the_weights_were_made_on_colour(
 
 @pytest.mark.parametrize("made_on_source", [True, False])
 def test_grey_images_are_right_where_the_weights_were_made_on_grey_ones(made_on_source: bool) -> None:
-    source = domain("source", pictures(grey=True)) if made_on_source else NO_SOURCE
+    source = domain_of("source", pictures(grey=True)) if made_on_source else NO_SOURCE
     expected = expected_looks(source, GREY_WEIGHTS, made_on_source=made_on_source)
-    table = look_table([domain("target", pictures(grey=True))], expected)
+    table = look_table([domain_of("target", pictures(grey=True))], expected)
     assert table["grey"].isna().all()
 
 
@@ -117,7 +117,7 @@ def test_line_drawings_of_black_and_white_are_not_normalised() -> None:
 
 def test_a_handful_of_images_is_not_judged() -> None:
     expected = expected_looks(NO_SOURCE, ON_COLOUR, made_on_source=False)
-    assert look_table([domain("target", pictures(19))], expected).empty
+    assert look_table([domain_of("target", pictures(19))], expected).empty
 
 
 @pytest.mark.parametrize(("brightest", "n_values"), [(63, 64), (255, 256)])
@@ -135,11 +135,11 @@ def test_images_of_one_scene_are_alike_and_not_normalised() -> None:
 
 def test_domains_whose_16_bit_files_have_other_bits_in_use_are_told() -> None:
     for bits, other in ((12, 0), (16, 1)):
-        sides = [
-            domain("source", pictures())._replace(value_bits=12),
-            domain("target", pictures())._replace(value_bits=bits),
+        domains = [
+            domain_of("source", pictures())._replace(value_bits=12),
+            domain_of("target", pictures())._replace(value_bits=bits),
         ]
-        table = look_table(sides, expected_looks(NO_SOURCE, ON_COLOUR, made_on_source=False)).dropna(
+        table = look_table(domains, expected_looks(NO_SOURCE, ON_COLOUR, made_on_source=False)).dropna(
             subset="other_bits"
         )
         assert list(table["other_bits"]) == [other]

@@ -5,9 +5,9 @@ import pytest
 from tests.validation.samples import row
 
 from graft.store.catalogue import CatalogRow
+from graft.validation.domains import OpenDomain
 from graft.validation.name_hints import Hint
 from graft.validation.name_table import name_advice, name_table, names_tell
-from graft.validation.sides import Side
 
 LINE = r"`prepare_data.group_pattern: '(patient\d+)'`"
 
@@ -16,9 +16,9 @@ def patients(n_images: int = 4) -> list[CatalogRow]:
     return [row(f"train/{'ab'[p % 2]}/patient{p}_{n}.png") for p in range(6) for n in range(n_images)]
 
 
-def target(rows: list[CatalogRow], name: str = "target") -> Side:
+def target(rows: list[CatalogRow], name: str = "target") -> OpenDomain:
     placed = tuple(each._replace(row=place) if not each.error else each for place, each in enumerate(rows))
-    return Side("source" if name == "source" else "target", placed, np.zeros((0, 1, 1, 3), np.uint8), "")
+    return OpenDomain("source" if name == "source" else "target", placed, np.zeros((0, 1, 1, 3), np.uint8), "")
 
 
 def test_a_hint_tells_groups_two_images_and_the_line() -> None:

@@ -227,7 +227,7 @@ def test_images_without_a_label_and_doubts_about_a_table_are_named(raw: Path) ->
     found = faults(run(raw))
     assert found.pop("images without a label in labels.csv") == Found("warning", ("target: late.png (1 files)",))
     (doubt,) = found.pop("doubts about the table of labels").examples
-    assert doubt.startswith("target: column 'patient' looks as if")
+    assert doubt.startswith("target: column 'patient' looks like groups")
     assert found == {}
 
 

@@ -6,9 +6,9 @@ import pytest
 from tests.examples import catalog_row
 
 from graft.store.catalogue import CatalogRow
+from graft.validation.domains import OpenDomain
 from graft.validation.rules import MOST_BY_CONTENT, MOST_BY_FORM
 from graft.validation.shortcuts import shortcut_table
-from graft.validation.sides import Side
 
 
 def rows(n: int, **of_cats: Any) -> list[CatalogRow]:
@@ -25,7 +25,7 @@ def rows(n: int, **of_cats: Any) -> list[CatalogRow]:
 
 
 def table(given: list[CatalogRow]) -> pd.DataFrame:
-    return shortcut_table([Side("target", tuple(given), np.zeros((0, 1, 1, 3), np.uint8), "")], 0)
+    return shortcut_table([OpenDomain("target", tuple(given), np.zeros((0, 1, 1, 3), np.uint8), "")], 0)
 
 
 def of(found: pd.DataFrame, words: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from tests.validation.samples import row
 
 from graft.images.fingerprint import channel_statistics
 from graft.store.catalogue import CatalogRow
+from graft.validation.domains import OpenDomain
 from graft.validation.rules import MAX_AUC
-from graft.validation.sides import Side
 from graft.validation.splitcheck import ENOUGH_IMAGES, label_shift, split_table, told_apart
 
 
@@ -19,10 +19,10 @@ def rows(**sizes: int) -> list[CatalogRow]:
     return [row(f"{s}/{c}/{n}") for (s, c), n_rows in zip(parts, sizes.values(), strict=True) for n in range(n_rows)]
 
 
-def pictured(given: list[CatalogRow], images: NDArray[np.uint8]) -> Side:
+def pictured(given: list[CatalogRow], images: NDArray[np.uint8]) -> OpenDomain:
     """A target whose images are these, in order."""
     seen = [each._replace(row=place, **channel_statistics(images[place])._asdict()) for place, each in enumerate(given)]
-    return Side("target", tuple(seen), images, "")
+    return OpenDomain("target", tuple(seen), images, "")
 
 
 def dark(n: int, seed: int, least: int = 0) -> NDArray[np.uint8]:
@@ -82,7 +82,7 @@ def test_brighter_test_images_are_told_apart() -> None:
     given = rows(train_cat=60, train_dog=60, test_cat=30, test_dog=30)
     found = told_apart(pictured(given, np.concatenate([dark(120, 0), dark(60, 1, 55)])), "test", 0)
     assert found is not None
-    assert found.auc > found.low > 0.6
+    assert found.estimate > found.low > 0.6
 
 
 def test_images_of_one_kind_are_not_told_apart() -> None:
@@ -117,7 +117,7 @@ def test_the_words_say_how_well_the_splits_are_told_apart() -> None:
     assert name.startswith("target: train and test (a classifier orders ")
 
 
-def _random_splits(n: int) -> Iterator[Side]:
+def _random_splits(n: int) -> Iterator[OpenDomain]:
     """Splits at random of images that look different by class."""
     rng = np.random.default_rng(7)
     labels = ["cat", "dog"] * 100
@@ -134,8 +134,8 @@ def _random_splits(n: int) -> Iterator[Side]:
 @pytest.mark.simulation
 def test_of_random_splits_few_are_told_apart_and_few_shift() -> None:
     n_told = n_shifted = 0
-    for seed, side in enumerate(_random_splits(100)):
-        table = split_table([side], seed)
+    for seed, domain in enumerate(_random_splits(100)):
+        table = split_table([domain], seed)
         n_told += bool((table["told_apart"] > MAX_AUC).any())
         n_shifted += bool((table["label_shift"] > 0.1).any())
     assert n_told <= 5

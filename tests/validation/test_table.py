@@ -2,7 +2,7 @@ import math
 
 import pytest
 from tests.examples import catalog_row
-from tests.validation.samples import side
+from tests.validation.samples import domain
 
 from graft.records.catalog import LeftOut
 from graft.store.catalogue import CatalogRow
@@ -96,7 +96,7 @@ def test_groups_of_one_name_in_both_domains_are_two_groups() -> None:
 
 
 def test_a_store_is_whole_where_nothing_is_wrong_with_it() -> None:
-    sound = side("source", [])
+    sound = domain("source", [])
     table = store_table((sound, sound._replace(name="target", fault="t.npy: changed")))
     assert table.to_dict("list") == {"name": ["source", "t.npy: changed"], "whole": [1, 0]}
 
@@ -122,12 +122,12 @@ def test_frames_stretch_and_deviation_are_empty_where_an_image_cannot_be_read() 
 
 def test_what_is_left_out_is_a_row_a_kind() -> None:
     left = (LeftOut(kind="hidden", n_files=2, paths=(".bird", "cat/.a.png")),)
-    table = left_table((side("source", []), side("target", [])._replace(left_out=left)))
+    table = left_table((domain("source", []), domain("target", [])._replace(left_out=left)))
     assert list(table["name"]) == ["target: .bird, cat/.a.png (2 files)"]
     assert same([float(each) for each in table.iloc[0, 1:]], [2, math.nan, math.nan, math.nan])
 
 
 def test_a_doubt_about_a_table_of_labels_is_a_row() -> None:
-    table = left_table((side("source", []), side("target", [])._replace(table_doubts=("one", "other"))))
+    table = left_table((domain("source", []), domain("target", [])._replace(table_doubts=("one", "other"))))
     assert list(table["name"]) == ["target: one", "target: other"]
     assert list(table["doubtful"]) == [1, 1]

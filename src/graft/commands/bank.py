@@ -11,7 +11,7 @@ from graft.files import printable
 
 if TYPE_CHECKING:
     from graft.extraction.looking import Looks
-    from graft.shift.bank import About, Bank
+    from graft.shift.feature_bank import About, Bank
     from graft.store.catalogue import CatalogRow
     from graft.store.features import Images
 
@@ -51,7 +51,7 @@ def bank(folder: Path, name: str, licence: str) -> str:
     from graft.networks.saving import load_network
     from graft.params.pipeline import read_params
     from graft.records.cards import BackboneCard
-    from graft.shift.bank import About, backbone_key, save_bank
+    from graft.shift.feature_bank import About, backbone_key, save_bank
 
     file_name = re.sub(r"[^\w.-]+", "-", name).strip("-.")
     if not file_name:
@@ -94,8 +94,8 @@ def bank_of(
     """
     import numpy as np
 
-    from graft.extraction.looking import view_source
-    from graft.shift.bank import Bank
+    from graft.extraction.looking import look_at_source
+    from graft.shift.feature_bank import Bank
     from graft.shift.sides import Side
     from graft.store.catalogue import class_names, labelled
 
@@ -109,5 +109,5 @@ def bank_of(
         )
     nameless = np.full(len(known.rows), "", dtype=np.str_)
     side = Side(network.features(images)[known.rows], known.rows, nameless, known.sha256, known.sha256)
-    view = view_source(images, known.rows, known.sha256, network, n_sample, seed)
-    return Bank(about, side, view)
+    details = look_at_source(images, known.rows, known.sha256, network, n_sample, seed)
+    return Bank(about, side, details)

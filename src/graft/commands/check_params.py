@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print what to know before a run; nothing where there is nothing."""
     from graft.params.pipeline import read_params
-    from graft.params.training import mirror_note
+    from graft.params.recipes import mirror_note
 
     params = read_params(PARAMS)
     note = mirror_note(params.recipes[params.training.augmentation].flip)
@@ -54,7 +54,7 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
         from graft.networks.families import check_size
 
         check_size(network.name, preprocessing.crop_px)
-    shapes = outline(network.name, preprocessing, network.head)
+    shapes = outline(network.name, preprocessing, params.training.head)
     choice = params.select_strategy.overrule
     if choice is not None:
         block_rates(choice, list(shapes.blocks), 1.0, params.finetune_target)

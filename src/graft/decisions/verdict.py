@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from graft.params.decisions import CheckTransfer
 from graft.records.common import Arm, Interval, Outcome
 from graft.records.strategy import claim
-from graft.records.training import Run, TrainingRecord
+from graft.records.training import RunRecord, TrainingRecord
 from graft.records.verdict import Majority, VerdictRecord
 from graft.statistics.comparison.comparison import (
     MOST_IMAGES,
@@ -123,7 +123,7 @@ def shipped_arm(outcome: Outcome, params: CheckTransfer) -> Arm:
     return "scratch" if outcome == "NEGATIVE" and params.on_negative == "ship_scratch" else "transfer"
 
 
-def median_run(runs: tuple[Run, ...]) -> int:
+def median_run(runs: tuple[RunRecord, ...]) -> int:
     """Place of the run with the median validation accuracy: typical, not the luckiest.
 
     With an even number it is the lower of the two in the middle; equals go by the lowest loss, then seed.

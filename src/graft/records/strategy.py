@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.records.common import Interval, Linked, Outcome, Record, Similarity, Split, StrategyName
 
 TRANSFER_BY: dict[StrategyName, str] = {
@@ -36,7 +36,7 @@ class Vote(Record):
     reason: str
 
 
-class Score(Record):
+class ProbeScore(Record):
     """A cross-validated accuracy on cached features."""
 
     mean: float
@@ -96,11 +96,11 @@ class StrategyRecord(Linked):
     votes: tuple[Vote, ...]
     conflict: bool
     """the tables that did not abstain disagree"""
-    probe: Score
+    probe: ProbeScore
     """linear probe"""
     probe_c: float
     """inverse regularisation of the chosen probe; the head of a fine-tuning starts from it"""
-    knn: Score
+    knn: ProbeScore
     """k nearest neighbours, cosine"""
     weights: dict[str, float]
     """sum of votes and evidence by strategy"""

@@ -15,23 +15,28 @@ DRAWS = 200
 """of the bootstrap"""
 
 
-class BlockShift(NamedTuple):
-    """How far the target lies from the running moments of one block: a description, with no p-value."""
+class TypicalDivergence(NamedTuple):
+    """Symmetric Gaussian divergence of a typical channel in nats, with its interval over target images.
+
+    The typical divergence is the geometric mean over channels of (1 + divergence), minus 1.
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+
+class BlockDivergence(NamedTuple):
+    """Distance of the target from the running moments of one block: a description, without a p-value."""
 
     block: str
     n_channels: int
-    typical: float
-    """symmetric Gaussian divergence of a channel, nats: the geometric mean over channels of 1 + it, less 1"""
-    low: float
-    high: float
-    """interval of the typical divergence over other target images"""
-    high_tenth: float
-    """the divergence that one channel in ten exceeds, nats"""
+    shift: TypicalDivergence
 
 
 def block_profile(
     moments: Sequence[BlockMoments], *, groups: NDArray[Any] | None = None, confidence: float, seed: int
-) -> tuple[BlockShift, ...]:
+) -> tuple[BlockDivergence, ...]:
     """Symmetric divergence between each channel's running moments and the target's, block by block.
 
     The running moments were taken in training, on augmented images, so even images of the source do not give 0.
@@ -78,7 +83,7 @@ def channel_divergences(moments: BlockMoments, weights: Floats) -> Floats:
     return symmetric_divergence(mean, variance)
 
 
-def _block_shift(moments: BlockMoments, weights: Floats, spread: float) -> BlockShift:
+def _block_shift(moments: BlockMoments, weights: Floats, spread: float) -> BlockDivergence:
     """Summaries over channels less their excess in the bootstrap, never below 0; the interval in its deviations.
 
     Args:
@@ -90,9 +95,8 @@ def _block_shift(moments: BlockMoments, weights: Floats, spread: float) -> Block
     observed, drawn = np.split(np.log1p(channel_divergences(moments, weights)), [1])
     means = drawn.mean(axis=1)
     middle, half = 2 * observed.mean() - means.mean(), spread * means.std()
-    high_tenth = 2 * np.quantile(observed, 0.9) - np.quantile(drawn, 0.9, axis=1).mean()
-    numbers = np.expm1(np.maximum((middle, middle - half, middle + half, high_tenth), 0))
-    return BlockShift(moments.block, n_channels, *map(float, numbers))
+    numbers = np.expm1(np.maximum((middle, middle - half, middle + half), 0))
+    return BlockDivergence(moments.block, n_channels, TypicalDivergence(*map(float, numbers)))
 
 
 def symmetric_divergence(mean: Floats, variance: Floats) -> Floats:

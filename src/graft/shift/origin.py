@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from graft.files import visible
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.cards import BackboneCard
 from graft.records.shift import ShiftSource
-from graft.shift.bank import read_bank
+from graft.shift.feature_bank import read_bank
 from graft.shift.sides import Side
-from graft.store.features import SourceView
+from graft.store.features import SourceDetails
 
 
 class Origin(NamedTuple):
@@ -17,15 +17,15 @@ class Origin(NamedTuple):
     described: ShiftSource
     side: Side
     """no rows where there are neither images nor a bank"""
-    view: SourceView
+    details: SourceDetails
 
 
-def origin_of(side: Side, view: SourceView, card: BackboneCard, params: MeasureShift) -> Origin:
+def origin_of(side: Side, details: SourceDetails, card: BackboneCard, params: MeasureShift) -> Origin:
     """The user's images where there are any, else the bank that params.yaml names, else the network's own moments.
 
     Args:
         side: the user's source images; no rows where there are none.
-        view: what the network says of a sample of them.
+        details: activations and yardstick features of a sample of them.
         card: of the backbone.
         params: which bank.
 
@@ -41,10 +41,10 @@ def origin_of(side: Side, view: SourceView, card: BackboneCard, params: MeasureS
         )
     if len(side.rows):
         own = ShiftSource(kind="own", name="source", licence=None, n_images=len(side.rows))
-        return Origin(own, side, view)
+        return Origin(own, side, details)
     if params.bank_file is None:
         network = ShiftSource(kind="bn_stats", name=f"{card.network} ({card.origin})", licence=None, n_images=0)
-        return Origin(network, side, view)
+        return Origin(network, side, details)
     bank = read_bank(params, card)
     proxy = ShiftSource(kind="proxy", name=bank.about.name, licence=bank.about.licence, n_images=len(bank.side.rows))
-    return Origin(proxy, bank.side, bank.view)
+    return Origin(proxy, bank.side, bank.details)

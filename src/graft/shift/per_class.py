@@ -5,19 +5,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.two_sample.holm import holm
 from graft.statistics.two_sample.mmd import mmd2_unbiased
-from graft.statistics.two_sample.two_sample import two_sample_test
+from graft.statistics.two_sample.two_sample import holm, two_sample_test
 
 Array = NDArray[np.floating[Any]]
-Labels = NDArray[np.int64]
+Labels = NDArray[np.str_]
 Groups = NDArray[Any]
 
 
 class ClassShift(NamedTuple):
     """How far the target images of a class lie from the source images of the same class."""
 
-    label: int
+    label: str
     n_source: int
     n_target: int
     mmd2: float
@@ -36,10 +35,10 @@ def per_class_shift(
     n_permutations: int,
     seed: int,
 ) -> tuple[ClassShift, ...]:
-    """Test every class with two groups on both sides and images that differ, in ascending order of its number.
+    """Test every class with two groups on both sides and images that differ, in order of their names.
 
     Args:
-        source: (n, d) features, (n,) class numbers and (n,) names of groups of images that are not independent.
+        source: (n, d) features, (n,) class names and (n,) names of groups of images that are not independent.
         target: the same of the target, by the same classes.
         bandwidth2: of mmd2; the tests take their own.
         n_permutations: of each test.
@@ -48,7 +47,7 @@ def per_class_shift(
     Raises:
         ValueError: as `two_sample_test`.
     """
-    shared = [int(label) for label in np.intersect1d(source[1], target[1])]
+    shared = np.intersect1d(source[1], target[1]).tolist()
     every = [(label, _rows_of(source, label), _rows_of(target, label)) for label in shared]
     classes = [each for each in every if _can_be_tested(each[1:])]
     tests = [
@@ -64,7 +63,7 @@ def per_class_shift(
     )
 
 
-def _rows_of(side: tuple[Array, Labels, Groups], label: int) -> tuple[Array, Groups]:
+def _rows_of(side: tuple[Array, Labels, Groups], label: str) -> tuple[Array, Groups]:
     features, labels, groups = side
     return features[labels == label], groups[labels == label]
 

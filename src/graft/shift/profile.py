@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from graft.records.common import Interval
 from graft.records.shift import BlockProfile, BlockShift
 from graft.shift.bn_stats import block_profile
 from graft.shift.sides import Side
@@ -38,8 +37,8 @@ def profile_of_samples(
         )
         if found is None:
             return None
-        shift = Interval(estimate=found.mmd2, low=found.low, high=found.high)
-        blocks.append(BlockShift(block=ours.block, n_channels=ours.means.shape[1], shift=shift))
+        block = {"block": ours.block, "n_channels": ours.means.shape[1], "shift": found}
+        blocks.append(BlockShift.model_validate(block, from_attributes=True))
     return BlockProfile(measure="mmd2", n_images=(len(source[0].rows), len(target[0].rows)), blocks=tuple(blocks))
 
 
@@ -52,12 +51,6 @@ def profile_of_moments(moments: Sequence[BlockMoments], target: Side, confidence
         confidence: of the intervals, between 0 and 1.
         seed: of the intervals.
     """
-    blocks = tuple(
-        BlockShift(
-            block=each.block,
-            n_channels=each.n_channels,
-            shift=Interval(estimate=each.typical, low=each.low, high=each.high),
-        )
-        for each in block_profile(moments, groups=target.groups, confidence=confidence, seed=seed)
-    )
+    found = block_profile(moments, groups=target.groups, confidence=confidence, seed=seed)
+    blocks = tuple(BlockShift.model_validate(each, from_attributes=True) for each in found)
     return BlockProfile(measure="divergence", n_images=(0, len(target.rows)), blocks=blocks)

@@ -37,21 +37,31 @@ class Yardstick(NamedTuple):
     """against images of pure noise"""
 
 
+class CorruptionSeverity(NamedTuple):
+    """Where a distance lies among the marks of one corruption."""
+
+    corruption: str
+    severity: float
+    """0 to 5"""
+
+
 class Place(NamedTuple):
     """Where a distance lies on the yardstick."""
 
     severity: float
-    """0 to 5: where the distance lies among a corruption's marks, the median over corruptions"""
-    by_corruption: dict[str, float]
-    """the same by each corruption that moves the source"""
-    ends: tuple[float, float] | None
-    """severities of the ends of the distance's interval; None: there is none"""
+    """0 to 5: the median over corruptions of where the distance lies among their marks"""
+    by_corruption: tuple[CorruptionSeverity, ...]
+    """severity by each corruption that moves the source"""
+    severities: tuple[float, float] | None
+    """severities of the ends of the distance's interval; None where there is no interval"""
     between: tuple[str, str | None]
-    """what moves the source surely less, and what surely more, such as pixelate 5 and noise 4; None: nothing does"""
+    """corruptions that surely move the source less and more, such as pixelate 5 and noise 4; None where nothing moves
+    it more"""
     similarity: Similarity
     doubts: tuple[str, ...]
-    """why similarity is unknown; empty where it is known"""
+    """reasons why similarity is unknown; empty where it is known"""
     sentence: str
+    """the place in words"""
 
 
 def make_yardstick(features: YardstickFeatures, bandwidth2: float) -> Yardstick:
@@ -101,7 +111,8 @@ def place_on(
     similarity = "unknown" if doubts else similarity_of(severity, limits)
     words = f"{origin}'s own images, corrupted; {_range(places)}"
     where = f"beyond {between[0]}" if between[1] is None else f"between {between[0]} and {between[1]}"
-    return Place(severity, places, ends, between, similarity, doubts, f"The target lies {where} ({words}).")
+    by_corruption = tuple(CorruptionSeverity(*each) for each in places.items())
+    return Place(severity, by_corruption, ends, between, similarity, doubts, f"The target lies {where} ({words}).")
 
 
 def similarity_of(severity: float, limits: tuple[float, float]) -> Literal["near", "mid", "far"]:

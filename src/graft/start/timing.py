@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from graft.networks.networks import Network
     from graft.networks.runtime import Runtime
-    from graft.params.arms import Strategy
+    from graft.params.both_arms import Strategy
 
 STEP_S = 1.0
 """a timed step takes about so long at most: of slow networks on large images it has fewer of them"""
@@ -68,7 +68,7 @@ def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Cost
 
     runtime, preprocessing = make_runtime(params.seed), preprocessing_for(params.network, params.images)
     clock = _clock(runtime.device)
-    network = build_network(params.network.name, n_classes, preprocessing, params.network.head).to(runtime.device)
+    network = build_network(params.network.name, n_classes, preprocessing, params.training.head).to(runtime.device)
     forward = _forward(network, clock)
     n = min(params.training.batch_size, max(FEWEST_IMAGES, int(STEP_S / (3 * forward))))
     head = _head(network.n_features, n_classes, clock)

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.files import visible, write_whole
-from graft.records.common import Arm
+from graft.records.common import SHA256_DIGITS, Arm
 from graft.store.catalogue import Labelled
-
-SHA256_PREFIX = 12
 
 
 class Predictions(NamedTuple):
@@ -47,7 +45,7 @@ def write_predictions(predicted: Mapping[str, NDArray[np.int64]], test: Labelled
         path: of the CSV file.
     """
     rows = sorted(
-        (sha256[:SHA256_PREFIX], int(label), *(int(column[index]) for column in predicted.values()))
+        (sha256[:SHA256_DIGITS], int(label), *(int(column[index]) for column in predicted.values()))
         for index, (sha256, label) in enumerate(zip(test.sha256, test.labels, strict=True))
     )
     text = io.StringIO()

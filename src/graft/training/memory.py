@@ -53,7 +53,8 @@ def needed_bytes(network: Network, train: Samples, plan: Plan) -> int:
     """What training takes at least, beyond the network and the images themselves."""
     phase = max(plan.phases, key=lambda each: _trained_bytes(network, each))
     trained = _trained_bytes(network, phase)
-    moments = 2 if plan.optimisation.optimizer == "adamw" else int(plan.optimisation.momentum > 0)
+    optimizer = plan.optimisation.optimizer
+    moments = 2 if optimizer == "adamw" else int(optimizer.momentum > 0)
     copies = 1 if plan.ema_decay is None else 2  # the best epoch's weights, the running mean
     weights: int = sum(each.nbytes for each in network.state_dict().values())
     n_front = n_frozen_blocks(network, phase)

@@ -1,13 +1,14 @@
 """The steps of an epoch: a batch, its loss, and the move of the weights. Nothing here waits for the device."""
 
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from graft.networks.runtime import autocast, sent
-from graft.params.training import Balance, Recipe
+from graft.params.learning import Balance, Mixing
+from graft.params.recipes import Recipe
 from graft.training.activations import back, front
 from graft.training.augmentation.augmentation import augmented
 from graft.training.augmentation.mixing import cutmix, mixup, soft_targets
@@ -23,13 +24,6 @@ Tick = Callable[[int], object]
 
 
 MIXERS = {"mixup": mixup, "cutmix": cutmix}
-
-
-class Mixing(NamedTuple):
-    """How pairs of training images are blended."""
-
-    kind: Literal["mixup", "cutmix"]
-    alpha: float
 
 
 class Plan(NamedTuple):

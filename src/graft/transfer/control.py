@@ -82,7 +82,7 @@ def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Pat
 
 
 def _new_network(data: TargetData, params: Params) -> Network:
-    return build_network(params.network.name, len(data.classes), data.preprocessing, params.network.head)
+    return build_network(params.network.name, len(data.classes), data.preprocessing, params.training.head)
 
 
 def _plan(data: TargetData, params: Params, network: Network, rate: float, epochs: int) -> Plan:

@@ -34,7 +34,7 @@ def make_backbone(
     """Write the backbone's weights; its card.
 
     Args:
-        params: network, pretraining, and the batch settings shared by all training.
+        params: network and pretraining.
         source: catalogue of the source; may be empty with published weights.
         images: (n, s, s, 3) uint8 store of the source.
         record: of prepare_data, for the preprocessing.
@@ -98,12 +98,12 @@ def _pretrained(
         return samples_on(runtime.device, images[chosen.rows], chosen.labels)
 
     train, val = samples("train"), samples("val")
-    epochs = params.pretrain_source.epochs
-    rates = equal_rates(list(network.blocks), params.pretrain_source.rate)
-    phase = Phase("pretrain", rates, epochs, None, norms_only=False)
-    recipe = params.recipes[params.training.augmentation]
-    plan = plan_of((phase,), params.training, recipe, runtime.precision)
+    settings = params.pretrain_source
+    rates = equal_rates(list(network.blocks), settings.rate)
+    phase = Phase("pretrain", rates, settings.epochs, None, norms_only=False)
+    recipe = params.recipes[settings.augmentation]
+    plan = plan_of((phase,), settings, recipe, runtime.precision)
     check_room_for_steps(network, train, plan)
-    with tqdm(total=epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
+    with tqdm(total=settings.epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
         fitted = fit(network, train, val, plan, params.seed, bar.update, keeper)
     return network, fitted.best.accuracy

@@ -11,11 +11,12 @@ from graft.params.pipeline import Params
 from graft.records.common import Preprocessing
 from graft.records.validation import Finding, ValidationRecord
 from graft.validation.docs_site import readable_offline
+from graft.validation.domains import OpenDomain
 from graft.validation.failing import Failing, failing
 from graft.validation.judge import Suite, judge
 from graft.validation.looks import expected_looks, look_table
 from graft.validation.name_table import name_advice, name_table, names_tell
-from graft.validation.pairs import pair_table
+from graft.validation.pair_table import pair_table
 from graft.validation.rules import (
     Rule,
     class_rules,
@@ -29,7 +30,6 @@ from graft.validation.rules import (
     store_rules,
 )
 from graft.validation.shortcuts import shortcut_table
-from graft.validation.sides import Side
 from graft.validation.splitcheck import split_table
 from graft.validation.table import class_table, image_table, left_table, store_table
 
@@ -44,7 +44,9 @@ class Validated(NamedTuple):
     """all that breaks them, of which the record names some"""
 
 
-def validate(source: Side, target: Side, preprocessing: Preprocessing, params: Params, docs: Path) -> Validated:
+def validate(
+    source: OpenDomain, target: OpenDomain, preprocessing: Preprocessing, params: Params, docs: Path
+) -> Validated:
     """Hold both domains against all expectations.
 
     Where an image store is not the one that was catalogued, nothing is said that needs its pixels.
@@ -92,11 +94,11 @@ def _told(finding: Finding, n_named: int) -> str:
     return f"{named}{more}. {finding.advice}"
 
 
-def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:
+def _suites(source: OpenDomain, target: OpenDomain, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:
     limits, bits = params.validate_data, params.prepare_data.near_duplicate_bits
     images = image_table(source.rows, target.rows)
-    sides = [side for side in (source, target) if side.readable]
-    told = names_tell(sides)
+    domains = [domain for domain in (source, target) if domain.readable]
+    told = names_tell(domains)
     names = pd.concat([left_table((source, target)), name_table(told)], ignore_index=True)
     suites = {
         "stores": _suite(store_table((source, target)), store_rules()),
@@ -109,8 +111,8 @@ def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Pa
     if bits is not None:
         suites["near_duplicates"] = _suite(pair_table(source, target, bits), pair_rules(limits))
     expected = expected_looks(source, preprocessing, made_on_source=params.network.weights == "pretrain")
-    suites["splits"] = _suite(split_table(sides, params.seed), split_rules())
-    looks = pd.concat([look_table(sides, expected), shortcut_table(sides, params.seed)], ignore_index=True)
+    suites["splits"] = _suite(split_table(domains, params.seed), split_rules())
+    looks = pd.concat([look_table(domains, expected), shortcut_table(domains, params.seed)], ignore_index=True)
     suites["looks"] = _suite(looks, (*look_rules(), *shortcut_rules()))
     return suites
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow
+from graft.validation.domains import OpenDomain, pictures
 from graft.validation.rules import MOST_NARROW
-from graft.validation.sides import Side, pictures
 
 FEWEST_IMAGES = 20
 """of a domain; fewer say little of it as a whole"""
@@ -44,7 +44,7 @@ class Expected(NamedTuple):
     """(n,) mean of each image, or (1,) the mean of all, in [0, 1]"""
 
 
-class Sample(NamedTuple):
+class PixelSample(NamedTuple):
     """What some images of a domain have in common."""
 
     darkest: int
@@ -61,7 +61,7 @@ class Sample(NamedTuple):
         return self.brightest - self.darkest + 1
 
 
-def expected_looks(source: Side, preprocessing: Preprocessing, made_on_source: bool) -> Expected:
+def expected_looks(source: OpenDomain, preprocessing: Preprocessing, made_on_source: bool) -> Expected:
     """What the weights were made on: the source's images, or those that the weights' mean speaks of.
 
     Args:
@@ -76,7 +76,7 @@ def expected_looks(source: Side, preprocessing: Preprocessing, made_on_source: b
     return Expected("the weights", bool(np.ptp(mean) > GREY), mean.mean(keepdims=True))
 
 
-def look_table(sides: Sequence[Side], expected: Expected) -> pd.DataFrame:
+def look_table(domains: Sequence[OpenDomain], expected: Expected) -> pd.DataFrame:
     """One row for each question of how a domain looks; none for domains of fewer than 20 images.
 
     Columns: name (with what was measured), grey (share of grey images of the target, where the weights were made on
@@ -85,29 +85,29 @@ def look_table(sides: Sequence[Side], expected: Expected) -> pd.DataFrame:
     their bits in use). What a row is not about is empty.
 
     Args:
-        sides: the domains.
+        domains: the domains.
         expected: what the weights were made on.
     """
-    rows = [row for side in sides if len(side.readable) >= FEWEST_IMAGES for row in _rows(side, expected)]
-    return pd.DataFrame([*rows, *_depth_rows(sides)], columns=COLUMNS)
+    rows = [row for domain in domains if len(domain.readable) >= FEWEST_IMAGES for row in _rows(domain, expected)]
+    return pd.DataFrame([*rows, *_depth_rows(domains)], columns=COLUMNS)
 
 
-def _rows(side: Side, expected: Expected) -> Iterator[dict[str, Any]]:
-    looks = _looks(side.readable)
-    sample = _sampled(side)
+def _rows(domain: OpenDomain, expected: Expected) -> Iterator[dict[str, Any]]:
+    looks = _looks(domain.readable)
+    sample = _sampled(domain)
     reason = _normalised(looks, sample)
-    yield {"name": f"{side.name} ({reason or 'whole images'})", "normalised": int(bool(reason))}
+    yield {"name": f"{domain.name} ({reason or 'whole images'})", "normalised": int(bool(reason))}
     if not reason:
         values = f"values {sample.darkest} to {sample.brightest}"
-        yield {"name": f"{side.name} ({values})", "n_values": sample.n_values}
-    if side.name == "source":
+        yield {"name": f"{domain.name} ({values})", "n_values": sample.n_values}
+    if domain.name == "source":
         return
     if expected.colour:
         grey = float(np.mean(_grey(looks)))
-        yield {"name": f"{side.name} ({_share(grey)} images are grey)", "grey": grey}
+        yield {"name": f"{domain.name} ({_share(grey)} images are grey)", "grey": grey}
     brightness = looks[:, :3].mean(axis=1)
     yield {
-        "name": f"{side.name} (mean brightness {brightness.mean():.2f}, of {expected.name} "
+        "name": f"{domain.name} (mean brightness {brightness.mean():.2f}, of {expected.name} "
         f"{expected.brightness.mean():.2f})",
         "inverted": int(_mirrored(brightness, expected.brightness)),
     }
@@ -118,9 +118,9 @@ def _share(share: float) -> str:
     return "all" if share == 1 else f"{int(100 * share)}% of the"
 
 
-def _depth_rows(sides: Sequence[Side]) -> Iterator[dict[str, Any]]:
+def _depth_rows(domains: Sequence[OpenDomain]) -> Iterator[dict[str, Any]]:
     """One row where both domains have files of 16 bits."""
-    bits = {side.name: side.value_bits for side in sides if side.value_bits is not None}
+    bits = {domain.name: domain.value_bits for domain in domains if domain.value_bits is not None}
     if len(bits) == 2:
         told = " and ".join(f"{n} bits in the {name}" for name, n in bits.items())
         yield {"name": told, "other_bits": int(len(set(bits.values())) > 1)}
@@ -148,7 +148,7 @@ def _mirrored(brightness: NDArray[np.float64], expected: NDArray[np.float64]) ->
     return bool(far and opposite)
 
 
-def _normalised(looks: NDArray[np.float64], sample: Sample) -> str:
+def _normalised(looks: NDArray[np.float64], sample: PixelSample) -> str:
     """Why the images look like normalised ones; empty where they do not."""
     means, squares = looks[:, :3].mean(axis=1), (looks**2).sum(axis=1) / 3
     deviations = np.sqrt(np.maximum(squares - means**2, 0))  # over all pixels and channels
@@ -160,18 +160,20 @@ def _normalised(looks: NDArray[np.float64], sample: Sample) -> str:
     return f"{sample.clipped:.0%} of the pixels clipped in colour" if sample.clipped > CLIPPED else ""
 
 
-def _sampled(side: Side) -> Sample:
+def _sampled(domain: OpenDomain) -> PixelSample:
     """What images drawn evenly from the store have in common."""
-    places = np.unique(np.linspace(0, len(side.images) - 1, MOST_SAMPLED).astype(np.int64))
-    seen, total, squares = [], np.zeros(side.images.shape[1:]), np.zeros(side.images.shape[1:])
-    for image in pictures(side, places.tolist()):
+    places = np.unique(np.linspace(0, len(domain.images) - 1, MOST_SAMPLED).astype(np.int64))
+    seen, total, squares = [], np.zeros(domain.images.shape[1:]), np.zeros(domain.images.shape[1:])
+    for image in pictures(domain, places.tolist()):
         seen.append((image.min(), image.max(), _clipped_share(image)))
         total += image
         squares += image.astype(np.float64) ** 2
     darkest, brightest, clipped = np.array(seen, dtype=np.float64).T
     n = len(places)
     across, whole = np.mean(squares / n - (total / n) ** 2), squares.mean() / n - (total.mean() / n) ** 2
-    return Sample(int(darkest.min()), int(brightest.max()), float(clipped.mean()), bool(across < ONE_SCENE * whole))
+    return PixelSample(
+        int(darkest.min()), int(brightest.max()), float(clipped.mean()), bool(across < ONE_SCENE * whole)
+    )
 
 
 def _clipped_share(image: NDArray[np.uint8]) -> float:

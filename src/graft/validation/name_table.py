@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from graft.validation.domains import OpenDomain
 from graft.validation.name_hints import Almost, Hint, almost, hints
-from graft.validation.sides import Side
 
 KINDS = {
     "frames": "frames or other pictures in series",
@@ -13,13 +13,13 @@ KINDS = {
     "sites": "sites, cameras or days",
 }
 N_SHOWN = 2
-Told = tuple[Side, tuple[Hint, ...]]
+Told = tuple[OpenDomain, tuple[Hint, ...]]
 """a domain, and the ways in which its names tell groups"""
 
 
-def names_tell(sides: Sequence[Side]) -> tuple[Told, ...]:
+def names_tell(domains: Sequence[OpenDomain]) -> tuple[Told, ...]:
     """What the names of each domain tell; nothing where the user named groups."""
-    return tuple((side, () if _has_groups(side) else hints(*_names(side))) for side in sides)
+    return tuple((domain, () if _has_groups(domain) else hints(*_names(domain))) for domain in domains)
 
 
 def name_table(told: Sequence[Told]) -> pd.DataFrame:
@@ -51,16 +51,16 @@ def name_advice(told: Sequence[Told]) -> str:
     )
 
 
-def _rows(side: Side, found: Sequence[Hint]) -> Iterator[tuple[str, int]]:
+def _rows(domain: OpenDomain, found: Sequence[Hint]) -> Iterator[tuple[str, int]]:
     for hint in found:
         line = line_to_paste(hint.pattern)
-        yield f"{side.name}: {_told(hint)} of {len(side.readable)} images: {line}", 1
-    near = None if found or _has_groups(side) else almost(*_names(side))
+        yield f"{domain.name}: {_told(hint)} of {len(domain.readable)} images: {line}", 1
+    near = None if found or _has_groups(domain) else almost(*_names(domain))
     if near is not None:
-        told = f"{_told(near)} in the names of {near.n_matched} of {len(side.readable)} images"
-        yield f"{side.name}: {told} ('{near.pattern}'), but not of {near.missed}", 1
+        told = f"{_told(near)} in the names of {near.n_matched} of {len(domain.readable)} images"
+        yield f"{domain.name}: {told} ('{near.pattern}'), but not of {near.missed}", 1
     elif not found:
-        yield side.name, 0
+        yield domain.name, 0
 
 
 def _told(found: Hint | Almost) -> str:
@@ -68,12 +68,12 @@ def _told(found: Hint | Almost) -> str:
     return f"{KINDS[found.kind]} ({shown}), {found.n_groups} groups"
 
 
-def _names(side: Side) -> tuple[list[str], list[str]]:
-    rows = side.readable
+def _names(domain: OpenDomain) -> tuple[list[str], list[str]]:
+    rows = domain.readable
     return [row.path for row in rows], [row.label for row in rows]
 
 
-def _has_groups(side: Side) -> bool:
+def _has_groups(domain: OpenDomain) -> bool:
     """Whether the user named groups: those of copies, and of images alone, are called by the sha256 of an image."""
-    hashes = {row.sha256 for row in side.rows}
-    return any(row.group not in hashes for row in side.readable)
+    hashes = {row.sha256 for row in domain.rows}
+    return any(row.group not in hashes for row in domain.readable)

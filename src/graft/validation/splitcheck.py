@@ -13,7 +13,7 @@ from PIL import Image
 from graft.records.common import Split
 from graft.statistics.features.separability import MOST_ROWS, Sample, Separability, separability
 from graft.store.catalogue import SPLITS, CatalogRow, class_names
-from graft.validation.sides import Side, pictures
+from graft.validation.domains import OpenDomain, pictures
 
 ENOUGH_IMAGES = 1_000
 """an accuracy measured on so many images is known to 3 points (95 % interval), whatever share of the data they are"""
@@ -37,7 +37,7 @@ class Shift(NamedTuple):
     """share of random divisions of the groups into two that lie as far apart; never 0"""
 
 
-def split_table(sides: Sequence[Side], seed: int) -> pd.DataFrame:
+def split_table(domains: Sequence[OpenDomain], seed: int) -> pd.DataFrame:
     """One row a split of a domain, and two for train beside each other split.
 
     Columns: name, small_share (share of the domain's images; empty where a split has ENOUGH_IMAGES or none),
@@ -49,13 +49,13 @@ def split_table(sides: Sequence[Side], seed: int) -> pd.DataFrame:
     images were there to be had.
 
     Args:
-        sides: domains that have images.
+        domains: domains that have images.
         seed: of permutations, draws and folds.
     """
-    rows = [each for side in sides for each in _shares(side)]
+    rows = [each for domain in domains for each in _shares(domain)]
     others: tuple[Split, ...] = ("val", "test")
-    for side, split in itertools.product(sides, others):
-        rows += [_shift_row(side, split, seed), _told_row(side, split, seed)]
+    for domain, split in itertools.product(domains, others):
+        rows += [_shift_row(domain, split, seed), _told_row(domain, split, seed)]
     return pd.DataFrame(rows, columns=["name", "small_share", "label_shift", "told_apart"])
 
 
@@ -79,53 +79,54 @@ def label_shift(rows: Sequence[CatalogRow], split: Split, seed: int) -> Shift:
     return Shift(_distance(*_mixes(rows, split)), (1 + as_far) / (1 + N_PERMUTATIONS))
 
 
-def told_apart(side: Side, split: Split, seed: int) -> Separability | None:
+def told_apart(domain: OpenDomain, split: Split, seed: int) -> Separability | None:
     """How well a classifier tells train from another split of a domain; None where there are too few images.
 
     It sees thumbnails of 16 x 16 px and mean and deviation of the channels, and compares images of the same class
     only, so that another mix of classes alone does not help it. Images of a group count as one.
 
     Args:
-        side: the domain.
+        domain: the domain.
         split: the other split.
         seed: of the draw of images and of the folds.
     """
-    first, second = _sample(side, "train", seed), _sample(side, split, seed)
+    first, second = _sample(domain, "train", seed), _sample(domain, split, seed)
     return separability(first, second, confidence=CONFIDENCE, seed=seed)
 
 
-def _shares(side: Side) -> list[dict[str, Any]]:
-    rows = side.readable
+def _shares(domain: OpenDomain) -> list[dict[str, Any]]:
+    rows = domain.readable
     counts = Counter(row.split for row in rows)
     return [
         {
-            "name": f"{side.name}/{split} ({counts[split]} of {len(rows)} images)",
+            "name": f"{domain.name}/{split} ({counts[split]} of {len(rows)} images)",
             "small_share": counts[split] / len(rows) if 0 < counts[split] < ENOUGH_IMAGES else np.nan,
         }
         for split in SPLITS
     ]
 
 
-def _shift_row(side: Side, split: Split, seed: int) -> dict[str, Any]:
-    rows = side.readable
+def _shift_row(domain: OpenDomain, split: Split, seed: int) -> dict[str, Any]:
+    rows = domain.readable
     shift = label_shift(rows, split, seed)
     shares = [mix / max(mix.sum(), 1) for mix in _mixes(rows, split)]
     most = int(np.abs(shares[0] - shares[1]).argmax())
     return {
-        "name": f"{side.name}: train and {split} ({class_names(rows)[most]}: {shares[0][most]:.0%} of train, "
+        "name": f"{domain.name}: train and {split} ({class_names(rows)[most]}: {shares[0][most]:.0%} of train, "
         f"{shares[1][most]:.0%} of {split}; total variation {shift.distance:.2f}, p {shift.p_value:.3f})",
         "label_shift": shift.distance if shift.p_value <= SHIFT_LEVEL else 0.0,
     }
 
 
-def _told_row(side: Side, split: Split, seed: int) -> dict[str, Any]:
-    found = told_apart(side, split, seed)
-    name = f"{side.name}: train and {split}"
+def _told_row(domain: OpenDomain, split: Split, seed: int) -> dict[str, Any]:
+    found = told_apart(domain, split, seed)
+    name = f"{domain.name}: train and {split}"
     if found is None:
         return {"name": f"{name} (too few images to tell)", "told_apart": 0.5}
+    share = f"{found.estimate:.0%} of pairs right, {found.low:.0%} to {found.high:.0%}"
     return {
-        "name": f"{name} (a classifier orders {found.auc:.0%} of pairs right, {found.low:.0%} to {found.high:.0%})",
-        "told_apart": found.auc if found.low > 0.5 else 0.5,
+        "name": f"{name} (a classifier orders {share})",
+        "told_apart": found.estimate if found.low > 0.5 else 0.5,
     }
 
 
@@ -141,12 +142,12 @@ def _distance(one: Counts, two: Counts) -> float:
     return float(np.abs(one / max(one.sum(), 1) - two / max(two.sum(), 1)).sum() / 2)
 
 
-def _sample(side: Side, split: Split, seed: int) -> Sample:
+def _sample(domain: OpenDomain, split: Split, seed: int) -> Sample:
     """Features, groups and classes of at most so many images of a split as the classifier looks at."""
-    rows = [row for row in side.readable if row.split == split]
+    rows = [row for row in domain.readable if row.split == split]
     drawn = [rows[place] for place in np.sort(np.random.default_rng(seed).permutation(len(rows))[:MOST_ROWS])]
     features = np.zeros((len(drawn), N_FEATURES))
-    for place, (row, image) in enumerate(zip(drawn, pictures(side, [row.row for row in drawn]), strict=True)):
+    for place, (row, image) in enumerate(zip(drawn, pictures(domain, [row.row for row in drawn]), strict=True)):
         features[place] = _features(image, row)
     groups, labels = (np.array([getattr(row, name) for row in drawn], dtype=np.str_) for name in ("group", "label"))
     return Sample(features, groups, labels)

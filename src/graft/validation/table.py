@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from graft.store.catalogue import SPLITS, CatalogRow, look, nfc
-from graft.validation.sides import Side
+from graft.validation.domains import OpenDomain
 
 COLUMNS = (
     *("path", "label", "split", "group", "sha256", "width", "height", "frames", "row", "error"),
@@ -91,23 +91,23 @@ def _lacking(counts: "pd.Series[int]") -> str:
     return f" (none in {' and '.join(lacking)})" if lacking else ""
 
 
-def store_table(sides: Sequence[Side]) -> pd.DataFrame:
+def store_table(domains: Sequence[OpenDomain]) -> pd.DataFrame:
     """One row a domain: name (of the domain, or what is wrong with its store), whole (0 or 1)."""
-    names, whole = [side.fault or side.name for side in sides], [int(not side.fault) for side in sides]
+    names, whole = [domain.fault or domain.name for domain in domains], [int(not domain.fault) for domain in domains]
     return pd.DataFrame({"name": names, "whole": whole})
 
 
-def left_table(sides: Sequence[Side]) -> pd.DataFrame:
+def left_table(domains: Sequence[OpenDomain]) -> pd.DataFrame:
     """One row for each kind of files that a domain leaves out, and for each doubt about its table of labels.
 
     Columns: name (with what is left out, or the doubt), a column a kind (files of that kind), doubtful (1).
     """
     left = [
-        {"name": f"{side.name}: {', '.join(each.paths)} ({each.n_files} files)", each.kind: each.n_files}
-        for side in sides
-        for each in side.left_out
+        {"name": f"{domain.name}: {', '.join(each.paths)} ({each.n_files} files)", each.kind: each.n_files}
+        for domain in domains
+        for each in domain.left_out
     ]
-    doubts = [{"name": f"{side.name}: {each}", "doubtful": 1} for side in sides for each in side.table_doubts]
+    doubts = [{"name": f"{domain.name}: {each}", "doubtful": 1} for domain in domains for each in domain.table_doubts]
     columns = ["name", "hidden", "system_folder", "unlabelled", "doubtful"]
     return pd.DataFrame([*left, *doubts], columns=columns).astype({"name": "str"})
 

@@ -7,9 +7,9 @@ from tests.examples import CLEAN, catalog_record, strategy_record, training_reco
 from tests.house import ROOT
 
 from graft.decisions.release.advice import Findings, next_steps
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
+from graft.params.learning import MOST_SEEDS
 from graft.params.pipeline import Params
-from graft.params.training import MOST_SEEDS
 from graft.records.release import Reason
 from graft.records.strategy import TRANSFER_BY, SplitCheck, StrategyRecord
 from graft.records.training import Epoch, TrainingRecord

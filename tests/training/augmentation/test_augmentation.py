@@ -9,7 +9,7 @@ from torch import Tensor
 from graft.networks.networks import build_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.training.augmentation.augmentation import augmented, contact_sheet
 
 

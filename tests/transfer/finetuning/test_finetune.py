@@ -12,7 +12,7 @@ from graft.files import to_json
 from graft.networks.networks import state_sha256
 from graft.networks.outputs import outputs_of
 from graft.networks.saving import load_network
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.records.training import TrainingRecord
 from graft.statistics.features import probe
 from graft.transfer.arms.arms import TargetData, seen_by
@@ -64,8 +64,8 @@ def test_full_freezes_nothing(task: Task, tmp_path: Path) -> None:
 
 
 def _with_mlp(task: Task) -> Task:
-    network = task.params.network.model_copy(update={"head": "mlp"})
-    return task._replace(params=task.params.model_copy(update={"network": network}))
+    training = task.params.training.model_copy(update={"head": "mlp"})
+    return task._replace(params=task.params.model_copy(update={"training": training}))
 
 
 def test_mlp_is_trained_on_frozen_blocks(task: Task, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from graft.params.training import MOST_SEEDS
+from graft.params.learning import MOST_SEEDS
 from graft.records.catalog import CatalogRecord
 from graft.records.release import Reason
 from graft.records.strategy import TRANSFER_BY, StrategyRecord

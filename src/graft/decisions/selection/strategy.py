@@ -10,7 +10,7 @@ from graft.decisions.selection.tables import votes
 from graft.decisions.selection.target import Target
 from graft.params.decisions import SelectStrategy
 from graft.records.common import Similarity, StrategyName
-from graft.records.strategy import Score, StrategyRecord, Vote
+from graft.records.strategy import ProbeScore, StrategyRecord, Vote
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 from graft.store.catalogue import class_names, labelled
@@ -69,9 +69,9 @@ def select_strategy(target: Target, similarity: Similarity, params: SelectStrate
         similarity=similarity,
         votes=table_votes,
         conflict=len(named) > 1,
-        probe=Score(mean=linear.mean, standard_error=linear.standard_error, setting=f"C={linear.setting:g}"),
+        probe=ProbeScore(mean=linear.mean, standard_error=linear.standard_error, setting=f"C={linear.setting:g}"),
         probe_c=linear.setting,
-        knn=Score(mean=nearest.mean, standard_error=nearest.standard_error, setting=f"k={nearest.setting:g}"),
+        knn=ProbeScore(mean=nearest.mean, standard_error=nearest.standard_error, setting=f"k={nearest.setting:g}"),
         weights=dict(weights),
         choice=chosen,
         runner_up=next((each for each in ranked if each != chosen), None),

@@ -24,7 +24,7 @@ FEWEST_GROUPS = 10
 class Separability(NamedTuple):
     """How well a row of the second sample can be told from one of the first."""
 
-    auc: float
+    estimate: float
     """share of pairs, one row of each sample, that the classifier puts in order, every group with the same weight;
     0.5 is chance, 1 always"""
     low: float

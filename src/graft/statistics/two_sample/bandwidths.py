@@ -21,7 +21,7 @@ ROUNDING = 1e-9
 """of sums of weights"""
 
 
-class Sample(NamedTuple):
+class PooledRows(NamedTuple):
     """Some of the pooled rows."""
 
     centre: Floats
@@ -55,7 +55,7 @@ class _Pairs(NamedTuple):
     """(p,) that give every pair of groups a sum of 1; None: every row is a group"""
 
 
-def sample_of(sides: tuple[Rows, Rows], keys: Ints, groups: Ints, rng: np.random.Generator) -> Sample:
+def draw_pooled_rows(sides: tuple[Rows, Rows], keys: Ints, groups: Ints, rng: np.random.Generator) -> PooledRows:
     """All pooled rows, or SAMPLE_ROWS of them, in an order that only their content and the generator decide.
 
     Of every group one row is taken before a second of any, and so on: a large group must not crowd out the others.
@@ -75,10 +75,10 @@ def sample_of(sides: tuple[Rows, Rows], keys: Ints, groups: Ints, rng: np.random
         order = order[np.concatenate([before, at[drawn]])]
     rows = to_numpy(taken(sides, order)).astype(np.float64)
     centre = rows.mean(axis=0)
-    return Sample(centre, rows - centre, groups[order])
+    return PooledRows(centre, rows - centre, groups[order])
 
 
-def family(sample: Sample, groups: Ints, multiples: Sequence[float]) -> tuple[Bandwidth, ...]:
+def family(sample: PooledRows, groups: Ints, multiples: Sequence[float]) -> tuple[Bandwidth, ...]:
     """The bandwidths at these multiples of the median, those without enough pairs of rows marked as dropped.
 
     Every group weighs the same whatever its size. The widest always stays: there is nothing to fall back on.
@@ -117,7 +117,7 @@ def pooled_median2(source: Rows, target: Rows, seed: int, groups: tuple[Groups, 
     """
     keys = np.concatenate([row_keys(each, "float64") for each in (source, target)])
     numbers = group_numbers((len(source), len(target)), groups)
-    sample = sample_of((source, target), keys, numbers, np.random.default_rng(seed))
+    sample = draw_pooled_rows((source, target), keys, numbers, np.random.default_rng(seed))
     return _median(_pairs(sample))
 
 
@@ -155,7 +155,7 @@ def _middle(values: Floats, weights: Floats | None) -> float:
     return float(values[order][list(ends)].mean())
 
 
-def _pairs(sample: Sample) -> _Pairs:
+def _pairs(sample: PooledRows) -> _Pairs:
     rows, groups = sample.rows, sample.groups
     once = groups[:, None] < groups
     if not np.ptp(rows, axis=0).any() or not once.any():

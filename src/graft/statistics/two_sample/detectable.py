@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from graft.statistics.two_sample.bandwidths import Sample
+from graft.statistics.two_sample.bandwidths import PooledRows
 from graft.statistics.two_sample.rows import Floats
 
 LEVEL = 0.05
@@ -30,7 +30,7 @@ def critical_value(null: Floats, n_labellings: int) -> float | None:
 
 
 def detectable_shift(
-    sample: Sample, bandwidths2: Floats, critical: Floats, deviation: Floats, sizes: tuple[int, int]
+    sample: PooledRows, bandwidths2: Floats, critical: Floats, deviation: Floats, sizes: tuple[int, int]
 ) -> float | None:
     """The shift of every feature, in its standard deviations, that is found with a power of about 0.8.
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from graft.networks.networks import Network
 from graft.networks.runtime import Runtime
 from graft.networks.saving import save_network
-from graft.params.training import Recipe, Training
+from graft.params.learning import Training
+from graft.params.recipes import Recipe
 from graft.records.common import Budget, Preprocessing
-from graft.records.training import Run, Trial
+from graft.records.training import RunRecord, Trial
 from graft.store.catalogue import CatalogRow, class_names, labelled
 from graft.training.batches import Samples, samples_on, subsample
 from graft.training.loop import Fitted
@@ -87,7 +88,7 @@ class Arm(NamedTuple):
     rate: float
     """the best of the trials"""
     trials: tuple[Trial, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
 
 
 class _Tried(NamedTuple):
@@ -166,8 +167,8 @@ def _trial(rate: float, fitted: Sequence[Fitted], budget: Budget) -> Trial:
     return Trial(budget=budget, rate=rate, n_seeds=len(fitted), val_accuracy=accuracy, val_loss=loss)
 
 
-def _run(seed: int, fitted: Fitted, budget: Budget, weights_sha256: str) -> Run:
-    return Run(
+def _run(seed: int, fitted: Fitted, budget: Budget, weights_sha256: str) -> RunRecord:
+    return RunRecord(
         seed=seed,
         budget=budget,
         best_epoch=fitted.best_epoch,

@@ -89,7 +89,7 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
     settings, blocks = params.finetune_target, list(backbone.network.blocks)
     block_rates(strategy.choice, blocks, 1.0, settings)  # a name that is no block's gets its sentence first
     seeds, start = seeds_of(params.seed, params.training), start_of(task)
-    by_steps = strategy.choice != "feature_extraction" or params.network.head != "linear"
+    by_steps = strategy.choice != "feature_extraction" or params.training.head != "linear"
     if by_steps:
         check_room_for_steps(_blank(task, start).to(data.train.labels.device), data.train, _plan(task, 1.0))
     curve = _rate_curve(task, start, seeds[0]) if by_steps and params.training.find_rate else None
@@ -123,7 +123,7 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
 
 def _blank(task: Task, start: Start) -> Network:
     """The network under a head for weights to be read into."""
-    return with_new_head(copy.deepcopy(start.network), len(task.data.classes), task.params.network.head)
+    return with_new_head(copy.deepcopy(start.network), len(task.data.classes), task.params.training.head)
 
 
 def start_of(task: Task) -> Start:
@@ -181,7 +181,7 @@ def _with_head(task: Task, start: Start, places: NDArray[np.int64], c: float) ->
     A linear one is what a linear probe of these images gives (LP-FT, Kumar et al. 2022); an mlp is random.
     """
     data = task.data
-    network = with_new_head(copy.deepcopy(start.network), len(data.classes), task.params.network.head)
+    network = with_new_head(copy.deepcopy(start.network), len(data.classes), task.params.training.head)
     if isinstance(network.head, nn.Linear):
         labels = np.tile(data.train.labels.cpu().numpy()[places], len(start.train))
         seen = np.concatenate([each[places] for each in start.train])

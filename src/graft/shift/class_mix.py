@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from graft.statistics.features.label_shift import BlackBoxShares, black_box_shares, effective_number
 from graft.statistics.features.probe import head_logits, linear_head
+from graft.statistics.groups import check_groups_by_class, dealt_folds, group_sizes
 
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -55,7 +56,8 @@ def target_shares(
 
 def held_out_calls(features: Features, labels: Labels, groups: Groups, *, c: float, seed: int) -> Labels:
     """(n,) class that a probe calls each row which had not seen it."""
-    fold = _folds(labels, groups, np.random.default_rng(seed))
+    check_groups_by_class(labels, groups)
+    fold = dealt_folds(group_sizes(groups)[1], (labels,), FOLDS, np.random.default_rng(seed))
     calls = np.empty(len(labels), dtype=np.int64)
     for held in np.unique(fold):
         seen = fold != held
@@ -66,18 +68,3 @@ def held_out_calls(features: Features, labels: Labels, groups: Groups, *, c: flo
         head = linear_head(features[seen], labels[seen], c, int(labels.max()) + 1)
         calls[~seen] = head_logits(head, features[~seen]).argmax(axis=1)
     return calls
-
-
-def _folds(labels: Labels, groups: Groups, rng: np.random.Generator) -> Labels:
-    """(n,) fold of each row: groups are dealt out in turn, class by class."""
-    names, first, group = np.unique(groups, return_index=True, return_inverse=True)
-    fewest = min(len(np.unique(group[labels == label])) for label in np.unique(labels))
-    if fewest < 2:
-        raise ValueError(
-            f"source: want at least 2 images (or groups) of every class for cross-validation, got {fewest}. "
-            "Add images of that class or remove the class."
-        )
-    order = np.lexsort((rng.permutation(len(names)), labels[first]))
-    fold = np.empty(len(names), dtype=np.int64)
-    fold[order] = np.arange(len(names)) % FOLDS
-    return fold[group]

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from graft.files import check_named_file, named_path, visible
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.cards import BackboneCard
 from graft.shift.sides import Side
-from graft.store.features import SourceView, read_arrays, save_arrays, source_arrays, source_view_of
+from graft.store.features import SourceDetails, read_arrays, save_arrays, source_arrays, source_details_of
 
 
 class About(NamedTuple):
@@ -31,7 +31,7 @@ class Bank(NamedTuple):
 
     about: About
     side: Side
-    view: SourceView
+    details: SourceDetails
 
 
 def backbone_key(card: BackboneCard) -> str:
@@ -48,7 +48,7 @@ def save_bank(bank: Bank, path: Path) -> str:
     """Write a bank, whole or not at all; its sha256."""
     words = {name: np.array(text) for name, text in bank.about._asdict().items()}
     side = {f"side {name}": array for name, array in bank.side._asdict().items()}
-    save_arrays({**words, "n_images": np.array(len(bank.side.rows)), **side, **source_arrays(bank.view)}, path)
+    save_arrays({**words, "n_images": np.array(len(bank.side.rows)), **side, **source_arrays(bank.details)}, path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -66,7 +66,7 @@ def read_bank(params: MeasureShift, card: BackboneCard) -> Bank:
         arrays = read_arrays(path)
         side = Side(**{name: arrays[f"side {name}"] for name in Side._fields})
         about = About(*(str(arrays[name]) for name in About._fields))
-        bank = Bank(about, side, source_view_of(arrays))
+        bank = Bank(about, side, source_details_of(arrays))
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{visible(path)}: want a bank, got a file that is none ({error}). Make one with `graft bank`."

@@ -13,7 +13,7 @@ from graft.records.catalog import Domain, LeftOut
 from graft.store.catalogue import CatalogRow, open_images, read_catalog
 
 
-class Side(NamedTuple):
+class OpenDomain(NamedTuple):
     """One domain."""
 
     name: Literal["source", "target"]
@@ -35,7 +35,7 @@ class Side(NamedTuple):
         return tuple(row for row in self.rows if row.row >= 0)
 
 
-def open_side(name: Literal["source", "target"], record: Domain, catalog: Path, store: Path) -> Side:
+def open_domain(name: Literal["source", "target"], record: Domain, catalog: Path, store: Path) -> OpenDomain:
     """Catalogue and image store of a domain; the store is mapped into memory only where its hash is the recorded one.
 
     Raises:
@@ -48,19 +48,19 @@ def open_side(name: Literal["source", "target"], record: Domain, catalog: Path, 
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     told = (record.value_bits, record.left_out, record.table_doubts)
     if sha256 == record.store_sha256:
-        return Side(name, rows, open_images(store), "", *told)
+        return OpenDomain(name, rows, open_images(store), "", *told)
     fault = f"{store}: its sha256 is {sha256[:12]}..., {record.store_sha256[:12]}... when it was made"
-    return Side(name, rows, np.zeros((0, 1, 1, 3), dtype=np.uint8), fault, *told)
+    return OpenDomain(name, rows, np.zeros((0, 1, 1, 3), dtype=np.uint8), fault, *told)
 
 
-def pictures(side: Side, places: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+def pictures(domain: OpenDomain, places: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
     """Copies of images of a store, one after the other, the memory behind them let go every so often.
 
     Args:
-        side: the domain.
+        domain: the domain.
         places: in its store.
     """
     for number, place in enumerate(places, 1):
-        yield side.images[place].copy()
+        yield domain.images[place].copy()
         if number % AT_A_TIME == 0:
-            let_go(side.images)
+            let_go(domain.images)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.records.common import SHA256_DIGITS
 from graft.records.shift import Witnesses
 from graft.shift.sides import Side
 from graft.statistics.groups import drawn_rows
@@ -10,8 +11,6 @@ from graft.statistics.two_sample.witness import witness
 from graft.store.features import MapPoint
 
 N_SHOWN = 8
-DIGITS = 12
-"""of an image's sha256, by which it is named"""
 MOST_ROWS = 2_000
 """of a side that the witness function is made from"""
 MOST_POINTS = 400
@@ -61,7 +60,9 @@ def map_of(source: Side, target: Side, seed: int) -> tuple[tuple[MapPoint, ...],
     axes = np.concatenate([axes, np.zeros((2, rows.shape[1]))])[:2]  # of a single feature there is one axis
     places = centred @ (axes * _signs(axes)).T
     shares = (np.append(values, 0.0)[:2] ** 2 / max(float(np.sum(values**2)), 1e-300)).tolist()
-    names = [(image[:DIGITS], label) for each in sides for image, label in zip(each.images, each.labels, strict=True)]
+    names = [
+        (image[:SHA256_DIGITS], label) for each in sides for image, label in zip(each.images, each.labels, strict=True)
+    ]
     n_source = len(sides[0].rows)
     points = tuple(
         MapPoint(str(image), "source" if index < n_source else "target", str(label), float(x), float(y))
@@ -86,4 +87,4 @@ def _strongest(side: Side, strength: NDArray[np.float64]) -> tuple[str, ...]:
     order = np.argsort(-strength, kind="stable")
     first = np.sort(np.unique(side.groups[order], return_index=True)[1])
     shown = side.images[order[first[:N_SHOWN]]]
-    return tuple(str(image)[:DIGITS] for image in shown if image)
+    return tuple(str(image)[:SHA256_DIGITS] for image in shown if image)

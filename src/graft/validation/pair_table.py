@@ -17,7 +17,7 @@ from graft.images.duplicates.pairs import (
     thumbnails,
 )
 from graft.store.catalogue import CatalogRow
-from graft.validation.sides import Side
+from graft.validation.domains import OpenDomain
 
 
 class Pair(NamedTuple):
@@ -41,7 +41,7 @@ class Pair(NamedTuple):
 WORDS = ("name", "domain", "path", "label", "split", "with")
 
 
-def pair_table(source: Side, target: Side, bits: int) -> pd.DataFrame:
+def pair_table(source: OpenDomain, target: OpenDomain, bits: int) -> pd.DataFrame:
     """One row a pair of near duplicates in a domain, or in the source and in the target's test split; one a chain.
 
     Columns: name (both files), domain, path, label and split of the first, with (the second), in_one_split,
@@ -61,17 +61,17 @@ def pair_table(source: Side, target: Side, bits: int) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
 
 
-def _within(side: Side, bits: int) -> list[Pair]:
-    rows = side.readable
-    pairs = duplicate_pairs(rows, side.images, bits)
-    found = chains([_of_domain(row, side) for row in rows], pairs)
+def _within(domain: OpenDomain, bits: int) -> list[Pair]:
+    rows = domain.readable
+    pairs = duplicate_pairs(rows, domain.images, bits)
+    found = chains([_of_domain(row, domain) for row in rows], pairs)
     return [
         *map(_chained, found.classes),
         *(
             _pair(
-                side.name,
+                domain.name,
                 one,
-                f"{side.name}/{two.path}",
+                f"{domain.name}/{two.path}",
                 in_one_split=int(one.split == two.split),
                 in_two_splits=int(one.split != two.split),
                 under_two_classes=int(one.label != two.label),
@@ -81,7 +81,7 @@ def _within(side: Side, bits: int) -> list[Pair]:
     ]
 
 
-def _between(source: Side, target: Side, bits: int) -> list[Pair]:
+def _between(source: OpenDomain, target: OpenDomain, bits: int) -> list[Pair]:
     of_source, of_test = source.readable, tuple(row for row in target.readable if row.split == "test")
     rows = (*of_source, *of_test)
     stored = np.array([row.row for row in rows], dtype=np.int64)
@@ -106,9 +106,9 @@ def _between(source: Side, target: Side, bits: int) -> list[Pair]:
     ]
 
 
-def _of_domain(row: CatalogRow, side: Side) -> CatalogRow:
+def _of_domain(row: CatalogRow, domain: OpenDomain) -> CatalogRow:
     """With the domain in the name of its class: classes of that name in the other are others."""
-    return row._replace(label=f"{side.name}/{row.label}")
+    return row._replace(label=f"{domain.name}/{row.label}")
 
 
 def _chained(chain: Chain) -> Pair:
