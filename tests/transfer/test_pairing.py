@@ -110,8 +110,7 @@ def test_plans_hold_what_params_say(transfer: tuple[list[Call], TrainingRecord],
     for call, rate in zip(transfer[0], (0.001, 0.01, 0.01, 0.01), strict=True):
         assert call.plan.phases[0].epochs == params.training.epochs
         assert call.plan.phases[0].patience == 7
-        assert call.plan.batch_size == params.training.batch_size
-        assert call.plan.optimisation.weight_decay == 0.03
+        assert call.plan.learning == params.training
         assert call.plan.recipe == params.recipes["digits"]
         assert call.plan.phases[0].rates == block_rates(
             "full", list(backbone.network.blocks), rate, params.finetune_target

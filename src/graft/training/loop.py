@@ -156,16 +156,16 @@ def view_seed(seed: int, number: int) -> int:
 
 
 def _stepping(network: Network, phase: Phase, task: Task) -> Stepping:
-    plan = task.plan
+    learning = task.plan.learning
     trained = trained_parameters(network, phase)
-    optimizer = build_optimizer(trained, phase.rates, plan.optimisation)
-    n_batches = len(batch_rows(len(task.train.labels), plan.batch_size, torch.Generator()))
-    n_steps = phase.epochs * -(-n_batches // plan.optimisation.accumulate)
+    optimizer = build_optimizer(trained, phase.rates, learning)
+    n_batches = len(batch_rows(len(task.train.labels), learning.batch_size, torch.Generator()))
+    n_steps = phase.epochs * -(-n_batches // learning.accumulate)
     ema = None
-    if plan.ema_decay is not None:
-        ema = AveragedModel(network, multi_avg_fn=running_mean(plan.ema_decay), use_buffers=True)
+    if learning.ema_decay is not None:
+        ema = AveragedModel(network, multi_avg_fn=running_mean(learning.ema_decay), use_buffers=True)
     parameters = [each for members in trained.values() for each in members]
-    return Stepping(parameters, optimizer, build_schedule(optimizer, n_steps, plan.optimisation), ema)
+    return Stepping(parameters, optimizer, build_schedule(optimizer, n_steps, learning), ema)
 
 
 def _score(network: Network, feed: Feed, val: Samples, plan: Plan) -> Score:

@@ -42,7 +42,7 @@ def check_room_for_steps(network: Network, train: Samples, plan: Plan) -> None:
     """
     needed, free = needed_bytes(network, train, plan), free_bytes(train.images.device)
     if needed > free:
-        n, size = min(plan.batch_size, len(train.labels)), train.images.shape[-1]
+        n, size = min(plan.learning.batch_size, len(train.labels)), train.images.shape[-1]
         raise ValueError(
             f"training: want {_mib(needed)} of memory for steps of {n} images of {size} x {size} pixels, got "
             f"{_mib(free)} free. Lower training.batch_size or images.size_px, or choose a smaller network.name."
@@ -53,15 +53,15 @@ def needed_bytes(network: Network, train: Samples, plan: Plan) -> int:
     """What training takes at least, beyond the network and the images themselves."""
     phase = max(plan.phases, key=lambda each: _trained_bytes(network, each))
     trained = _trained_bytes(network, phase)
-    optimizer = plan.optimisation.optimizer
+    optimizer = plan.learning.optimizer
     moments = 2 if optimizer == "adamw" else int(optimizer.momentum > 0)
-    copies = 1 if plan.ema_decay is None else 2  # the best epoch's weights, the running mean
+    copies = 1 if plan.learning.ema_decay is None else 2  # the best epoch's weights, the running mean
     weights: int = sum(each.nbytes for each in network.state_dict().values())
     n_front = n_frozen_blocks(network, phase)
     freeze(network, phase)
     # what two images keep beyond one grows with the batch; the rest, such as weights cast to bfloat16, does not
     one, two = (_kept_bytes(network, n_front, train.images[:n], plan) for n in (1, 2))
-    n = min(plan.batch_size, len(train.labels))
+    n = min(plan.learning.batch_size, len(train.labels))
     return trained * (1 + moments) + weights * copies + one + max(two - one, 0) * (n - 1)
 
 

@@ -2,36 +2,20 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from graft.params.learning import OptimizerChoice, ScheduleChoice, WarmRestarts
+from graft.params.learning import Learning, WarmRestarts
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 """of one type, on one device"""
 
 
-class Optimisation(NamedTuple):
-    """How weights are moved."""
-
-    optimizer: OptimizerChoice
-    weight_decay: float
-    """on weights; biases and norms do not decay"""
-    schedule: ScheduleChoice
-    warmup: float
-    """share of the steps in which the rate rises to its peak"""
-    clip_norm: float | None
-    """largest norm of all gradients together; None: as large as they come"""
-    accumulate: int
-    """batches whose gradients make one step"""
-
-
 def build_optimizer(
-    parts: Mapping[str, list[nn.Parameter]], rates: Mapping[str, float], settings: Optimisation
+    parts: Mapping[str, list[nn.Parameter]], rates: Mapping[str, float], settings: Learning
 ) -> Optimizer:
     """One optimizer with a group for the weights and a group for the biases and norms at each rate.
 
@@ -54,7 +38,7 @@ def build_optimizer(
     return SGD(made, momentum=momentum, nesterov=momentum > 0, fused=True)
 
 
-def build_schedule(optimizer: Optimizer, n_steps: int, settings: Optimisation) -> LRScheduler:
+def build_schedule(optimizer: Optimizer, n_steps: int, settings: Learning) -> LRScheduler:
     """The schedule over all steps of a phase; its peaks are the rates that the optimizer was built with."""
     n_steps = max(n_steps, 2)
     if settings.schedule == "one_cycle":
@@ -69,7 +53,7 @@ def build_schedule(optimizer: Optimizer, n_steps: int, settings: Optimisation) -
     return LambdaLR(optimizer, _factor(n_steps, settings))
 
 
-def _factor(n_steps: int, settings: Optimisation) -> Callable[[int], float]:
+def _factor(n_steps: int, settings: Learning) -> Callable[[int], float]:
     """Share of the peak rate at a step, from 0 on.
 
     Source: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, ICLR (2017); all cycles

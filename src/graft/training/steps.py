@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from graft.networks.runtime import autocast, sent
-from graft.params.learning import Balance, Mixing
+from graft.params.learning import Learning
 from graft.params.recipes import Recipe
 from graft.training.activations import back, front
 from graft.training.augmentation.augmentation import augmented
@@ -15,7 +15,7 @@ from graft.training.augmentation.mixing import cutmix, mixup, soft_targets
 from graft.training.batches import Samples, balanced_rows, batch_rows, class_weights
 from graft.training.checkpoints import Keeper
 from graft.training.objective import Objective
-from graft.training.optimisation import Optimisation, take_step
+from graft.training.optimisation import take_step
 from graft.training.phases import BatchNormPolicy, Phase, freeze, set_modes
 from graft.training.run import Run, Stepping, state_of
 
@@ -27,21 +27,18 @@ MIXERS = {"mixup": mixup, "cutmix": cutmix}
 
 
 class Plan(NamedTuple):
-    """How a run goes."""
+    """How a run goes; all but phases, BatchNorm's policy and fixed views is the same for both arms."""
 
     phases: tuple[Phase, ...]
-    batch_size: int
-    optimisation: Optimisation
-    ema_decay: float | None
-    """of the running mean of the weights, which then is what counts; None: the weights themselves"""
-    label_smoothing: float
-    mixing: Mixing | None
-    balance: Balance
+    learning: Learning
+    """The section of params.yaml that this training is told."""
     recipe: Recipe
-    views: int | None
-    """fixed augmented views of each image in place of a new one every epoch, so that frozen blocks run once"""
-    batchnorm: BatchNormPolicy
+    """How training images are varied."""
     precision: torch.dtype
+    """Precision of the network's arithmetic; weights and loss are float32."""
+    batchnorm: BatchNormPolicy = "train"
+    views: int | None = None
+    """Fixed augmented views of each image in place of a new one every epoch, so that frozen blocks run once."""
 
 
 class Task(NamedTuple):
@@ -75,12 +72,12 @@ def train_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Steppi
 
 def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Stepping) -> Iterator[None]:
     """The steps of an epoch, or those that are left of it, one at a time."""
-    train, plan = task.train, task.plan
+    train, plan, learning = task.train, task.plan, task.plan.learning
     freeze(run.network, phase)
     set_modes(run.network, phase, plan.batchnorm)
     n_classes = run.network.n_classes
-    weights = class_weights(train.labels, n_classes) if plan.balance == "weights" else None
-    objective = Objective(plan.label_smoothing, weights)
+    weights = class_weights(train.labels, n_classes) if learning.balance == "weights" else None
+    objective = Objective(learning.label_smoothing, weights)
     batches = _order(run, task)
     for number in range(run.step, len(batches)):
         rows = batches[number]
@@ -88,13 +85,13 @@ def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Ste
             values, targets = _batch(run, task, feed, rows)
             logits = back(run.network, feed.n_front, values).float()
         loss = objective.loss(logits, targets)
-        of_step = number - number % plan.optimisation.accumulate
-        (loss / min(plan.optimisation.accumulate, len(batches) - of_step)).backward()  # type: ignore[no-untyped-call]
+        of_step = number - number % learning.accumulate
+        (loss / min(learning.accumulate, len(batches) - of_step)).backward()  # type: ignore[no-untyped-call]
         run.loss += loss.detach() * len(rows)
         run.n_seen += len(rows)
         task.tick(len(rows))
-        if (number + 1) % plan.optimisation.accumulate == 0 or number + 1 == len(batches):
-            take_step(stepping.optimizer, stepping.schedule, stepping.parameters, plan.optimisation.clip_norm)
+        if (number + 1) % learning.accumulate == 0 or number + 1 == len(batches):
+            take_step(stepping.optimizer, stepping.schedule, stepping.parameters, learning.clip_norm)
             if stepping.ema is not None:
                 stepping.ema.update_parameters(run.network)
             run.step = number + 1
@@ -108,11 +105,11 @@ def _order(run: Run, task: Task) -> tuple[Tensor, ...]:
     if run.step == 0:
         run.order, run.loss = now, torch.zeros((), device=task.train.labels.device)
     run.generator.set_state(run.order)
-    labels, size = task.train.labels, task.plan.batch_size
-    if task.plan.balance == "sampling":
-        batches = balanced_rows(labels.cpu(), size, run.generator)
+    labels, learning = task.train.labels, task.plan.learning
+    if learning.balance == "sampling":
+        batches = balanced_rows(labels.cpu(), learning.batch_size, run.generator)
     else:
-        batches = batch_rows(len(labels), size, run.generator)
+        batches = batch_rows(len(labels), learning.batch_size, run.generator)
     if run.step:
         run.generator.set_state(now)
     return torch.split(sent(torch.cat(batches), labels.device), [len(each) for each in batches])
@@ -124,7 +121,8 @@ def _batch(run: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tens
     if feed.views:
         return feed.views[run.epoch % len(feed.views)][rows], train.labels[rows]
     images, targets = augmented(train.images[rows], plan.recipe, run.generator), train.labels[rows]
-    if plan.mixing is not None:
+    mixing = plan.learning.mixing
+    if mixing != "none":
         targets = soft_targets(targets, run.network.n_classes)
-        images, targets = MIXERS[plan.mixing.kind](images, targets, plan.mixing.alpha, run.generator)
+        images, targets = MIXERS[mixing.kind](images, targets, mixing.alpha, run.generator)
     return front(run.network, feed.n_front, images), targets
