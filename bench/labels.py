@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.decisions.selection.choice import Target
 from graft.decisions.selection.label_check import check_labels
-from graft.decisions.selection.target import Target
 from graft.images import decode
 from graft.images.resizing import fit
 from graft.networks.networks import published_network

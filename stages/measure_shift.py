@@ -1,8 +1,8 @@
 """Test and size the distance between source and target.
 
-The target's train split alone is measured: the test split stays closed until the arms are compared, and a
-similarity that had seen it would help to choose the strategy. Of the source, all images count. Where there are
-none, a bank that params.yaml names stands for them, and else the running moments of the network's BatchNorm layers.
+Only the train split of the target is measured. The test split stays closed until the arms are compared: a similarity
+that had seen it would help to choose the strategy. All images of the source count. Where there are none, a bank that
+params.yaml names stands for them, or else the running moments of the network's BatchNorm layers.
 
 Reads   the stamp, the backbone's card, catalogues, cached features and details of source and target
 Writes  a ShiftRecord, and the points of the map as CSV
@@ -27,7 +27,7 @@ TARGET = ("target-catalog", "target-features", "target-details")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write how far the target lies from the source."""
+    """Write how far the target is from the source."""
     args = stage.arguments(__doc__, ("params", "stamp", "card", *SOURCE, *TARGET, "record", "map"), argv)
     check_judged(args.stamp, args.source_catalog, args.target_catalog)
     made_from = stage.made_from(args, "source-catalog", "target-catalog")

@@ -75,12 +75,17 @@ def test_every_record_names_what_it_was_made_from_and_all_are_of_one_run(copy: P
         "catalog": set(),
         "validation": {"catalog"},
         "shift": {"source-catalog", "target-catalog"},
+        "validated": set(),
         "strategy": {"target-catalog"},
+        "checks": {"target-catalog"},
         "training": {"strategy", "target-catalog"},
         "scratch": {"catalog"},
         "verdict": {"catalog", "training", "scratch"},
         "export": {"verdict"},
-        "gate": {"catalog", "validation", "strategy", "training", "scratch", "verdict", "export", "card"},
+        "release": {
+            *("catalog", "validation", "shift", "strategy", "checks", "training", "scratch", "verdict", "export")
+        },
+        "gate": {"release", "card"},
     }
     command = [sys.executable, "-m", "graft.cli", "summary"]
     told = subprocess.run(

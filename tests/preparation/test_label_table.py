@@ -131,7 +131,7 @@ def test_the_example_of_the_tutorial_is_read(tmp_path: Path) -> None:
 )
 def test_wrong_columns_are_an_error_that_shows_what_to_rename(tmp_path: Path, header: str, told: str) -> None:
     sentence = refusal(tmp_path, header)
-    assert sentence.startswith("want a header with the columns path and label, and split and group if wanted, " + told)
+    assert sentence.startswith("want a header with the columns path and label, and optionally split and group, " + told)
 
 
 def test_a_table_with_only_a_header_is_an_error(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def _npy() -> bytes:
 def test_a_file_that_is_no_bank_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bank.npz").write_bytes(content)
     with pytest.raises(
-        ValueError, match=r"bank\.npz: want a bank, got a file that is none \(.*\)\. Make one with"
+        ValueError, match=r"bank\.npz: want a bank, got a file of another kind \(.*\)\. Make one with"
     ) as e:
         read_bank(named(tmp_path / "bank.npz"), CARD)
     assert "\n" not in str(e.value)
@@ -140,7 +140,7 @@ def test_a_file_that_is_no_bank_is_one_sentence(tmp_path: Path, content: bytes) 
 
 def test_other_arrays_are_no_bank(tmp_path: Path) -> None:
     save_source_details(source_details_of_side(side_of(normal(8, 0), "a")), tmp_path / "bank.npz")
-    with pytest.raises(ValueError, match="want a bank, got a file that is none"):
+    with pytest.raises(ValueError, match="want a bank, got a file of another kind"):
         read_bank(named(tmp_path / "bank.npz"), CARD)
 
 

@@ -111,7 +111,7 @@ def test_a_bank_is_never_called_the_source() -> None:
     found = record_of(classes_of(60, "abc", 1, "b", 2.0), own(SOURCE)._replace(described=described))
     assert (found.source.kind, found.source.name, found.similarity) == ("proxy", "Photographs", "far")
     assert found.sentence.startswith(
-        "Held against the bank Photographs (120 images, CC0), not the network's own source"
+        "Compared with the bank Photographs (120 images, CC0), not the network's own source"
     )
     assert "the bank's own images, corrupted" in found.sentence
     assert "the source's" not in found.sentence
@@ -128,7 +128,7 @@ def test_without_a_source_the_blocks_are_described_and_similarity_is_unknown() -
     assert (found.source.kind, found.similarity, found.n_target, found.n_features) == ("bn_stats", "unknown", 40, D)
     assert found.profile is not None
     assert (found.profile.measure, found.profile.n_images) == ("divergence", (0, 40))
-    assert "Held against the running moments of small_cnn (pretrain)" in found.sentence
+    assert "Compared with the running moments of small_cnn (pretrain)" in found.sentence
     assert (found.test, found.size, found.yardstick, found.witnesses, found.map_shares) == (None,) * 5
     assert points == ()
 
@@ -170,7 +170,7 @@ def test_images_that_stand_on_both_sides_leave_the_source_and_it_is_said() -> No
     assert found.profile is not None
     assert found.profile.n_images == (120, 60)
     assert sum(each.side == "source" for each in points) == 120
-    assert "20 source images stand in the target too and were left out." in found.remarks
+    assert "20 source images are in the target too and were left out." in found.remarks
 
 
 def test_the_profile_is_of_the_images_of_the_sample() -> None:
@@ -274,7 +274,9 @@ def test_features_that_are_no_numbers_are_refused_with_their_place(value: float)
 
 
 def test_features_of_another_backbone_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"want as many features a row, got 6 and 5\. Extract both with the same"):
+    with pytest.raises(
+        ValueError, match=r"want the same number of features in every row, got 6 and 5\. Extract both with the same"
+    ):
         measured(side_of(normal(40, 1, 5), "b"))
 
 

@@ -55,7 +55,7 @@ def test_a_source_of_ones_own_gives_place_size_and_counts() -> None:
 def test_a_bank_is_named_with_count_and_licence_and_never_called_the_source() -> None:
     said = sentences.sentence(PROXY, (a_test(), SIZE), PLACE, "mid", (300, 200))
     assert said.startswith(
-        "Held against the bank Photographs (300 images, CC0), not the network's own source: the target lies between"
+        "Compared with the bank Photographs (300 images, CC0), not the network's own source: the target lies between"
     )
     assert said.endswith("p = 0.001; 200 target images).")
 
@@ -65,7 +65,7 @@ def test_without_an_interval_the_sentence_gives_none() -> None:
     assert "(MMD^2 0.12; p = 0.001;" in said
 
 
-@pytest.mark.parametrize(("source", "start"), [(OWN, "The yardstick"), (PROXY, "Held against the bank")])
+@pytest.mark.parametrize(("source", "start"), [(OWN, "The yardstick"), (PROXY, "Compared with the bank")])
 def test_without_a_yardstick_the_sentence_says_why(source: ShiftSource, start: str) -> None:
     said = sentences.sentence(source, (a_test(), SIZE), None, "mid", (300, 200))
     assert said.startswith(start)
@@ -80,7 +80,7 @@ def test_without_a_source_the_farthest_and_the_nearest_block_are_named() -> None
     )
     profile = BlockProfile(measure="divergence", n_images=(0, 9), blocks=blocks)
     said = sentences.sentence_without_source(OWN.model_copy(update={"name": "resnet18 (X)"}), profile, "")
-    assert "similarity is unknown. Held against the running moments of resnet18 (X)" in said
+    assert "similarity is unknown. Compared with the running moments of resnet18 (X)" in said
     assert "most in block1 (2.2 nats a channel, 1.1 to 4.5) and least in top (0.12)" in said
     assert "with no p-value. Put images under data/raw/source, or name a bank (`graft bank`)" in said
 
@@ -114,7 +114,7 @@ def test_of_many_classes_ten_are_named() -> None:
 
 
 def test_images_left_out_are_counted() -> None:
-    assert "7 source images stand in the target too and were left out." in remarks(n_dropped=7)
+    assert "7 source images are in the target too and were left out." in remarks(n_dropped=7)
 
 
 @pytest.mark.parametrize(("shift", "warned"), [(0.2, False), (0.21, True)])

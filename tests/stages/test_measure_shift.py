@@ -112,7 +112,7 @@ def test_a_bank_that_params_name_stands_for_the_source(tmp_path: Path) -> None:
     assert record.source.n_images == 50
     assert record.test is not None
     assert record.yardstick is not None
-    assert "Held against the bank Photographs (50 images, CC0)" in record.sentence
+    assert "Compared with the bank Photographs (50 images, CC0)" in record.sentence
 
 
 def test_without_source_and_bank_the_running_moments_are_described(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from graft.store.catalogue import CatalogRow
 from graft.transfer.arms.arms import TargetData, target_data
 from graft.transfer.finetuning.finetune import Backbone
 from graft.yaml_files import read_yaml
-from tests.examples import NO_SUSPECTS, catalog_row
+from tests.examples import catalog_row
 from tests.networks.runtimes import ON_CPU
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +90,5 @@ def strategy(choice: str) -> StrategyRecord:
             "overruled": False,
             "reasons": (),
             "would_change": (),
-            "labels": NO_SUSPECTS,
-            "splits": (),
         }
     )

@@ -164,7 +164,7 @@ def _classes(source: Side, target: Side, bandwidth2: float, params: MeasureShift
 
 
 def _labels(source: Side, target: Side, params: MeasureShift, seed: int) -> LabelShift | None:
-    """How the mix of the shared classes differs; the probe that tells it from predictions learns from some images."""
+    """Difference in the mix of the shared classes; the probe learns from a sample of the source."""
     shared = _shared(source, target)
     if len(shared) < 2:
         return None

@@ -1,4 +1,4 @@
-"""What the target is held against: the user's source images, a named bank, or what the network remembers."""
+"""What the target is compared with: the user's source images, a named bank, or the network's running moments."""
 
 from typing import NamedTuple
 
@@ -16,22 +16,22 @@ class Origin(NamedTuple):
 
     described: ShiftSource
     side: Side
-    """no rows where there are neither images nor a bank"""
+    """images of the source or of the bank; no rows where there is neither"""
     details: SourceDetails
 
 
 def origin_of(side: Side, details: SourceDetails, card: BackboneCard, params: MeasureShift) -> Origin:
-    """The user's images where there are any, else the bank that params.yaml names, else the network's own moments.
+    """Choose what stands for the source: the user's images, else a bank that params.yaml names, else running moments.
 
     Args:
         side: the user's source images; no rows where there are none.
         details: activations and yardstick features of a sample of them.
-        card: of the backbone.
-        params: which bank.
+        card: card of the backbone.
+        params: names the bank.
 
     Raises:
         FileNotFoundError: there is no such bank.
-        ValueError: a bank beside source images, or one that cannot be used.
+        ValueError: a bank is named beside source images, or it cannot be used.
     """
     if len(side.rows) and params.bank_file is not None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Which classes moved: the two-sample test class by class, corrected for how many there are."""
+"""Two-sample test class by class, corrected for the number of classes."""
 
 from typing import Any, NamedTuple
 
@@ -14,17 +14,17 @@ Groups = NDArray[Any]
 
 
 class ClassShift(NamedTuple):
-    """How far the target images of a class lie from the source images of the same class."""
+    """Distance of the target images of a class from the source images of the same class."""
 
     label: str
     n_source: int
     n_target: int
     mmd2: float
-    """unbiased squared MMD, all classes at one bandwidth so that they compare"""
+    """unbiased squared MMD; all classes have the same bandwidth, so that they can be compared"""
     p_value: float
-    """of this class alone"""
+    """p-value of this class alone"""
     p_holm: float
-    """corrected for all classes tested"""
+    """p-value corrected for all classes that were tested"""
 
 
 def per_class_shift(
@@ -39,10 +39,10 @@ def per_class_shift(
 
     Args:
         source: (n, d) features, (n,) class names and (n,) names of groups of images that are not independent.
-        target: the same of the target, by the same classes.
-        bandwidth2: of mmd2; the tests take their own.
-        n_permutations: of each test.
-        seed: of each test.
+        target: features, class names and groups of the target.
+        bandwidth2: bandwidth of mmd2; the tests choose their own.
+        n_permutations: permutations of each test.
+        seed: seed of each test.
 
     Raises:
         ValueError: as `two_sample_test`.
@@ -69,11 +69,11 @@ def _rows_of(side: tuple[Array, Labels, Groups], label: str) -> tuple[Array, Gro
 
 
 def _can_be_tested(sides: tuple[tuple[Array, Groups], tuple[Array, Groups]]) -> bool:
-    """Two groups on both sides, and not one same row in every group: blank images alone tell nothing."""
+    """Whether both sides have two groups and no row is in every group: blank images alone tell nothing."""
     if min(len(np.unique(groups)) for _, groups in sides) < 2:
         return False
     features, groups = (np.concatenate(each) for each in zip(*sides, strict=True))
     names, sizes = np.unique(groups, return_counts=True)
-    # of a group any one row may be all that the test keeps
+    # The test may keep any single row of a group, so it is enough to look at the rows of the smallest group.
     few = features[groups == names[sizes.argmin()]]
     return all(len(np.unique(groups[(features == row).all(axis=1)])) < len(names) for row in few)

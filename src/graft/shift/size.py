@@ -1,4 +1,4 @@
-"""How large the shift is, in four ways: with enough images every p is small."""
+"""Size of the shift, measured in four ways: with enough images every p-value is small."""
 
 from graft.records.shift import ShiftSize
 from graft.shift.sides import Side
@@ -9,14 +9,14 @@ from graft.statistics.two_sample.mmd_interval import mmd2_interval
 
 
 def size_of(source: Side, target: Side, bandwidth2: float, confidence: float, seed: int) -> ShiftSize:
-    """Squared MMD, domain classifier and Frechet distance, each with what tells it from chance.
+    """Squared MMD, domain classifier and Frechet distance, each with what distinguishes it from chance.
 
     Args:
         source: n images, n >= 2.
         target: m images, m >= 2.
-        bandwidth2: the pooled median of squared distances; one chosen for its large statistic would overstate.
-        confidence: of the intervals, between 0 and 1.
-        seed: of everything that is drawn.
+        bandwidth2: pooled median of squared distances; a bandwidth chosen for its large statistic would overstate.
+        confidence: confidence of the intervals, between 0 and 1.
+        seed: seed of all random draws.
     """
     groups = source.groups, target.groups
     interval = mmd2_interval(

@@ -1,4 +1,4 @@
-"""A domain as prepare_data left it: its catalogue and image store, checked against the record."""
+"""Open the catalogue and image store of a domain, checked against the record of prepare_data."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -14,32 +14,32 @@ from graft.store.catalogue import CatalogRow, open_images, read_catalog
 
 
 class OpenDomain(NamedTuple):
-    """One domain."""
+    """The catalogue and the image store of a domain."""
 
     name: Literal["source", "target"]
     rows: tuple[CatalogRow, ...]
     images: NDArray[np.uint8]
-    """(n readable images, s, s, 3); none where the store cannot be trusted"""
+    """(n readable images, s, s, 3); empty if the store is damaged"""
     fault: str
-    """why the store cannot be trusted, empty where it can"""
+    """how the store is damaged; empty if it is not"""
     value_bits: int | None = None
-    """bits in use of 16-bit files; None where there are none"""
+    """bits in use in 16-bit files; None if there are no such files"""
     left_out: tuple[LeftOut, ...] = ()
-    """what takes part in nothing"""
+    """files that are left out"""
     table_doubts: tuple[str, ...] = ()
     """what looks like a mistake in the table of labels"""
 
     @property
     def readable(self) -> tuple[CatalogRow, ...]:
-        """Rows of the images that can be read."""
+        """Rows of readable images."""
         return tuple(row for row in self.rows if row.row >= 0)
 
 
 def open_domain(name: Literal["source", "target"], record: Domain, catalog: Path, store: Path) -> OpenDomain:
-    """Catalogue and image store of a domain; the store is mapped into memory only where its hash is the recorded one.
+    """Open a domain. Its image store is mapped into memory only if its SHA-256 is the recorded one.
 
     Raises:
-        FileNotFoundError: there is no such catalogue or store.
+        FileNotFoundError: the catalogue or the store does not exist.
     """
     rows = read_catalog(catalog)
     if not store.is_file():
@@ -49,16 +49,16 @@ def open_domain(name: Literal["source", "target"], record: Domain, catalog: Path
     told = (record.value_bits, record.left_out, record.table_doubts)
     if sha256 == record.store_sha256:
         return OpenDomain(name, rows, open_images(store), "", *told)
-    fault = f"{store}: its sha256 is {sha256[:12]}..., {record.store_sha256[:12]}... when it was made"
+    fault = f"{store}: its sha256 is {sha256[:12]}..., but was {record.store_sha256[:12]}... when it was made"
     return OpenDomain(name, rows, np.zeros((0, 1, 1, 3), dtype=np.uint8), fault, *told)
 
 
 def pictures(domain: OpenDomain, places: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
-    """Copies of images of a store, one after the other, the memory behind them let go every so often.
+    """Copies of images of a store, one after the other. Memory of the mapped store is freed from time to time.
 
     Args:
         domain: the domain.
-        places: in its store.
+        places: places of the images in its store.
     """
     for number, place in enumerate(places, 1):
         yield domain.images[place].copy()

@@ -1,4 +1,4 @@
-"""Do a few facts about the files tell the class, without a look at what the pictures show."""
+"""Check whether a few facts about the files predict the class, whatever the images show."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -16,14 +16,15 @@ COLUMNS = ("name", "by_content", "by_form")
 
 
 class FactKind(NamedTuple):
-    """Facts of one kind."""
+    """Facts about files that are tested together."""
 
     words: str
     column: str
-    """of the table: by_content, which subjects differ in too, or by_form, which they hardly do"""
+    """column of the result: by_content if subjects differ in these facts too, by_form if they hardly do"""
     facts: tuple[str, ...]
 
 
+# The time when a file was written is not among the facts: a copy, a clone or a checkout changes it.
 FACT_KINDS = (
     FactKind(
         "brightness and colour",
@@ -34,19 +35,19 @@ FACT_KINDS = (
     FactKind("width and height", "by_form", ("width", "height", "aspect")),
     FactKind("format, mode and orientation of the file", "by_form", ("format", "mode", "orientation", "frames")),
 )
-"""when a file was written is not among them: a copy, a clone or a checkout writes it anew"""
 
 
 def shortcut_table(domains: Sequence[OpenDomain], seed: int) -> pd.DataFrame:
-    """One row for each domain and kind of facts that differ between its images.
+    """One row for each domain and each kind of facts that vary between its images.
 
-    Columns: name (with balanced accuracy, interval and guessing), and by_content or by_form: the lower end of the
-    interval of how far the facts get from guessing, 0, to always right, 1. Where no kind gets beyond guessing, and
-    there are several, a last row is of all of them together. All readable images count: nothing is chosen by it.
+    Columns: name (with balanced accuracy, its interval, and the accuracy of guessing), and by_content or by_form: the
+    lower end of the interval of the accuracy, on a scale from 0 (guessing) to 1 (always right). If there are several
+    kinds and none beats guessing, a last row is for all facts together. All readable images are used, test included,
+    since nothing is chosen by the result.
 
     Args:
         domains: domains that have images.
-        seed: of folds and draws.
+        seed: seed for folds and draws.
     """
     rows = [each for domain in domains for each in _rows(domain, seed)]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"name": "str", "by_content": "float64", "by_form": "float64"})
@@ -72,19 +73,19 @@ def _rows(domain: OpenDomain, seed: int) -> Iterator[dict[str, Any]]:
 
 def _row(domain: str, words: str, column: str, probe: ClassProbe) -> dict[str, Any]:
     name = (
-        f"{domain}: by {words}, {probe.accuracy:.0%} of the images of a class are told on average "
+        f"{domain}: from {words}, {probe.accuracy:.0%} of the images of a class are predicted correctly on average "
         f"({CONFIDENCE:.0%} interval {probe.low:.0%} to {probe.high:.0%}; guessing {1 / probe.n_classes:.0%})"
     )
     return {"name": name, column: probe.excess(probe.low)}
 
 
 def _varied(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The columns that hold more than one value."""
+    """The columns with more than one value."""
     return columns[:, np.ptp(columns, axis=0) > 0]
 
 
 def _fact(rows: Sequence[CatalogRow], name: str) -> NDArray[np.float64]:
-    """(n,) a fact of each image; words as numbers."""
+    """(n,) a fact about each image; words become numbers."""
     if name == "bytes_per_pixel":
         return _fact(rows, "n_bytes") / (_fact(rows, "width") * _fact(rows, "height"))
     if name == "aspect":

@@ -335,7 +335,7 @@ Spoil = Callable[[Floats, Floats], tuple[NDArray[Any], NDArray[Any]]]
         (lambda s, t: (s, t[:, 0]), r"target: want at least 2 rows of features, \(n, d\), got \(8,\)"),
         (lambda s, t: (np.where(np.arange(9)[:, None] == 4, np.nan, s), t), "source, row 4: .* got nan"),
         (lambda s, t: (s, np.where(np.arange(8)[:, None] == 2, -np.inf, t)), "target, row 2: .* got -inf"),
-        (lambda s, t: (s, t[:, :2]), "want as many features a row, got 3 and 2"),
+        (lambda s, t: (s, t[:, :2]), "want the same number of features in every row, got 3 and 2"),
         (lambda s, t: (s * 0 + 0.1, t * 0 + 0.1), "want features that differ"),
         (lambda s, t: (s, torch.from_numpy(t)), "got an array and a tensor on cpu"),
         (lambda s, t: (s * 1e200, t), "want features whose squared distances are numbers"),

@@ -1,8 +1,8 @@
 """Labels to look at again: what a classifier on frozen features contradicts, never acted on."""
 
-from graft.decisions.selection.target import Target
+from graft.decisions.selection.choice import Target
+from graft.records.checks import LabelCheck, Suspect
 from graft.records.common import SHA256_DIGITS
-from graft.records.strategy import LabelCheck, Suspect
 from graft.statistics.features.confident_learning import Doubts, doubtful_labels
 from graft.statistics.features.probe import held_out_probabilities
 from graft.statistics.groups import grouped_folds
