@@ -13,7 +13,7 @@ BATCH = 64
 
 
 class Outputs(NamedTuple):
-    """Of one network for n images, on the CPU."""
+    """Outputs of a network for n images, on the CPU."""
 
     features: NDArray[np.float32]
     """(n, d)"""
@@ -22,7 +22,7 @@ class Outputs(NamedTuple):
 
 
 def outputs_of(network: Network, images: NDArray[np.uint8]) -> Outputs:
-    """Features and logits of (n, s, s, 3) uint8 images, network in evaluation mode, no augmentation."""
+    """Features and logits of (n, s, s, 3) uint8 images, in evaluation mode and without augmentation."""
     from tqdm import tqdm
 
     device = next(network.parameters()).device
@@ -30,6 +30,7 @@ def outputs_of(network: Network, images: NDArray[np.uint8]) -> Outputs:
     features, logits = [], []
     with torch.inference_mode():
         for start in tqdm(range(0, len(images), BATCH), desc="images", unit_scale=BATCH, disable=None, leave=False):
+            # (b, s, s, 3) to (b, 3, s, s); a copy, because torch warns of read-only arrays, as a memory map is
             block = torch.from_numpy(np.array(images[start : start + BATCH])).permute(0, 3, 1, 2)
             features.append(network.features(sent(block, device)))
             logits.append(network.head(features[-1]))

@@ -1,4 +1,4 @@
-"""The steps of an epoch: a batch, its loss, and the move of the weights. Nothing here waits for the device."""
+"""Steps of an epoch: a batch, its loss, and the update of the weights, without waiting for the device."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -19,8 +19,8 @@ from graft.training.optimisation import take_step
 from graft.training.phases import BatchNormPolicy, Phase, freeze, set_modes
 from graft.training.run import Run, Stepping, state_of
 
+# is called with the number of images of each batch
 Tick = Callable[[int], object]
-"""told how many images a step saw"""
 
 
 MIXERS = {"mixup": mixup, "cutmix": cutmix}
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What a run is given."""
+    """Images, plan and seed of a run, and where it reports progress and state."""
 
     train: Samples
     val: Samples
@@ -53,25 +53,25 @@ class Task(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """What the blocks that learn are given in a phase."""
+    """Input of the blocks that learn in a phase."""
 
     n_front: int
-    """frozen blocks below them"""
+    """Number of frozen blocks below them."""
     val: Tensor | None
-    """(m, ...) what the frozen blocks say of the validation images; None: it is made anew each time"""
+    """(m, ...) output of the frozen blocks for the validation images; None: it is computed each time."""
     views: tuple[Tensor, ...]
-    """(n, ...) what they say of the training images, of each fixed view; none: every epoch augments anew"""
+    """(n, ...) output of the frozen blocks for each fixed view of the training images; empty: no fixed views."""
 
 
 def train_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Stepping) -> float:
-    """One pass over the training images, or what is left of it; the mean loss, the one number asked of the device."""
+    """Train for one epoch, or the rest of it; return the mean loss, the only number that is copied from the device."""
     for _ in steps_of_epoch(run, phase, task, feed, stepping):
         pass
     return (run.loss / len(task.train.labels)).item()
 
 
 def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Stepping) -> Iterator[None]:
-    """The steps of an epoch, or those that are left of it, one at a time."""
+    """Take the steps of an epoch, or the rest of them, one each time the iterator is advanced."""
     train, plan, learning = task.train, task.plan, task.plan.learning
     freeze(run.network, phase)
     set_modes(run.network, phase, plan.batchnorm)
@@ -85,6 +85,7 @@ def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Ste
             values, targets = _batch(run, task, feed, rows)
             logits = back(run.network, feed.n_front, values).float()
         loss = objective.loss(logits, targets)
+        # gradients of a step are the mean over its batches, of which the last step of an epoch may have fewer
         of_step = number - number % learning.accumulate
         (loss / min(learning.accumulate, len(batches) - of_step)).backward()  # type: ignore[no-untyped-call]
         run.loss += loss.detach() * len(rows)
@@ -100,7 +101,7 @@ def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Ste
 
 
 def _order(run: Run, task: Task) -> tuple[Tensor, ...]:
-    """Rows of each batch of the epoch, on the device; of one that was taken up in its midst, the same as before."""
+    """Rows of each batch of the epoch, on the device; the same as before where a run was restored within the epoch."""
     now = run.generator.get_state()
     if run.step == 0:
         run.order, run.loss = now, torch.zeros((), device=task.train.labels.device)
@@ -116,7 +117,7 @@ def _order(run: Run, task: Task) -> tuple[Tensor, ...]:
 
 
 def _batch(run: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Input of the first block that learns, and the targets."""
+    """Input of the first block that learns, (b, ...), and targets, (b,) class numbers or (b, c) shares."""
     train, plan = task.train, task.plan
     if feed.views:
         return feed.views[run.epoch % len(feed.views)][rows], train.labels[rows]
