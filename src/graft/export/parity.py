@@ -71,6 +71,7 @@ def _raise_on_breach(path: Path, expected: Floats, found: list[tuple[Floats, Flo
             f"{path}: want logits that differ between images, got a standard deviation of {expected.std():.1e}. "
             "The network has learnt nothing: look at the training curves."
         )
+    # (n,) each, of the two largest logits; where they are closer than twice the tolerance either may be the top
     second, first = np.sort(expected, axis=1)[:, -2:].T
     clear = first - second > 2 * LOGIT_TOLERANCE
     for logits, probabilities in found:

@@ -133,6 +133,7 @@ def feed_of(network: Network, phase: Phase, task: Task) -> Feed:
     if n_front == 0:
         return Feed(0, None, ())
     network.eval()
+    # blocks are frozen in evaluation mode, and their output is kept in the precision of training
     device, n_views = images.device, plan.views or 0
     with autocast(device, plan.precision):
         one = bytes_of(network, n_front, images[:1])
@@ -163,6 +164,7 @@ def _stepping(network: Network, phase: Phase, task: Task) -> Stepping:
     trained = trained_parameters(network, phase)
     optimizer = build_optimizer(trained, phase.rates, learning)
     n_batches = len(batch_rows(len(task.train.labels), learning.batch_size, torch.Generator()))
+    # an epoch's last step may have fewer batches
     n_steps = phase.epochs * -(-n_batches // learning.accumulate)
     ema = None
     if learning.ema_decay is not None:
