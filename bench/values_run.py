@@ -41,8 +41,7 @@ from graft.training.batches import Samples, samples_on
 from graft.training.checkpoints import Keeper
 from graft.training.loop import fit
 from graft.training.phases import Phase, equal_rates
-from graft.training.plans import plan_of
-from graft.training.steps import Tick
+from graft.training.steps import Plan, Tick
 from graft.transfer.arms.data import TargetData, part_of, seen_by
 from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, seeds_of
 from graft.transfer.arms.processes import Crew, train_all
@@ -170,7 +169,7 @@ def train_control(data: TargetData, params: Params, folder: Path) -> tuple[Chose
         phase = Phase(
             "scratch", equal_rates(list(network.blocks), run.rate), params.training.epochs, None, norms_only=False
         )
-        plan = plan_of((phase,), params.training, data.recipe, data.runtime.precision)
+        plan = Plan((phase,), params.training, data.recipe, data.runtime.precision)
         seen = part_of(data.train, seen_by(data, params.training, run.seed))
         return Trained(network, fit(network, seen, data.val, plan, run.seed, tick, keeper))
 
@@ -239,7 +238,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
         preprocessing, settings = preprocessing_for(params.network, params.images), params.pretrain_source
         network = build_network(params.network.name, int(source.labels.max()) + 1, preprocessing)
         phase = Phase("pretrain", equal_rates(list(network.blocks), settings.rate), settings.epochs, None, False)
-        plan = plan_of((phase,), settings, params.recipes["digits"], torch.float32)
+        plan = Plan((phase,), settings, params.recipes["digits"], torch.float32)
         held = np.arange(len(source.labels)) % 10 == 0
         train, val = (part_of(source, np.flatnonzero(each)) for each in (~held, held))
         print("pretrained", file.name, fit(network, train, val, plan, params.seed, lambda n: None).best, flush=True)

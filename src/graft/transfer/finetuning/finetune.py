@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from graft.networks.outputs import score_of
 from graft.records.training import PhaseRecord, RateCurve, RunRecord, TrainingRecord
 from graft.training import steps
 from graft.training.checkpoints import NOTHING, Keeper
 from graft.training.loop import Fitted, fit
 from graft.training.memory import check_room_for_steps
+from graft.training.objective import score_of
 from graft.training.phases import check_frozen, frozen_sha256
 from graft.training.steps import Tick
 from graft.transfer.arms.data import part_of, seen_by

@@ -23,7 +23,6 @@ from graft.training.activations import AT_ONCE, activations, parts
 from graft.training.augmentation.augmentation import augmented
 from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
-from graft.training.plans import plan_of
 from graft.training.steps import Plan
 from graft.transfer.arms.data import TargetData, target_data
 from graft.transfer.finetuning.strategies import check_norms, phases_of
@@ -160,7 +159,7 @@ def plan_at(task: TransferTask, rate: float) -> Plan:
     data, params = task.data, task.params
     settings, training = params.finetune_target, params.training
     blocks = list(task.backbone.network.blocks)
-    return plan_of(
+    return Plan(
         phases_of(task.strategy.choice, blocks, rate, settings, training.epochs, training.patience),
         training,
         data.recipe,
