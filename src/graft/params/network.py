@@ -7,6 +7,14 @@ from pydantic import Field, model_validator
 from graft.params.section import Section
 
 Head = Literal["linear", "mlp"]
+# keys of params.yaml behind the arguments that functions of networks name in errors
+NETWORK_KEYS = {
+    "name": "network.name",
+    "weights": "network.weights",
+    "weights_file": "network.weights_file",
+    "weights_sha256": "network.weights_sha256",
+    "size_px": "images.size_px",
+}
 
 
 class NetworkParams(Section):
