@@ -41,7 +41,7 @@ from graft.training.batches import Samples, samples_on
 from graft.training.checkpoints import Keeper
 from graft.training.loop import fit
 from graft.training.phases import Phase, equal_rates
-from graft.training.plans import plan_of
+from graft.training.steps import Plan
 from graft.transfer.arms.arms import Arm as Runs
 from graft.transfer.arms.arms import TargetData, part_of, run_arm, save_to, seeds_of, seen_by
 from graft.transfer.arms.runs import Trained, remembered
@@ -163,7 +163,7 @@ def train_control(data: TargetData, params: Params, folder: Path) -> Runs:
         phase = Phase(
             "scratch", equal_rates(list(network.blocks), rate), params.training.epochs, None, norms_only=False
         )
-        plan = plan_of((phase,), params.training, data.recipe, data.runtime.precision)
+        plan = Plan((phase,), params.training, data.recipe, data.runtime.precision)
         train = part_of(data.train, seen_by(data, params.training, seed))
         return Trained(network, fit(network, train, data.val, plan, seed, lambda n: None, keeper))
 
@@ -230,7 +230,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
         preprocessing, settings = preprocessing_for(params.network, params.images), params.pretrain_source
         network = build_network(params.network.name, int(source.labels.max()) + 1, preprocessing)
         phase = Phase("pretrain", equal_rates(list(network.blocks), settings.rate), settings.epochs, None, False)
-        plan = plan_of((phase,), settings, params.recipes["digits"], torch.float32)
+        plan = Plan((phase,), settings, params.recipes["digits"], torch.float32)
         held = np.arange(len(source.labels)) % 10 == 0
         train, val = (part_of(source, np.flatnonzero(each)) for each in (~held, held))
         print("pretrained", file.name, fit(network, train, val, plan, params.seed, lambda n: None).best, flush=True)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from graft.networks.networks import Network, build_network
-from graft.networks.outputs import Score
 from graft.networks.preprocessing import SMALL_CNN
 from graft.training.loop import Fitted
+from graft.training.objective import Score
 from graft.transfer.arms.arms import Arm, rates_by_seed, run_arm
 from graft.transfer.arms.runs import Runs
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from graft.networks.networks import Network, state_sha256
-from graft.networks.outputs import Score
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
 from graft.records.training import RateCurve, TrainingRecord
@@ -16,6 +15,7 @@ from graft.training import steps
 from graft.training.batches import Samples
 from graft.training.checkpoints import Keeper
 from graft.training.loop import Fitted
+from graft.training.objective import Score
 from graft.training.phases import equal_rates
 from graft.training.steps import Plan, Tick
 from graft.transfer import control
@@ -110,8 +110,7 @@ def test_plans_hold_what_params_say(transfer: tuple[list[Call], TrainingRecord],
     for call, rate in zip(transfer[0], (0.001, 0.01, 0.01, 0.01), strict=True):
         assert call.plan.phases[0].epochs == params.training.epochs
         assert call.plan.phases[0].patience == 7
-        assert call.plan.batch_size == params.training.batch_size
-        assert call.plan.optimisation.weight_decay == 0.03
+        assert call.plan.learning == params.training
         assert call.plan.recipe == params.recipes["digits"]
         assert call.plan.phases[0].rates == block_rates(
             "full", list(backbone.network.blocks), rate, params.finetune_target

@@ -22,7 +22,7 @@ from graft.training import loop, steps
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples
 from graft.training.optimisation import build_optimizer
-from graft.training.phases import Phase, frozen_state, n_frozen_blocks, parts_of, trained_parameters
+from graft.training.phases import Phase, freeze, frozen_state, n_frozen_blocks, parts_of, trained_parameters
 from graft.transfer.arms.arms import TargetData
 from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from graft.transfer.finetuning.strategies import phases_of
@@ -49,6 +49,7 @@ def phases(choice: Strategy, net: Network) -> tuple[Phase, ...]:
 def test_trap_1_a_slice_that_freezes_nothing(resnet: Network, choice: Strategy) -> None:
     """`children[:-20]` of a network with 10 children is empty: all stays unfrozen, whatever the optimizer holds."""
     for each in phases(choice, resnet):
+        freeze(resnet, each)
         parts = trained_parameters(resnet, each)
         held = {
             id(value) for group in build_optimizer(parts, each.rates, ADAMW).param_groups for value in group["params"]

@@ -14,7 +14,6 @@ from graft.training.checkpoints import NOTHING, Keeper
 from graft.training.loop import fit
 from graft.training.memory import check_room_for_steps
 from graft.training.phases import Phase, equal_rates
-from graft.training.plans import plan_of
 from graft.training.steps import Plan, Task, Tick
 from graft.transfer.arms.arms import (
     Arm,
@@ -88,7 +87,7 @@ def _new_network(data: TargetData, params: Params) -> Network:
 def _plan(data: TargetData, params: Params, network: Network, rate: float, epochs: int) -> Plan:
     rates = equal_rates(list(network.blocks), rate)
     phase = Phase("scratch", rates, epochs, params.training.patience, norms_only=False)
-    return plan_of((phase,), params.training, data.recipe, data.runtime.precision)
+    return Plan((phase,), params.training, data.recipe, data.runtime.precision)
 
 
 def _rate_curve(data: TargetData, params: Params) -> RateCurve:

@@ -21,7 +21,7 @@ from graft.training.checkpoints import NOTHING, Keeper
 from graft.training.loop import fit
 from graft.training.memory import check_room_for_images, check_room_for_steps
 from graft.training.phases import Phase, equal_rates
-from graft.training.plans import plan_of
+from graft.training.steps import Plan
 
 
 @said_as_keys(NETWORK_KEYS)
@@ -105,7 +105,7 @@ def _pretrained(
     rates = equal_rates(list(network.blocks), settings.rate)
     phase = Phase("pretrain", rates, settings.epochs, None, norms_only=False)
     recipe = params.recipes[settings.augmentation]
-    plan = plan_of((phase,), settings, recipe, runtime.precision)
+    plan = Plan((phase,), settings, recipe, runtime.precision)
     check_room_for_steps(network, train, plan)
     with tqdm(total=settings.epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
         fitted = fit(network, train, val, plan, params.seed, bar.update, keeper)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graft.networks.networks import Network, with_new_head
-from graft.networks.outputs import score_of
 from graft.params.pipeline import Params
 from graft.records.strategy import StrategyRecord
 from graft.records.training import PhaseRecord, RateCurve, TrainingRecord
@@ -21,8 +20,8 @@ from graft.training.augmentation.augmentation import augmented
 from graft.training.checkpoints import NOTHING, Keeper
 from graft.training.loop import Fitted, fit
 from graft.training.memory import check_room_for_steps
+from graft.training.objective import score_of
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, check_frozen, frozen_sha256, n_frozen_blocks
-from graft.training.plans import plan_of
 from graft.training.steps import Plan, Tick
 from graft.transfer.arms.arms import (
     TargetData,
@@ -237,7 +236,7 @@ def _plan(task: Task, rate: float) -> Plan:
     data, params = task.data, task.params
     settings, training = params.finetune_target, params.training
     blocks = list(task.backbone.network.blocks)
-    return plan_of(
+    return Plan(
         phases_of(task.strategy.choice, blocks, rate, settings, training.epochs, training.patience),
         training,
         data.recipe,
