@@ -7,6 +7,8 @@ import numpy as np
 import torch
 
 from graft.networks.networks import Network, build_network
+from graft.params.errors import said_as_keys
+from graft.params.network import ARM_KEYS
 from graft.params.pipeline import Params
 from graft.records.common import Budget
 from graft.records.training import RateCurve, TrainingRecord
@@ -30,6 +32,7 @@ from graft.transfer.arms.rate_finder import find_rate
 from graft.transfer.arms.runs import Trained, remembered
 
 
+@said_as_keys(ARM_KEYS)
 def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Path) -> TrainingRecord:
     """Train the control with every seed at both budgets; the weights of the stronger stay in the folder.
 

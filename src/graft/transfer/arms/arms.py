@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from graft.networks.networks import Network
 from graft.networks.runtime import Runtime
 from graft.networks.saving import save_network
+from graft.params.errors import said_as_keys
 from graft.params.learning import Training
+from graft.params.network import ARM_KEYS
 from graft.params.recipes import Recipe
 from graft.records.common import Budget, Preprocessing
 from graft.records.training import RunRecord, Trial
@@ -38,6 +40,7 @@ class TargetData(NamedTuple):
     runtime: Runtime
 
 
+@said_as_keys(ARM_KEYS)
 def target_data(
     catalog: Iterable[CatalogRow],
     images: NDArray[np.uint8],

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graft.networks.networks import Network, with_new_head
+from graft.params.errors import said_as_keys
+from graft.params.network import ARM_KEYS
 from graft.params.pipeline import Params
 from graft.records.strategy import StrategyRecord
 from graft.records.training import PhaseRecord, RateCurve, TrainingRecord
@@ -69,6 +71,7 @@ class Start(NamedTuple):
     """(m, d)"""
 
 
+@said_as_keys(ARM_KEYS)
 def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord:
     """Train the transfer arm with every seed and write its weights.
 
