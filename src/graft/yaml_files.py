@@ -64,6 +64,8 @@ def read_yaml(path: Path, wants_name: Callable[[Place], bool] = lambda place: Fa
 def with_values(path: Path, values: Mapping[Place, Any]) -> str:
     """The text of a YAML file with other values at some places, and every other character as it stands.
 
+    A key that its section leaves out gets a line of its own below the section's name.
+
     Args:
         path: of the file, in UTF-8, which `read_yaml` takes.
         values: what shall stand at each place: None, truths, numbers, text, or lists of them.
@@ -91,6 +93,8 @@ def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int, str
     for name in place:
         pairs = node.value if isinstance(node.value, list) else []
         found = [(key, value) for key, value in pairs if key.value == name]
+        if not found and len(place) > 1 and name == place[-1] and pairs and not node.flow_style and node.anchor is None:
+            return _new_line(text, after, f"{' ' * pairs[0][0].start_mark.column}{name}: ")
         if not found or found[0][1].anchor is not None:
             dotted = ".".join(map(str, place))
             got = "an anchor or an alias" if found else "none"
@@ -103,6 +107,14 @@ def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int, str
         return after, after, " "
     in_line_with_key = node.start_mark.column == column  # as DVC writes lists; only those in lines may stand there
     return start, start + len(text[start:end].rstrip()), "  " if in_line_with_key else ""
+
+
+def _new_line(text: str, after: int, key: str) -> tuple[int, int, str]:
+    """Where a new line goes, below the line that holds a place, and how it begins."""
+    end = text.index("\n", after)
+    line_end = "\r\n" if text[end - 1] == "\r" else "\n"
+    start = end + 1 - len(line_end)
+    return start, start, f"{line_end}{key}"
 
 
 def _end(node: Any) -> int:

@@ -91,4 +91,4 @@ def test_pretraining_learns_from_train_and_chooses_by_validation(
     images = torch.from_numpy(tiny_images()).permute(0, 3, 1, 2)
     assert torch.equal(train.images, images[:24])
     assert torch.equal(val.images, images[24:32])
-    assert (plan.recipe, plan.batch_size, seed) == (params.recipes["photographs"], 5, params.seed)
+    assert (plan.recipe, plan.learning.batch_size, seed) == (params.recipes["photographs"], 5, params.seed)

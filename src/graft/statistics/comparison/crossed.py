@@ -58,7 +58,7 @@ def crossed_mean(values: Floats, confidence: float) -> CrossedMean:
     if k < 2 or u < 2:
         raise ValueError(
             f"crossed_mean: want at least 2 seeds and 2 images (or groups of images), got {k} and {u}. "
-            "Raise training.n_seeds or add test images."
+            "Run more seeds or add images."
         )
     mean = float(values.mean())
     by_seed, by_unit = values.mean(axis=1) - mean, values.mean(axis=0) - mean
