@@ -7,7 +7,7 @@ from tests.reporting.conftest import sample_exhibits, sample_sheet
 from tests.reporting.pages import Page
 
 from graft.reporting.evidence import Evidence
-from graft.reporting.phases import phase_rows
+from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import StoredImages, data_uri
 from graft.reporting.provenance import Provenance
 from graft.reporting.report import html_report, markdown_report

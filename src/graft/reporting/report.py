@@ -14,14 +14,14 @@ from graft.params.training import mirror_note
 from graft.records.checks import Suspect
 from graft.records.shift import ShiftRecord
 from graft.records.strategy import claim
-from graft.reporting import shift_words, wording
+from graft.reporting import formatting, shift_words
 from graft.reporting.drawings import drawings, shift_drawings
 from graft.reporting.evidence import Evidence
-from graft.reporting.phases import phase_rows
+from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import Mistake, class_scores, frequent_confusions, got_worse, mistakes
-from graft.reporting.witnesses import witness_sides
+from graft.reporting.witness_pictures import witness_sides
 from graft.store.catalogue import SPLITS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -78,7 +78,7 @@ def markdown_report(evidence: Evidence) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        finalize=wording.markdown_safe,
+        finalize=formatting.markdown_safe,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -99,7 +99,7 @@ def _page_templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=wording.shown,
+        finalize=formatting.shown,
         keep_trailing_newline=True,
         autoescape=True,
     )
@@ -107,7 +107,14 @@ def _page_templates() -> Environment:
 
 
 def _with_words(environment: Environment) -> Environment:
-    words = (wording.percent, wording.points, wording.number, wording.plain, wording.prose, wording.shortened)
+    words = (
+        formatting.percent,
+        formatting.points,
+        formatting.number,
+        formatting.plain,
+        formatting.prose,
+        formatting.shortened,
+    )
     environment.filters.update({word.__name__: word for word in words} | {"fraction": shift_words.fraction})
     return environment
 

@@ -7,7 +7,7 @@ from graft.records.common import Interval
 from graft.records.shift import BlockProfile, LabelShift, ShiftRecord, ShiftSize, ShiftSource, ShiftTest
 from graft.reporting.figures.profile import UNITS
 from graft.reporting.figures.yardstick import range_of
-from graft.reporting.wording import number, percent
+from graft.reporting.formatting import number, percent
 
 MOST_PARTS = 1024
 """denominator of a written fraction"""

@@ -1,6 +1,5 @@
 """The image store: a catalogue of all images, and the readable ones as one uint8 array on disk."""
 
-import csv
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.files import file_sha256, from_cell, read_record, write_table
+from graft.files import file_sha256, read_record, read_table, write_table
 from graft.records.common import Split
 from graft.records.validation import Stamp
 
@@ -78,15 +77,14 @@ def read_catalog(path: Path) -> tuple[CatalogRow, ...]:
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: it has other columns.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: want a catalogue, got no file. Run `dvc repro prepare_data`.")
-    with path.open(newline="", encoding="utf-8") as file:
-        return tuple(_row(each) for each in csv.DictReader(file))
+    rows = read_table(CatalogRow._fields, path, "a catalogue", "prepare_data")
+    return tuple(_row(each) for each in rows)
 
 
 def _row(values: dict[str, Any]) -> CatalogRow:
-    return CatalogRow(**{name: _NUMBERS.get(name, from_cell)(cell) for name, cell in values.items()})
+    return CatalogRow(**{name: _NUMBERS.get(name, str)(cell) for name, cell in values.items()})
 
 
 def class_names(catalog: Iterable[CatalogRow]) -> tuple[str, ...]:

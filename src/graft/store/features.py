@@ -1,6 +1,5 @@
 """What extract_features keeps of the images: features by row of the store, and a closer view of a sample."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.files import from_cell, write_table, write_whole
+from graft.files import read_table, write_table, write_whole
 
 Images = NDArray[np.uint8]
 Places = NDArray[np.int64]
@@ -192,11 +191,8 @@ def read_map(path: Path) -> tuple[MapPoint, ...]:
     Raises:
         FileNotFoundError: there is no such file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: want the points of the map, got no file. Run `dvc repro measure_shift`.")
     sides: dict[str, Literal["source", "target"]] = {"source": "source", "target": "target"}
-    with path.open(newline="", encoding="utf-8") as file:
-        return tuple(
-            MapPoint(each["image"], sides[each["side"]], from_cell(each["label"]), float(each["x"]), float(each["y"]))
-            for each in csv.DictReader(file)
-        )
+    return tuple(
+        MapPoint(each["image"], sides[each["side"]], each["label"], float(each["x"]), float(each["y"]))
+        for each in read_table(MapPoint._fields, path, "the points of the map", "measure_shift")
+    )

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from graft.reporting.figures.svg import WIDTH, Scale, drawing, label, tag
-from graft.reporting.wording import number, plain
+from graft.reporting.formatting import number, plain
 
 
 def bars(title: str, values: dict[str, float], chosen: str) -> Markup:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from graft.records.training import Epoch, TrainingRecord
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import brief, number, percent
+from graft.reporting.formatting import brief, number, percent
 
 
 def curves(title: str, arms: Sequence[TrainingRecord], field: str) -> Markup:

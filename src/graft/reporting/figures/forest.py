@@ -8,7 +8,7 @@ from markupsafe import Markup
 from graft.records.common import Interval
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import percent, points
+from graft.reporting.formatting import percent, points
 
 
 class Line(NamedTuple):

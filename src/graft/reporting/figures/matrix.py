@@ -7,7 +7,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from graft.reporting.figures.svg import WIDTH, drawing, label, tag
-from graft.reporting.wording import shortened
+from graft.reporting.formatting import shortened
 
 LABELLED_CELLS = 14
 """the most classes whose counts and names can still be read in a matrix of this width"""

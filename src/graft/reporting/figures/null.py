@@ -6,7 +6,7 @@ from markupsafe import Markup
 from graft.records.shift import ShiftTest
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, tag
-from graft.reporting.wording import MINUS, number
+from graft.reporting.formatting import MINUS, number
 
 
 def null_distribution(test: ShiftTest) -> Markup:

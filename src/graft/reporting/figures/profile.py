@@ -5,7 +5,7 @@ from markupsafe import Markup
 from graft.records.shift import BlockProfile, BlockShift
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import number, shortened
+from graft.reporting.formatting import number, shortened
 
 ROW = 21
 LONGEST_NAME = 18

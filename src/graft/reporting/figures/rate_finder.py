@@ -8,7 +8,7 @@ from markupsafe import Markup
 from graft.records.training import TrainingRecord
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import number
+from graft.reporting.formatting import number
 
 
 def rate_finder(arms: Sequence[TrainingRecord]) -> Markup | None:

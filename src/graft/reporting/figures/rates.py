@@ -9,7 +9,7 @@ from markupsafe import Markup
 from graft.records.training import TrainingRecord, Trial
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import brief, number, percent
+from graft.reporting.formatting import brief, number, percent
 
 MOST_LABELS = 6
 """rates that are written below the axis; of more, only powers of ten are"""

@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
+from graft.reporting.formatting import percent, points, shortened
 from graft.reporting.tallies import ClassScore
-from graft.reporting.wording import percent, points, shortened
 
 ROW = 22
 LONGEST_NAME = 20

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from graft.files import visible
-from graft.reporting.wording import brief, shown
+from graft.reporting.formatting import brief, shown
 
 WIDTH = 360
 EDGE = 12

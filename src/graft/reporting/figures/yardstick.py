@@ -9,7 +9,7 @@ from markupsafe import Markup
 from graft.records.shift import ShiftSize, ShiftYardstick, YardstickMark
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import number
+from graft.reporting.formatting import number
 
 ROW = 30
 TOP = 26
