@@ -24,7 +24,7 @@ from PIL import Image
 
 from graft.images import decode
 from graft.params.data import PrepareData
-from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.prepare import PrepareSettings, prepare
 from graft.preparation.scan import Found, scan
 from graft.preparation.shards import npy_header
 from graft.records.common import Preprocessing
@@ -134,7 +134,7 @@ def prepare_all(folder: Path, found: Sequence[Found], store: Path, preprocessing
     """All of prepare_data: decode, resize, hash, fingerprint, write, join, group, split."""
     shards = folder.parent / "shards"
     shutil.rmtree(shards, ignore_errors=True)
-    return _cost(lambda: prepare(folder, found, store, shards, Recipe(preprocessing, GROUPS, 0)), len(found))
+    return _cost(lambda: prepare(folder, found, store, shards, PrepareSettings(preprocessing, GROUPS, 0)), len(found))
 
 
 def one_by_one(folder: Path, found: Sequence[Found], preprocessing: Preprocessing) -> Cost:

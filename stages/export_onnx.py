@@ -14,7 +14,7 @@ from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.files import read_record, write_record
-from graft.networks.device import make_deterministic
+from graft.networks.runtime import make_deterministic
 from graft.networks.saving import load_network
 from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord
@@ -44,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     with stage.whole_folder(args.final) as folder:
         network = load_network(weights / f"seed_{verdict.ships_seed}.safetensors")
-        export_onnx(network, catalog.preprocessing, folder / "model.onnx")
+        export_onnx(network, folder / "model.onnx")
         images = open_images(args.target_images)[val[spread]]
-        record = check_parity(folder / "model.onnx", network, catalog.preprocessing, images)
+        record = check_parity(folder / "model.onnx", network, images)
         card = model_card(catalog, read_record(BackboneCard, args.card), arm, verdict, record)
         write_record(card, folder / "card.json")
     write_record(record.model_copy(update=made_from), args.record)

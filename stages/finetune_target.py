@@ -11,7 +11,7 @@ import numpy as np
 
 from graft import stage
 from graft.files import read_record, write_record
-from graft.networks.device import make_deterministic, pick_device
+from graft.networks.runtime import make_runtime
 from graft.networks.saving import load_network
 from graft.params.pipeline import read_params
 from graft.records.cards import BackboneCard
@@ -28,13 +28,13 @@ PARAMS = {"seed", "network", "recipes", "training", "finetune_target"}
 """what decides on the result, with data and code: a killed run goes on under the same alone"""
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the transfer arm."""
     args = stage.arguments(__doc__, (*INPUTS, "weights", "record", "curves", "sheet"), argv)
     check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "strategy", "target-catalog")
     params = read_params(args.params)
-    make_deterministic(params.seed)
+    runtime = make_runtime(params.seed)
 
     card = read_record(BackboneCard, args.card)
     data = target_data(
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         open_images(args.target_images),
         card.preprocessing,
         params.recipes[params.training.augmentation],
-        pick_device(),
+        runtime,
     )
     backbone = Backbone(load_network(args.backbone), card.network, np.load(args.target_features))
     task = Task(backbone, data, read_record(StrategyRecord, args.strategy), params)
@@ -55,12 +55,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.target_images,
         args.target_features,
     )
-    with half_done("finetune_target", params.model_dump_json(include=PARAMS), read) as kept:
+    with half_done("finetune_target", params.model_dump_json(include=PARAMS), read, runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = finetune_target(task, folder, kept)
         write_sheet(data, params.seed, args.sheet)
         write_curves(record.runs, args.curves)
         write_record(record.model_copy(update=made_from), args.record)
+    return runtime.provenance()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from graft import stage
 from graft.files import read_record, write_record
-from graft.networks.device import make_deterministic, pick_device
+from graft.networks.runtime import make_runtime
 from graft.params.pipeline import read_params
 from graft.records.catalog import CatalogRecord
 from graft.store.catalogue import check_judged, open_images, read_catalog
@@ -22,7 +22,7 @@ PARAMS = {"seed", "network", "recipes", "training", "train_scratch"}
 """what decides on the result, with data and code: a killed run goes on under the same alone"""
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the control arm."""
     args = stage.arguments(
         __doc__, ("params", "stamp", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "catalog")
     params = read_params(args.params)
-    make_deterministic(params.seed)
+    runtime = make_runtime(params.seed)
 
     preprocessing = read_record(CatalogRecord, args.catalog).preprocessing
     data = target_data(
@@ -38,14 +38,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         open_images(args.target_images),
         preprocessing,
         params.recipes[params.training.augmentation],
-        pick_device(),
+        runtime,
     )
     read = (args.stamp, args.catalog, args.target_catalog, args.target_images)
-    with half_done("train_scratch", params.model_dump_json(include=PARAMS), read) as kept:
+    with half_done("train_scratch", params.model_dump_json(include=PARAMS), read, runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = train_scratch(data, params, folder, kept)
         write_curves(record.runs, args.curves)
         write_record(record.model_copy(update=made_from), args.record)
+    return runtime.provenance()
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from graft.files import file_sha256, read_record, write_record
 from graft.params.pipeline import read_params
 from graft.records.catalog import CatalogRecord
 from graft.records.validation import Stamp
+from graft.validation.domains import open_domain
 from graft.validation.expectations import critical_sentences, validate, warning_sentences
 from graft.validation.failing import write_failing
-from graft.validation.sides import open_side
 
 INPUTS = ("params", "catalog", "source-catalog", "target-catalog", "source-images", "target-images")
 
@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = stage.arguments(__doc__, (*INPUTS, "record", "stamp", "failing", "docs"), argv)
     made_from = stage.made_from(args, "catalog")
     params, catalog = read_params(args.params), read_record(CatalogRecord, args.catalog)
-    source = open_side("source", catalog.source, args.source_catalog, args.source_images)
-    target = open_side("target", catalog.target, args.target_catalog, args.target_images)
+    source = open_domain("source", catalog.source, args.source_catalog, args.source_images)
+    target = open_domain("target", catalog.target, args.target_catalog, args.target_images)
     with stage.whole_folder(args.docs) as docs:
         record, failing = validate(source, target, catalog.preprocessing, params, docs)
     write_failing(failing, args.failing)

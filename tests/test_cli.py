@@ -23,14 +23,14 @@ from graft.params.pipeline import Params, json_schema, read_params
 from graft.preparation import shards
 from graft.records.cards import ModelCard
 from graft.records.release import GateRecord, Reason, ReleaseRecord
-from graft.shift.bank import read_bank
+from graft.shift.feature_bank import read_bank
 from graft.shift.measurement import measure
 from graft.shift.origin import origin_of
 from graft.stage import FAILURE
 from graft.store.catalogue import read_catalog
 from tests.examples import EXPORT, backbone_card, strategy_record, verdict_record
 from tests.house import ROOT
-from tests.shift.samples import nothing, side_of, target_view_of_side
+from tests.shift.samples import nothing, side_of, target_details_of_side
 
 MODEL = hashlib.sha256(b"x").hexdigest()
 
@@ -339,7 +339,9 @@ CARD = backbone_card(preprocessing=SMALL_CNN)
 def loose(folder: Path) -> Path:
     """A backbone of random weights, and a folder of 24 images at several depths, a copy, and a file that is none."""
     torch.manual_seed(0)
-    save_network(build_network("small_cnn", 2), "small_cnn", folder / "models/pretrained/backbone.safetensors")
+    save_network(
+        build_network("small_cnn", 2, SMALL_CNN), "small_cnn", folder / "models/pretrained/backbone.safetensors"
+    )
     write_record(CARD, folder / "models/pretrained/card.json")
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
     rng = np.random.default_rng(0)
@@ -374,13 +376,13 @@ def test_a_bank_is_made_named_in_params_and_measured_against(loose: Path, capsys
     assert len(np.unique(bank.side.groups)) == 24
     assert bank.side.features.shape == (25, 128)
     target = side_of(bank.side.features[:20] + 1, "b")
-    origin = origin_of(nothing().side, nothing().view, CARD, params)
-    blocks = [each._replace(means=each.means[:20]) for each in bank.view.blocks]
-    record, points = measure(origin, target, target_view_of_side(target)._replace(blocks=tuple(blocks)), params, 0)
+    origin = origin_of(nothing().side, nothing().details, CARD, params)
+    blocks = [each._replace(means=each.means[:20]) for each in bank.details.blocks]
+    record, points = measure(origin, target, target_details_of_side(target)._replace(blocks=tuple(blocks)), params, 0)
     assert record.source.kind == "proxy"
     assert record.test is not None
     assert record.test.bins == (24, 20)
-    assert "Held against the bank My photos, 2024 (25 images, CC BY 4.0)" in record.sentence
+    assert "Compared with the bank My photos, 2024 (25 images, CC BY 4.0)" in record.sentence
     assert sum(each.side == "source" for each in points) == 25
 
 

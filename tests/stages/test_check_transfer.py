@@ -49,7 +49,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_record(training_record().model_copy(update={"arm": arm, "runs": runs}), folder / f"{record}.json")
         for seed in (0, 1):
             torch.manual_seed(seed + 2 * (arm == "scratch"))
-            save_network(build_network("small_cnn", 2), "small_cnn", folder / weights / f"seed_{seed}.safetensors")
+            save_network(
+                build_network("small_cnn", 2, SMALL_CNN), "small_cnn", folder / weights / f"seed_{seed}.safetensors"
+            )
     MAIN(arguments(folder))
     return folder
 
@@ -64,7 +66,7 @@ def test_the_logits_are_those_of_every_run_on_the_test_split(done: Path) -> None
     assert [*logits.by_run] == ["transfer_0", "transfer_1", "scratch_0", "scratch_1"]
     assert logits.sha256.tolist() == [row.sha256 for row in tiny_catalog() if row.split == "test"]
     network = load_network(done / "scratch/seed_1.safetensors")
-    expected = outputs_of(network, tiny_images()[-8:], SMALL_CNN).logits
+    expected = outputs_of(network, tiny_images()[-8:]).logits
     np.testing.assert_allclose(logits.by_run["scratch_1"], expected, atol=1e-6)
 
 

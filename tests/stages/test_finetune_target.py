@@ -48,7 +48,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stages before would leave."""
     folder = tmp_path_factory.mktemp("inputs")
     torch.manual_seed(0)
-    network = build_network("small_cnn", 2).eval()
+    network = build_network("small_cnn", 2, SMALL_CNN).eval()
     params = tiny_params(training={"epochs": 6}, finetune_target={"unfreeze": "schedule"})
     (folder / "params.yaml").write_text(dumps_yaml(params.model_dump(mode="json")), encoding="utf-8")
     write_record(strategy("gradual"), folder / "strategy.json")
@@ -57,7 +57,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_catalog(tiny_catalog(), folder / "target.csv")
     write_stamp(folder)
     np.save(folder / "target.npy", tiny_images())
-    np.save(folder / "features.npy", outputs_of(network, tiny_images(), SMALL_CNN).features)
+    np.save(folder / "features.npy", outputs_of(network, tiny_images()).features)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The stages prepare_data and validate_data, run as they are."""
+"""Run the stages prepare_data and validate_data as DVC does."""
 
 import os
 import subprocess
@@ -52,7 +52,8 @@ def params(folder: Path, dataset: str) -> None:
 
 def draw(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    brightest = 100 + 5 * (seed % 31)  # images of one mean and deviation would be taken for normalised ones
+    # images with equal means and deviations would be taken for normalised ones
+    brightest = 100 + 5 * (seed % 31)
     pixels = np.random.default_rng(seed).integers(0, brightest, (40, 40, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
 
@@ -83,7 +84,7 @@ def test_folders_are_catalogued_with_no_source_and_an_empty_example(tmp_path: Pa
     assert [each.name for each in (tmp_path / "example").iterdir()] == ["README.md"]
 
 
-def test_what_the_service_is_to_apply_are_the_bits_of_the_target(tmp_path: Path) -> None:
+def test_the_service_applies_the_bits_of_the_target(tmp_path: Path) -> None:
     params(tmp_path, "folders")
     for number in range(12):
         for domain, highest in (("source", 60_000), ("target", 4_000)):
@@ -98,7 +99,7 @@ def test_what_the_service_is_to_apply_are_the_bits_of_the_target(tmp_path: Path)
     assert record.preprocessing.max_pixels == 25_000_000
 
 
-def test_folders_without_a_target_fail_with_a_sentence_and_write_no_data(tmp_path: Path) -> None:
+def test_folders_without_a_target_are_an_error_and_write_no_data(tmp_path: Path) -> None:
     params(tmp_path, "folders")
     done = run("prepare_data", tmp_path, *PREPARE)
     assert done.returncode == 1
@@ -138,9 +139,7 @@ def test_sound_data_pass_quietly(tmp_path: Path) -> None:
     assert len((tmp_path / "failing.csv").read_text().splitlines()) == 1
 
 
-def test_stages_write_into_their_folder_alone_whatever_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stages_write_only_into_their_folder_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     folder = tmp_path / "a$HOME b"
     folder.mkdir()

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.records.common import Linked, Outcome, Record, Similarity, StrategyName
 
 TRANSFER_BY: dict[StrategyName, str] = {

@@ -10,7 +10,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from graft.params.training import mirror_note
+from graft.params.recipes import mirror_note
 from graft.records.checks import Suspect
 from graft.records.shift import ShiftRecord
 from graft.records.strategy import claim

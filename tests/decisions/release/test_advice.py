@@ -7,9 +7,9 @@ from tests.examples import CHECKS, catalog_record, run_records, strategy_record,
 from tests.house import ROOT
 
 from graft.decisions.release.advice import next_steps
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
+from graft.params.learning import MOST_SEEDS
 from graft.params.pipeline import Params
-from graft.params.training import MOST_SEEDS
 from graft.records.chapters import Records
 from graft.records.checks import SplitCheck
 from graft.records.release import Reason

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from graft.params.training import MOST_SEEDS
+from graft.params.learning import MOST_SEEDS
 from graft.records.chapters import Records
 from graft.records.release import Reason
 from graft.records.strategy import TRANSFER_BY

@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from graft.networks.networks import Network
+from graft.networks.runtime import Runtime
 from graft.networks.saving import save_network
-from graft.params.training import Recipe, Training
+from graft.params.learning import Training
+from graft.params.recipes import Recipe
 from graft.records.common import Budget, Preprocessing
 from graft.records.training import RunRecord, Trial
 from graft.store.catalogue import CatalogRow, class_names, labelled
@@ -33,6 +35,7 @@ class TargetData(NamedTuple):
     preprocessing: Preprocessing
     recipe: Recipe
     """how the train images are varied"""
+    runtime: Runtime
 
 
 def target_data(
@@ -40,7 +43,7 @@ def target_data(
     images: NDArray[np.uint8],
     preprocessing: Preprocessing,
     recipe: Recipe,
-    device: torch.device,
+    runtime: Runtime,
 ) -> TargetData:
     """Train and validation images of the target on their device.
 
@@ -53,12 +56,13 @@ def target_data(
     check_room_for_images(images, len(train.rows) + len(val.rows))
     return TargetData(
         classes=classes,
-        train=samples_on(device, images[train.rows], train.labels),
-        val=samples_on(device, images[val.rows], val.labels),
+        train=samples_on(runtime.device, images[train.rows], train.labels),
+        val=samples_on(runtime.device, images[val.rows], val.labels),
         train_rows=train.rows,
         val_rows=val.rows,
         preprocessing=preprocessing,
         recipe=recipe,
+        runtime=runtime,
     )
 
 
