@@ -14,7 +14,7 @@ class Majority(Record):
     """share of the test images that are of this class"""
 
 
-class Variances(Record):
+class VarianceComponents(Record):
     """Components of variance of the difference of one image in one seed, as squared shares."""
 
     seeds: float
@@ -37,7 +37,7 @@ class VerdictRecord(Linked):
     degrees_of_freedom: float
     margin: float
     standard_error: float
-    variances: Variances
+    variances: VarianceComponents
     n_seeds: int
     n_images: int
     n_units: int

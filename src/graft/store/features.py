@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.files import read_table, write_table, write_whole
+from graft.files import read_arrays, read_table, write_arrays, write_table, write_whole
 
 Images = NDArray[np.uint8]
 Places = NDArray[np.int64]
@@ -87,7 +87,7 @@ class TargetDetails(NamedTuple):
 
 def save_source_details(details: SourceDetails, path: Path) -> None:
     """Write the details of one domain, whole or not at all."""
-    save_arrays(source_arrays(details), path)
+    write_arrays(source_arrays(details), path)
 
 
 def read_source_details(path: Path) -> SourceDetails:
@@ -96,7 +96,7 @@ def read_source_details(path: Path) -> SourceDetails:
     Raises:
         FileNotFoundError: there is no such file.
     """
-    return source_details_of(read_arrays(path))
+    return source_details_of(read_arrays(path, "details of the source", "extract_features"))
 
 
 def source_arrays(details: SourceDetails) -> dict[str, NDArray[Any]]:
@@ -120,7 +120,7 @@ def save_target_details(details: TargetDetails, path: Path) -> None:
         for part in ("means", "squares", "floor")
     }
     blocks = {f"block {each.block}": each.means for each in details.blocks}
-    save_arrays({"rows": details.rows, "refusal": np.array(details.refusal), **blocks, **moments}, path)
+    write_arrays({"rows": details.rows, "refusal": np.array(details.refusal), **blocks, **moments}, path)
 
 
 def read_target_details(path: Path) -> TargetDetails:
@@ -129,29 +129,10 @@ def read_target_details(path: Path) -> TargetDetails:
     Raises:
         FileNotFoundError: there is no such file.
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, "details of the target", "extract_features")
     parts = [_named(arrays, f"{part} ") for part in ("means", "squares", "floor")]
     moments = tuple(BlockMoments(name, *(part[name] for part in parts)) for name in parts[0])
     return TargetDetails(arrays["rows"], _blocks(arrays), moments, str(arrays["refusal"]))
-
-
-def save_arrays(arrays: Arrays, path: Path) -> None:
-    """Write named arrays as .npz, in their order, whole or not at all."""
-    content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]
-    write_whole(path, content.getvalue())
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Named arrays in the order they were written.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: want arrays, got no file. Run `dvc repro extract_features`.")
-    with path.open("rb") as file, np.load(file) as arrays:
-        return {name: arrays[name] for name in arrays.files}
 
 
 def _named(arrays: Arrays, start: str) -> dict[str, NDArray[Any]]:
