@@ -16,11 +16,11 @@ Array = NDArray[np.floating[Any]]
 Groups = NDArray[np.int64]
 Arrays = Mapping[str, NDArray[Any]]
 
+# Corruptions of the yardstick, in the order of its features.
 CORRUPTION_NAMES = ("blur", "noise", "contrast", "JPEG", "pixelate")
-"""of the yardstick, in the order of its features"""
 SEVERITIES = (1, 2, 3, 4, 5)
+# Fewest images, or groups, of a source that get a yardstick: two in each half.
 FEWEST = 4
-"""images, or groups, of a source that has a yardstick: two a half"""
 
 
 class BlockMeans(NamedTuple):
@@ -32,61 +32,61 @@ class BlockMeans(NamedTuple):
 
 
 class BlockMoments(NamedTuple):
-    """What n images put into the BatchNorm layers of one block, in units of the running moments.
+    """Moments of the inputs of the BatchNorm layers of one block, for n images.
 
-    A value x counts as (x - running mean) / sqrt(running variance + eps).
+    An input x is standardised by the running moments: (x - running mean) / sqrt(running variance + eps).
     """
 
     block: str
     means: Array
-    """(n, k) mean over positions, for the k channels of all BatchNorm layers of the block"""
+    """(n, k) means over positions, for the k channels of all BatchNorm layers of the block"""
     squares: Array
-    """(n, k) mean of the squares over positions"""
+    """(n, k) means of the squares over positions"""
     floor: Array
-    """(k,) eps / (running variance + eps): what BatchNorm adds to a variance"""
+    """(k,) eps / (running variance + eps): the share that BatchNorm adds to a variance"""
 
 
 class YardstickFeatures(NamedTuple):
-    """What the yardstick is made of: (k, d) features of two halves of the source."""
+    """Features of two halves of the source, from which the yardstick is made."""
 
     kept: Array
-    """of the half that stays as it is"""
+    """(k, d) features of the first half, which is never corrupted"""
     clean: Array
-    """of the other, as it is"""
+    """(k, d) features of the second half before corruption"""
     corrupted: Array
-    """(25, k, d) of the other, corruption by corruption, severity by severity"""
+    """(25, k, d) features of the second half, by corruption and then by severity"""
     noise: Array
-    """of images of pure noise, as many as in the other"""
+    """(k, d) features of images of pure noise"""
     kept_groups: Groups
-    """(k,) number of each kept image's group"""
+    """(k,) group numbers of the first half"""
     other_groups: Groups
-    """(k,) the same of the other half"""
+    """(k,) group numbers of the second half"""
 
 
 class SourceDetails(NamedTuple):
     """Activations and yardstick features of a sample of source images."""
 
     rows: Places
-    """(k,) places in the image store"""
+    """(k,) indices into the image store"""
     blocks: tuple[BlockMeans, ...]
     yardstick: YardstickFeatures | None
-    """None: too few images"""
+    """None if there are too few images"""
 
 
 class TargetDetails(NamedTuple):
     """Activations and BatchNorm moments of a sample of target images."""
 
     rows: Places
-    """(k,) places in the image store"""
+    """(k,) indices into the image store"""
     blocks: tuple[BlockMeans, ...]
     moments: tuple[BlockMoments, ...]
-    """empty where they were not asked for, or the network has no BatchNorm"""
+    """empty if they were not asked for, or if the network does not have BatchNorm layers"""
     refusal: str
-    """why the network has no moments; empty where it has, or they were not asked for"""
+    """why there are no moments; empty if there are, or if they were not asked for"""
 
 
 def save_source_details(details: SourceDetails, path: Path) -> None:
-    """Write the details of one domain, whole or not at all."""
+    """Write the details of one domain as .npz, whole or not at all."""
     write_arrays(source_arrays(details), path)
 
 
@@ -94,7 +94,7 @@ def read_source_details(path: Path) -> SourceDetails:
     """Read what save_source_details wrote.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
     """
     return source_details_of(read_arrays(path, "details of the source", "extract_features"))
 
@@ -113,7 +113,7 @@ def source_details_of(arrays: Arrays) -> SourceDetails:
 
 
 def save_target_details(details: TargetDetails, path: Path) -> None:
-    """Write the details of one domain, whole or not at all."""
+    """Write the details of one domain as .npz, whole or not at all."""
     moments = {
         f"{part} {each.block}": getattr(each, part)
         for each in details.moments
@@ -127,7 +127,7 @@ def read_target_details(path: Path) -> TargetDetails:
     """Read what save_target_details wrote.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
     """
     arrays = read_arrays(path, "details of the target", "extract_features")
     parts = [_named(arrays, f"{part} ") for part in ("means", "squares", "floor")]
@@ -154,25 +154,25 @@ class MapPoint(NamedTuple):
     """An image on the map."""
 
     image: str
-    """first 12 hex digits of its sha256; empty for an image of a bank"""
+    """leading digits of its sha256; empty for an image of a bank"""
     side: Literal["source", "target"]
     label: str
-    """class; empty for an image of a bank"""
+    """class of the image; empty for an image of a bank"""
     x: float
     y: float
 
 
 def write_map(points: Sequence[MapPoint], path: Path) -> None:
-    """Write the points, whole or not at all; none where there is nothing to hold the target against."""
+    """Write the points of the map as CSV, whole or not at all. There are none if there is no source."""
     rows = (each._replace(x=round(each.x, 4), y=round(each.y, 4)) for each in points)
     write_table(MapPoint._fields, rows, path)
 
 
 def read_map(path: Path) -> tuple[MapPoint, ...]:
-    """Points that write_map wrote.
+    """Points that `write_map` wrote.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
     """
     sides: dict[str, Literal["source", "target"]] = {"source": "source", "target": "target"}
     return tuple(
