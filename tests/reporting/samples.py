@@ -61,7 +61,7 @@ def sample_evidence(
                 ),
                 Reason(check="seeds", level="pass", sentence="5 seeds were trained and 5 compared."),
                 Reason.model_validate({"check": "verdict", "level": level, "sentence": verdict.sentence}),
-                Reason(check="export", level="pass", sentence="ONNX says what torch says (limit `1e-4`)."),
+                Reason(check="export", level="pass", sentence="ONNX agrees with torch (limit `1e-4`)."),
             ),
             next_steps=("Train longer: `dvc exp run -S training.epochs=60`.",),
         ),

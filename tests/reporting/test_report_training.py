@@ -66,8 +66,8 @@ def test_every_trial_stands_in_the_table_with_its_seeds(evidence: Evidence, targ
 
 
 def test_the_search_for_a_rate_is_drawn_where_there_was_one(samples: ModuleType, target: StoredImages) -> None:
-    assert "Looking for the rate" in _section(samples.sample_evidence(gradual=True), target)
-    assert "Looking for the rate" not in _section(samples.sample_evidence(), target)
+    assert "Search for the rate" in _section(samples.sample_evidence(gradual=True), target)
+    assert "Search for the rate" not in _section(samples.sample_evidence(), target)
 
 
 def test_each_row_of_the_sheet_starts_with_the_image_as_it_is(evidence: Evidence, target: StoredImages) -> None:

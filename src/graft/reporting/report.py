@@ -28,20 +28,20 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_PICTURES = 24
 MOST_IN_SHEET = 10
 MOST_CONFUSIONS = 8
+# Largest number of classes in the table of distances by class.
 MOST_MOVED = 12
-"""classes in the table of their distances"""
 
 
 def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) -> str:
-    """One page that holds all it needs: style, script, figures and pictures.
+    """Render a self-contained page: style, script, figures and pictures are inside.
 
     Args:
-        evidence: the records.
-        exhibits: images and points to show with them.
-        provenance: what is known of when, where and how long the stages ran.
+        evidence: the records of the run and the predictions.
+        exhibits: images and points to show.
+        provenance: when, where and how long the stages ran.
 
     Raises:
-        ValueError: an image of the predictions, of the labels to look at or of the shift is not in the catalogue.
+        ValueError: an image of the predictions, of the suspect labels or of the shift is not in the catalogue.
     """
     verdict, (source, target, shift_map, augmented, recipe) = evidence.verdict, exhibits
     wrong = mistakes(evidence.predictions, verdict.ships, verdict.ships_seed, evidence.classes, MOST_PICTURES)
@@ -74,7 +74,7 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
 
 
 def markdown_report(evidence: Evidence) -> str:
-    """The same findings in at most two screens, for a pull request; the same records give the same bytes."""
+    """Render the same findings as Markdown of at most two screens. The same records give the same bytes."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -120,7 +120,7 @@ def _with_words(environment: Environment) -> Environment:
 
 
 def _shared(evidence: Evidence) -> dict[str, Any]:
-    """What both templates speak of."""
+    """Values that both templates use."""
     classes, matrix, counts = evidence.classes, evidence.shipped_confusion(), evidence.catalog.target.counts
     scores = class_scores(evidence.predictions, classes)
     return {

@@ -11,12 +11,12 @@ from graft.reporting.tallies import ClassScore
 
 ROW = 22
 LONGEST_NAME = 20
+# Width of a letter in units of the drawing.
 LETTER = 7.2
-"""width of a letter in units of the drawing"""
 
 
 def recalls(scores: Sequence[ClassScore]) -> Markup:
-    """A row a class, the greatest gain on top: a ring for scratch, a dot for transfer, a line between them."""
+    """Draw a row per class, the greatest gain on top: a ring for scratch, a dot for transfer, a line between them."""
     ranked = sorted(scores, key=lambda each: (-each.difference, each.name))
     values = [value for each in ranked for value in (each.transfer, each.scratch)]
     low, high = svg.padded(min(values), max(values))
