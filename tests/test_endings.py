@@ -127,7 +127,7 @@ def test_a_librarys_own_words_are_not_taken_for_a_sentence(tmp_path: Path) -> No
     told = _told(RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)\nmore"), tmp_path)
     assert told == (
         "train: want no fault in graft or its libraries, got RuntimeError: mat1 and mat2 shapes cannot be multiplied "
-        f"(2x3 and 4x5). Report it with {tmp_path}/train-trace.txt; GRAFT_DEBUG=1 shows the trace."
+        f"(2x3 and 4x5). Report it with {tmp_path}/train-trace.txt; GRAFT_DEBUG=1 shows the traceback."
     )
     assert "mat1 and mat2" in (tmp_path / "train-trace.txt").read_text()
 
@@ -137,7 +137,7 @@ def test_a_trace_that_finds_no_room_leaves_the_sentence(tmp_path: Path, monkeypa
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(Path, "replace", full)
-    assert "got KeyError: 'a'. Report it; GRAFT_DEBUG=1 shows the trace." in _told(KeyError("a"), tmp_path)
+    assert "got KeyError: 'a'. Report it; GRAFT_DEBUG=1 shows the traceback." in _told(KeyError("a"), tmp_path)
 
 
 def test_only_ctrl_c_is_an_interrupt() -> None:

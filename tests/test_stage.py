@@ -50,7 +50,7 @@ def test_a_killed_stage_has_its_sentence_with_the_memory_of_the_last_time(tmp_pa
     body = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     assert _run(tmp_path, body).returncode == -9
     said = (tmp_path / stage.FAILURE).read_text()
-    assert said.startswith("work_hard: want to run to its end, got killed: most likely the system did, for want of mem")
+    assert said.startswith("work_hard: want to run to its end, got killed, most likely by the system for lack of memor")
     assert "Lower training.batch_size" in said
     assert "MiB" not in said
     _run(tmp_path, "pass")
@@ -71,7 +71,7 @@ def test_ctrl_c_is_told_as_such_whatever_a_library_made_of_it(tmp_path: Path, bo
     assert done.returncode == 130
     assert done.stderr == (
         "work_hard\n\nwork_hard: want to run to the end, got stopped by Ctrl-C. "
-        "Run it again: training goes on where it was.\n\n"
+        "Run it again: training resumes where it stopped.\n\n"
     )
 
 
@@ -80,7 +80,7 @@ def test_a_fault_that_nobody_foresaw_is_a_sentence_and_its_trace_a_file(tmp_path
     assert done.returncode == 1
     assert done.stderr == (
         "work_hard\n\nwork_hard: want no fault in graft or its libraries, got KeyError: 'missing'. "
-        "Report it with reports/provenance/work_hard-trace.txt; GRAFT_DEBUG=1 shows the trace.\n\n"
+        "Report it with reports/provenance/work_hard-trace.txt; GRAFT_DEBUG=1 shows the traceback.\n\n"
     )
     assert "Traceback" in (tmp_path / "reports/provenance/work_hard-trace.txt").read_text()
     assert (tmp_path / stage.FAILURE).read_text() == done.stderr.removeprefix("work_hard\n\n").removesuffix("\n")

@@ -85,9 +85,9 @@ def test_a_name_is_taken_from_the_text_where_one_is_wanted(tmp_path: Path) -> No
         ("a: !!python/object:os.system x", "a.yaml, line 1: want YAML, got: could not determine a constructor for"),
         ("a: !!set {x, y}", "a.yaml, line 1, a: want a plain list or keys, got the tag tag:yaml.org,2002:set."),
         ("a: {<<: 1}", "a.yaml, line 1, a: want the alias of a section after `<<`, got a value."),
-        ("a: " + "[" * 1000, "a.yaml: want YAML, got lists in lists without end."),
-        ("a: &x [*x]", "a.yaml: want YAML, got lists in lists without end."),
-        ("a: &x {<<: *x}", "a.yaml: want YAML, got lists in lists without end."),
+        ("a: " + "[" * 1000, "a.yaml: want YAML, got endlessly nested lists."),
+        ("a: &x [*x]", "a.yaml: want YAML, got endlessly nested lists."),
+        ("a: &x {<<: *x}", "a.yaml: want YAML, got endlessly nested lists."),
     ],
 )
 def test_a_fault_is_a_sentence_with_its_line_and_key(tmp_path: Path, text: str, said: str) -> None:

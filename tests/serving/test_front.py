@@ -246,7 +246,10 @@ def test_exception_ends_as_one_object_and_is_logged(caplog: pytest.LogCaptureFix
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise UnicodeError("of a library")
 
-    assert through(broken) == (500, {"error": "The service itself failed. Its log says why; other requests go on."})
+    assert through(broken) == (
+        500,
+        {"error": "The service itself failed. Its log says why; other requests are not affected."},
+    )
     assert "of a library" in caplog.text
 
 

@@ -107,7 +107,9 @@ def test_model_with_one_changed_bit_is_refused(tmp_path: Path, make_model: Calla
     content[content.index(np.float32(SCALE).tobytes())] ^= 1  # a weight: the file stays a sound model
     model.write_bytes(content)
 
-    with pytest.raises(ValueError, match=r"model.onnx: want the model of the card, sha256 \w{12}, got \w{12}\. Bring"):
+    with pytest.raises(
+        ValueError, match=r"model.onnx: want the model of the card, sha256 \w{12}, got \w{12}\. Restore"
+    ):
         load_predictor(tmp_path)
 
 
@@ -227,7 +229,9 @@ def test_data_file_that_the_card_does_not_list_is_refused(
 
 
 def test_changed_data_file_is_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
-    with pytest.raises(ValueError, match=r"weights.bin: want the model of the card, sha256 \w{12}, got \w{12}\. Bring"):
+    with pytest.raises(
+        ValueError, match=r"weights.bin: want the model of the card, sha256 \w{12}, got \w{12}\. Restore"
+    ):
         load_predictor(with_data_file(make_model(tmp_path), content=WEIGHTS[:-1] + b"\x7f"))
 
 
@@ -393,7 +397,7 @@ def test_who_waits_too_long_for_pixels_is_told() -> None:
     budget = PixelBudget(10, wait_s=0.01)
 
     with budget.taken(4):
-        with budget.taken(6), pytest.raises(TimeoutError, match=r"^image: want room for its pixels, got none"):
+        with budget.taken(6), pytest.raises(TimeoutError, match=r"^image: want memory for its pixels, got none"):
             budget.taken(1).__enter__()
         with budget.taken(6):
             pass
@@ -425,7 +429,9 @@ def test_a_12_bit_picture_is_scaled_as_the_card_says(tmp_path: Path, make_model:
     predictor = load_predictor(folder)
     eight = np.round(np.linspace(0, 4095, 64).reshape(8, 8).astype(np.uint16) * (255 / 4095)).astype(np.uint8)
     assert predict(predictor, deep(4095)) == predict(predictor, png(eight))
-    with pytest.raises(ValueError, match=r"^image: want a whole image, got: grey values up to 4,096, where 12 bits"):
+    with pytest.raises(
+        ValueError, match=r"^image: want a whole image, got: grey values up to 4,096, above the 4,095 of 12 bits"
+    ):
         predict(predictor, deep(4096))
 
 

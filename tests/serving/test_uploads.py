@@ -77,7 +77,7 @@ def test_body_that_never_ends_is_refused_after_its_time(bounds: Bounds) -> None:
     uploads = Uploads(bounds)
 
     with pytest.raises(
-        Refused, match=r"^image: want a whole body in .*0\.01 s.*, got a part\. Send it again"
+        Refused, match=r"^image: want a complete body in .*0\.01 s.*, got a part\. Send it again"
     ) as refused:
         asyncio.run(uploads.read(NONE, sending(b"a", end=False)))
     assert refused.value.status == 408
