@@ -19,7 +19,7 @@ import pytest
 
 from graft.commands import summary
 from tests.clone import IDENTITY, dvc, environment
-from tests.house import ROOT
+from tests.house import PACKAGE, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOT_RUN = {"make test": "it would run this very test"}
@@ -173,6 +173,12 @@ def test_the_map_names_what_is_there() -> None:
     names = re.findall(r"^(\S+/|\S+\.yaml)  ", _shown("stages/"), re.MULTILINE)
     assert len(names) >= 5
     assert [each for each in names if not (ROOT / each).exists()] == []
+
+
+def test_the_map_names_every_room() -> None:
+    named = set(re.findall(r"^  (\w+(?:/|\.py))  ", _shown("stages/"), re.MULTILINE))
+    rooms = {f"{each.name}/" for each in PACKAGE.iterdir() if (each / "__init__.py").is_file()}
+    assert named == rooms | {each.name for each in PACKAGE.glob("*.py") if each.name != "__init__.py"}
 
 
 def test_the_stages_are_named_in_their_order() -> None:

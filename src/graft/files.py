@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -157,6 +157,34 @@ def to_cell(value: Any) -> Any:
 def from_cell(cell: str) -> str:
     """The text that `to_cell` was given."""
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+
+
+def write_arrays(arrays: "Mapping[str, NDArray[Any]]", path: Path) -> None:
+    """Write named arrays as .npz in their order, whole or not at all."""
+    import numpy as np
+
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
+    write_whole(path, content.getvalue())
+
+
+def read_arrays(path: Path, wanted: str, stage: str) -> "dict[str, NDArray[Any]]":
+    """Named arrays of an .npz file, in the order in which they were written.
+
+    Args:
+        path: the file.
+        wanted: what the file should hold, for the error message, such as "logits".
+        stage: the stage that writes the file, for the error message.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+    """
+    import numpy as np
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: want {wanted}, got no file. Run `dvc repro {stage}`.")
+    with path.open("rb") as file, np.load(file) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -63,8 +63,13 @@ def made_from(args: argparse.Namespace, *names: str) -> dict[str, dict[str, str]
     return {"made_from": {name: file_sha256(getattr(args, name.replace("-", "_"))) for name in names}}
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a stage script. If it fails, exit with code 1 and one sentence (GRAFT_DEBUG=1 shows the traceback)."""
+def run(main: Callable[[], Mapping[str, str | int] | None]) -> None:
+    """Run a stage script. If it fails, exit with code 1 and one sentence (GRAFT_DEBUG=1 shows the traceback).
+
+    Args:
+        main: the stage. It returns the entries of provenance that describe its runtime, or None if it computes only on
+            the CPU.
+    """
     # an exception, unlike the signal's default action, lets half-written files be removed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     _die_with_parent()
@@ -77,11 +82,11 @@ def run(main: Callable[[], None]) -> None:
         # written beforehand, because a killed process cannot write
         write_whole(FAILURE, _if_killed(name, before).encode())
         check_own_code()
-        main()
+        of_runtime = main() or {}
     except BaseException as error:
         _end(name, error)
     FAILURE.unlink(missing_ok=True)
-    write_whole(last, (json.dumps(_provenance(name, started), indent=1) + "\n").encode())
+    write_whole(last, (json.dumps({**_provenance(name, started), **of_runtime}, indent=1) + "\n").encode())
 
 
 def _end(name: str, error: BaseException) -> NoReturn:
@@ -158,8 +163,8 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 1),
         "memory_mib": endings.peak_memory_mib(),
-        "device": _device(),
-        "precision": _precision(),
+        "device": "cpu",
+        "precision": "float32",
         "threads": _threads(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -169,16 +174,6 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
             if ("PIL" if each == "pillow" else each) in sys.modules
         },
     }
-
-
-def _device() -> str:
-    """The device that the stage chose, or the CPU if it chose none."""
-    return str(getattr(sys.modules.get("graft.networks.device"), "picked", "cpu"))
-
-
-def _precision() -> str:
-    """The training precision that the stage chose, or float32 if it chose none."""
-    return str(getattr(sys.modules.get("graft.networks.device"), "precision", "float32")).removeprefix("torch.")
 
 
 def _threads() -> int:

@@ -1,4 +1,4 @@
-"""Sides, views and a network that sees little, for the tests of the shift."""
+"""Sides, details and a network that sees little, for the tests of the shift."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.extraction.looking import Looks
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.common import Preprocessing
 from graft.records.shift import ShiftSource
 from graft.shift.origin import Origin
 from graft.shift.sides import Side
-from graft.store.features import BlockMeans, BlockMoments, Images, SourceView, TargetView, YardstickFeatures
+from graft.store.features import BlockMeans, BlockMoments, Images, SourceDetails, TargetDetails, YardstickFeatures
 
 Rows = NDArray[np.floating[Any]]
 
@@ -44,26 +44,26 @@ def yardstick_of(features: Rows) -> YardstickFeatures:
     return YardstickFeatures(kept, other, moved, other + 5, numbers[:half], numbers[half:])
 
 
-def source_view_of_side(side: Side) -> SourceView:
-    return SourceView(side.rows, (BlockMeans("block1", side.features[:, :2]),), yardstick_of(side.features))
+def source_details_of_side(side: Side) -> SourceDetails:
+    return SourceDetails(side.rows, (BlockMeans("block1", side.features[:, :2]),), yardstick_of(side.features))
 
 
-def target_view_of_side(side: Side, *, moments: bool = False, refusal: str = "") -> TargetView:
+def target_details_of_side(side: Side, *, moments: bool = False, refusal: str = "") -> TargetDetails:
     k = side.features[:, :2]
     seen = (BlockMoments("block1", k, k**2 + 1, np.full(2, 1e-5)),) if moments else ()
-    return TargetView(side.rows, (BlockMeans("block1", k),), seen, refusal)
+    return TargetDetails(side.rows, (BlockMeans("block1", k),), seen, refusal)
 
 
-def own(side: Side, view: SourceView | None = None) -> Origin:
+def own(side: Side, details: SourceDetails | None = None) -> Origin:
     described = ShiftSource(kind="own", name="source", licence=None, n_images=len(side.rows))
-    return Origin(described, side, view or source_view_of_side(side))
+    return Origin(described, side, details or source_details_of_side(side))
 
 
 def nothing() -> Origin:
     """Neither images nor a bank."""
     side = side_of(np.zeros((0, D)), "a")
     described = ShiftSource(kind="bn_stats", name="small_cnn (pretrain)", licence=None, n_images=0)
-    return Origin(described, side, SourceView(side.rows, (), None))
+    return Origin(described, side, SourceDetails(side.rows, (), None))
 
 
 def grey_images(n: int, seed: int = 0) -> Images:

@@ -11,8 +11,8 @@ from tests.shift.samples import (
     nothing,
     own,
     side_of,
-    source_view_of_side,
-    target_view_of_side,
+    source_details_of_side,
+    target_details_of_side,
 )
 
 from graft.files import to_json
@@ -40,7 +40,7 @@ SOURCE = classes_of(120, "abc", 0, "a")
 
 def measured(target: Side, source: Side | Origin = SOURCE, seed: int = 0) -> Shift:
     origin = own(source) if isinstance(source, Side) else source
-    return measure(origin, target, target_view_of_side(target), PARAMS, seed)
+    return measure(origin, target, target_details_of_side(target), PARAMS, seed)
 
 
 def record_of(target: Side, source: Side | Origin = SOURCE) -> ShiftRecord:
@@ -111,7 +111,7 @@ def test_a_bank_is_never_called_the_source() -> None:
     found = record_of(classes_of(60, "abc", 1, "b", 2.0), own(SOURCE)._replace(described=described))
     assert (found.source.kind, found.source.name, found.similarity) == ("proxy", "Photographs", "far")
     assert found.sentence.startswith(
-        "Held against the bank Photographs (120 images, CC0), not the network's own source"
+        "Compared with the bank Photographs (120 images, CC0), not the network's own source"
     )
     assert "the bank's own images, corrupted" in found.sentence
     assert "the source's" not in found.sentence
@@ -124,27 +124,27 @@ def test_without_labels_there_are_no_classes_and_no_mix() -> None:
 
 def test_without_a_source_the_blocks_are_described_and_similarity_is_unknown() -> None:
     target = side_of(normal(40, 1), "b")
-    found, points = measure(nothing(), target, target_view_of_side(target, moments=True), PARAMS, 0)
+    found, points = measure(nothing(), target, target_details_of_side(target, moments=True), PARAMS, 0)
     assert (found.source.kind, found.similarity, found.n_target, found.n_features) == ("bn_stats", "unknown", 40, D)
     assert found.profile is not None
     assert (found.profile.measure, found.profile.n_images) == ("divergence", (0, 40))
-    assert "Held against the running moments of small_cnn (pretrain)" in found.sentence
+    assert "Compared with the running moments of small_cnn (pretrain)" in found.sentence
     assert (found.test, found.size, found.yardstick, found.witnesses, found.map_shares) == (None,) * 5
     assert points == ()
 
 
 def test_blocks_are_described_by_the_sample_and_its_groups() -> None:
     target = side_of(normal(40, 1), "b")
-    view = target_view_of_side(target.at(np.arange(5, 25)), moments=True)
-    profile = measure(nothing(), target, view, PARAMS, 0)[0].profile
+    details = target_details_of_side(target.at(np.arange(5, 25)), moments=True)
+    profile = measure(nothing(), target, details, PARAMS, 0)[0].profile
     assert profile is not None
     assert profile.n_images == (0, 20)
 
 
 def test_without_a_source_and_batchnorm_the_record_gives_the_reason() -> None:
     target = side_of(normal(40, 1), "b")
-    view = target_view_of_side(target, refusal="bn_stats: want BatchNorm, got LayerNorm.")
-    found = measure(nothing(), target, view, PARAMS, 0)[0]
+    details = target_details_of_side(target, refusal="bn_stats: want BatchNorm, got LayerNorm.")
+    found = measure(nothing(), target, details, PARAMS, 0)[0]
     assert (found.source.kind, found.profile, found.similarity) == ("none", None, "unknown")
     assert "bn_stats: want BatchNorm, got LayerNorm." in found.sentence
 
@@ -154,7 +154,7 @@ def test_groups_of_the_target_widen_what_is_said_of_blocks() -> None:
     grouped = target._replace(groups=np.repeat(np.arange(8).astype(np.str_), 5))
     widths = []
     for each in (target, grouped):
-        profile = measure(nothing(), each, target_view_of_side(each, moments=True), PARAMS, 0)[0].profile
+        profile = measure(nothing(), each, target_details_of_side(each, moments=True), PARAMS, 0)[0].profile
         assert profile is not None
         widths.append(profile.blocks[0].shift.high - profile.blocks[0].shift.low)
     assert widths[1] > 1.2 * widths[0]
@@ -164,20 +164,20 @@ def test_images_that_stand_on_both_sides_leave_the_source_and_it_is_said() -> No
     target = classes_of(60, "abc", 1, "b", 1.0)
     source = Side(*(np.concatenate(pair) for pair in zip(SOURCE, target.at(np.arange(20)), strict=True)))
     source = source._replace(rows=np.arange(140))
-    view = source_view_of_side(source)
-    found, points = measured(target, own(source, view))
+    details = source_details_of_side(source)
+    found, points = measured(target, own(source, details))
     assert found.test == record_of(target).test
     assert found.profile is not None
     assert found.profile.n_images == (120, 60)
     assert sum(each.side == "source" for each in points) == 120
-    assert "20 source images stand in the target too and were left out." in found.remarks
+    assert "20 source images are in the target too and were left out." in found.remarks
 
 
 def test_the_profile_is_of_the_images_of_the_sample() -> None:
     target = classes_of(60, "abc", 1, "b")
     target = target._replace(rows=target.rows + 7)  # a train split begins somewhere in the store
-    view = target_view_of_side(target.at(np.arange(10, 30)))
-    found = measure(own(SOURCE), target, view, PARAMS, 0)[0].profile
+    details = target_details_of_side(target.at(np.arange(10, 30)))
+    found = measure(own(SOURCE), target, details, PARAMS, 0)[0].profile
     assert found is not None
     assert found.n_images == (120, 20)
     ours, theirs = SOURCE.features[:, :2], target.features[10:30, :2]
@@ -235,8 +235,8 @@ def test_the_probe_learns_from_some_of_many_images(monkeypatch: pytest.MonkeyPat
 
 def test_a_source_without_a_yardstick_has_a_test_but_no_similarity_and_the_sentence_says_why() -> None:
     source = side_of(normal(60, 0), "a", groups=np.arange(60) % 3)
-    view = source_view_of_side(source)._replace(yardstick=None)
-    found = record_of(side_of(normal(60, 1), "b"), own(source, view))
+    details = source_details_of_side(source)._replace(yardstick=None)
+    found = record_of(side_of(normal(60, 1), "b"), own(source, details))
     assert (found.similarity, found.yardstick) == ("unknown", None)
     assert found.test is not None
     assert found.sentence.startswith(
@@ -274,7 +274,9 @@ def test_features_that_are_no_numbers_are_refused_with_their_place(value: float)
 
 
 def test_features_of_another_backbone_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"want as many features a row, got 6 and 5\. Extract both with the same"):
+    with pytest.raises(
+        ValueError, match=r"want the same number of features in every row, got 6 and 5\. Extract both with the same"
+    ):
         measured(side_of(normal(40, 1, 5), "b"))
 
 
@@ -293,4 +295,4 @@ def test_a_target_of_one_group_is_refused_with_what_to_do(n: int) -> None:
 def test_a_source_that_stands_in_the_target_whole_stops_nothing_and_the_reason_is_given() -> None:
     record = record_of(SOURCE)
     assert (record.source.kind, record.similarity, record.test) == ("none", "unknown", None)
-    assert "All source images that do not stand in the target too are of one group." in record.sentence
+    assert "All source images that are not in the target too are of one group." in record.sentence

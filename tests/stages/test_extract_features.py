@@ -1,4 +1,4 @@
-"""The stage: features row by row, views of samples, the test split unseen by them, the same bytes twice."""
+"""The stage: features row by row, details of samples, the test split unseen by them, the same bytes twice."""
 
 import runpy
 from pathlib import Path
@@ -8,15 +8,16 @@ import pytest
 import torch
 from dvc.utils.serialize import dumps_yaml
 from numpy.typing import NDArray
-from tests.examples import backbone_card, catalog_row
+from tests.examples import backbone_card, catalog_row, write_stamp
 
 from graft.files import write_record
 from graft.networks.networks import build_network
 from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network, save_network
 from graft.records.common import Split
 from graft.store.catalogue import write_catalog
-from graft.store.features import read_source_view, read_target_view
+from graft.store.features import read_source_details, read_target_details
 from graft.yaml_files import read_yaml
 
 TOP = Path(__file__).parents[2]
@@ -24,16 +25,17 @@ MAIN = runpy.run_path(str(TOP / "stages" / "extract_features.py"))["main"]
 N_SOURCE, N_TARGET, N_SAMPLE = 50, 90, 40
 FILES = {
     "params": "params.yaml",
+    "stamp": "validated.json",
     "backbone": "backbone.safetensors",
     "card": "card.json",
     "source-catalog": "source.csv",
     "source-images": "source.npy",
     "source-features": "features/source.npy",
-    "source-view": "features/source_view.npz",
+    "source-details": "features/source_details.npz",
     "target-catalog": "target.csv",
     "target-images": "target.npy",
     "target-features": "features/target.npy",
-    "target-view": "features/target_view.npz",
+    "target-details": "features/target_details.npz",
 }
 
 
@@ -48,7 +50,7 @@ def _split(row: int) -> Split:
 def arguments(folder: Path, n_source: int = N_SOURCE) -> list[str]:
     """The stage's options, on files made here: 50 source images, 50 of 90 target images train."""
     torch.manual_seed(0)
-    network = build_network("small_cnn", 2)
+    network = build_network("small_cnn", 2, SMALL_CNN)
     save_network(network, "small_cnn", folder / "backbone.safetensors")
     write_record(backbone_card(), folder / "card.json")
     names = [("source", n_source), ("target", N_TARGET)]
@@ -56,6 +58,7 @@ def arguments(folder: Path, n_source: int = N_SOURCE) -> list[str]:
         rows = [catalog_row(f"{domain}{i}.png", label="ab"[i % 2], split=_split(i), row=i) for i in range(n)]
         write_catalog(rows, folder / f"{domain}.csv")
         np.save(folder / f"{domain}.npy", _images(n, seed))
+    write_stamp(folder)
     values = read_yaml(TOP / "params.yaml")
     values["extract_features"]["sample_images"] = N_SAMPLE
     (folder / "params.yaml").write_text(dumps_yaml(values), encoding="utf-8")
@@ -72,43 +75,43 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("domain", ["source", "target"])
 def test_features_stand_row_by_row_as_in_the_store(done: Path, domain: str) -> None:
     images = np.load(done / f"{domain}.npy")
-    expected = outputs_of(load_network(done / "backbone.safetensors"), images, backbone_card().preprocessing).features
+    expected = outputs_of(load_network(done / "backbone.safetensors"), images).features
     np.testing.assert_allclose(np.load(done / f"features/{domain}.npy"), expected, atol=1e-6)
 
 
-def test_the_source_view_is_of_a_sample_with_its_blocks_and_yardstick(done: Path) -> None:
-    view = read_source_view(done / "features/source_view.npz")
-    assert len(view.rows) == N_SAMPLE
-    assert [each.block for each in view.blocks] == list(backbone_card().blocks)
-    assert view.yardstick is not None
-    assert view.yardstick.corrupted.shape == (25, N_SAMPLE // 2, 128)
-    features = np.load(done / "features/source.npy")[view.rows]
-    np.testing.assert_allclose(view.blocks[-1].means, features, atol=1e-6)
+def test_the_source_details_are_of_a_sample_with_its_blocks_and_yardstick(done: Path) -> None:
+    details = read_source_details(done / "features/source_details.npz")
+    assert len(details.rows) == N_SAMPLE
+    assert [each.block for each in details.blocks] == list(backbone_card().blocks)
+    assert details.yardstick is not None
+    assert details.yardstick.corrupted.shape == (25, N_SAMPLE // 2, 128)
+    features = np.load(done / "features/source.npy")[details.rows]
+    np.testing.assert_allclose(details.blocks[-1].means, features, atol=1e-6)
 
 
-def test_the_target_view_is_of_train_images_alone(done: Path) -> None:
-    view = read_target_view(done / "features/target_view.npz")
-    assert len(view.rows) == N_SAMPLE
-    assert view.rows.max() < N_SAMPLE + 10
+def test_the_target_details_are_of_train_images_alone(done: Path) -> None:
+    details = read_target_details(done / "features/target_details.npz")
+    assert len(details.rows) == N_SAMPLE
+    assert details.rows.max() < N_SAMPLE + 10
 
 
-def test_images_that_are_not_train_change_no_view(done: Path, tmp_path: Path) -> None:
+def test_images_that_are_not_train_change_no_details(done: Path, tmp_path: Path) -> None:
     given = arguments(tmp_path)
     images = np.load(tmp_path / "target.npy")
     images[N_SAMPLE + 10 :] = 0
     np.save(tmp_path / "target.npy", images)
     MAIN(given)
-    for name in ("source_view.npz", "target_view.npz"):
+    for name in ("source_details.npz", "target_details.npz"):
         assert (tmp_path / "features" / name).read_bytes() == (done / "features" / name).read_bytes()
 
 
 def test_moments_are_taken_where_there_is_no_source(done: Path, tmp_path: Path) -> None:
-    assert read_target_view(done / "features/target_view.npz").moments == ()
+    assert read_target_details(done / "features/target_details.npz").moments == ()
     MAIN(arguments(tmp_path, n_source=0))
-    view = read_target_view(tmp_path / "features/target_view.npz")
-    assert [each.block for each in view.moments] == list(backbone_card().blocks)
-    assert (len(view.moments[0].means), view.refusal) == (N_SAMPLE, "")
-    empty = read_source_view(tmp_path / "features/source_view.npz")
+    details = read_target_details(tmp_path / "features/target_details.npz")
+    assert [each.block for each in details.moments] == list(backbone_card().blocks)
+    assert (len(details.moments[0].means), details.refusal) == (N_SAMPLE, "")
+    empty = read_source_details(tmp_path / "features/source_details.npz")
     assert (len(empty.rows), empty.blocks, empty.yardstick) == (0, (), None)
     assert np.load(tmp_path / "features/source.npy").shape == (0, 128)
 

@@ -9,28 +9,29 @@ from typing import Any
 import numpy as np
 import pytest
 from dvc.utils.serialize import dumps_yaml
-from tests.examples import backbone_card, catalog_row
-from tests.shift.samples import nothing, side_of, source_view_of_side, target_view_of_side
+from tests.examples import backbone_card, catalog_row, write_stamp
+from tests.shift.samples import nothing, side_of, source_details_of_side, target_details_of_side
 
 from graft.files import read_record, write_record
 from graft.records.common import Split
 from graft.records.shift import ShiftRecord
-from graft.shift.bank import About, Bank, backbone_key, save_bank
+from graft.shift.feature_bank import About, Bank, backbone_key, save_bank
 from graft.store.catalogue import CatalogRow, write_catalog
-from graft.store.features import read_map, save_array, save_source_view, save_target_view
+from graft.store.features import read_map, save_array, save_source_details, save_target_details
 from graft.yaml_files import read_yaml
 
 TOP = Path(__file__).parents[2]
 STAGE = TOP / "stages" / "measure_shift.py"
 FILES = {
     "params": "params.yaml",
+    "stamp": "validated.json",
     "card": "card.json",
     "source-catalog": "source.csv",
     "source-features": "source.npy",
-    "source-view": "source_view.npz",
+    "source-details": "source_details.npz",
     "target-catalog": "target.csv",
     "target-features": "target.npy",
-    "target-view": "target_view.npz",
+    "target-details": "target_details.npz",
     "record": "shift.json",
     "map": "map.csv",
 }
@@ -54,15 +55,16 @@ def arguments(folder: Path, n_source: int = 40, *, batchnorm: bool = True, **mea
     ours = (rng.normal(size=(n_source, 3)) + np.arange(n_source)[:, None] % 2).astype(np.float32)
     write_catalog(source, folder / "source.csv")
     write_catalog(target, folder / "target.csv")
+    write_stamp(folder)
     save_array(ours, folder / "source.npy")
     save_array(features, folder / "target.npy")
     write_record(backbone_card(), folder / "card.json")
-    view = source_view_of_side(side_of(ours, "a")) if n_source else nothing().view
-    save_source_view(view, folder / "source_view.npz")
+    details = source_details_of_side(side_of(ours, "a")) if n_source else nothing().details
+    save_source_details(details, folder / "source_details.npz")
     refusal = "" if batchnorm else "bn_stats: want a network with BatchNorm layers, got one with LayerNorm."
     train = side_of(features[:N_TRAIN], "b")
-    seen = target_view_of_side(train, moments=batchnorm and not n_source, refusal=refusal)
-    save_target_view(seen, folder / "target_view.npz")
+    seen = target_details_of_side(train, moments=batchnorm and not n_source, refusal=refusal)
+    save_target_details(seen, folder / "target_details.npz")
     values = read_yaml(TOP / "params.yaml")
     values["measure_shift"] |= {"n_permutations": 99, **measure_shift}
     (folder / "params.yaml").write_text(dumps_yaml(values), encoding="utf-8")
@@ -72,7 +74,7 @@ def arguments(folder: Path, n_source: int = 40, *, batchnorm: bool = True, **mea
 def banked(folder: Path) -> dict[str, Any]:
     side = side_of(np.random.default_rng(5).normal(size=(50, 3)) + 1, "c")
     about = About("Photographs", "CC0", backbone_key(backbone_card()))
-    sha256 = save_bank(Bank(about, side, source_view_of_side(side)), folder / "bank.npz")
+    sha256 = save_bank(Bank(about, side, source_details_of_side(side)), folder / "bank.npz")
     return {"bank_file": str(folder / "bank.npz"), "bank_sha256": sha256}
 
 
@@ -110,7 +112,7 @@ def test_a_bank_that_params_name_stands_for_the_source(tmp_path: Path) -> None:
     assert record.source.n_images == 50
     assert record.test is not None
     assert record.yardstick is not None
-    assert "Held against the bank Photographs (50 images, CC0)" in record.sentence
+    assert "Compared with the bank Photographs (50 images, CC0)" in record.sentence
 
 
 def test_without_source_and_bank_the_running_moments_are_described(tmp_path: Path) -> None:
@@ -169,6 +171,7 @@ def test_a_target_of_one_patient_is_one_sentence(tmp_path: Path) -> None:
     given = arguments(tmp_path)
     rows = [row_of(row, "bc"[row % 2], "train", "target")._replace(group="patient") for row in range(60)]
     write_catalog(rows, tmp_path / "target.csv")
+    write_stamp(tmp_path)
     with pytest.raises(
         ValueError, match=r"^target, train split: want images of at least 2 groups, got 1 \(60 images\)"
     ):

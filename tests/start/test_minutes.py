@@ -80,7 +80,7 @@ def test_a_head_that_is_fitted_takes_no_steps(example: Params) -> None:
 
 def test_an_mlp_is_trained_by_steps(example: Params) -> None:
     params = changed(small(example), "select_strategy", overrule="feature_extraction")
-    params = changed(params, "network", head="mlp")
+    params = changed(params, "training", head="mlp")
     assert seconds(reckoned(params, COUNTS, NOTHING._replace(top=1)), "finetune_target") == pytest.approx(
         N_RUNS * 5 * SEEN
     )
@@ -109,7 +109,7 @@ def test_every_image_is_read_once(example: Params) -> None:
     assert estimate.by_stage["prepare_data"] == estimate.total == pytest.approx((50 + ALL) / 60)
 
 
-def test_features_are_made_of_all_images_and_views_of_a_sample(example: Params) -> None:
+def test_features_are_made_of_all_images_and_details_of_a_sample(example: Params) -> None:
     params = changed(small(example), "extract_features", sample_images=40)
     forward = NOTHING._replace(forward=1)
     assert seconds(reckoned(params, COUNTS, forward), "extract_features") == pytest.approx(ALL + 2 * 40)

@@ -12,12 +12,13 @@ from PIL import Image
 from graft.files import read_record
 from graft.records.catalog import CatalogRecord
 from graft.records.validation import ValidationRecord
-from graft.store.catalogue import open_images, read_catalog
+from graft.store.catalogue import check_judged, open_images, read_catalog
 
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "example": "example", "source-catalog": "s.csv", "target-catalog": "t.csv", "source-images": "s.npy",
     "target-images": "t.npy", "catalog": "catalog.json", "docs": "docs", "failing": "failing.csv",
+    "stamp": "validated.json",
 }  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def run(stage: str, folder: Path, *options: str, code: str = "") -> subprocess.C
 
 MADE = ("source-catalog", "target-catalog", "source-images", "target-images")
 PREPARE = ("example", *MADE, "record")
-VALIDATE = ("catalog", *MADE, "record", "failing", "docs")
+VALIDATE = ("catalog", *MADE, "record", "stamp", "failing", "docs")
 
 
 def params(folder: Path, dataset: str) -> None:
@@ -120,6 +121,8 @@ def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Pa
     assert "target/cat/broken.jpg (want a whole image, got: none that can be read as JPEG" in done.stderr
     assert done.stderr.rstrip().endswith("failing.csv has a line for each of them, 1 in all.")
     assert not read_record(ValidationRecord, tmp_path / "validation.json").ok
+    with pytest.raises(RuntimeError, match="want data without critical findings"):
+        check_judged(tmp_path / "validated.json", tmp_path / "t.csv")
     assert (tmp_path / "docs/index.html").is_file()
     assert len((tmp_path / "failing.csv").read_text().splitlines()) == 2
 
@@ -132,6 +135,7 @@ def test_sound_data_pass_quietly(tmp_path: Path) -> None:
     done = run("validate_data", tmp_path, *VALIDATE, code="sys.exit('torch' in sys.modules)")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "validate_data\n")
     assert read_record(ValidationRecord, tmp_path / "validation.json").ok
+    check_judged(tmp_path / "validated.json", tmp_path / "s.csv", tmp_path / "t.csv")
     assert len((tmp_path / "failing.csv").read_text().splitlines()) == 1
 
 

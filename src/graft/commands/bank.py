@@ -11,7 +11,7 @@ from graft.files import printable
 
 if TYPE_CHECKING:
     from graft.extraction.looking import Looks
-    from graft.shift.bank import About, Bank
+    from graft.shift.feature_bank import About, Bank
     from graft.store.catalogue import CatalogRow
     from graft.store.features import Images
 
@@ -46,23 +46,22 @@ def bank(folder: Path, name: str, licence: str) -> str:
     from graft.extraction.looking import Looks
     from graft.extraction.moments import batchnorm_moments, block_means
     from graft.files import read_record
-    from graft.networks.device import make_deterministic, pick_device
     from graft.networks.outputs import outputs_of
+    from graft.networks.runtime import make_runtime
     from graft.networks.saving import load_network
     from graft.params.pipeline import read_params
     from graft.records.cards import BackboneCard
-    from graft.shift.bank import About, backbone_key, save_bank
+    from graft.shift.feature_bank import About, backbone_key, save_bank
 
     file_name = re.sub(r"[^\w.-]+", "-", name).strip("-.")
     if not file_name:
         raise ValueError(f"graft bank, --name: want letters or digits, got {name!r}. Name it as reports shall call it.")
     params, card = read_params(PARAMS), read_record(BackboneCard, PRETRAINED / "card.json")
-    make_deterministic(params.seed)
-    network = load_network(PRETRAINED / "backbone.safetensors").to(pick_device())
+    network = load_network(PRETRAINED / "backbone.safetensors").to(make_runtime(params.seed).device)
     seen_by = Looks(
-        lambda images: outputs_of(network, images, card.preprocessing).features,
-        partial(block_means, network, preprocessing=card.preprocessing),
-        partial(batchnorm_moments, network, preprocessing=card.preprocessing),
+        lambda images: outputs_of(network, images).features,
+        partial(block_means, network),
+        partial(batchnorm_moments, network),
     )
     bits = params.images.value_bits  # those of the card are recognised from the target
     with read_loose(folder, card.preprocessing.model_copy(update={"value_bits": bits})) as (rows, images):
@@ -95,8 +94,8 @@ def bank_of(
     """
     import numpy as np
 
-    from graft.extraction.looking import view_source
-    from graft.shift.bank import Bank
+    from graft.extraction.looking import look_at_source
+    from graft.shift.feature_bank import Bank
     from graft.shift.sides import Side
     from graft.store.catalogue import class_names, labelled
 
@@ -110,5 +109,5 @@ def bank_of(
         )
     nameless = np.full(len(known.rows), "", dtype=np.str_)
     side = Side(network.features(images)[known.rows], known.rows, nameless, known.sha256, known.sha256)
-    view = view_source(images, known.rows, known.sha256, network, n_sample, seed)
-    return Bank(about, side, view)
+    details = look_at_source(images, known.rows, known.sha256, network, n_sample, seed)
+    return Bank(about, side, details)

@@ -17,8 +17,8 @@ from graft.store.features import (
     BlockMoments,
     Images,
     Places,
-    SourceView,
-    TargetView,
+    SourceDetails,
+    TargetDetails,
     YardstickFeatures,
 )
 
@@ -32,9 +32,9 @@ class Looks(NamedTuple):
     """raises ValueError where the network has no BatchNorm"""
 
 
-def view_source(
+def look_at_source(
     images: Images, rows: Places, groups: NDArray[Any], network: Looks, n_sample: int, seed: int
-) -> SourceView:
+) -> SourceDetails:
     """Blocks and yardstick of a sample of source images.
 
     Args:
@@ -49,12 +49,12 @@ def view_source(
     sample, names = images[rows[chosen]], groups[chosen]
     enough = len(np.unique(names)) >= FEWEST
     yardstick = yardstick_features(sample, network.features, groups=names, seed=seed) if enough else None
-    return SourceView(rows[chosen], network.block_means(sample), yardstick)
+    return SourceDetails(rows[chosen], network.block_means(sample), yardstick)
 
 
-def view_target(
+def look_at_target(
     images: Images, rows: Places, network: Looks, n_sample: int, seed: int, with_moments: bool
-) -> TargetView:
+) -> TargetDetails:
     """Blocks of a sample of target images, and where there is no source what they put into BatchNorm layers.
 
     Args:
@@ -69,11 +69,11 @@ def view_target(
     sample = images[chosen]
     blocks = network.block_means(sample)
     if not with_moments:
-        return TargetView(chosen, blocks, (), "")
+        return TargetDetails(chosen, blocks, (), "")
     try:
-        return TargetView(chosen, blocks, network.moments(sample), "")
+        return TargetDetails(chosen, blocks, network.moments(sample), "")
     except ValueError as refusal:
-        return TargetView(chosen, blocks, (), str(refusal))
+        return TargetDetails(chosen, blocks, (), str(refusal))
 
 
 def _sample(n: int, n_sample: int, seed: int) -> Places:

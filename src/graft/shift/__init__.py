@@ -1,1 +1,1 @@
-"""The stage measure_shift: how far the target lies from the source."""
+"""Stage measure_shift: how far the target is from the source."""

@@ -1,14 +1,14 @@
-"""What the target is held against: the user's source images, a named bank, or what the network remembers."""
+"""What the target is compared with: the user's source images, a named bank, or the network's running moments."""
 
 from typing import NamedTuple
 
 from graft.files import visible
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.cards import BackboneCard
 from graft.records.shift import ShiftSource
-from graft.shift.bank import read_bank
+from graft.shift.feature_bank import read_bank
 from graft.shift.sides import Side
-from graft.store.features import SourceView
+from graft.store.features import SourceDetails
 
 
 class Origin(NamedTuple):
@@ -16,22 +16,22 @@ class Origin(NamedTuple):
 
     described: ShiftSource
     side: Side
-    """no rows where there are neither images nor a bank"""
-    view: SourceView
+    """images of the source or of the bank; no rows where there is neither"""
+    details: SourceDetails
 
 
-def origin_of(side: Side, view: SourceView, card: BackboneCard, params: MeasureShift) -> Origin:
-    """The user's images where there are any, else the bank that params.yaml names, else the network's own moments.
+def origin_of(side: Side, details: SourceDetails, card: BackboneCard, params: MeasureShift) -> Origin:
+    """Choose what stands for the source: the user's images, else a bank that params.yaml names, else running moments.
 
     Args:
         side: the user's source images; no rows where there are none.
-        view: what the network says of a sample of them.
-        card: of the backbone.
-        params: which bank.
+        details: activations and yardstick features of a sample of them.
+        card: card of the backbone.
+        params: names the bank.
 
     Raises:
         FileNotFoundError: there is no such bank.
-        ValueError: a bank beside source images, or one that cannot be used.
+        ValueError: a bank is named beside source images, or it cannot be used.
     """
     if len(side.rows) and params.bank_file is not None:
         raise ValueError(
@@ -41,10 +41,10 @@ def origin_of(side: Side, view: SourceView, card: BackboneCard, params: MeasureS
         )
     if len(side.rows):
         own = ShiftSource(kind="own", name="source", licence=None, n_images=len(side.rows))
-        return Origin(own, side, view)
+        return Origin(own, side, details)
     if params.bank_file is None:
         network = ShiftSource(kind="bn_stats", name=f"{card.network} ({card.origin})", licence=None, n_images=0)
-        return Origin(network, side, view)
+        return Origin(network, side, details)
     bank = read_bank(params, card)
     proxy = ShiftSource(kind="proxy", name=bank.about.name, licence=bank.about.licence, n_images=len(bank.side.rows))
-    return Origin(proxy, bank.side, bank.view)
+    return Origin(proxy, bank.side, bank.details)

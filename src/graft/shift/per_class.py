@@ -1,31 +1,30 @@
-"""Which classes moved: the two-sample test class by class, corrected for how many there are."""
+"""Two-sample test class by class, corrected for the number of classes."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.two_sample.holm import holm
 from graft.statistics.two_sample.mmd import mmd2_unbiased
-from graft.statistics.two_sample.two_sample import two_sample_test
+from graft.statistics.two_sample.two_sample import holm, two_sample_test
 
 Array = NDArray[np.floating[Any]]
-Labels = NDArray[np.int64]
+Labels = NDArray[np.str_]
 Groups = NDArray[Any]
 
 
 class ClassShift(NamedTuple):
-    """How far the target images of a class lie from the source images of the same class."""
+    """Distance of the target images of a class from the source images of the same class."""
 
-    label: int
+    label: str
     n_source: int
     n_target: int
     mmd2: float
-    """unbiased squared MMD, all classes at one bandwidth so that they compare"""
+    """unbiased squared MMD; all classes have the same bandwidth, so that they can be compared"""
     p_value: float
-    """of this class alone"""
+    """p-value of this class alone"""
     p_holm: float
-    """corrected for all classes tested"""
+    """p-value corrected for all classes that were tested"""
 
 
 def per_class_shift(
@@ -36,19 +35,19 @@ def per_class_shift(
     n_permutations: int,
     seed: int,
 ) -> tuple[ClassShift, ...]:
-    """Test every class with two groups on both sides and images that differ, in ascending order of its number.
+    """Test every class with two groups on both sides and images that differ, in order of their names.
 
     Args:
-        source: (n, d) features, (n,) class numbers and (n,) names of groups of images that are not independent.
-        target: the same of the target, by the same classes.
-        bandwidth2: of mmd2; the tests take their own.
-        n_permutations: of each test.
-        seed: of each test.
+        source: (n, d) features, (n,) class names and (n,) names of groups of images that are not independent.
+        target: features, class names and groups of the target.
+        bandwidth2: bandwidth of mmd2; the tests choose their own.
+        n_permutations: permutations of each test.
+        seed: seed of each test.
 
     Raises:
         ValueError: as `two_sample_test`.
     """
-    shared = [int(label) for label in np.intersect1d(source[1], target[1])]
+    shared = np.intersect1d(source[1], target[1]).tolist()
     every = [(label, _rows_of(source, label), _rows_of(target, label)) for label in shared]
     classes = [each for each in every if _can_be_tested(each[1:])]
     tests = [
@@ -64,17 +63,17 @@ def per_class_shift(
     )
 
 
-def _rows_of(side: tuple[Array, Labels, Groups], label: int) -> tuple[Array, Groups]:
+def _rows_of(side: tuple[Array, Labels, Groups], label: str) -> tuple[Array, Groups]:
     features, labels, groups = side
     return features[labels == label], groups[labels == label]
 
 
 def _can_be_tested(sides: tuple[tuple[Array, Groups], tuple[Array, Groups]]) -> bool:
-    """Two groups on both sides, and not one same row in every group: blank images alone tell nothing."""
+    """Whether both sides have two groups and no row is in every group: blank images alone tell nothing."""
     if min(len(np.unique(groups)) for _, groups in sides) < 2:
         return False
     features, groups = (np.concatenate(each) for each in zip(*sides, strict=True))
     names, sizes = np.unique(groups, return_counts=True)
-    # of a group any one row may be all that the test keeps
+    # The test may keep any single row of a group, so it is enough to look at the rows of the smallest group.
     few = features[groups == names[sizes.argmin()]]
     return all(len(np.unique(groups[(features == row).all(axis=1)])) < len(names) for row in few)

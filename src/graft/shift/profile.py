@@ -1,8 +1,7 @@
-"""Where in the network the target differs: block by block, from input to output."""
+"""Distance of the target from the source at each block of the network, from input to output."""
 
 from collections.abc import Sequence
 
-from graft.records.common import Interval
 from graft.records.shift import BlockProfile, BlockShift
 from graft.shift.bn_stats import block_profile
 from graft.shift.sides import Side
@@ -14,13 +13,13 @@ from graft.store.features import BlockMeans, BlockMoments
 def profile_of_samples(
     source: tuple[Side, Sequence[BlockMeans]], target: tuple[Side, Sequence[BlockMeans]], confidence: float, seed: int
 ) -> BlockProfile | None:
-    """Squared MMD of the channels' means at every block, each at its own pooled median.
+    """Squared MMD of the mean activations at every block, each block at its own pooled median.
 
     Args:
-        source: the images of the sample, and the blocks' means of them.
-        target: the same of the target, by the same network.
-        confidence: of the intervals, between 0 and 1.
-        seed: of the intervals.
+        source: images of the sample, and their mean activations at each block.
+        target: the same for the target, from the same network.
+        confidence: confidence of the intervals, between 0 and 1.
+        seed: seed of the intervals.
 
     Returns:
         None where a sample has too few images or groups for an interval.
@@ -38,8 +37,8 @@ def profile_of_samples(
         )
         if found is None:
             return None
-        shift = Interval(estimate=found.mmd2, low=found.low, high=found.high)
-        blocks.append(BlockShift(block=ours.block, n_channels=ours.means.shape[1], shift=shift))
+        block = {"block": ours.block, "n_channels": ours.means.shape[1], "shift": found}
+        blocks.append(BlockShift.model_validate(block, from_attributes=True))
     return BlockProfile(measure="mmd2", n_images=(len(source[0].rows), len(target[0].rows)), blocks=tuple(blocks))
 
 
@@ -47,17 +46,11 @@ def profile_of_moments(moments: Sequence[BlockMoments], target: Side, confidence
     """Divergence of the target's channels from the network's running moments at every block.
 
     Args:
-        moments: of the target's images at each block.
+        moments: moments of the target's images at each block.
         target: these images.
-        confidence: of the intervals, between 0 and 1.
-        seed: of the intervals.
+        confidence: confidence of the intervals, between 0 and 1.
+        seed: seed of the intervals.
     """
-    blocks = tuple(
-        BlockShift(
-            block=each.block,
-            n_channels=each.n_channels,
-            shift=Interval(estimate=each.typical, low=each.low, high=each.high),
-        )
-        for each in block_profile(moments, groups=target.groups, confidence=confidence, seed=seed)
-    )
+    found = block_profile(moments, groups=target.groups, confidence=confidence, seed=seed)
+    blocks = tuple(BlockShift.model_validate(each, from_attributes=True) for each in found)
     return BlockProfile(measure="divergence", n_images=(0, len(target.rows)), blocks=blocks)

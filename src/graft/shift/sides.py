@@ -1,4 +1,4 @@
-"""What is compared: the images of one side with their features."""
+"""Sides of the comparison: the images of source or target with their features."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,28 +16,28 @@ class Side(NamedTuple):
     """The images of source or target; no rows where there are none."""
 
     features: NDArray[np.floating[Any]]
-    """(n, d) by the unmodified backbone"""
+    """(n, d) features of the unmodified backbone"""
     rows: Places
-    """(n,) places in the image store"""
+    """(n,) positions in the image store"""
     labels: NDArray[np.str_]
-    """(n,) class names; empty where they are not known"""
+    """(n,) class names; an empty string where the class is not known"""
     groups: NDArray[np.str_]
     """(n,) names of groups of images that are not independent"""
     images: NDArray[np.str_]
     """(n,) sha256 of the files"""
 
     def at(self, places: NDArray[Any]) -> "Side":
-        """Some of the images, by their places on this side or by a mask."""
+        """Select images by their positions on this side or by a mask."""
         return Side(*(each[places] for each in self))
 
     def of_rows(self, rows: Places) -> "Side":
-        """The images at these places in the store that stand on this side, in their order."""
+        """Select the images at these positions in the store, in the given order; those of other sides are skipped."""
         place = {row: index for index, row in enumerate(self.rows.tolist())}
         return self.at(np.array([place[row] for row in rows.tolist() if row in place], dtype=np.int64))
 
 
 def read_side(catalog: Path, features: Path, split: Split | None = None) -> Side:
-    """The readable images of one split, or of all.
+    """Read the images of one split, or of all splits, without those that could not be decoded.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -50,12 +50,12 @@ def read_side(catalog: Path, features: Path, split: Split | None = None) -> Side
 
 
 def without_copies(source: Side, target: Side) -> Side:
-    """The source less images that stand in the target too: the same picture on both sides hides a shift."""
+    """Source without the images that are in the target too: the same image on both sides hides a shift."""
     return source.at(~np.isin(source.images, target.images))
 
 
 def check_groups(side: Side, name: str) -> None:
-    """Refuse a side whose images are all of one group: nothing there tells a shift from chance.
+    """Refuse a side whose images are all of one group, because a shift could not be distinguished from chance.
 
     Raises:
         ValueError: fewer than two groups.
@@ -64,5 +64,5 @@ def check_groups(side: Side, name: str) -> None:
     if n_groups < 2:
         raise ValueError(
             f"{name}: want images of at least 2 groups, got {n_groups} ({len(side.rows)} images). Add images of other "
-            "groups, or let prepare_data.group_pattern or group_file tell them apart."
+            "groups, or set prepare_data.group_pattern or group_file so that groups are told apart."
         )

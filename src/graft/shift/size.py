@@ -1,6 +1,5 @@
-"""How large the shift is, in four ways: with enough images every p is small."""
+"""Size of the shift, measured in four ways: with enough images every p-value is small."""
 
-from graft.records.common import Interval
 from graft.records.shift import ShiftSize
 from graft.shift.sides import Side
 from graft.statistics.two_sample.domain_classifier import domain_classifier
@@ -10,29 +9,32 @@ from graft.statistics.two_sample.mmd_interval import mmd2_interval
 
 
 def size_of(source: Side, target: Side, bandwidth2: float, confidence: float, seed: int) -> ShiftSize:
-    """Squared MMD, domain classifier and Frechet distance, each with what tells it from chance.
+    """Squared MMD, domain classifier and Frechet distance, each with what distinguishes it from chance.
 
     Args:
         source: n images, n >= 2.
         target: m images, m >= 2.
-        bandwidth2: the pooled median of squared distances; one chosen for its large statistic would overstate.
-        confidence: of the intervals, between 0 and 1.
-        seed: of everything that is drawn.
+        bandwidth2: pooled median of squared distances; a bandwidth chosen for its large statistic would overstate.
+        confidence: confidence of the intervals, between 0 and 1.
+        seed: seed of all random draws.
     """
     groups = source.groups, target.groups
     interval = mmd2_interval(
         source.features, target.features, bandwidth2=bandwidth2, groups=groups, confidence=confidence, seed=seed
     )
-    whole = mmd2_unbiased(source.features, target.features, bandwidth2, groups) if interval is None else interval.mmd2
+    whole = (
+        mmd2_unbiased(source.features, target.features, bandwidth2, groups) if interval is None else interval.estimate
+    )
     told = domain_classifier(source.features, target.features, groups=groups, confidence=confidence, seed=seed)
     frechet = frechet_by_chance(source.features, target.features, groups=groups, seed=seed)
-    return ShiftSize(
-        mmd2=whole,
-        interval=None if interval is None else Interval(estimate=whole, low=interval.low, high=interval.high),
-        bandwidth2=bandwidth2,
-        confidence=confidence,
-        auc=None if told is None else Interval(estimate=told.auc.auc, low=told.auc.low, high=told.auc.high),
-        a_distance=None if told is None else told.a_distance,
-        frechet=frechet.distance2,
-        frechet_by_chance=frechet.chance,
-    )
+    found = {
+        "mmd2": whole,
+        "interval": interval,
+        "bandwidth2": bandwidth2,
+        "confidence": confidence,
+        "auc": None if told is None else told.auc,
+        "a_distance": None if told is None else told.a_distance,
+        "frechet": frechet.distance2,
+        "frechet_by_chance": frechet.chance,
+    }
+    return ShiftSize.model_validate(found, from_attributes=True)

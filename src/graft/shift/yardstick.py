@@ -1,4 +1,4 @@
-"""A scale that a person can read: how far the source's own images move when they are corrupted."""
+"""Yardstick that a person can read: how far the source's own images move when they are corrupted."""
 
 from itertools import product
 from typing import Any, Literal, NamedTuple
@@ -12,12 +12,12 @@ from graft.store.features import CORRUPTION_NAMES, SEVERITIES, YardstickFeatures
 
 Array = NDArray[np.floating[Any]]
 Groups = NDArray[np.int64]
+# Share of the squared MMD of pure noise that a corruption must reach to be informative.
 LEAST_OF_NOISE = 0.02
-"""share of the squared MMD of pure noise that a corruption must reach to tell anything"""
 
 
 class Mark(NamedTuple):
-    """Squared MMD of the source against itself under one corruption."""
+    """Squared MMD between the source and the source under one corruption."""
 
     corruption: str
     severity: int
@@ -25,43 +25,53 @@ class Mark(NamedTuple):
 
 
 class Yardstick(NamedTuple):
-    """Squared MMD, no unit, of one half of the source against the other half, as it is and corrupted."""
+    """Squared MMD, without a unit, between one half of the source and the other half, unchanged and corrupted."""
 
     n_images: tuple[int, int]
-    """of the half that stays as it is, and of the other"""
+    """number of images of the half that stays unchanged, and of the other"""
     clean: float
-    """about 0: what chance makes"""
+    """squared MMD without a corruption: about 0, by chance alone"""
     marks: tuple[Mark, ...]
-    """by corruption, then by severity"""
+    """sorted by corruption, then by severity"""
     noise: float
-    """against images of pure noise"""
+    """squared MMD to images of pure noise"""
+
+
+class CorruptionSeverity(NamedTuple):
+    """Where a distance lies among the marks of one corruption."""
+
+    corruption: str
+    severity: float
+    """0 to 5"""
 
 
 class Place(NamedTuple):
     """Where a distance lies on the yardstick."""
 
     severity: float
-    """0 to 5: where the distance lies among a corruption's marks, the median over corruptions"""
-    by_corruption: dict[str, float]
-    """the same by each corruption that moves the source"""
-    ends: tuple[float, float] | None
-    """severities of the ends of the distance's interval; None: there is none"""
+    """0 to 5: the median over corruptions of where the distance lies among their marks"""
+    by_corruption: tuple[CorruptionSeverity, ...]
+    """severity by each corruption that moves the source"""
+    severities: tuple[float, float] | None
+    """severities of the ends of the distance's interval; None where there is no interval"""
     between: tuple[str, str | None]
-    """what moves the source surely less, and what surely more, such as pixelate 5 and noise 4; None: nothing does"""
+    """corruptions that surely move the source less and more, such as pixelate 5 and noise 4; None where nothing moves
+    it more"""
     similarity: Similarity
     doubts: tuple[str, ...]
-    """why similarity is unknown; empty where it is known"""
+    """reasons why similarity is unknown; empty where it is known"""
     sentence: str
+    """the place in words"""
 
 
 def make_yardstick(features: YardstickFeatures, bandwidth2: float) -> Yardstick:
-    """Squared MMD of half of the source against the other half: clean, under each corruption, and as noise.
+    """Squared MMD between one half of the source and the other half: clean, under each corruption, and as noise.
 
     Every group of images weighs the same, as in the target's own distance.
 
     Args:
-        features: of both halves.
-        bandwidth2: that of the target's own distance, or the two do not compare.
+        features: features of both halves.
+        bandwidth2: bandwidth of the target's own distance; with another, the two would not compare.
 
     Raises:
         ValueError: as `mmd2_unbiased`.
@@ -81,17 +91,17 @@ def make_yardstick(features: YardstickFeatures, bandwidth2: float) -> Yardstick:
 def place_on(
     yardstick: Yardstick, mmd2: float, interval: tuple[float, float] | None, limits: tuple[float, float], origin: str
 ) -> Place:
-    """Where the target's squared MMD lies on the yardstick, and what similarity can be made of it.
+    """Place of the target's squared MMD on the yardstick, and the similarity that follows from it.
 
-    Which corruptions make the scale is an accident, so similarity is unknown where leaving one of them out would put
-    the target elsewhere, as it is where the interval does.
+    Which corruptions make the scale is arbitrary. So similarity is unknown where leaving one of them out would change
+    it, and also where the ends of the interval differ in it.
 
     Args:
-        yardstick: of the source.
-        mmd2: of source against target, at the yardstick's bandwidth.
-        interval: of mmd2; None: there are too few images for one.
+        yardstick: yardstick of the source.
+        mmd2: squared MMD between source and target, at the yardstick's bandwidth.
+        interval: interval of mmd2; None where there are too few images for one.
         limits: severity below which similarity is near, and above which it is far; between the two it is mid.
-        origin: what the sentence calls the source.
+        origin: name of the source in the sentence.
     """
     places = severities(yardstick, mmd2)
     severity = float(np.median([*places.values()]))
@@ -101,34 +111,35 @@ def place_on(
     similarity = "unknown" if doubts else similarity_of(severity, limits)
     words = f"{origin}'s own images, corrupted; {_range(places)}"
     where = f"beyond {between[0]}" if between[1] is None else f"between {between[0]} and {between[1]}"
-    return Place(severity, places, ends, between, similarity, doubts, f"The target lies {where} ({words}).")
+    by_corruption = tuple(CorruptionSeverity(*each) for each in places.items())
+    return Place(severity, by_corruption, ends, between, similarity, doubts, f"The target lies {where} ({words}).")
 
 
 def similarity_of(severity: float, limits: tuple[float, float]) -> Literal["near", "mid", "far"]:
-    """The bin of a severity, 0 to 5, by the limits of near and far."""
+    """Similarity at a severity, 0 to 5, by the limits of near and far."""
     return "near" if severity < limits[0] else "far" if severity > limits[1] else "mid"
 
 
 def severity_of(yardstick: Yardstick, mmd2: float) -> float:
-    """Severity, 0 to 5, at which a corruption moves the source as far: the median over corruptions that tell."""
+    """Severity, 0 to 5, at which corruptions move the source as far: the median over informative corruptions."""
     return float(np.median([*severities(yardstick, mmd2).values()]))
 
 
 def severities(yardstick: Yardstick, mmd2: float) -> dict[str, float]:
-    """Severity, 0 to 5, at which each corruption that tells moves the source as far."""
+    """Severity, 0 to 5, at which each informative corruption moves the source as far."""
     places = {}
-    for name, marks in _telling(yardstick).items():
-        # an irregular mark must not put a farther target at a lower severity
+    for name, marks in _informative(yardstick).items():
+        # An irregular mark must not give a farther target a lower severity.
         rising = np.maximum.accumulate([0.0, *(_distance(each.mmd2) for each in marks)])
         places[name] = float(np.interp(_distance(mmd2), rising, (0, *SEVERITIES))) if mmd2 > 0 else 0.0
     return places
 
 
-def _telling(yardstick: Yardstick) -> dict[str, list[Mark]]:
-    """Marks of the corruptions that tell, or of all where none does.
+def _informative(yardstick: Yardstick) -> dict[str, list[Mark]]:
+    """Marks of the informative corruptions, or of all where none is.
 
-    A corruption that hardly moves the source even at its worst, as blur does where images are blurred already, says
-    nothing of distances.
+    A corruption that hardly moves the source even at its worst, such as blur on images that are already blurred, says
+    nothing about distances.
     """
     marks = {name: [mark for mark in yardstick.marks if mark.corruption == name] for name in CORRUPTION_NAMES}
     least = LEAST_OF_NOISE * yardstick.noise
@@ -136,9 +147,11 @@ def _telling(yardstick: Yardstick) -> dict[str, list[Mark]]:
 
 
 def _between(yardstick: Yardstick, interval: tuple[float, float], origin: str) -> tuple[str, str | None]:
-    """What lies nearest below the interval, and nearest above it."""
+    """Corruptions nearest below and nearest above the interval."""
     named = [
-        (f"{mark.corruption} {mark.severity}", mark.mmd2) for marks in _telling(yardstick).values() for mark in marks
+        (f"{mark.corruption} {mark.severity}", mark.mmd2)
+        for marks in _informative(yardstick).values()
+        for mark in marks
     ]
     named.append(("pure noise", yardstick.noise))
     nearer = [(mmd2, name) for name, mmd2 in named if 0 < mmd2 <= interval[0]]
@@ -147,7 +160,7 @@ def _between(yardstick: Yardstick, interval: tuple[float, float], origin: str) -
 
 
 def _doubts(places: dict[str, float], ends: tuple[float, float] | None, limits: tuple[float, float]) -> tuple[str, ...]:
-    """Why no similarity can be made of these places."""
+    """Reasons why similarity is unknown at these places."""
     said = []
     if ends is None:
         said.append("with so few independent images there is no interval of MMD^2 (add images)")
@@ -166,7 +179,7 @@ def _doubts(places: dict[str, float], ends: tuple[float, float] | None, limits: 
 
 
 def _range(places: dict[str, float]) -> str:
-    """The least and the largest severity and whose they are, with the median."""
+    """Smallest and largest severity with their corruptions, and the median."""
     low, high = min(places, key=lambda each: places[each]), max(places, key=lambda each: places[each])
     if places[low] == places[high]:
         return f"severity {places[low]:.1f} of 5 by all that move them"
@@ -175,5 +188,5 @@ def _range(places: dict[str, float]) -> str:
 
 
 def _distance(mmd2: float) -> float:
-    """MMD itself, on which equal steps look equal; 0 where the squared estimate is below 0."""
+    """MMD itself, a scale on which equal steps look equal; 0 where the squared estimate is below 0."""
     return float(np.sqrt(max(mmd2, 0.0)))

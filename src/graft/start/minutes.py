@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
 from graft.preparation.splits import CUT_SHARE
 from graft.start.timing import Costs, costs_here
@@ -106,7 +106,7 @@ def _pretraining(params: Params, counts: Counts, costs: Costs) -> float:
 
 
 def _looked_at(params: Params, counts: Counts) -> int:
-    """Images that the views of both domains run the backbone over."""
+    """Images that the backbone runs over for the details of both domains."""
     sample = params.extract_features.sample_images
     of_source, of_target = min(sample, counts.n_source), min(sample, counts.n_train)
     return of_source * (1 + YARDSTICK_RUNS) + of_target * (1 if counts.n_source else 2)
@@ -123,7 +123,7 @@ def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strate
     """A run of the transfer arm; other strategies than the first two learn in all blocks."""
     seen, epochs = _seen(params, counts), params.training.epochs
     head = seen * costs.head
-    if strategy == "feature_extraction" and params.network.head == "linear":
+    if strategy == "feature_extraction" and params.training.head == "linear":
         return head
     if strategy not in ("top_blocks", "feature_extraction"):
         return head + epochs * (seen * costs.full + counts.n_val * costs.forward)

@@ -1,4 +1,4 @@
-"""What extract_features keeps of the images: features by row of the store, and a closer view of a sample."""
+"""What extract_features keeps of the images: features row by row, and details of a sample."""
 
 import csv
 import io
@@ -64,8 +64,8 @@ class YardstickFeatures(NamedTuple):
     """(k,) the same of the other half"""
 
 
-class SourceView(NamedTuple):
-    """Of a sample of source images."""
+class SourceDetails(NamedTuple):
+    """Activations and yardstick features of a sample of source images."""
 
     rows: Places
     """(k,) places in the image store"""
@@ -74,8 +74,8 @@ class SourceView(NamedTuple):
     """None: too few images"""
 
 
-class TargetView(NamedTuple):
-    """Of a sample of target images."""
+class TargetDetails(NamedTuple):
+    """Activations and BatchNorm moments of a sample of target images."""
 
     rows: Places
     """(k,) places in the image store"""
@@ -86,44 +86,46 @@ class TargetView(NamedTuple):
     """why the network has no moments; empty where it has, or they were not asked for"""
 
 
-def save_source_view(view: SourceView, path: Path) -> None:
-    """Write a view, whole or not at all."""
-    save_arrays(source_arrays(view), path)
+def save_source_details(details: SourceDetails, path: Path) -> None:
+    """Write the details of one domain, whole or not at all."""
+    save_arrays(source_arrays(details), path)
 
 
-def read_source_view(path: Path) -> SourceView:
-    """A view that save_source_view wrote.
+def read_source_details(path: Path) -> SourceDetails:
+    """Read what save_source_details wrote.
 
     Raises:
         FileNotFoundError: there is no such file.
     """
-    return source_view_of(read_arrays(path))
+    return source_details_of(read_arrays(path))
 
 
-def source_arrays(view: SourceView) -> dict[str, NDArray[Any]]:
-    """A view as named arrays."""
-    arrays = {"rows": view.rows, **{f"block {each.block}": each.means for each in view.blocks}}
-    yardstick = {} if view.yardstick is None else view.yardstick._asdict()
+def source_arrays(details: SourceDetails) -> dict[str, NDArray[Any]]:
+    """Details of the source as named arrays."""
+    arrays = {"rows": details.rows, **{f"block {each.block}": each.means for each in details.blocks}}
+    yardstick = {} if details.yardstick is None else details.yardstick._asdict()
     return {**arrays, **{f"yardstick {name}": array for name, array in yardstick.items()}}
 
 
-def source_view_of(arrays: Arrays) -> SourceView:
-    """The view that source_arrays made named arrays of."""
+def source_details_of(arrays: Arrays) -> SourceDetails:
+    """Details of the source from the named arrays of source_arrays."""
     yardstick = _named(arrays, "yardstick ")
-    return SourceView(arrays["rows"], _blocks(arrays), YardstickFeatures(**yardstick) if yardstick else None)
+    return SourceDetails(arrays["rows"], _blocks(arrays), YardstickFeatures(**yardstick) if yardstick else None)
 
 
-def save_target_view(view: TargetView, path: Path) -> None:
-    """Write a view, whole or not at all."""
+def save_target_details(details: TargetDetails, path: Path) -> None:
+    """Write the details of one domain, whole or not at all."""
     moments = {
-        f"{part} {each.block}": getattr(each, part) for each in view.moments for part in ("means", "squares", "floor")
+        f"{part} {each.block}": getattr(each, part)
+        for each in details.moments
+        for part in ("means", "squares", "floor")
     }
-    blocks = {f"block {each.block}": each.means for each in view.blocks}
-    save_arrays({"rows": view.rows, "refusal": np.array(view.refusal), **blocks, **moments}, path)
+    blocks = {f"block {each.block}": each.means for each in details.blocks}
+    save_arrays({"rows": details.rows, "refusal": np.array(details.refusal), **blocks, **moments}, path)
 
 
-def read_target_view(path: Path) -> TargetView:
-    """A view that save_target_view wrote.
+def read_target_details(path: Path) -> TargetDetails:
+    """Read what save_target_details wrote.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -131,7 +133,7 @@ def read_target_view(path: Path) -> TargetView:
     arrays = read_arrays(path)
     parts = [_named(arrays, f"{part} ") for part in ("means", "squares", "floor")]
     moments = tuple(BlockMoments(name, *(part[name] for part in parts)) for name in parts[0])
-    return TargetView(arrays["rows"], _blocks(arrays), moments, str(arrays["refusal"]))
+    return TargetDetails(arrays["rows"], _blocks(arrays), moments, str(arrays["refusal"]))
 
 
 def save_arrays(arrays: Arrays, path: Path) -> None:

@@ -126,9 +126,10 @@ def _told_row(domain: OpenDomain, split: Split, seed: int) -> dict[str, Any]:
     name = f"{domain.name}: train and {split}"
     if found is None:
         return {"name": f"{name} (too few images to tell)", "told_apart": 0.5}
+    share = f"{found.estimate:.0%} of pairs right, {found.low:.0%} to {found.high:.0%}"
     return {
-        "name": f"{name} (a classifier orders {found.auc:.0%} of pairs right, {found.low:.0%} to {found.high:.0%})",
-        "told_apart": found.auc if found.low > 0.5 else 0.5,
+        "name": f"{name} (a classifier orders {share})",
+        "told_apart": found.estimate if found.low > 0.5 else 0.5,
     }
 
 

@@ -37,7 +37,7 @@ def test_samples_that_differ_are_told_apart() -> None:
     rng = np.random.default_rng(0)
     found = _judge(_sample(rng.normal(size=(200, 6))), _sample(rng.normal(size=(60, 6)) + 1))
     assert found.low > 0.8
-    assert found.low <= found.auc <= found.high <= 1
+    assert found.low <= found.estimate <= found.high <= 1
 
 
 def test_the_estimate_is_the_share_of_ordered_pairs() -> None:
@@ -46,7 +46,7 @@ def test_the_estimate_is_the_share_of_ordered_pairs() -> None:
     cell = np.array([0, 0, 0, 0, 1, 1])
     found = area_under_curve(HeldOut(scores, side, cell, groups, np.ones(6)), 0.95)
     assert found is not None
-    assert found.auc == pytest.approx((0.5 + 3 + 1) / 5)  # a tie is half a pair
+    assert found.estimate == pytest.approx((0.5 + 3 + 1) / 5)  # a tie is half a pair
 
 
 def test_the_interval_is_that_of_the_influence_of_groups_on_the_area() -> None:
@@ -69,14 +69,14 @@ def test_pairs_weigh_as_their_rows_and_an_even_pair_is_half() -> None:
     side, cell = np.array([0, 0, 1, 1]), np.zeros(4, dtype=np.int64)
     found = area_under_curve(HeldOut(scores, side, cell, np.arange(4), weights), 0.95)
     assert found is not None
-    assert found.auc == pytest.approx((1 * 0.5 + 0.25 * 0.5 / 2 + 1 * 1) / ((1 + 0.25) * (0.5 + 1)))
+    assert found.estimate == pytest.approx((1 * 0.5 + 0.25 * 0.5 / 2 + 1 * 1) / ((1 + 0.25) * (0.5 + 1)))
 
 
 def test_pairs_of_different_cells_do_not_count() -> None:
     scores, side = np.array([5.0, 6.0, 1.0, 2.0]), np.array([0, 1, 0, 1])
     found = area_under_curve(HeldOut(scores, side, np.array([0, 0, 1, 1]), np.arange(4), np.ones(4)), 0.95)
     assert found is not None
-    assert found.auc == 1
+    assert found.estimate == 1
 
 
 @pytest.mark.parametrize("n_features", [5, 400])
@@ -133,7 +133,7 @@ def test_a_difference_within_strata_is_told_apart_beside_another_mix_of_them() -
         features[:, 0] += shift
         samples.append(_sample(features, strata=strata))
     # 0.76 is the best there is; were features not centred by stratum, the mix would drown the difference
-    assert _judge(samples[0], samples[1]).auc > 0.7
+    assert _judge(samples[0], samples[1]).estimate > 0.7
 
 
 def test_copies_within_a_group_are_no_evidence() -> None:

@@ -5,13 +5,13 @@ import pytest
 from tests.statistics.two_sample.naive import Floats, naive_median, samples
 
 from graft.statistics.two_sample import bandwidths
-from graft.statistics.two_sample.bandwidths import Sample, family, pooled_median2, sample_of
+from graft.statistics.two_sample.bandwidths import PooledRows, draw_pooled_rows, family, pooled_median2
 from graft.statistics.two_sample.rows import row_keys
 from graft.statistics.two_sample.two_sample import FAMILY, two_sample_test
 
 
-def sampled(rows: Floats) -> Sample:
-    return Sample(np.zeros(rows.shape[1]), rows, np.arange(len(rows)))
+def sampled(rows: Floats) -> PooledRows:
+    return PooledRows(np.zeros(rows.shape[1]), rows, np.arange(len(rows)))
 
 
 def test_the_median_is_that_of_all_pairs() -> None:
@@ -28,7 +28,7 @@ def test_the_pooled_median_of_two_samples_is_that_of_the_test() -> None:
 
 def test_pairs_of_one_group_do_not_count_for_the_median() -> None:
     rows, groups = np.array([[0.0], [1.0], [5.0]]), np.array([0, 0, 1])
-    found = family(Sample(np.zeros(1), rows, groups), groups, (1.0,))
+    found = family(PooledRows(np.zeros(1), rows, groups), groups, (1.0,))
     assert found[0].bandwidth2 == pytest.approx((16 + 25) / 2)
 
 
@@ -37,7 +37,7 @@ def test_groups_of_copies_keep_the_bandwidths_of_one_row_of_each(n_groups: int) 
     rows = samples(n_groups, 2, 2, 0.0)[0]
     groups = np.repeat(np.arange(n_groups), np.random.default_rng(0).integers(1, 12, n_groups))
     single = family(sampled(rows), np.arange(n_groups), FAMILY)
-    copies = family(Sample(np.zeros(2), rows[groups], groups), groups, FAMILY)
+    copies = family(PooledRows(np.zeros(2), rows[groups], groups), groups, FAMILY)
     for one, other in zip(single, copies, strict=True):
         assert other.bandwidth2 == pytest.approx(one.bandwidth2)
         assert other.dropped == (one.dropped and one.dropped.replace("pairs of rows", "pairs of groups"))
@@ -48,7 +48,7 @@ def test_one_large_group_does_not_crowd_the_others_out_of_the_sample(monkeypatch
     sides = samples(300, 20, 2, 0.0)
     keys = np.concatenate([row_keys(each, "float64") for each in sides])
     groups = np.concatenate([np.zeros(300, dtype=np.int64), np.arange(1, 21)])
-    sample = sample_of(sides, keys, groups, np.random.default_rng(0))
+    sample = draw_pooled_rows(sides, keys, groups, np.random.default_rng(0))
     assert np.bincount(sample.groups).tolist() == [10] + [1] * 20
 
 
@@ -72,7 +72,7 @@ def test_the_sample_takes_either_side_by_its_share(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(bandwidths, "SAMPLE_ROWS", 300)
     sides = samples(1_500, 500, 2, 0.0)
     keys = np.concatenate([row_keys(each, "float32") for each in sides])
-    sample = sample_of(sides, keys, np.arange(2_000), np.random.default_rng(0))
+    sample = draw_pooled_rows(sides, keys, np.arange(2_000), np.random.default_rng(0))
     assert len(np.unique(sample.groups)) == 300
     assert np.mean(sample.groups < 1_500) == pytest.approx(0.75, abs=0.08)
     np.testing.assert_allclose(sample.rows + sample.centre, np.concatenate(sides)[sample.groups])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.statistics.two_sample.naive import samples
 
-from graft.statistics.two_sample.bandwidths import Sample
+from graft.statistics.two_sample.bandwidths import PooledRows
 from graft.statistics.two_sample.detectable import POWER_QUANTILE, critical_value, detectable_shift
 from graft.statistics.two_sample.two_sample import two_sample_test
 
@@ -61,7 +61,7 @@ def test_at_the_shift_that_is_found_the_power_is_that_of_units_of_either_side() 
     x = np.random.default_rng(0).exponential(size=(60, 2)) ** 2
     x -= x.mean(axis=0)
     bandwidth2, critical, deviation = 4.0, 0.02, 0.005
-    sample = Sample(np.zeros(2), x, np.arange(60))
+    sample = PooledRows(np.zeros(2), x, np.arange(60))
     found = detectable_shift(sample, np.array([bandwidth2]), np.array([critical]), np.array([deviation]), (15, 400))
     assert found is not None
     gain = np.zeros((60, 60))

@@ -33,7 +33,7 @@ def test_the_estimate_is_that_of_a_double_loop() -> None:
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(14, 3)), rng.normal(size=(11, 3)) + 0.7
     expected = naive_mmd2(source, target, 6.0)
-    assert _judge(source, target).mmd2 == pytest.approx(expected, abs=1e-12)
+    assert _judge(source, target).estimate == pytest.approx(expected, abs=1e-12)
 
 
 def test_every_group_weighs_the_same_and_pairs_within_one_do_not_count() -> None:
@@ -42,7 +42,7 @@ def test_every_group_weighs_the_same_and_pairs_within_one_do_not_count() -> None
     source, target = rng.normal(size=(36, 3)) + groups[0][:, None], rng.normal(size=(30, 3))
     found = mmd2_interval(source, target, bandwidth2=6.0, groups=groups, confidence=0.95, seed=0)
     assert found is not None
-    assert found.mmd2 == pytest.approx(naive_mmd2(source, target, 6.0, groups), abs=1e-12)
+    assert found.estimate == pytest.approx(naive_mmd2(source, target, 6.0, groups), abs=1e-12)
 
 
 @pytest.mark.parametrize("most_units", [500, 12])
@@ -70,7 +70,7 @@ def test_bins_give_nearly_what_rows_give(monkeypatch: pytest.MonkeyPatch) -> Non
     rows = _judge(source, target, 16.0)
     monkeypatch.setattr(module, "MOST_UNITS", 200)
     bins = _judge(source, target, 16.0)
-    assert bins.mmd2 != rows.mmd2
+    assert bins.estimate != rows.estimate
     np.testing.assert_allclose(bins, rows, atol=0.2 * (rows.high - rows.low))
 
 
@@ -149,7 +149,7 @@ def test_halves_raise_the_lower_end_where_a_large_shift_lies_off_the_widest_dire
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(2, 200, 8)) * np.where(np.arange(8) == 0, 5.0, 1.0)
     found = _judge(source, target + np.where(np.arange(8) == 1, 2.0, 0.0), 66.0)
-    assert found.mmd2 - found.low < 0.5 * (found.high - found.mmd2)
+    assert found.estimate - found.low < 0.5 * (found.high - found.estimate)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.5])
@@ -157,7 +157,7 @@ def test_two_samples_of_few_rows_have_a_wide_interval(shift: float) -> None:
     rng = np.random.default_rng(0)
     rows, target = rng.normal(size=(2, 400, 5))
     many, few = _judge(rows, target + shift, 10.0), _judge(rows[:20], target[:20] + shift, 10.0)
-    assert few.low < many.low < many.mmd2 < many.high < few.high
+    assert few.low < many.low < many.estimate < many.high < few.high
 
 
 def test_too_few_rows_or_groups_give_no_interval() -> None:
@@ -171,7 +171,7 @@ def test_the_interval_ends_at_the_largest_squared_mmd() -> None:
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(2, 12, 2)) * 0.3
     found = _judge(source, target + 90, 6.0)
-    assert found.low < found.mmd2 < found.high <= 2
+    assert found.low < found.estimate < found.high <= 2
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

@@ -2,6 +2,7 @@
 
 import doctest
 import itertools
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from tests.statistics.two_sample.naive import Floats, naive_median, naive_mmd2, 
 
 from graft.statistics.two_sample import bandwidths, kernels, permutations, two_sample
 from graft.statistics.two_sample.rows import library
-from graft.statistics.two_sample.two_sample import TwoSample, two_sample_test
+from graft.statistics.two_sample.two_sample import TwoSample, holm, two_sample_test
 
 MEDIAN = (1.0,)
 
@@ -311,8 +312,16 @@ def test_a_shift_that_a_fixed_bandwidth_cannot_see_is_seen() -> None:
     assert ours[1].mmd2 > 10 * ours[1].detectable_mmd2
 
 
+def test_the_null_distribution_comes_as_even_quantiles_from_smallest_to_largest() -> None:
+    test = two_sample_test(*samples(12, 9, 3, 0.0), n_permutations=300, seed=0)
+    assert test.n_permutations == 300
+    assert len(test.null_mmd2) == 101
+    assert (test.null_mmd2[0], test.null_mmd2[-1]) == (test.null.min(), test.null.max())
+    assert test.null_mmd2[50] == pytest.approx(np.median(test.null))
+
+
 def test_runnable_example_is_true() -> None:
-    assert doctest.testmod(two_sample) == (0, 5)
+    assert doctest.testmod(two_sample) == (0, 4)
 
 
 Spoil = Callable[[Floats, Floats], tuple[NDArray[Any], NDArray[Any]]]
@@ -326,7 +335,7 @@ Spoil = Callable[[Floats, Floats], tuple[NDArray[Any], NDArray[Any]]]
         (lambda s, t: (s, t[:, 0]), r"target: want at least 2 rows of features, \(n, d\), got \(8,\)"),
         (lambda s, t: (np.where(np.arange(9)[:, None] == 4, np.nan, s), t), "source, row 4: .* got nan"),
         (lambda s, t: (s, np.where(np.arange(8)[:, None] == 2, -np.inf, t)), "target, row 2: .* got -inf"),
-        (lambda s, t: (s, t[:, :2]), "want as many features a row, got 3 and 2"),
+        (lambda s, t: (s, t[:, :2]), "want the same number of features in every row, got 3 and 2"),
         (lambda s, t: (s * 0 + 0.1, t * 0 + 0.1), "want features that differ"),
         (lambda s, t: (s, torch.from_numpy(t)), "got an array and a tensor on cpu"),
         (lambda s, t: (s * 1e200, t), "want features whose squared distances are numbers"),
@@ -360,3 +369,22 @@ def test_no_permutations_is_an_error() -> None:
 def test_a_bandwidth_that_is_not_above_zero_is_an_error(multiples: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="bandwidths: want multiples of the median above 0"):
         two_sample_test(*samples(5, 5, 2, 0.0), seed=0, bandwidths=multiples)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holm_agrees_with_closed_testing_by_bonferroni(seed: int) -> None:
+    p = np.random.default_rng(seed).random(6) ** 3
+    subsets = [s for k in range(1, 7) for s in itertools.combinations(range(6), k)]
+    expected = [max(min(1.0, len(s) * p[list(s)].min()) for s in subsets if i in s) for i in range(6)]
+    np.testing.assert_allclose(holm(list(p)), expected)
+
+
+def test_holm_leaves_no_test_and_one_test_as_they_are() -> None:
+    assert len(holm([])) == 0
+    assert holm([0.03]).tolist() == [0.03]
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1.1, math.nan])
+def test_holm_refuses_what_is_no_p_value_and_names_its_place(bad: float) -> None:
+    with pytest.raises(ValueError, match=r"^p_values, number 1: want 0 to 1, got .+\. Leave"):
+        holm([0.5, bad])

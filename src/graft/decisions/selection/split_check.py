@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from graft.decisions.selection.target import Target
+from graft.decisions.selection.choice import Target
+from graft.records.checks import SplitCheck
 from graft.records.common import Interval, Split
-from graft.records.strategy import SplitCheck
 from graft.statistics.features.separability import Sample, Separability, separability
 from graft.store.catalogue import class_names, labelled
 
@@ -30,11 +30,11 @@ def _check(target: Target, other: Split, by_class: bool, seed: int) -> SplitChec
     found = separability(
         _sample(target, "train", by_class), _sample(target, other, by_class), confidence=CONFIDENCE, seed=seed
     )
-    warns = found is not None and found.low > 0.5 and found.auc >= LARGE_ENOUGH
+    warns = found is not None and found.low > 0.5 and found.estimate >= LARGE_ENOUGH
     return SplitCheck(
         other=other,
         by_class=by_class,
-        auc=None if found is None else Interval(estimate=found.auc, low=found.low, high=found.high),
+        auc=None if found is None else Interval(estimate=found.estimate, low=found.low, high=found.high),
         warns=warns,
         sentence=_sentence(other, by_class, found, warns),
     )
@@ -49,7 +49,7 @@ def _sample(target: Target, split: Split, by_class: bool) -> Sample:
 def _sentence(other: Split, by_class: bool, found: Separability | None, warns: bool) -> str:
     if found is None:
         return f"Too few images (or groups) to say whether train and {other} are alike."
-    size = f"area under the curve {found.auc:.2f}, {CONFIDENCE:.0%} interval {found.low:.2f} to {found.high:.2f}"
+    size = f"area under the curve {found.estimate:.2f}, {CONFIDENCE:.0%} interval {found.low:.2f} to {found.high:.2f}"
     pairs = " of the same class" if by_class else ""
     if not warns:
         return f"Images{pairs} of train and {other} were not told apart by their features ({size})."

@@ -1,4 +1,4 @@
-"""How well a few columns tell the class: balanced accuracy by cross-validation, with its interval."""
+"""Class probe: how well a few columns predict the class, by cross-validated balanced accuracy with its interval."""
 
 from typing import Any, NamedTuple
 
@@ -11,28 +11,28 @@ from graft.statistics.groups import dealt_folds, drawn_rows, group_sizes, unseen
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
+# Bins per column, with equal numbers of rows.
 BINS = 8
-"""of one column, equally full"""
+# Penalty of the classifier, in units of one bin's indicator in one row.
 PENALTY = 1.0
-"""of the classifier, in units of one bin's indicator in one row"""
+# Rows, at most; more are sampled with the seed.
 MOST_ROWS = 5_000
-"""drawn with the seed where there are more"""
+# Groups of a class; a class with fewer is left out.
 FEWEST_GROUPS = 10
-"""of a class; with fewer it is left out"""
 
 
 class ClassProbe(NamedTuple):
-    """How well the columns tell the class of a row that the classifier has not seen."""
+    """How well the columns predict the class of a row that the classifier has not seen."""
 
     accuracy: float
-    """balanced: mean over classes of the share that is told right"""
+    """balanced accuracy: mean over classes of the share that is predicted correctly"""
     low: float
     high: float
     n_classes: int
-    """that were told apart; 1 / n_classes is guessing"""
+    """number of classes that were compared; an accuracy of 1 / n_classes is guessing"""
 
     def excess(self, accuracy: float) -> float:
-        """Where a balanced accuracy lies between guessing, 0, and always right, 1; below 0 where it is worse."""
+        """Rescale a balanced accuracy: 0 is guessing, 1 is always right, below 0 is worse than guessing."""
         chance = 1 / self.n_classes
         return (accuracy - chance) / (1 - chance)
 
@@ -40,20 +40,21 @@ class ClassProbe(NamedTuple):
 def class_probe(
     columns: Floats, labels: NDArray[Any], groups: NDArray[np.str_], *, confidence: float, seed: int
 ) -> ClassProbe | None:
-    """Balanced accuracy of a classifier that sees the columns alone, on folds that it has not seen.
+    """Balanced accuracy of a classifier that sees only the columns, on folds that it has not seen.
 
-    Each column is cut into at most BINS bins without a look at the labels; where it holds no more values than that,
-    each is a bin. Ridge regression of the classes on the bins tells the class: it takes what is not linear, and
-    pictures of one exact width, at the price of a matrix product. Every class has the same weight. Groups stand whole
-    in one fold. The interval is that of a mean over groups with a t quantile, wider because the folds' classifiers have
-    seen mostly the same rows, and never narrower than what may not have shown at all on so few groups.
+    Each column is divided into at most BINS bins without a look at the labels; where it has no more distinct values
+    than that, each value is a bin. Ridge regression of the classes on the bins predicts the class. It captures what is
+    not linear, such as images of one exact width, at the price of a matrix product. Every class has the same weight,
+    and groups are whole in one fold. The interval is that of a mean over groups with a t quantile. It is wider because
+    the classifiers of the folds have seen mostly the same rows, and never narrower than the share that may not occur at
+    all among so few groups.
 
     Args:
-        columns: (n, d).
+        columns: (n, d) columns.
         labels: (n,) classes.
         groups: (n,) names of groups of rows that are not independent.
-        confidence: of the interval, between 0 and 1.
-        seed: of the folds, and of the rows where there are more than MOST_ROWS.
+        confidence: confidence of the interval, between 0 and 1.
+        seed: seed of the folds, and of the sample where there are more than MOST_ROWS rows.
 
     Returns:
         None where fewer than two classes have FEWEST_GROUPS groups.
@@ -78,9 +79,10 @@ def class_probe(
 
 
 def binned(columns: Floats) -> Floats:
-    """(n, bins of all columns) 1 where the row's value lies in the bin, else 0."""
+    """Indicators of the bins of all columns, (n, bins): 1 where the row's value is in the bin, else 0."""
     parts = []
     for column in columns.T:
+        # (n,) to (n, bins of this column)
         values = np.unique(column)
         cuts = np.quantile(column, np.arange(1, BINS) / BINS) if len(values) > BINS else (values[1:] + values[:-1]) / 2
         edges = np.unique(cuts)
@@ -89,7 +91,7 @@ def binned(columns: Floats) -> Floats:
 
 
 def _rows(labels: NDArray[Any], groups: NDArray[np.str_], rng: np.random.Generator) -> Places:
-    """Ascending places of at most MOST_ROWS rows of classes that have enough groups; none where they are under two."""
+    """Ascending positions of at most MOST_ROWS rows of classes with enough groups; none for fewer than two classes."""
     classes, numbers = np.unique(labels, return_inverse=True)
     pairs = np.unique(np.stack([numbers, group_sizes(groups)[1]]), axis=1)
     enough = np.bincount(pairs[0], minlength=len(classes)) >= FEWEST_GROUPS
@@ -101,12 +103,20 @@ def _rows(labels: NDArray[Any], groups: NDArray[np.str_], rng: np.random.Generat
 
 
 def _scores(seen: Floats, numbers: Places, held: Floats, n_classes: int) -> Floats:
-    """(rows held, c) how much speaks for each class, by ridge regression in which every class weighs the same."""
+    """Score of each class for the held-out rows, (held, c), by ridge regression in which every class weighs the same.
+
+    Args:
+        seen: (n, bins) indicators of the training rows.
+        numbers: (n,) class numbers of the training rows.
+        held: (held, bins) indicators of the held-out rows.
+        n_classes: c, the number of classes.
+    """
     weights = 1 / np.bincount(numbers, minlength=n_classes)[numbers]
     mean = weights @ seen / weights.sum()
     root = np.sqrt(weights)[:, None]
     x, y = (seen - mean) * root, (np.eye(n_classes)[numbers] - 1 / n_classes) * root
-    penalty = PENALTY * n_classes / len(numbers)  # of a row of mean weight
+    # In units of a row of mean weight.
+    penalty = PENALTY * n_classes / len(numbers)
     scores: Floats = (held - mean) @ np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
     return scores
 
@@ -117,6 +127,7 @@ def _with_interval(right: NDArray[np.bool_], numbers: Places, unit: Places, conf
     sizes = np.bincount(numbers)
     recalls = np.bincount(numbers, weights=right) / sizes
     accuracy, n_classes = float(recalls.mean()), len(sizes)
+    # (groups,): how much each group moves the balanced accuracy
     influence = np.bincount(unit, weights=(right - recalls[numbers]) / (sizes[numbers] * n_classes))
     n_groups = len(influence)
     error = np.sqrt(OVERLAP * np.sum(influence**2) * n_groups / (n_groups - 1))

@@ -1,4 +1,4 @@
-"""Which labels are likely wrong: confident learning, with a noise model that says how many to believe."""
+"""Labels that are probably wrong: confident learning, with a noise model that decides how many to report."""
 
 from typing import Any, NamedTuple
 
@@ -8,43 +8,44 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+# Range of the temperature.
 TEMPERATURES = (0.05, 20.0)
+# Share of noise at which the search for it starts.
 FIRST_NOISE = 0.02
-"""where the search for the share of noise begins"""
 EM_STEPS = 50
+# Larger shares of noise cannot be distinguished from a problem for which the probabilities are useless.
 MOST_NOISE = 0.3
-"""more of it cannot be told from a problem that the probabilities know nothing of"""
 
 
 class Doubts(NamedTuple):
-    """Rows whose label is more likely wrong than right, the least probable label first."""
+    """Rows whose label is more probably wrong than right, the least probable label first."""
 
     places: Labels
-    """(k,) rows"""
+    """(k,) positions of the rows"""
     suggested: Labels
-    """(k,) class numbers"""
+    """(k,) numbers of the suggested classes"""
     of_label: Floats
-    """(k,) probability of the label the row carries, calibrated"""
+    """(k,) calibrated probability of the given label"""
     of_suggested: Floats
-    """(k,) probability of the suggested class, calibrated"""
+    """(k,) calibrated probability of the suggested class"""
     wrong: Floats
     """(k,) probability that the label is wrong, at least 0.5"""
 
 
 def doubtful_labels(probabilities: NDArray[np.floating[Any]], labels: Labels) -> Doubts:
-    """Rows that confidently belong to another class than their label says.
+    """Find rows that confidently belong to another class than their label.
 
-    A row confidently belongs to the classes whose probability reaches that class's threshold: the mean
-    probability of the class among the rows labelled so. Of several the most probable counts. A row whose class
-    is not its label is a candidate: an off-diagonal entry of the confident joint.
+    A row confidently belongs to a class if the probability of that class reaches its threshold: the mean probability of
+    the class among the rows with that label. Of several such classes, the most probable counts. A row whose class is
+    not its label is a candidate: an off-diagonal entry of the confident joint.
 
-    Of the candidates those are kept whose label is more likely noise than not. The model: a label is drawn from
-    the row's probabilities at one temperature, or, in a share e of the rows, from all classes alike; temperature
-    and e are the likeliest, e up to MOST_NOISE. Where a problem is hard and its labels are right, e comes out near
-    0 and the list short or empty.
+    A candidate is kept if its label is more probably noise than not, by this model: a label is drawn from the row's
+    probabilities at one temperature or, in a share e of the rows, from all classes with equal probability. Temperature
+    and e have the largest likelihood, with e up to MOST_NOISE. Where a problem is hard and its labels are right, e is
+    near 0 and the list is short or empty.
 
     Args:
-        probabilities: (n, c), each row from a classifier that has not seen that row (nor its group).
+        probabilities: (n, c) probabilities, each row from a classifier that has not seen that row nor its group.
         labels: (n,) class numbers, 0 to c - 1.
 
     Raises:
@@ -57,7 +58,7 @@ def doubtful_labels(probabilities: NDArray[np.floating[Any]], labels: Labels) ->
     n = len(probabilities)
     if labels.shape != (n,):
         raise ValueError(
-            f"doubtful_labels: want one label for each of {n} rows, got {labels.shape}. Give both in one order."
+            f"doubtful_labels: want one label for each of {n} rows, got {labels.shape}. Give both in the same order."
         )
     p, wrong = _noise_model(probabilities.astype(np.float64), labels)
     own, suggested = p[np.arange(n), labels], _confident_class(p, labels)
@@ -67,7 +68,7 @@ def doubtful_labels(probabilities: NDArray[np.floating[Any]], labels: Labels) ->
 
 
 def _noise_model(p: Floats, labels: Labels) -> tuple[Floats, Floats]:
-    """Probabilities at the likeliest temperature, and the probability that each label is noise."""
+    """Calibrated probabilities, (n, c), and the probability that each label is noise, (n,)."""
     from scipy.optimize import minimize_scalar
 
     if len(labels) == 0:
@@ -87,7 +88,7 @@ def _noise_model(p: Floats, labels: Labels) -> tuple[Floats, Floats]:
 
 
 def _noise_share(own: Floats, noise: float) -> float:
-    """The likeliest share of labels that are noise, by expectation and maximisation."""
+    """Share of labels that are noise, of largest likelihood, by expectation maximisation."""
     share = FIRST_NOISE
     for _ in range(EM_STEPS):
         share = min(float(_from_noise(own, noise, share).mean()), MOST_NOISE)
@@ -95,6 +96,13 @@ def _noise_share(own: Floats, noise: float) -> float:
 
 
 def _from_noise(own: Floats, noise: float, share: float) -> Floats:
+    """Probability that each label is noise, (n,).
+
+    Args:
+        own: (n,) probability of each label.
+        noise: probability of a label that is noise, 1 / c.
+        share: share of labels that are noise.
+    """
     wrong: Floats = share * noise / ((1 - share) * own + share * noise)
     return wrong
 
@@ -106,10 +114,11 @@ def _log_softmax(logits: Floats) -> Floats:
 
 
 def _confident_class(p: Floats, labels: Labels) -> Labels:
-    """(n,) the class that each row confidently belongs to, -1 where there is none."""
+    """Class that each row confidently belongs to, (n,); -1 where there is none."""
     c = p.shape[1]
     counts = np.bincount(labels, minlength=c)
     own = p[np.arange(len(labels)), labels]
+    # (c,): mean probability of each class among the rows with that label
     thresholds = np.bincount(labels, weights=own, minlength=c) / np.maximum(counts, 1)
     reached = np.where((p >= thresholds) & (counts > 0), p, -1.0)
     return np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)

@@ -1,4 +1,4 @@
-"""Linear probe and nearest neighbours on cached features; ground floor, because selection and training share them."""
+"""Linear probe and nearest neighbours on cached features."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,49 +8,53 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
+# Positions of the training rows and of the held-out rows, for each fold.
 Folds = Sequence[tuple[Labels, Labels]]
-"""rows to learn from and rows held out, fold by fold"""
 C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0)
 K_GRID = (1, 5, 20)
 
 
 class CrossValidated(NamedTuple):
-    """Accuracy by cross-validation at the chosen setting."""
+    """Cross-validated accuracy at the chosen setting."""
 
     setting: float
+    """regularisation strength of the probe, or number of neighbours"""
     mean: float
+    """mean accuracy over folds"""
     standard_error: float
-    """of the mean over folds"""
+    """standard error of the mean over folds"""
 
 
 class LinearHead(NamedTuple):
-    """A linear classifier on raw features."""
+    """Linear classifier on raw features."""
 
     weight: NDArray[np.float64]
-    """(c, d)"""
+    """(c, d) weights"""
     bias: NDArray[np.float64]
-    """(c,)"""
+    """(c,) biases"""
 
 
 def linear_head(features: Array, labels: Labels, c: float, n_classes: int, *, balanced: bool = False) -> LinearHead:
-    """L2-regularised multinomial logistic regression, the standardisation of features folded in.
+    """Fit an L2-regularised multinomial logistic regression, with the standardisation of features folded in.
 
     Args:
-        features: (n, d).
+        features: (n, d) features.
         labels: (n,) class numbers, at least two different; an absent class gets the bias -inf.
         c: inverse regularisation strength, above 0.
-        n_classes: c, the number of classes.
-        balanced: whether all classes that are there count alike, however many images they have.
+        n_classes: number of classes.
+        balanced: whether all classes that are present weigh the same, however many images they have.
     """
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+    # A feature that hardly varies would be scaled up to noise.
     scale = np.where(scale > 1e-6 * max(scale.max(), 1e-12), scale, 1.0)
     weights = "balanced" if balanced else None
     model = LogisticRegression(C=c, max_iter=2000, tol=1e-5, class_weight=weights)
     model.fit((features - mean) / scale, labels)
     weight, bias = model.coef_, model.intercept_
-    if len(model.classes_) == 2:  # scikit-learn gives one row for two classes
+    # scikit-learn gives one row for two classes: (1, d) to (2, d).
+    if len(model.classes_) == 2:
         weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     head = LinearHead(np.zeros((n_classes, features.shape[1])), np.full(n_classes, -np.inf))
     head.weight[model.classes_] = weight / scale
@@ -59,7 +63,7 @@ def linear_head(features: Array, labels: Labels, c: float, n_classes: int, *, ba
 
 
 def head_logits(head: LinearHead, features: Array) -> NDArray[np.float64]:
-    """(n, c) logits of (n, d) features."""
+    """Logits, (n, c), of features, (n, d)."""
     logits: NDArray[np.float64] = features.astype(np.float64) @ head.weight.T + head.bias
     return logits
 
@@ -67,16 +71,17 @@ def head_logits(head: LinearHead, features: Array) -> NDArray[np.float64]:
 def held_out_probabilities(
     features: Array, labels: Labels, c: float, folds: list[tuple[Labels, Labels]]
 ) -> NDArray[np.float64]:
-    """(n, c) probabilities of a linear head that has not seen the row, nor its group.
+    """Class probabilities, (n, c), from a linear head that has not seen the row nor its group.
 
-    Where groups hold several classes a fold may leave nothing of a class to learn from. The head would then
-    deny that class for want of having seen it: such rows get equal probabilities, which say nothing.
+    Where groups contain several classes, a fold may leave no row of a class to learn from. The head would then rule out
+    that class only because it has not seen it. The rows of such a fold get equal probabilities, which carry no
+    information.
 
     Args:
-        features: (n, d).
+        features: (n, d) features.
         labels: (n,) class numbers.
         c: inverse regularisation strength, above 0.
-        folds: of `grouped_folds`, which hold out every row once.
+        folds: result of `grouped_folds`, which holds out every row once.
     """
     n_classes = int(labels.max()) + 1
     probabilities = np.full((len(labels), n_classes), 1 / n_classes)
@@ -90,7 +95,7 @@ def held_out_probabilities(
 
 
 def probe_accuracy(features: Array, labels: Labels, folds: Folds) -> CrossValidated:
-    """Cross-validated linear probe: the strongest regularisation within one standard error of the best."""
+    """Cross-validated accuracy of a linear probe; the strongest penalty within one standard error is chosen."""
 
     def predict(c: float, train: Labels, held: Labels) -> Labels:
         head = linear_head(features[train], labels[train], c, n_classes=int(labels.max()) + 1)
@@ -101,7 +106,7 @@ def probe_accuracy(features: Array, labels: Labels, folds: Folds) -> CrossValida
 
 
 def knn_accuracy(features: Array, labels: Labels, folds: Folds) -> CrossValidated:
-    """Cross-validated nearest neighbours by cosine: the largest k within one standard error of the best."""
+    """Cross-validated accuracy of nearest neighbours by cosine; the largest k within one standard error is chosen."""
     from sklearn.neighbors import KNeighborsClassifier
 
     def predict(k: float, train: Labels, held: Labels) -> Labels:
@@ -118,10 +123,11 @@ def _cross_validated(
     labels: Labels,
     folds: Folds,
 ) -> CrossValidated:
-    """The first setting (the simplest) whose mean accuracy lies within one standard error of the best mean."""
+    """First (simplest) setting whose mean accuracy is within one standard error of the best mean."""
     scores = np.array(
         [[np.mean(predict(each, train, held) == labels[held]) for train, held in folds] for each in settings]
     )
+    # (settings, folds) to (settings,)
     means, errors = scores.mean(axis=1), scores.std(axis=1, ddof=1) / np.sqrt(len(folds))
     best = int(means.argmax())
     chosen = int(np.flatnonzero(means >= means[best] - errors[best])[0])

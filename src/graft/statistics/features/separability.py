@@ -1,4 +1,4 @@
-"""Can a classifier tell two samples apart: the area under its curve with an interval."""
+"""Separability of two samples: area under the curve of a classifier that tells them apart, with an interval."""
 
 from typing import Any, NamedTuple
 
@@ -11,22 +11,22 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 FOLDS = 5
+# Factor of the variance: the training rows of any two folds overlap, so their errors are correlated.
 OVERLAP = 1 + FOLDS / (FOLDS - 1)
-"""factor of the variance: what the classifiers of any two folds have seen overlaps, so that their errors go together"""
+# Penalty of the classifier, in units of the variance of one standardised feature.
 PENALTY = 10.0
-"""of the classifier, in units of one standardised feature's variance"""
+# Rows of one sample, at most; more are sampled with the seed.
 MOST_ROWS = 2_000
-"""of one sample, drawn with the seed where there are more"""
+# Groups of one sample; with fewer, an interval says nothing.
 FEWEST_GROUPS = 10
-"""of one sample; with fewer an interval says nothing"""
 
 
 class Separability(NamedTuple):
-    """How well a row of the second sample can be told from one of the first."""
+    """Area under the curve of a classifier between two samples, with its interval."""
 
-    auc: float
-    """share of pairs, one row of each sample, that the classifier puts in order, every group with the same weight;
-    0.5 is chance, 1 always"""
+    estimate: float
+    """share of pairs, one row of each sample, that the classifier orders correctly; every group weighs the same; 0.5 is
+    chance, 1 is always"""
     low: float
     high: float
 
@@ -35,47 +35,47 @@ class Sample(NamedTuple):
     """Rows of one sample."""
 
     features: NDArray[np.floating[Any]]
-    """(n, d)"""
+    """(n, d) features"""
     groups: NDArray[np.str_]
     """(n,) names of groups of rows that are not independent"""
     strata: NDArray[Any]
-    """(n,) only rows of one stratum, such as a class, are compared; all equal where there are none"""
+    """(n,) strata, such as classes: only rows of one stratum are compared; all equal where there are none"""
 
 
 class HeldOut(NamedTuple):
-    """Rows of both samples, scored by classifiers that have not seen them; the first sample's come first."""
+    """Rows of both samples, scored by classifiers that have not seen them; those of the first sample come first."""
 
     scores: Floats
-    """(n,) above 0 speaks for the second sample"""
+    """(n,) scores; above 0 means the second sample"""
     side: Places
     """(n,) 0 for the first sample, 1 for the second"""
     cells: Places
-    """(n,) number of the row's fold and stratum; scores are comparable within one"""
+    """(n,) number of the row's fold and stratum; only scores of one cell are comparable"""
     groups: Places
     """(n,) number of the row's group"""
     weights: Floats
-    """(n,) 1 / rows of the group in the row's sample: every group weighs the same whatever its size"""
+    """(n,) 1 / rows of the group in the row's sample, so that every group weighs the same"""
 
 
 def separability(first: Sample, second: Sample, *, confidence: float, seed: int) -> Separability | None:
     """Cross-validated area under the curve of a linear classifier between two samples, with its interval.
 
-    Ridge regression on standardised features scores rows of folds that it has not seen; groups stand whole in one
-    fold. Both samples have the same weight, and so have all groups of one, whatever their sizes. Features are centred
-    by stratum and only pairs of rows of one stratum and one fold are compared, so that a different mix of strata
-    alone gives 0.5. The interval is
-    DeLong's with the sums of groups in place of rows, a t quantile, and a wider variance because the folds'
-    classifiers have seen mostly the same rows. A random division lies above 0.5 in at most 1 of 20 cases.
+    Ridge regression on standardised features scores rows of folds that it has not seen; groups are whole in one fold.
+    Both samples have the same weight, and so do all groups of a sample. Features are centred by stratum, and only pairs
+    of rows of one stratum and one fold are compared, so that a different mix of strata alone gives 0.5. The interval is
+    that of DeLong with sums over groups in place of rows, a t quantile, and a wider variance, because the classifiers
+    of the folds have seen mostly the same rows. The interval of a random division is above 0.5 in at most 1 of 20
+    cases.
 
     Args:
         first: rows of one sample.
-        second: rows of the other; groups may stand in both.
-        confidence: of the interval, between 0 and 1.
-        seed: of the folds, and of the rows where a sample has more than MOST_ROWS.
+        second: rows of the other; groups may be in both.
+        confidence: confidence of the interval, between 0 and 1.
+        seed: seed of the folds, and of the rows where a sample has more than MOST_ROWS.
 
     Returns:
-        None where a sample has fewer than FEWEST_GROUPS groups in strata that both samples have, or where no
-        fold holds rows of both in one stratum.
+        None where a sample has fewer than FEWEST_GROUPS groups in strata that both samples have, or where no fold has
+        rows of both samples in one stratum.
 
     Source: DeLong, DeLong and Clarke-Pearson, Comparing the areas under two or more correlated receiver
     operating characteristic curves, Biometrics 44 (1988); for groups Obuchowski, Nonparametric analysis of
@@ -91,8 +91,8 @@ def held_out_scores(first: Sample, second: Sample, *, seed: int) -> HeldOut | No
 
     Args:
         first: rows of one sample.
-        second: rows of the other; groups may stand in both.
-        seed: of the folds, and of the rows where a sample has more than MOST_ROWS.
+        second: rows of the other; groups may be in both.
+        seed: seed of the folds, and of the rows where a sample has more than MOST_ROWS.
 
     Returns:
         None where a sample has fewer than FEWEST_GROUPS groups in strata that both samples have.
@@ -117,14 +117,16 @@ def held_out_scores(first: Sample, second: Sample, *, seed: int) -> HeldOut | No
 
 
 def area_under_curve(held_out: HeldOut, confidence: float) -> Separability | None:
-    """Area over the pairs within cells, with the interval from each group's influence on it.
+    """Area under the curve over the pairs within cells, with an interval from each group's influence on it.
 
     Returns:
-        None where no cell holds rows of both samples.
+        None where no cell has rows of both samples.
     """
     from scipy.special import stdtrit
 
     scores, side, cells, groups, weights = held_out
+    # (n,) each: weight of the rows of the other sample that a row is compared with, and of those it is ordered
+    # correctly against.
     won, met = np.zeros(len(scores)), np.zeros(len(scores))
     for each in np.unique(cells):
         one, two = (np.flatnonzero((cells == each) & (side == s)) for s in (0, 1))
@@ -132,10 +134,12 @@ def area_under_curve(held_out: HeldOut, confidence: float) -> Separability | Non
         won[two] = _weight_below(scores[two], scores[one], weights[one])
         won[one] = met[one] - _weight_below(scores[one], scores[two], weights[two])
     won, met = won * weights, met * weights
+    # Every pair is counted from both of its rows.
     pairs = met.sum() / 2
     if pairs == 0:
         return None
     auc = float(won.sum() / 2 / pairs)
+    # (groups,): how much each group moves the area
     influence = np.bincount(groups, weights=(won - auc * met) / pairs)
     fewest = min(len(np.unique(groups[side == s])) for s in (0, 1))
     error = np.sqrt(OVERLAP * np.sum(influence**2) * fewest / (fewest - 1))
@@ -144,7 +148,7 @@ def area_under_curve(held_out: HeldOut, confidence: float) -> Separability | Non
 
 
 def _weight_below(values: Floats, others: Floats, weights: Floats) -> Floats:
-    """(n,) weight of the others that lie below each value, and half of those that equal it."""
+    """Weight of the others below each value, plus half the weight of those equal to it, (n,)."""
     order = np.argsort(others)
     below = np.append(0.0, np.cumsum(weights[order]))
     left, right = (np.searchsorted(others[order], values, side) for side in ("left", "right"))
@@ -166,8 +170,9 @@ def _some(sample: Sample, shared: NDArray[Any], rng: np.random.Generator) -> Sam
 
 
 def _standardised(features: Floats, strata: Places, weights: Floats) -> Floats:
-    """Features with the mean of their stratum taken off and deviation 1; never looks at the samples apart."""
+    """Features minus the mean of their stratum, scaled to deviation 1, without a look at which sample they are from."""
     cells = [strata == each for each in range(strata.max() + 1)]
+    # (strata, d)
     means = np.stack([np.average(features[cell], axis=0, weights=weights[cell]) for cell in cells])
     centred = features - means[strata]
     scale = np.sqrt(np.average(centred**2, axis=0, weights=weights))
@@ -176,9 +181,10 @@ def _standardised(features: Floats, strata: Places, weights: Floats) -> Floats:
 
 
 def _ridge(features: Floats, side: Places, weights: Floats) -> tuple[Floats, Floats]:
-    """(d,) weights of the ridge regression of the sample, solved in the smaller of rows and features.
+    """Ridge regression of the sample on the features.
 
-    With them (d,) the middle between the samples' means, which it scores 0.
+    Returns:
+        Slopes, (d,), and the middle between the means of the samples, (d,), whose score is 0.
     """
     n, d = features.shape
     totals = np.bincount(side, weights=weights, minlength=2)
@@ -186,6 +192,7 @@ def _ridge(features: Floats, side: Places, weights: Floats) -> tuple[Floats, Flo
     root = np.sqrt(weight)[:, None]
     mean = weight @ features
     x, y = (features - mean) * root, (2.0 * side - 1) * root[:, 0]
+    # Both forms have the same solution; the smaller system is solved.
     if d <= n:
         slopes = np.linalg.solve(x.T @ x + PENALTY * np.eye(d), x.T @ y)
     else:

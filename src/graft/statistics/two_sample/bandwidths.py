@@ -1,4 +1,4 @@
-"""Which bandwidths a two-sample test looks through, chosen from the pooled rows without a look at their labels."""
+"""Bandwidths of a two-sample test, chosen from the pooled rows without a look at which side they are from."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,25 +9,25 @@ from graft.statistics.groups import Groups, group_sizes
 from graft.statistics.two_sample.rows import Floats, Ints, Rows, check_finite, row_keys, taken, to_numpy
 from graft.statistics.two_sample.samples import group_numbers, turns
 
+# Pooled rows that bandwidths are chosen from, at most.
 SAMPLE_ROWS = 1_000
-"""pooled rows that bandwidths are chosen from"""
+# Share of the largest squared distance below which two rows count as the same row.
 DUPLICATE = 1e-12
-"""share of the largest squared distance below which two rows are the same row"""
+# Where the largest value of a kernel is below this, its sums are only rounding in 32 bits.
 UNDERFLOW = 1e-30
-"""largest value of a kernel whose sums are rounding in 32 bits"""
+# Effective pairs per row that a bandwidth needs.
 PAIRS_A_ROW = 10
-"""effective pairs that a bandwidth needs"""
+# Relative rounding of sums of weights.
 ROUNDING = 1e-9
-"""of sums of weights"""
 
 
-class Sample(NamedTuple):
-    """Some of the pooled rows."""
+class PooledRows(NamedTuple):
+    """Sample of the pooled rows, centred."""
 
     centre: Floats
-    """(d,) their mean"""
+    """(d,) mean of the sampled rows"""
     rows: Floats
-    """(s, d) less the centre"""
+    """(s, d) sampled rows minus the centre"""
     groups: Ints
     """(s,) number of each row's group"""
 
@@ -36,29 +36,30 @@ class Bandwidth(NamedTuple):
     """One kernel of a family, exp(-d^2 / bandwidth2)."""
 
     multiple: float
-    """of the median of squared distances"""
+    """multiple of the median of squared distances"""
     bandwidth2: float
     mmd2: float | None
     """unbiased squared MMD; None where the bandwidth was dropped"""
     dropped: str | None
-    """the reason; None where it was kept"""
+    """reason why the bandwidth was dropped; None where it was kept"""
 
 
 class _Pairs(NamedTuple):
-    """Pairs of sampled rows of different groups, each once."""
+    """Pairs of sampled rows of different groups, each pair once."""
 
     distances2: Floats
-    """(p,) between the rows"""
+    """(p,) squared distance between the two rows"""
     groups: Ints | None
-    """(p,) number of the pair of groups that they belong to; None: every row is a group"""
+    """(p,) number of the pair of groups that the rows belong to; None where every row is a group"""
     weights: Floats | None
-    """(p,) that give every pair of groups a sum of 1; None: every row is a group"""
+    """(p,) weights that sum to 1 over every pair of groups; None where every row is a group"""
 
 
-def sample_of(sides: tuple[Rows, Rows], keys: Ints, groups: Ints, rng: np.random.Generator) -> Sample:
-    """All pooled rows, or SAMPLE_ROWS of them, in an order that only their content and the generator decide.
+def draw_pooled_rows(sides: tuple[Rows, Rows], keys: Ints, groups: Ints, rng: np.random.Generator) -> PooledRows:
+    """Draw SAMPLE_ROWS of the pooled rows, or all of them where there are fewer.
 
-    Of every group one row is taken before a second of any, and so on: a large group must not crowd out the others.
+    The order depends only on the content of the rows and the generator. One row of every group is taken before a second
+    row of any group, so that a large group does not crowd out the others.
 
     Args:
         sides: (n, d) and (m, d) features.
@@ -68,6 +69,8 @@ def sample_of(sides: tuple[Rows, Rows], keys: Ints, groups: Ints, rng: np.random
     """
     order = np.argsort(keys, kind="stable")
     if len(order) > SAMPLE_ROWS:
+        # (n + m,): all rows of earlier turns are taken, and the rest is drawn from the turn at which the sample is
+        # full.
         turn = turns(keys, groups, rng)[order]
         last = int(np.searchsorted(np.cumsum(np.bincount(turn)), SAMPLE_ROWS, side="right"))
         before, at = np.flatnonzero(turn < last), np.flatnonzero(turn == last)
@@ -75,18 +78,18 @@ def sample_of(sides: tuple[Rows, Rows], keys: Ints, groups: Ints, rng: np.random
         order = order[np.concatenate([before, at[drawn]])]
     rows = to_numpy(taken(sides, order)).astype(np.float64)
     centre = rows.mean(axis=0)
-    return Sample(centre, rows - centre, groups[order])
+    return PooledRows(centre, rows - centre, groups[order])
 
 
-def family(sample: Sample, groups: Ints, multiples: Sequence[float]) -> tuple[Bandwidth, ...]:
-    """The bandwidths at these multiples of the median, those without enough pairs of rows marked as dropped.
+def family(sample: PooledRows, groups: Ints, multiples: Sequence[float]) -> tuple[Bandwidth, ...]:
+    """Bandwidths at these multiples of the median; those without enough pairs of rows are marked as dropped.
 
-    Every group weighs the same whatever its size. The widest always stays: there is nothing to fall back on.
+    Every group weighs the same. The widest bandwidth is always kept, because there is nothing to fall back on.
 
     Args:
-        sample: of the pooled rows.
+        sample: sample of the pooled rows.
         groups: (n + m,) number of each pooled row's group.
-        multiples: of the median of squared distances between rows of different groups.
+        multiples: multiples of the median of squared distances between rows of different groups.
 
     Raises:
         ValueError: all rows are equal.
@@ -94,6 +97,7 @@ def family(sample: Sample, groups: Ints, multiples: Sequence[float]) -> tuple[Ba
     pairs = _pairs(sample)
     median = _median(pairs)
     n_groups, n_sampled = len(np.unique(groups)), len(np.unique(sample.groups))
+    # Ordered pairs of all groups for each unordered pair of sampled groups.
     share = (n_groups**2 - float(n_groups)) / (n_sampled * (n_sampled - 1) // 2)
     found = []
     for multiple in multiples:
@@ -103,32 +107,40 @@ def family(sample: Sample, groups: Ints, multiples: Sequence[float]) -> tuple[Ba
 
 
 def pooled_median2(source: Rows, target: Rows, seed: int, groups: tuple[Groups, Groups] | None = None) -> float:
-    """Median of squared distances between pooled rows; where there are more than SAMPLE_ROWS, between some of them.
+    """Median of squared distances between pooled rows, or between SAMPLE_ROWS of them where there are more.
 
     Args:
         source: (n, d) finite features.
         target: (m, d) finite features.
-        seed: of the rows that are looked at.
-        groups: (n,) and (m,) names of groups of rows, whose own pairs do not count, and each of which weighs the
-            same; None: every row is a group.
+        seed: seed of the sample.
+        groups: (n,) and (m,) names of groups of rows. Pairs within a group do not count, and every group weighs the
+            same. None: every row is a group.
 
     Raises:
         ValueError: all rows are equal.
     """
     keys = np.concatenate([row_keys(each, "float64") for each in (source, target)])
     numbers = group_numbers((len(source), len(target)), groups)
-    sample = sample_of((source, target), keys, numbers, np.random.default_rng(seed))
+    sample = draw_pooled_rows((source, target), keys, numbers, np.random.default_rng(seed))
     return _median(_pairs(sample))
 
 
 def _fault(pairs: _Pairs, bandwidth2: float, share: float, wanted: int) -> str | None:
-    """Why a kernel is of no use: no digits, or too few effective pairs of groups."""
+    """Reason to drop a kernel: it underflows, or has too few effective pairs of groups; None where it is sound.
+
+    Args:
+        pairs: pairs of sampled rows.
+        bandwidth2: the kernel is exp(-d^2 / bandwidth2).
+        share: pairs of all groups for each pair of sampled groups.
+        wanted: effective pairs that are enough.
+    """
     powers = pairs.distances2 / bandwidth2
     least = float(powers.min())
     if np.exp(-least) < UNDERFLOW:
         return f"the kernel underflows: at most exp(-{least:.0f})"
     kernel = np.exp(least - powers)
     if pairs.groups is not None:
+        # (p,) to (pairs of groups,): the mean kernel of each pair of groups
         kernel = np.bincount(pairs.groups, weights=kernel * pairs.weights)
     effective = share * float(kernel.sum()) ** 2 / float(kernel @ kernel)
     unit = "rows" if pairs.groups is None else "groups"
@@ -136,7 +148,7 @@ def _fault(pairs: _Pairs, bandwidth2: float, share: float, wanted: int) -> str |
 
 
 def _median(pairs: _Pairs) -> float:
-    """Median of squared distances; of those that are not zero where half of them or more are."""
+    """Median of squared distances, or of the nonzero ones where at least half are zero."""
     distances2, weights = pairs.distances2, pairs.weights
     floor = DUPLICATE * distances2.max()
     median = _middle(distances2, weights)
@@ -145,23 +157,26 @@ def _median(pairs: _Pairs) -> float:
 
 
 def _middle(values: Floats, weights: Floats | None) -> float:
-    """The median, each value counting by its weight."""
+    """Weighted median."""
     if weights is None:
         return float(np.median(values))
     order = np.argsort(values)
     below = np.cumsum(weights[order])
     half = below[-1] / 2
+    # Where the weights below a value sum to one half, the median is the mean of that value and the next, as without
+    # weights. Rounding must not decide whether they do.
     ends = np.searchsorted(below, half * (1 - ROUNDING)), np.searchsorted(below, half * (1 + ROUNDING))
     return float(values[order][list(ends)].mean())
 
 
-def _pairs(sample: Sample) -> _Pairs:
+def _pairs(sample: PooledRows) -> _Pairs:
     rows, groups = sample.rows, sample.groups
+    # (s, s): each pair of rows of different groups, once
     once = groups[:, None] < groups
     if not np.ptp(rows, axis=0).any() or not once.any():
         raise ValueError(
             "source and target: want features that differ, got the same values in every row. "
-            "Look at the backbone; it says the same of every image."
+            "Look at the backbone: it gives the same features for every image."
         )
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("nd,nd->n", rows, rows)

@@ -1,4 +1,4 @@
-"""How well a classifier tells target from source: area under its curve, and the proxy A-distance."""
+"""Domain classifier: how well it tells target from source, and the proxy A-distance."""
 
 from typing import Any, NamedTuple
 
@@ -9,13 +9,14 @@ from graft.statistics.features.separability import Sample, Separability, area_un
 
 
 class DomainClassifier(NamedTuple):
-    """Of a linear classifier, on rows of folds that it has not seen."""
+    """Scores of a linear classifier on rows of folds that it has not seen."""
 
     auc: Separability
+    """area under the curve with its interval"""
     error: float
-    """share that it puts on the wrong side, both sides and so all groups of one with the same weight; 0.5 is chance"""
+    """share of rows put on the wrong side; both sides weigh the same, and so do all groups of a side; 0.5 is chance"""
     a_distance: float
-    """2 (1 - 2 error): 0 is chance, 2 is told apart always; below 0 where the classifier does worse than chance"""
+    """2 (1 - 2 error): 0 is chance, 2 is always right, below 0 is worse than chance"""
 
 
 def domain_classifier(
@@ -31,16 +32,16 @@ def domain_classifier(
     Args:
         source: (n, d) finite features.
         target: (m, d) finite features.
-        groups: (n,) and (m,) names of groups, each of which stands whole in one fold, a name on both sides too;
-            None: every row is its own.
-        confidence: of the interval, between 0 and 1.
-        seed: of the folds, and of the rows where a sample has more than `separability` takes.
+        groups: (n,) and (m,) names of groups. Each is whole in one fold, also where a name is on both sides. None:
+            every row is a group.
+        confidence: confidence of the interval, between 0 and 1.
+        seed: seed of the folds, and of the rows where a sample has more than `separability` takes.
 
     Returns:
         None where a sample has too few rows or groups for `separability`.
 
-    Source: Ben-David et al., Analysis of representations for domain adaptation, NeurIPS (2006), and as
-    `separability`.
+    Source: Ben-David et al., Analysis of representations for domain adaptation, NeurIPS (2006); and as
+    for `separability`.
     """
     if groups is None:
         groups = np.arange(len(source)), np.arange(len(source), len(source) + len(target))
@@ -52,6 +53,7 @@ def domain_classifier(
     auc = None if held_out is None else area_under_curve(held_out, confidence)
     if held_out is None or auc is None:
         return None
+    # A score above 0 speaks for the target, side 1.
     wrong = (held_out.scores > 0) != (held_out.side == 1)
     sides = (held_out.side == each for each in (0, 1))
     error = float(np.mean([np.average(wrong[each], weights=held_out.weights[each]) for each in sides]))

@@ -1,4 +1,4 @@
-"""Fréchet distance between two samples of features, each taken for a Gaussian."""
+"""Fréchet distance between two samples of features, each treated as Gaussian."""
 
 from typing import Any, NamedTuple
 
@@ -11,8 +11,8 @@ from graft.statistics.two_sample.samples import group_numbers
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 
+# Rows of one sample where the distance is compared with chance, at most; more are sampled with the seed.
 MOST_ROWS = 2_000
-"""of one sample beside chance, drawn with the seed where there are more"""
 
 
 class FrechetDistance(NamedTuple):
@@ -20,31 +20,31 @@ class FrechetDistance(NamedTuple):
 
     distance2: float
     of_means: float
-    """the part that the means make"""
+    """part of the distance that comes from the means"""
     of_covariances: float
-    """the part that the covariances make"""
+    """part of the distance that comes from the covariances"""
     shrinkage: tuple[float, float]
-    """weight of the round covariance in that of source and of target; 0 where both have more rows than features"""
+    """weight of the spherical covariance in that of source and of target; 0 where both have more rows than features"""
 
 
 class FrechetWithChance(NamedTuple):
-    """Squared distance beside what chance alone gives, in squared units of the features."""
+    """Squared distance beside the one that chance alone gives, in squared units of the features."""
 
     distance2: float
-    """between source and target"""
+    """distance between source and target"""
     chance: float
-    """between the two parts of the same rows divided at random, as large as source and target"""
+    """distance between two random parts of the same rows, of the sizes of source and target"""
     rows: tuple[int, int]
-    """of source and target that both are taken from"""
+    """rows of source and of target that were used for both"""
 
 
 def frechet_distance(source: Array, target: Array, groups: tuple[Groups, Groups] | None = None) -> FrechetDistance:
     """Squared Fréchet distance |mu1 - mu2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2)).
 
     The trace of the root is the sum of the roots of the eigenvalues of R' S2 R with S1 = R R', which are those of
-    S1 S2: no matrix root is taken. In means and covariances every group weighs the same whatever its size. Where a
-    sample has no more groups than features, both covariances are shrunk to round ones. The distance grows as groups
-    get fewer: hold it only against one of as many.
+    S1 S2, so no matrix root is needed. Every group weighs the same in means and covariances. Where a sample has no more
+    groups than features, both covariances are shrunk towards spherical ones. The distance grows with fewer groups:
+    compare it only with one from as many.
 
     Args:
         source: (n, d) finite features, n >= 2.
@@ -65,6 +65,7 @@ def frechet_distance(source: Array, target: Array, groups: tuple[Groups, Groups]
     (mean1, cov1, share1), (mean2, cov2, share2) = (
         _moments(rows, each, shrink) for rows, each in zip((source, target), names, strict=True)
     )
+    # S1 = root @ root.T; negative eigenvalues are rounding.
     values, vectors = np.linalg.eigh(cov1)
     root = vectors * np.sqrt(np.maximum(values, 0))
     crossed = np.sqrt(np.maximum(np.linalg.eigvalsh(root.T @ cov2 @ root), 0)).sum()
@@ -78,18 +79,18 @@ def frechet_by_chance(
 ) -> FrechetWithChance:
     """Squared Fréchet distance of at most MOST_ROWS rows a side, and that of a random division of them.
 
-    Samples of one distribution have a distance well above 0, the more so the fewer rows and the more features
-    there are. The division shows how much of the distance that is: it deals out whole groups, as many to either part
-    as the samples have.
+    Samples of one distribution have a distance well above 0, and the more so the fewer rows and the more features
+    there are. The random division shows how much of the distance is due to chance. It divides whole groups, with as
+    many in either part as the samples have.
 
     Args:
         source: (n, d) finite features, n >= 2.
         target: (m, d) finite features, m >= 2.
         groups: (n,) and (m,) names of groups of rows, as in `two_sample_test`.
-        seed: of the rows that are drawn, and of the division.
+        seed: seed of the sampled rows and of the division.
 
     Raises:
-        ValueError: as `frechet_distance`, or groups as in `two_sample_test`.
+        ValueError: as `frechet_distance`, or for groups as `two_sample_test`.
     """
     _check_fit(source, target)
     numbers = group_numbers((len(source), len(target)), groups)
@@ -98,6 +99,7 @@ def frechet_by_chance(
     n = len(drawn[0])
     rows = np.concatenate([source[drawn[0]], target[drawn[1]]])
     group = np.unique(numbers[np.concatenate([drawn[0], len(source) + drawn[1]])], return_inverse=True)[1]
+    # (rows,): random number of each row's group; the groups with the smallest numbers are the first part.
     dealt = rng.permutation(group.max() + 1)[group]
     order = np.argsort(dealt, kind="stable")
     first = int(np.count_nonzero(dealt < len(np.unique(group[:n]))))
@@ -108,19 +110,21 @@ def frechet_by_chance(
 
 
 def ledoit_wolf_share(centred: Floats, groups: Groups | None = None) -> float:
-    """Weight of the round covariance in the mixture that lies nearest the truth, 0 to 1.
+    """Weight of the spherical covariance in the mixture that is expected to be nearest to the true one, 0 to 1.
 
     Args:
-        centred: (n, d) rows less their mean, times the root of their weights.
-        groups: (n,) names of groups of rows, independent of one another; None: every row is a group.
+        centred: (n, d) rows minus their mean, times the root of their weights.
+        groups: (n,) names of groups of rows that are independent of one another; None: every row is a group.
     """
     n, d = centred.shape
+    # (n, n) or (d, d), whichever is smaller: both have the same Frobenius norm.
     gram = centred @ centred.T if n < d or groups is not None else centred.T @ centred
     own, n_groups = np.sum(centred**2, axis=1) ** 2, n
     if groups is not None:
         unit = group_sizes(groups)[1]
         own, n_groups = gram[unit[:, None] == unit] ** 2, int(unit.max()) + 1
-    size2 = float(np.sum(gram**2)) / n_groups**2  # squared Frobenius norm of the covariance
+    # Squared Frobenius norm of the covariance.
+    size2 = float(np.sum(gram**2)) / n_groups**2
     spread = size2 - float(np.sum(centred**2)) ** 2 / (n_groups**2 * d)
     fourth = float(np.sum(own)) / n_groups
     return min((fourth - size2) / n_groups / spread, 1.0) if spread > 0 else 0.0
@@ -129,12 +133,13 @@ def ledoit_wolf_share(centred: Floats, groups: Groups | None = None) -> float:
 def _check_fit(source: Array, target: Array) -> None:
     if source.ndim != 2 or target.ndim != 2 or min(len(source), len(target)) < 2 or source.shape[1] != target.shape[1]:
         raise ValueError(
-            f"source and target: want at least 2 rows each, of as many features, got {source.shape} and "
+            f"source and target: want at least 2 rows each, with the same number of features, got {source.shape} and "
             f"{target.shape}. Extract both with the same backbone."
         )
 
 
 def _moments(rows: Array, groups: Groups, shrink: bool) -> tuple[Floats, Floats, float]:
+    """Mean, (d,), covariance, (d, d), and shrinkage of one sample."""
     sizes, unit = group_sizes(groups)
     weights = 1 / sizes[unit]
     mean = weights @ rows.astype(np.float64) / len(sizes)

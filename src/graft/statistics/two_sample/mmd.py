@@ -1,4 +1,4 @@
-"""Unbiased squared MMD at one bandwidth: the size of a shift, without a test."""
+"""Size of a shift without a test: unbiased squared MMD at one bandwidth."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def mmd2_unbiased(
 ) -> float:
     """Unbiased squared MMD of two samples at a fixed bandwidth, not clipped at 0.
 
-    It is the mean over pairs of different groups, each of which weighs the same whatever its size.
+    It is the mean over pairs of different groups, each of which weighs the same.
 
     Args:
         source: (n, d) finite features, n >= 2.
@@ -35,8 +35,10 @@ def mmd2_unbiased(
     n = len(np.unique(numbers[: len(source)]))
     m = len(sizes) - n
     rows = (pooled - pooled.mean(axis=0)) * np.sqrt(2 / bandwidth2)
-    order = np.argsort(unit, kind="stable")  # rows of the source stay first
+    # Numbers of the source's groups are the smaller ones, so its rows stay first.
+    order = np.argsort(unit, kind="stable")
     edges = np.array([0, len(source), len(pooled)])
+    # (2, 2): within the source, between, within the target
     sums = bin_sums(rows[order], unit[order], edges, (1.0,), 1 / sizes[unit[order]])[0]
     within = sums[0, 0] / (n * (n - 1)) + sums[1, 1] / (m * (m - 1))
     return float(within - (sums[0, 1] + sums[1, 0]) / (n * m))

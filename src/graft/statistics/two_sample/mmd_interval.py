@@ -1,4 +1,19 @@
-"""How large a shift is: squared MMD with an interval that covers near zero and far from it."""
+"""Size of a shift: squared MMD with an interval that covers both near zero and far from it.
+
+The interval comes from random halves of both samples. A half and its complement differ from the whole by L + Q and
+-L + Q. The even part Q spreads as the estimate itself does where there is no shift, at rate n. The odd part L is what a
+shift adds, at rate sqrt(n). Near 0 the observed L is mostly noise, and by chance small just where the estimate is too
+small, so intervals from halves alone miss the truth too often there.
+
+The size of L at a squared MMD of theta is known, though: at most 2 sqrt(theta) times the deviation of the difference of
+means along the direction in which it varies most. The interval holds every theta that the estimate could come from with
+that L. The observed L, which overstates it, bounds the lower end as well. In simulations, an interval of 0.95 covered
+0.94 to 0.97 of the cases with no shift or a small one, and more beyond: it reaches higher than needed where a large
+shift goes along directions of little variance.
+
+Source: Politis, Romano and Wolf, Subsampling (1999), for halves without replacement; Gretton et al., A kernel
+two-sample test, JMLR 13 (2012), for the two rates.
+"""
 
 from typing import Any, NamedTuple
 
@@ -13,35 +28,35 @@ Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
+# Random halvings of both samples.
 SPLITS = 1_000
-"""random halvings of both samples"""
+# Units of one sample that are halved, at most; more rows or groups are put into this many random bins.
 MOST_UNITS = 500
-"""that are halved of one sample; where there are more rows or groups, random bins of them are"""
+# Rows, or groups, of one sample; with fewer, an interval says nothing.
 FEWEST_UNITS = 10
-"""rows, or groups, of one sample; with fewer an interval says nothing"""
+# Squared MMD of a kernel that is at most 1.
 LARGEST = 2.0
-"""squared MMD of a kernel that is at most 1"""
 
 
 class MmdInterval(NamedTuple):
-    """Squared MMD, no unit, with its interval; not cut at 0."""
+    """Squared MMD, without a unit and not clipped at 0, with its interval."""
 
-    mmd2: float
-    """over pairs of different groups (or different bins of them), each of which weighs the same: unbiased"""
+    estimate: float
+    """unbiased: over pairs of different groups (or different bins of groups), each of which weighs the same"""
     low: float
     """below 0 where no shift at all is among the values that fit"""
     high: float
 
 
 class Units(NamedTuple):
-    """The kernel summed by unit: a group of rows, or a bin of groups."""
+    """Kernel summed by unit: a group of rows, or a bin of groups."""
 
     sums: Floats
-    """(u, u) of mean kernels between groups, a group with itself too"""
+    """(u, u) sums of mean kernels between groups, each group with itself included"""
     sizes: Floats
-    """(u,) groups"""
+    """(u,) number of groups in each unit"""
     n_source: int
-    """units of the source; they come first"""
+    """number of units of the source; they come first"""
 
 
 def mmd2_interval(
@@ -53,37 +68,24 @@ def mmd2_interval(
     confidence: float,
     seed: int,
 ) -> MmdInterval | None:
-    """Unbiased squared MMD with an interval from random halves of both samples.
+    """Unbiased squared MMD with an interval; the module says how.
 
-    A half and its complement lie off the whole by L + Q and -L + Q. Q, the even part, spreads as the estimate
-    itself does where there is no shift, at rate n. L, the odd part, is what a shift adds, at rate sqrt(n); but
-    near 0 the observed L is mostly noise, and by chance small just where the estimate is too small, so that
-    intervals from halves alone leave out the truth too often there. The size of L at a squared MMD of theta
-    is known, though: at most 2 sqrt(theta) times the deviation of the difference of means along the direction
-    in which it varies most. The interval holds every theta that the estimate could come from with that L; the
-    observed L, which overstates it, bounds the lower end as well. In simulations an interval of 0.95 covered
-    0.94 to 0.97 of cases with no shift or a small one, and more beyond: it reaches higher than it need where a
-    large shift goes along directions of little variance.
-
-    Take bandwidth2 without a look at which row is which, such as the pooled median: at a bandwidth chosen for
-    its large statistic the estimate tends to be too large. The kernel is made once, in tiles.
+    Choose bandwidth2 without a look at which row is which, such as the pooled median. At a bandwidth chosen for its
+    large statistic, the estimate tends to be too large.
 
     Args:
         source: (n, d) finite features.
         target: (m, d) finite features.
         bandwidth2: the kernel is exp(-d^2 / bandwidth2).
         groups: (n,) and (m,) names of groups of rows that are not independent, as in `two_sample_test`.
-        confidence: of the interval, between 0 and 1.
-        seed: of the halves, and of the bins where there are more than MOST_UNITS rows or groups.
+        confidence: confidence of the interval, between 0 and 1.
+        seed: seed of the halves, and of the bins where there are more than MOST_UNITS rows or groups.
 
     Returns:
         None where a sample has fewer than FEWEST_UNITS rows or groups.
 
     Raises:
         ValueError: as `two_sample_test`, or a bandwidth that is not above 0.
-
-    Source: Politis, Romano and Wolf, Subsampling (1999), for halves without replacement; Gretton et al., A
-    kernel two-sample test, JMLR 13 (2012), for the two rates.
     """
     check_bandwidth2(bandwidth2)
     rows = np.concatenate(checked_sides(source, target)).astype(np.float64)
@@ -104,37 +106,53 @@ def mmd2_interval(
 
 
 def _units(groups: Places, rng: np.random.Generator) -> Places:
-    """(n,) number of each row's unit: its group, or a random bin of groups, about equally many in each."""
+    """Number of each row's unit, (n,): its group, or one of MOST_UNITS random bins of about equally many groups."""
     group = np.unique(groups, return_inverse=True)[1]
     return rng.permutation(int(group.max()) + 1)[group] % MOST_UNITS
 
 
 def _summed(rows: Floats, groups: Places, unit: Places, bandwidth2: float, n_source: int) -> Units:
-    """The kernel by units, whose numbers begin with the source's; a row weighs 1 / size of its group."""
+    """Sum the kernel by unit; a row weighs 1 / size of its group.
+
+    Args:
+        rows: (n + m, d) pooled features.
+        groups: (n + m,) number of each row's group.
+        unit: (n + m,) number of each row's unit; those of the source come first.
+        bandwidth2: the kernel is exp(-d^2 / bandwidth2).
+        n_source: number of units of the source.
+    """
     order = np.argsort(unit, kind="stable")
     scaled = (rows - rows.mean(axis=0))[order] * np.sqrt(2 / bandwidth2)
     edges = np.searchsorted(unit[order], np.arange(unit.max() + 2))
     group_size, group = group_sizes(groups)
     weights = 1 / group_size[group]
+    # (n + m, n + m) to (u, u). Every row is a group here, for pairs of one group are within one unit and go later.
     sums = bin_sums(scaled, np.arange(len(rows)), edges, (1.0,), weights[order])[0]
-    of_itself = np.bincount(unit, weights=weights**2)  # a row with itself, where the kernel is 1
+    # bin_sums leaves out each row with itself, where the kernel is 1.
+    of_itself = np.bincount(unit, weights=weights**2)
     n_groups = np.bincount(unit, weights=weights).astype(np.float64).round()
     return Units(sums + np.diag(of_itself), n_groups, n_source)
 
 
 def _halves(units: Units, rng: np.random.Generator) -> Floats:
-    """(u, SPLITS) 1 where a unit is in the first half of its sample, else 0."""
+    """Random halves, (u, SPLITS): 1 where a unit is in the first half of its sample, else 0."""
     n_units = (units.n_source, len(units.sizes) - units.n_source)
     firsts = [np.tile((np.arange(n) < n / 2).astype(np.float64), (SPLITS, 1)) for n in n_units]
     return np.concatenate([rng.permuted(each, axis=1).T for each in firsts])
 
 
 def _mmd2(units: Units, chosen: Floats) -> Floats:
-    """(b,) unbiased squared MMD of the chosen units, over pairs of groups of different units."""
+    """Unbiased squared MMD of the chosen units, (b,), over pairs of groups of different units.
+
+    Args:
+        units: kernel by unit.
+        chosen: (u, b) 1 where a unit is chosen, else 0.
+    """
     sums = units.sums - np.diag(np.diag(units.sums))
     ours, theirs = slice(0, units.n_source), slice(units.n_source, None)
     groups = [units.sizes[side] @ chosen[side] for side in (ours, theirs)]
     own = [units.sizes[side] ** 2 @ chosen[side] for side in (ours, theirs)]
+    # (u, b): each unit with the chosen units of the source
     to_source = sums[:, ours] @ chosen[ours]
     within = np.einsum("ub,ub->b", chosen[ours], to_source[ours]) / (groups[0] ** 2 - own[0])
     between = np.einsum("ub,ub->b", chosen[theirs], to_source[theirs]) / (groups[0] * groups[1])
@@ -145,17 +163,18 @@ def _mmd2(units: Units, chosen: Floats) -> Floats:
 
 
 def steepest_odd_part(units: Units, signs: Floats) -> Floats:
-    """Odd part of halves at a squared MMD of 1 along the direction in which the difference of means varies most.
+    """Odd part of halves, at a squared MMD of 1 along the direction in which the difference of means varies most.
 
     Args:
-        units: the kernel by unit.
+        units: kernel by unit.
         signs: (u, b) 1 where a unit is in the first half of its sample, else -1.
 
     Returns:
-        (b,) of each halving.
+        (b,) odd part of each halving.
     """
     ours = np.arange(len(units.sizes)) < units.n_source
     n_groups = np.where(ours, units.sizes[ours].sum(), units.sizes[~ours].sum())
+    # (u, u): takes the mean of its side off each unit.
     centring = np.eye(len(ours)) - (ours[:, None] == ours) * (units.sizes / n_groups)[:, None]
     weight = np.where(ours, 1, -1) / n_groups
     values, vectors = np.linalg.eigh(centring @ units.sums @ centring.T * np.outer(weight, weight))
@@ -164,18 +183,18 @@ def steepest_odd_part(units: Units, signs: Floats) -> Floats:
 
 
 def fitting_range(whole: float, even: Floats, odd: Floats, confidence: float) -> tuple[float, float]:
-    """Smallest and largest squared MMD that the whole could come from.
+    """Smallest and largest squared MMD that the estimate could come from.
 
     Args:
-        whole: the estimate.
+        whole: estimate from all rows.
         even: (b,) even parts of random halves.
         odd: (b,) their odd parts at a squared MMD of 1.
-        confidence: between 0 and 1.
+        confidence: confidence of the interval, between 0 and 1.
     """
     from scipy.optimize import brentq
 
     def excess(theta: float, share: float) -> float:
-        """How far the whole lies above this quantile of what comes from theta."""
+        """Distance of the estimate above a quantile of the estimates that a squared MMD of theta gives."""
         return float(whole - theta - np.quantile(even + np.sqrt(max(theta, 0.0)) * odd, share))
 
     tail, beyond = (1 - confidence) / 2, LARGEST + 1

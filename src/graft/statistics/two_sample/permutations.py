@@ -1,4 +1,4 @@
-"""Which rows are exchanged together, which labellings are tried, and the statistic of each."""
+"""Permutations: which rows are permuted together, the labellings that are tried, and the statistic of each."""
 
 import math
 from collections.abc import Iterator
@@ -9,34 +9,35 @@ import numpy as np
 from graft.statistics.two_sample.rows import Floats, Ints
 from graft.statistics.two_sample.samples import smallest_keys
 
+# Units up to which each is permuted by itself; also the largest number of bins.
 EXACT = 1_000
-"""units up to which each is permuted by itself; also the most bins there ever are"""
+# Number of bins, approximately, that more units are put into.
 BINS = 512
-"""that more units are put into, about"""
+# Fewest bins of the smaller side, unless each of its units is a bin.
 LEAST_BINS = 32
-"""of the smaller side, or one for each of its units"""
+# Largest share of the smaller side's units that may be left over when bins are filled.
 MOST_DROPPED = 0.05
-"""of the smaller side's units that may be left over when bins are filled"""
+# Labellings in one matrix product.
 BLOCK = 1_000
-"""labellings in one matrix product"""
+# Spread over labellings, as a share of the mean kernel, below which it is rounding.
 FLAT = 1e-9
-"""of the mean kernel: a spread over labellings below this is rounding"""
 
 
 class Bins(NamedTuple):
-    """Rows in bins of equally many units; the bins of the side with fewer units come first."""
+    """Rows in bins with equal numbers of units; the bins of the side with fewer units come first."""
 
     order: Ints
-    """(rows,) numbers of the rows that are used, in the pooled sample, bin after bin"""
+    """(rows,) positions in the pooled sample of the rows that are used, sorted by bin"""
     groups: Ints
-    """(rows,) number of each row's unit, ascending"""
+    """(rows,) number of each row's unit, in ascending order"""
     edges: Ints
-    """(bins + 1,) where each bin starts, and the number of rows"""
+    """(bins + 1,) start of each bin, and the number of rows"""
     n_marked: int
-    """bins of the first side"""
+    """number of bins of the side that comes first"""
     units: int
-    """in each bin"""
+    """number of units in each bin"""
     source_first: bool
+    """whether the side that comes first is the source"""
     complete: bool
     """whether all rows are used"""
 
@@ -44,13 +45,13 @@ class Bins(NamedTuple):
 def form_bins(keys: Ints, groups: Ints, n_source: int, rng: np.random.Generator) -> Bins:
     """Put units (groups of rows, or rows) into bins that are exchangeable where the samples are alike.
 
-    The units of each side are sorted by content and then shuffled, so that neither the order in which rows came
-    nor what they hold decides which share a bin. All bins hold equally many units.
+    The units of each side are sorted by content and then shuffled, so that neither the order of the rows nor their
+    content decides which share a bin. All bins have the same number of units.
 
     Args:
         keys: (n + m,) content of each pooled row as a number.
-        groups: (n + m,) whole numbers, the same for rows of one unit; no unit has rows on both sides.
-        n_source: n.
+        groups: (n + m,) integers, equal for rows of one unit; no unit has rows on both sides.
+        n_source: n, the number of source rows.
         rng: shuffles the units.
     """
     names, unit = np.unique(groups, return_inverse=True)
@@ -63,6 +64,7 @@ def form_bins(keys: Ints, groups: Ints, n_source: int, rng: np.random.Generator)
     n_small = len(small) // width
     n_large = min(len(large) // width, EXACT - n_small)
     used = np.concatenate([rng.permutation(small)[: n_small * width], rng.permutation(large)[: n_large * width]])
+    # (units,): position of each unit in the bins, -1 where it is left out
     place = np.full(len(names), -1)
     place[used] = np.arange(len(used))
     rows = np.flatnonzero(place[unit] >= 0)
@@ -73,20 +75,20 @@ def form_bins(keys: Ints, groups: Ints, n_source: int, rng: np.random.Generator)
 
 
 def counts_by_side(bins: Bins) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Bins, and rows, of source and of target."""
+    """Number of bins of source and target, and number of rows of source and target."""
     rows = int(bins.edges[bins.n_marked])
     n_bins, n_rows = (bins.n_marked, len(bins.edges) - 1 - bins.n_marked), (rows, len(bins.order) - rows)
     return (n_bins, n_rows) if bins.source_first else (n_bins[::-1], n_rows[::-1])
 
 
 def n_labellings(bins: Bins) -> int:
-    """How many labellings there are; a labelling and its mirror, which have one statistic, count once."""
+    """Number of different labellings; a labelling and its mirror image count once, as their statistic is the same."""
     n_bins = len(bins.edges) - 1
     return math.comb(n_bins, bins.n_marked) // (2 if 2 * bins.n_marked == n_bins else 1)
 
 
 def units_a_bin(n_small: int, n_large: int) -> int:
-    """Units in each bin: 1 while there are few, else as many as give about BINS bins and serve the smaller side."""
+    """Number of units in each bin: 1 up to EXACT units, else what gives about BINS bins and suits the smaller side."""
     if n_small + n_large <= EXACT:
         return 1
     for width in range(math.ceil((n_small + n_large) / BINS), 1, -1):
@@ -96,27 +98,30 @@ def units_a_bin(n_small: int, n_large: int) -> int:
 
 
 def labellings(n_marked: int, n_bins: int, n_permutations: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """(<= BLOCK, bins) rows of 0 and 1, n_marked ones in each; the observed labelling first."""
+    """Labellings in blocks of shape (<= BLOCK, bins): n_marked ones in each row, else 0; the observed one first."""
     observed = np.zeros(n_bins, dtype=np.uint8)
     observed[:n_marked] = 1
     for start in range(0, n_permutations + 1, BLOCK):
         block = np.tile(observed, (min(BLOCK, n_permutations + 1 - start), 1))
+        # The very first row stays as observed.
         permuted = block if start else block[1:]
         rng.permuted(permuted, axis=1, out=permuted)
         yield block.astype(np.float64)
 
 
 def mmd2_of_labellings(sums: Floats, bins: Bins, labelling: Floats) -> Floats:
-    """(h, B) unbiased squared MMD of each labelling: means over pairs of different units, each of which weighs 1.
+    """Unbiased squared MMD of each labelling, (h, B): means over pairs of different units of equal weight.
 
-    With z a labelling, K the sums over bins and 1 all ones, from z'Kz, z'K1 and 1'K1.
+    It is computed from z'Kz, z'K1 and 1'K1, where z is a labelling, K the sums over bins and 1 a vector of ones.
 
     Args:
-        sums: (h, s, s) of `bin_sums`, the rows weighing as `row_weights` says.
-        bins: that the sums are over.
+        sums: (h, s, s) result of `bin_sums` with the weights of `row_weights`.
+        bins: bins of the sums.
         labelling: (B, s) zeros and ones.
     """
+    # (h, B): z'Kz, the pairs on the marked side
     marked = np.stack([np.einsum("bs,bs->b", labelling @ each, labelling) for each in sums])
+    # (h, B): z'K1
     reach = sums.sum(axis=2) @ labelling.T
     total = sums.sum(axis=(1, 2))[:, None]
     n, m = (float(each) for each in _n_units(bins))
@@ -126,21 +131,21 @@ def mmd2_of_labellings(sums: Floats, bins: Bins, labelling: Floats) -> Floats:
 
 
 def row_weights(bins: Bins) -> Floats:
-    """(rows,) 1 / size of each row's unit: every unit weighs the same whatever its size."""
+    """Weight of each row, (rows,): 1 / size of its unit, so that every unit weighs the same."""
     weights: Floats = 1 / np.bincount(bins.groups)[bins.groups]
     return weights
 
 
 def standardised(statistics: Floats, sums: Floats, n_units: int) -> tuple[Floats, Floats, Floats]:
-    """Statistics less their mean over labellings in units of their deviation, with both.
+    """Standardise the statistics of each kernel by their mean and deviation over labellings.
 
     Args:
-        statistics: (h, B + 1), the observed labelling among them.
-        sums: (h, s, s) of `bin_sums`, for the size of the kernels.
-        n_units: that the sums are over.
+        statistics: (h, B + 1) statistics, the observed labelling included.
+        sums: (h, s, s) result of `bin_sums`, for the size of the kernels.
+        n_units: number of units in the sums.
 
     Returns:
-        (h, B + 1) standardised statistics, 0 where all labellings agree up to rounding; (h,) means; (h,) deviations.
+        Standardised statistics, (h, B + 1), 0 where all labellings agree up to rounding; means, (h,); deviations, (h,).
     """
     mean, deviation = statistics.mean(axis=1), statistics.std(axis=1)
     flat = deviation <= FLAT * sums.sum(axis=(1, 2)) / n_units**2
@@ -150,6 +155,6 @@ def standardised(statistics: Floats, sums: Floats, n_units: int) -> tuple[Floats
 
 
 def _n_units(bins: Bins) -> tuple[int, int]:
-    """Units of the first side and of the second."""
+    """Number of units of the side that comes first, and of the other."""
     n_bins = len(bins.edges) - 1
     return bins.units * bins.n_marked, bins.units * (n_bins - bins.n_marked)

@@ -1,4 +1,4 @@
-"""Rows of features as numpy arrays or torch tensors, by what both libraries spell alike."""
+"""Rows of features as numpy arrays or torch tensors, through what both libraries spell alike."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# An (n, d) numpy array or torch tensor.
 Rows = Any
-"""(n, d) numpy array or torch tensor"""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# Numbers that are processed at once where rows are only read or copied: 8 MiB.
 CHUNK_ELEMENTS = 2**20
-"""of the rows in work at once where they are only read or copied: 8 MiB"""
 
 
 def library(rows: Rows) -> Any:
-    """The module whose functions take these rows: numpy, or torch."""
+    """Module whose functions take these rows: numpy or torch."""
     if isinstance(rows, np.ndarray):
         return np
     import torch
@@ -25,39 +25,39 @@ def library(rows: Rows) -> Any:
 
 
 def place(xp: Any, rows: Rows) -> dict[str, Any]:
-    """Where xp is to put new arrays that go with these rows, as keywords."""
+    """Keywords that make xp create new arrays on the device of these rows."""
     return {} if xp is np else {"device": getattr(rows, "device", "cpu") if library(rows) is xp else "cpu"}
 
 
 def like(array: NDArray[Any], rows: Rows) -> Rows:
-    """A numpy array as an array of the library, and on the device, of the rows."""
+    """Convert a numpy array to the library and device of the rows."""
     return array if isinstance(rows, np.ndarray) else library(rows).as_tensor(array, device=rows.device)
 
 
 def cast(rows: Rows, precision: str) -> Rows:
-    """The rows as numbers of the type with that name."""
+    """Convert the rows to the number type of this name."""
     if isinstance(rows, np.ndarray):
         return rows.astype(precision, copy=False)
     return rows.to(getattr(library(rows), precision))
 
 
 def to_numpy(array: Rows) -> NDArray[Any]:
-    """An array of either library as numpy's."""
+    """Convert an array of either library to numpy."""
     return array if isinstance(array, np.ndarray) else np.asarray(array.cpu())
 
 
 def chunks(n_rows: int, n_features: int) -> Iterator[slice]:
-    """Ranges of rows, each of at most CHUNK_ELEMENTS numbers, or of one row."""
+    """Ranges of rows with at most CHUNK_ELEMENTS numbers each, or with one row."""
     step = max(1, CHUNK_ELEMENTS // n_features)
     return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
 def row_keys(rows: Rows, precision: str) -> Ints:
-    """(n,) a number for the content of each row at this precision, float32 or float64.
+    """Content of each row as a number, (n,), at a precision of float32 or float64.
 
-    Equal rows have equal keys, and others do but by accident (a chance of about 2^-32 for two rows). Sorting by the key
-    puts rows in an order that depends neither on how they came nor on where they lie: it is a random linear
-    form of their bits, modulo 2^64.
+    Equal rows have equal keys. Other rows do only by accident, with a chance of about 2^-32 for two rows. The key is a
+    random linear form of the bits, modulo 2^64, so sorting by it gives an order that depends neither on the given order
+    nor on the device.
     """
     whole, half = ("int32", 16) if precision == "float32" else ("int64", 32)
     draws = np.random.default_rng(0).integers(-(2**63), 2**63, rows.shape[1], dtype=np.int64) | 1
@@ -65,15 +65,17 @@ def row_keys(rows: Rows, precision: str) -> Ints:
     keys = np.empty(len(rows), dtype=np.int64)
     for part in chunks(*rows.shape):
         with np.errstate(over="ignore"):
-            values = cast(rows[part], precision) + 0.0  # makes one zero of two
+            # Adding 0.0 turns -0.0 into 0.0: equal rows must have equal bits.
+            values = cast(rows[part], precision) + 0.0
         bits = values.view(getattr(library(rows), whole))
-        bits = bits ^ (bits >> half)  # low bits too: those of whole numbers are all zero
+        # Mix the high bits into the low ones, which are all zero for integers.
+        bits = bits ^ (bits >> half)
         keys[part] = to_numpy((cast(bits, "int64") * factors).sum(axis=1))
     return keys
 
 
 def taken(sides: Sequence[Rows], index: Ints) -> Rows:
-    """Rows by their numbers in the pooled sides."""
+    """Take rows by their positions in the pooled sides."""
     source, target = sides
     xp, ours = library(source), index < len(source)
     kind = xp.promote_types(source.dtype, target.dtype)
@@ -85,14 +87,14 @@ def taken(sides: Sequence[Rows], index: Ints) -> Rows:
 
 
 def parted(sides: tuple[Rows, Rows], index: Ints) -> tuple[Rows, Rows]:
-    """Both sides with these rows alone, by their ascending numbers in the pooled sides."""
+    """Keep only these rows of both sides, by their ascending positions in the pooled sides."""
     source, target = sides
     ours, theirs = np.split(index, [np.searchsorted(index, len(source))])
     return source[like(ours, source)], target[like(theirs - len(source), target)]
 
 
 def gathered(sides: Sequence[Rows], order: Ints, centre: Floats, scale: float, xp: Any, precision: str) -> Rows:
-    """(len(order), d) rows by their numbers, less the centre, times the scale, as xp's numbers of that precision."""
+    """Take rows by their positions, centred, scaled and converted to xp at this precision: (len(order), d)."""
     rows = xp.empty((len(order), len(centre)), dtype=getattr(xp, precision), **place(xp, sides[0]))
     middle = like(centre, sides[0])
     for part in chunks(*rows.shape):
@@ -103,10 +105,10 @@ def gathered(sides: Sequence[Rows], order: Ints, centre: Floats, scale: float, x
 
 
 def check_finite(numbers: Floats) -> None:
-    """Refuse what came of features too large.
+    """Refuse the result of features that are too large.
 
     Raises:
-        ValueError: a number that is not finite.
+        ValueError: a number is not finite.
     """
     if not np.isfinite(numbers).all():
         raise ValueError(

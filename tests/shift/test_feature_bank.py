@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.examples import backbone_card, catalog_row
-from tests.shift.samples import PARAMS, PREPROCESSING, grey_images, network, normal, side_of, source_view_of_side
+from tests.shift.samples import PARAMS, PREPROCESSING, grey_images, network, normal, side_of, source_details_of_side
 
 from graft.commands.bank import bank_of
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.cards import BackboneCard
-from graft.shift.bank import About, Bank, backbone_key, read_bank, save_bank
+from graft.shift.feature_bank import About, Bank, backbone_key, read_bank, save_bank
 from graft.store.catalogue import CatalogRow
-from graft.store.features import save_source_view
+from graft.store.features import save_source_details
 
 CARD = backbone_card(preprocessing=PREPROCESSING)
 
@@ -50,17 +50,17 @@ def test_exact_copies_are_one_group() -> None:
 def test_copies_do_not_stand_in_both_halves_of_the_yardstick() -> None:
     contents = [*range(10)] * 3
     about = About("Photographs", "CC0", backbone_key(CARD))
-    view = bank_of((files(30, contents), grey_images(10)[contents]), network(), about, 40, 0).view
-    assert view.yardstick is not None
-    kept, clean = ({tuple(row) for row in half.tolist()} for half in (view.yardstick.kept, view.yardstick.clean))
+    details = bank_of((files(30, contents), grey_images(10)[contents]), network(), about, 40, 0).details
+    assert details.yardstick is not None
+    kept, clean = ({tuple(row) for row in half.tolist()} for half in (details.yardstick.kept, details.yardstick.clean))
     assert len(kept) + len(clean) == 10
 
 
 def test_blocks_and_yardstick_are_of_a_sample() -> None:
-    view = made(files(30), 30, n_sample=20).view
-    assert len(view.rows) == 20
-    assert view.yardstick is not None
-    assert len(view.yardstick.kept) + len(view.yardstick.clean) == 20
+    details = made(files(30), 30, n_sample=20).details
+    assert len(details.rows) == 20
+    assert details.yardstick is not None
+    assert len(details.yardstick.kept) + len(details.yardstick.clean) == 20
 
 
 @pytest.mark.parametrize("contents", [list(range(9)), [*range(9), 0, 0, 0]])
@@ -75,7 +75,7 @@ def test_a_bank_comes_back_as_it_was_written(tmp_path: Path) -> None:
     back = read_bank(named(tmp_path / "bank.npz", sha256), CARD)
     assert back.about == bank.about
     np.testing.assert_equal(back.side._asdict(), bank.side._asdict())
-    np.testing.assert_equal(back.view._asdict(), bank.view._asdict())
+    np.testing.assert_equal(back.details._asdict(), bank.details._asdict())
 
 
 def test_name_licence_and_count_stand_in_the_file(tmp_path: Path) -> None:
@@ -132,15 +132,15 @@ def _npy() -> bytes:
 def test_a_file_that_is_no_bank_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bank.npz").write_bytes(content)
     with pytest.raises(
-        ValueError, match=r"bank\.npz: want a bank, got a file that is none \(.*\)\. Make one with"
+        ValueError, match=r"bank\.npz: want a bank, got a file of another kind \(.*\)\. Make one with"
     ) as e:
         read_bank(named(tmp_path / "bank.npz"), CARD)
     assert "\n" not in str(e.value)
 
 
 def test_other_arrays_are_no_bank(tmp_path: Path) -> None:
-    save_source_view(source_view_of_side(side_of(normal(8, 0), "a")), tmp_path / "bank.npz")
-    with pytest.raises(ValueError, match="want a bank, got a file that is none"):
+    save_source_details(source_details_of_side(side_of(normal(8, 0), "a")), tmp_path / "bank.npz")
+    with pytest.raises(ValueError, match="want a bank, got a file of another kind"):
         read_bank(named(tmp_path / "bank.npz"), CARD)
 
 

@@ -1,4 +1,4 @@
-"""A bank of features that stands for the source where its images are not at hand: a proxy, never called the source."""
+"""Bank of features that stands for the source where its images are not available: a proxy, never called the source."""
 
 import hashlib
 import json
@@ -9,21 +9,21 @@ from typing import NamedTuple
 import numpy as np
 
 from graft.files import check_named_file, named_path, visible
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.cards import BackboneCard
 from graft.shift.sides import Side
-from graft.store.features import SourceView, read_arrays, save_arrays, source_arrays, source_view_of
+from graft.store.features import SourceDetails, read_arrays, save_arrays, source_arrays, source_details_of
 
 
 class About(NamedTuple):
-    """What a bank says of itself."""
+    """Description of a bank, kept in its file."""
 
     name: str
-    """that reports call it by"""
+    """name of the bank in reports"""
     licence: str
-    """of its images"""
+    """licence of its images"""
     backbone: str
-    """what `backbone_key` says of the backbone that made the features: others do not compare"""
+    """`backbone_key` of the backbone that made the features; features of another backbone do not compare"""
 
 
 class Bank(NamedTuple):
@@ -31,13 +31,15 @@ class Bank(NamedTuple):
 
     about: About
     side: Side
-    view: SourceView
+    """features of all images"""
+    details: SourceDetails
+    """activations and yardstick features of a sample of the images"""
 
 
 def backbone_key(card: BackboneCard) -> str:
-    """Hash of all that decides on the features of an image: the blocks, and what becomes of its pixels.
+    """Hash of everything that determines the features of an image: the blocks and the preprocessing of pixels.
 
-    Which files can be read, and what their values mean, is a matter of the files: a bank has its own.
+    Which files can be read and what their values mean depends on the files, and a bank has files of its own.
     """
     pixels = card.preprocessing.model_dump(mode="json", exclude={"value_bits", "max_pixels"})
     text = json.dumps([card.blocks_sha256, pixels])
@@ -45,19 +47,19 @@ def backbone_key(card: BackboneCard) -> str:
 
 
 def save_bank(bank: Bank, path: Path) -> str:
-    """Write a bank, whole or not at all; its sha256."""
+    """Write a bank, whole or not at all, and return the sha256 of the file."""
     words = {name: np.array(text) for name, text in bank.about._asdict().items()}
     side = {f"side {name}": array for name, array in bank.side._asdict().items()}
-    save_arrays({**words, "n_images": np.array(len(bank.side.rows)), **side, **source_arrays(bank.view)}, path)
+    save_arrays({**words, "n_images": np.array(len(bank.side.rows)), **side, **source_arrays(bank.details)}, path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_bank(params: MeasureShift, card: BackboneCard) -> Bank:
-    """The bank that params.yaml names.
+    """Read the bank that params.yaml names.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: its sha256 is another, it is no bank, or another backbone made it.
+        ValueError: its sha256 differs, it is not a bank, or another backbone made it.
     """
     path = named_path(params.bank_file or "")
     absent = f"want a bank, got no file {path}. Make one: `graft bank --help`."
@@ -66,15 +68,15 @@ def read_bank(params: MeasureShift, card: BackboneCard) -> Bank:
         arrays = read_arrays(path)
         side = Side(**{name: arrays[f"side {name}"] for name in Side._fields})
         about = About(*(str(arrays[name]) for name in About._fields))
-        bank = Bank(about, side, source_view_of(arrays))
+        bank = Bank(about, side, source_details_of(arrays))
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{visible(path)}: want a bank, got a file that is none ({error}). Make one with `graft bank`."
+            f"{visible(path)}: want a bank, got a file of another kind ({error}). Make one with `graft bank`."
         ) from None
     if bank.about.backbone != backbone_key(card):
         raise ValueError(
             f"{visible(path)}: want features by this backbone ({card.network}, {card.origin}, "
             f"{card.preprocessing.crop_px} px), got those of another backbone or image size. Make the "
-            "bank anew with `graft bank`."
+            "bank again with `graft bank`."
         )
     return bank

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from tests.shift.samples import D, normal, side_of
 
-from graft.shift import witnesses as module
+from graft.shift import shown_images as module
+from graft.shift.shown_images import N_SHOWN, map_of, some, witnesses
 from graft.shift.sides import Side
-from graft.shift.witnesses import N_SHOWN, map_of, some, witnesses
 
 SOURCE = side_of(normal(60, 0), "a", ["cat", "dog"] * 30)
 ODD = range(30, 42)

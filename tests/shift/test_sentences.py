@@ -2,14 +2,12 @@ import pytest
 
 from graft.records.common import Interval
 from graft.records.shift import BlockProfile, BlockShift, ClassMoved, ShiftSize, ShiftSource, ShiftTest, ShiftYardstick
-from graft.shift import wording
+from graft.shift import sentences
 from graft.shift.yardstick import Place
 
 OWN = ShiftSource(kind="own", name="source", licence=None, n_images=400)
 PROXY = ShiftSource(kind="proxy", name="Photographs", licence="CC0", n_images=300)
-PLACE = Place(
-    2.0, {"blur": 2.0}, (1.8, 2.2), ("blur 1", "noise 3"), "mid", (), "The target lies between blur 1 and noise 3."
-)
+PLACE = Place(2.0, (), (1.8, 2.2), ("blur 1", "noise 3"), "mid", (), "The target lies between blur 1 and noise 3.")
 SIZE = ShiftSize(
     mmd2=0.123,
     interval=Interval(estimate=0.123, low=0.1, high=0.15),
@@ -44,32 +42,32 @@ def moved(label: str, mmd2: float, p: float) -> ClassMoved:
 
 def remarks(**changes: object) -> str:
     given = {"test": a_test(), "classes": (), "n_dropped": 0, **changes}
-    return " ".join(wording.remarks(**given))  # type: ignore[arg-type]
+    return " ".join(sentences.remarks(**given))  # type: ignore[arg-type]
 
 
 def test_a_source_of_ones_own_gives_place_size_and_counts() -> None:
-    assert wording.sentence(OWN, (a_test(), SIZE), PLACE, "mid", (300, 200)) == (
+    assert sentences.sentence(OWN, (a_test(), SIZE), PLACE, "mid", (300, 200)) == (
         "The target lies between blur 1 and noise 3: mid (MMD^2 0.12, 0.1 to 0.15; p = 0.001; "
         "300 source and 200 target images)."
     )
 
 
 def test_a_bank_is_named_with_count_and_licence_and_never_called_the_source() -> None:
-    said = wording.sentence(PROXY, (a_test(), SIZE), PLACE, "mid", (300, 200))
+    said = sentences.sentence(PROXY, (a_test(), SIZE), PLACE, "mid", (300, 200))
     assert said.startswith(
-        "Held against the bank Photographs (300 images, CC0), not the network's own source: the target lies between"
+        "Compared with the bank Photographs (300 images, CC0), not the network's own source: the target lies between"
     )
     assert said.endswith("p = 0.001; 200 target images).")
 
 
 def test_without_an_interval_the_sentence_gives_none() -> None:
-    said = wording.sentence(OWN, (a_test(), SIZE.model_copy(update={"interval": None})), PLACE, "mid", (300, 200))
+    said = sentences.sentence(OWN, (a_test(), SIZE.model_copy(update={"interval": None})), PLACE, "mid", (300, 200))
     assert "(MMD^2 0.12; p = 0.001;" in said
 
 
-@pytest.mark.parametrize(("source", "start"), [(OWN, "The yardstick"), (PROXY, "Held against the bank")])
+@pytest.mark.parametrize(("source", "start"), [(OWN, "The yardstick"), (PROXY, "Compared with the bank")])
 def test_without_a_yardstick_the_sentence_says_why(source: ShiftSource, start: str) -> None:
-    said = wording.sentence(source, (a_test(), SIZE), None, "mid", (300, 200))
+    said = sentences.sentence(source, (a_test(), SIZE), None, "mid", (300, 200))
     assert said.startswith(start)
     assert "yardstick needs 4 source images (or groups), so the target lies at an unknown distance (MMD^2" in said
 
@@ -81,20 +79,20 @@ def test_without_a_source_the_farthest_and_the_nearest_block_are_named() -> None
         for name, value in shifts.items()
     )
     profile = BlockProfile(measure="divergence", n_images=(0, 9), blocks=blocks)
-    said = wording.sentence_without_source(OWN.model_copy(update={"name": "resnet18 (X)"}), profile, "")
-    assert "similarity is unknown. Held against the running moments of resnet18 (X)" in said
+    said = sentences.sentence_without_source(OWN.model_copy(update={"name": "resnet18 (X)"}), profile, "")
+    assert "similarity is unknown. Compared with the running moments of resnet18 (X)" in said
     assert "most in block1 (2.2 nats a channel, 1.1 to 4.5) and least in top (0.12)" in said
     assert "with no p-value. Put images under data/raw/source, or name a bank (`graft bank`)" in said
 
 
 def test_without_a_source_and_batchnorm_the_reason_is_given() -> None:
-    said = wording.sentence_without_source(OWN, None, "bn_stats: want BatchNorm, got LayerNorm. Name images.")
+    said = sentences.sentence_without_source(OWN, None, "bn_stats: want BatchNorm, got LayerNorm. Name images.")
     assert said.startswith("The distance of the target from the source is unknown. ")
     assert "got LayerNorm. Name images. Put images under data/raw/source" in said
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    assert wording.remarks(a_test(), (), 0) == ()
+    assert sentences.remarks(a_test(), (), 0) == ()
 
 
 @pytest.mark.parametrize(("p", "shift", "said"), [(0.3, 0.14, True), (0.05, 0.14, False), (0.3, None, False)])
@@ -116,12 +114,12 @@ def test_of_many_classes_ten_are_named() -> None:
 
 
 def test_images_left_out_are_counted() -> None:
-    assert "7 source images stand in the target too and were left out." in remarks(n_dropped=7)
+    assert "7 source images are in the target too and were left out." in remarks(n_dropped=7)
 
 
 @pytest.mark.parametrize(("shift", "warned"), [(0.2, False), (0.21, True)])
 def test_a_test_that_misses_small_shifts_is_underpowered(shift: float, warned: bool) -> None:
-    said = wording.warnings(a_test(detectable_shift=shift), (40, 20), None)
+    said = sentences.warnings(a_test(detectable_shift=shift), (40, 20), None)
     assert bool(said) is warned
     if warned:
         assert (
@@ -133,7 +131,7 @@ def test_a_test_that_misses_small_shifts_is_underpowered(shift: float, warned: b
 def test_a_test_that_finds_nothing_says_so() -> None:
     assert (
         "the test finds no shift at all, four times in five"
-        in wording.warnings(a_test(detectable_shift=None), (2, 3), None)[0]
+        in sentences.warnings(a_test(detectable_shift=None), (2, 3), None)[0]
     )
 
 
@@ -152,6 +150,6 @@ def _yardstick(*doubts: str) -> ShiftYardstick:
 
 
 def test_every_doubt_about_similarity_is_said_and_where_there_is_none_nothing() -> None:
-    (said,) = wording.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick("one", "another"))
+    (said,) = sentences.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick("one", "another"))
     assert said == "Similarity is taken as unknown, and tables that ask for it abstain: one; another."
-    assert wording.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick()) == ()
+    assert sentences.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick()) == ()

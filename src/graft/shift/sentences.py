@@ -1,4 +1,4 @@
-"""What the measurement says in sentences."""
+"""Sentences of the report about the shift."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from graft.shift.yardstick import Place
 from graft.store.features import FEWEST
 
 LEVEL = 0.05
+# Classes that one sentence names, at most.
 MOST_NAMED = 10
-"""classes in a sentence"""
+# Standard deviations in every feature: a small effect by Cohen's convention. A test that misses it is underpowered.
 SMALL_SHIFT = 0.2
-"""standard deviations in every feature, a small effect by Cohen's convention; a test that misses it is underpowered"""
 
 
 def sentence(
@@ -21,14 +21,14 @@ def sentence(
     similarity: Similarity,
     sizes: tuple[int, int],
 ) -> str:
-    """The target's place in one sentence.
+    """State the target's place in one sentence.
 
     Args:
-        source: what the target was held against.
-        found: test and size of the whole.
-        place: on the yardstick; None where there is none.
-        similarity: what is made of it.
-        sizes: images of source and target that were compared.
+        source: what the target was compared with.
+        found: test and size over all images.
+        place: place on the yardstick; None where there is no yardstick.
+        similarity: similarity that follows from the place.
+        sizes: number of images of source and target that were compared.
     """
     test, size = found
     where = (
@@ -41,11 +41,11 @@ def sentence(
     if source.kind == "own":
         return f"{where} ({numbers}; {sizes[0]} source and {sizes[1]} target images)."
     against = f"the bank {source.name} ({sizes[0]} images, {source.licence}), not the network's own source"
-    return f"Held against {against}: {where[0].lower()}{where[1:]} ({numbers}; {sizes[1]} target images)."
+    return f"Compared with {against}: {where[0].lower()}{where[1:]} ({numbers}; {sizes[1]} target images)."
 
 
 def sentence_without_source(source: ShiftSource, profile: BlockProfile | None, refusal: str) -> str:
-    """What can be said where no features stand for the source."""
+    """State what is known where no features stand for the source."""
     cure = "Put images under data/raw/source, or name a bank (`graft bank`), to have the distance measured."
     if profile is None:
         lacking = "There are no source images to measure it from. " if source.n_images == 0 else ""
@@ -53,7 +53,7 @@ def sentence_without_source(source: ShiftSource, profile: BlockProfile | None, r
     far = max(profile.blocks, key=lambda each: each.shift.estimate)
     near = min(profile.blocks, key=lambda each: each.shift.estimate)
     return (
-        f"There are no source images, so similarity is unknown. Held against the running moments of {source.name}, "
+        f"There are no source images, so similarity is unknown. Compared with the running moments of {source.name}, "
         f"the target differs most in {far.block} ({far.shift.estimate:.2g} nats a channel, "
         f"{far.shift.low:.2g} to {far.shift.high:.2g}) and least in {near.block} ({near.shift.estimate:.2g}): "
         f"a description, with no p-value. {cure}"
@@ -61,12 +61,12 @@ def sentence_without_source(source: ShiftSource, profile: BlockProfile | None, r
 
 
 def remarks(test: ShiftTest, classes: Sequence[ClassMoved], n_dropped: int) -> tuple[str, ...]:
-    """What else a reader should know.
+    """Remarks on the test, the classes and the images that were left out.
 
     Args:
-        test: of the whole.
-        classes: the shared classes, tested one by one.
-        n_dropped: source images that were left out because they stand in the target too.
+        test: test over all images.
+        classes: shared classes, tested one by one.
+        n_dropped: number of source images that were left out because they are in the target too.
     """
     said = []
     if test.p_value > LEVEL and test.detectable_shift is not None:
@@ -80,17 +80,17 @@ def remarks(test: ShiftTest, classes: Sequence[ClassMoved], n_dropped: int) -> t
         named = ", ".join(moved[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
         said.append(f"{len(moved)} of {len(classes)} shared classes moved{f': {named}' if moved else ''}.")
     if n_dropped:
-        said.append(f"{n_dropped} source images stand in the target too and were left out.")
+        said.append(f"{n_dropped} source images are in the target too and were left out.")
     return tuple(said)
 
 
 def warnings(test: ShiftTest, sizes: tuple[int, int], yardstick: ShiftYardstick | None) -> tuple[str, ...]:
-    """Why to trust the measurement less.
+    """Reasons to trust the measurement less.
 
     Args:
-        test: of the whole.
-        sizes: groups of source and target images.
-        yardstick: with the doubts about the target's place.
+        test: test over all images.
+        sizes: number of groups of source and target images.
+        yardstick: has the doubts about the target's place.
     """
     said = []
     shift = test.detectable_shift

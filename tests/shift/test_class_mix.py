@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graft.shift.label_shift import held_out_calls, target_shares
+from graft.shift.class_mix import held_out_calls, target_shares
 
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -55,5 +55,7 @@ def test_a_fold_that_leaves_one_class_to_learn_from_calls_that_class() -> None:
 def test_a_class_of_one_group_is_refused() -> None:
     features, labels = _draw(60, (0.4, 0.4, 0.2), 0)
     groups = np.where(labels == 2, -1, np.arange(60))
-    with pytest.raises(ValueError, match=r"^source: want at least 2 images \(or groups\) of every class.+ got 1\. Add"):
+    with pytest.raises(
+        ValueError, match=r"^labels, groups: want at least 2 images \(or groups\) of every class.+ got 1\. Add"
+    ):
         target_shares(features, labels, (groups, np.arange(60)), features, c=0.1, confidence=0.95, seed=0)
