@@ -20,15 +20,14 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def graft(recipe: str, side: int) -> Method:
     """This project's, with the recipe of params.yaml."""
-    from graft.networks.networks import normalised
+    from graft.networks.input_transform import InputTransform
     from graft.params.pipeline import read_params
-    from graft.records.common import Preprocessing
     from graft.training.augmentation.augmentation import augmented
 
     chosen = read_params(Path(__file__).parents[1] / "params.yaml").recipes[recipe]
     generator = torch.Generator().manual_seed(0)
-    preprocessing = Preprocessing(resize_px=side, crop_px=side, mean=MEAN, std=STD, interpolation="bilinear")
-    return lambda images: normalised(augmented(images, chosen, generator), preprocessing)
+    transform = InputTransform(MEAN, STD)
+    return lambda images: transform(augmented(images, chosen, generator))
 
 
 def kornia(recipe: str, side: int) -> Method:

@@ -4,8 +4,8 @@ Run     python bench/data.py [--images 10000] [--runs 3] [--folder /tmp/graft-be
 Prints  one table. Rates are medians over the runs; "cpu" compares processor time, which a busy machine affects less.
 
 The photographs are generated: 500 x 375 JPEG files of soft shapes and grain, at the quality that gives them the size of
-photographs (about 110 kB), so that decoding costs as much as for photographs. All files are in the page cache: the disk is
-not measured.
+photographs (about 110 kB), so that decoding costs as much as for photographs. All files are in the page cache: the disk
+is not measured.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from graft.images.decode import decode, read
 from graft.images.resizing import fit
 from graft.params.data import PrepareData
 from graft.preparation.found import Found
-from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.prepare import PrepareSettings, prepare
 from graft.preparation.scan import scan
 from graft.preparation.shards import npy_header
 from graft.records.common import Preprocessing
@@ -137,7 +137,7 @@ def prepare_all(folder: Path, found: Sequence[Found], store: Path, preprocessing
     """Run all of prepare_data: decode, resize, hash, fingerprint, write, join, group, split."""
     shards = folder.parent / "shards"
     shutil.rmtree(shards, ignore_errors=True)
-    return _cost(lambda: prepare(folder, found, store, shards, Recipe(preprocessing, GROUPS, 0)), len(found))
+    return _cost(lambda: prepare(folder, found, store, shards, PrepareSettings(preprocessing, GROUPS, 0)), len(found))
 
 
 def one_by_one(folder: Path, found: Sequence[Found], preprocessing: Preprocessing) -> Cost:

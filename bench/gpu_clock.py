@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from training_run import data
 
-from graft.networks.device import make_deterministic
+from graft.networks.runtime import make_deterministic
 from graft.training.batches import Samples, samples_on
 
 Table = Callable[[torch.device], None]

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from gpu_clock import Table, run, samples, seconds
 from gpu_training import RECIPES
-from own_loop import halved, named
+from own_loop import named
 from training_run import N_CLASSES, network
 
 from graft.networks.outputs import outputs_of
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.training.augmentation.augmentation import augmented
 
 
@@ -28,7 +28,7 @@ def features(device: torch.device) -> None:
 
     ways = {
         "bare forward, batches of 256": bare_forward,
-        "graft": lambda: outputs_of(net, images, halved(side_px)),
+        "graft": lambda: outputs_of(net, images),
     }
     print(f"\nFeatures of a store in the processor's memory, {name} at {side_px} px, float32\n")
     print("| loop | images a second |\n|---|---:|")

@@ -16,7 +16,7 @@ from gpu_clock import Table, Watch, forget_peak, peak_gib, run, samples
 from own_loop import Way, train
 from training_run import TINY_PX, floats, network
 
-from graft.networks.device import make_deterministic
+from graft.networks.runtime import make_deterministic
 from graft.params.pipeline import read_params
 from graft.training.batches import Samples
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.decisions.selection.choice import Target
 from graft.decisions.selection.label_check import check_labels
-from graft.decisions.selection.target import Target
 from graft.images import decode
 from graft.images.resizing import fit
 from graft.networks.networks import published_network
@@ -134,7 +134,6 @@ def _target(data: Path, name: str, size_px: int) -> Target:
         weights="file",
         weights_file=str(weights),
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
-        head="linear",
     )
     preprocessing = preprocessing_for(network, Images(size_px=size_px, value_bits=None, max_megapixels=25))
     folder = data / "datasets" / name
@@ -145,7 +144,7 @@ def _target(data: Path, name: str, size_px: int) -> Target:
         pixels.append(fit(decode.decode(content, str(place)), preprocessing))
         rows.append(_row(str(place), hashlib.sha256(content).hexdigest(), len(rows)))
     stacked = np.stack(pixels)
-    features = outputs_of(published_network(network, 2, size_px)[0], stacked, preprocessing).features
+    features = outputs_of(published_network(network, 2, preprocessing)[0], stacked).features
     return Target(features, rows)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from graft.networks.networks import Network, from_torchvision
-from graft.params.training import EXAMPLE, Recipe
+from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.training.batches import Samples
 from graft.training.loop import fit
@@ -17,7 +17,7 @@ from graft.training.optimisation import Optimisation
 from graft.training.phases import Phase, parts_of
 from graft.training.steps import Plan, Tick
 
-UNVARIED = Recipe.model_validate({**EXAMPLE, "shift": 0.0})
+UNVARIED = Recipe()
 
 
 class Way(NamedTuple):
@@ -42,7 +42,7 @@ def train(model: nn.Module, name: str, given: Samples, way: Way, tick: Tick) -> 
     plan = Plan(
         phases=(Phase("bench", rates, way.epochs, None, norms_only=False),),
         batch_size=way.batch,
-        optimisation=Optimisation("adamw", 0.9, 0.01, "one_cycle", 0.3, 3, None, 1),
+        optimisation=Optimisation("adamw", 0.01, "one_cycle", 0.3, None, 1),
         ema_decay=None,
         label_smoothing=0.0,
         mixing=None,
@@ -50,7 +50,6 @@ def train(model: nn.Module, name: str, given: Samples, way: Way, tick: Tick) -> 
         recipe=way.recipe,
         views=way.views,
         batchnorm="train",
-        preprocessing=halved(side),
         precision=way.precision,
     )
     few = Samples(given.images[: way.batch], given.labels[: way.batch])
@@ -61,8 +60,8 @@ def named(model: nn.Module, name: str, side_px: int, n_classes: int) -> Network:
     """The network with its parts named; `tiny` is a Sequential of which the last layer is the head."""
     if name == "tiny":
         assert isinstance(model, nn.Sequential)
-        return Network({"block": model[:-1]}, model[-1].in_features, n_classes)
-    return from_torchvision(model, name, n_classes, side_px)
+        return Network({"block": model[:-1]}, model[-1].in_features, n_classes, halved(side_px))
+    return from_torchvision(model, name, n_classes, halved(side_px))
 
 
 def halved(side_px: int) -> Preprocessing:

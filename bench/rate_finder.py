@@ -22,14 +22,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graft.networks.device import make_deterministic
 from graft.networks.networks import Network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import preprocessing_for
+from graft.networks.runtime import Runtime, make_deterministic
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
 from graft.preparation.example import write_example
-from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.prepare import PrepareSettings, prepare
 from graft.preparation.scan import scan
 from graft.records.catalog import CatalogRecord
 from graft.records.common import Split
@@ -112,7 +112,7 @@ def measure(subject: Subject, start: str, of: Start, seed: int, results: Path) -
     for rate in grid:
         network, plan = of(subject, seed, rate)
         fit(network, train, data.val, plan, seed, lambda n: None)
-        logits = outputs_of(network, images, data.preprocessing).logits
+        logits = outputs_of(network, images).logits
         accuracies.append(float(np.mean(logits.argmax(1) == subject.test.labels.numpy())))
     line = {
         **case,
@@ -175,25 +175,26 @@ def subject_of(
     for section, changes in sections.items():
         values[section].update(changes)
     params = Params.model_validate(values)
+    runtime = Runtime(torch.device("cpu"), torch.float32, 1, None)
     make_deterministic(0)
     preprocessing = preprocessing_for(params.network, params.images)
-    recipe, store = Recipe(preprocessing, params.prepare_data, 0), scratch / f"{name}.npy"
-    read = prepare(folder, scan(folder), store, scratch / "shards", recipe)
+    settings, store = PrepareSettings(preprocessing, params.prepare_data, 0), scratch / f"{name}.npy"
+    read = prepare(folder, scan(folder), store, scratch / "shards", settings)
     rows, domain = read.rows if source else split(read.rows), read.domain
     record = CatalogRecord(dataset="folders", preprocessing=preprocessing, source=domain, target=domain)
     of_source: tuple[CatalogRow, ...] = ()
     if source:
-        of_source = prepare(source, scan(source), scratch / "source.npy", scratch / "shards", recipe).rows
+        of_source = prepare(source, scan(source), scratch / "source.npy", scratch / "shards", settings).rows
     path = scratch / f"{name}.safetensors"
-    make_backbone(params, of_source, open_images(scratch / "source.npy" if source else store), record, path)
-    images, classes, device = open_images(store), class_names(rows), torch.device("cpu")
+    make_backbone(params, of_source, open_images(scratch / "source.npy" if source else store), record, path, runtime)
+    images, classes = open_images(store), class_names(rows)
     network = load_network(path)
-    features = outputs_of(network, images, preprocessing).features
+    features = outputs_of(network, images).features
     train, test = labelled(rows, classes, "train"), labelled(rows, classes, "test")
     return Subject(
         name=name,
-        data=target_data(rows, images, preprocessing, params.recipes[params.training.augmentation], device),
-        test=samples_on(device, images[test.rows], test.labels),
+        data=target_data(rows, images, preprocessing, params.recipes[params.training.augmentation], runtime),
+        test=samples_on(runtime.device, images[test.rows], test.labels),
         backbone=finetune.Backbone(network, params.network.name, features),
         params=params,
         probe_c=probe_accuracy(

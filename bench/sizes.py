@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from values_run import Split, params_of, pool_of
 
-from graft.networks.device import make_deterministic
 from graft.networks.networks import published_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import preprocessing_for
+from graft.networks.runtime import make_deterministic
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 
@@ -54,9 +54,9 @@ def measured(network: str, data: str, size_px: int, folder: Path) -> tuple[float
     n_classes = len({each.name for each in (folder / "datasets" / data).glob("*/*")})
     pool = pool_of(folder / "datasets" / data, Split(N_IMAGES // n_classes, 0, 0), preprocessing)
     rows = pool.rows("train")
-    net = published_network(params.network, n_classes, size_px)[0].eval()
+    net = published_network(params.network, n_classes, preprocessing)[0].eval()
     start = time.process_time()
-    features = outputs_of(net, pool.pixels[rows], preprocessing).features
+    features = outputs_of(net, pool.pixels[rows]).features
     ms = 1000 * (time.process_time() - start) / len(rows)
     score = probe.probe_accuracy(
         features, pool.labels[rows], grouped_folds(pool.labels[rows], rows.astype(np.str_), FOLDS, 0)

@@ -25,6 +25,11 @@ from dvc.utils.serialize import dumps_yaml
 from graft.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+# what finetune_target holds under the strategies that need values of their own
+VALUES_OF: dict[str, dict[str, Any]] = {
+    "gradual": {"unfreeze": {"kind": "plateau", "patience": 2}},
+    "surgical": {"surgical_blocks": ["stem", "block1"]},
+}
 STRATEGIES = ("feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms")
 IMAGES_PER_CLASS = {"hymenoptera": 200, "cifar10": 80}
 SIZE_PX = {"hymenoptera": 96, "cifar10": 64}
@@ -117,7 +122,7 @@ def write_params(project: Path, weights: Path, name: str, strategy: str) -> None
     params["validate_data"].update(on_near_duplicates="warn", on_undecodable="quarantine")
     params["select_strategy"]["overrule"] = strategy
     params["training"].update(n_seeds=N_SEEDS, epochs=EPOCHS, augmentation="photographs")
-    params["finetune_target"].update(rates=RATES, surgical_blocks=["stem", "block1"])
+    params["finetune_target"].update(rates=RATES, **VALUES_OF.get(strategy, {}))
     params["train_scratch"].update(rates=RATES, long_factor=2)
     path.write_text(dumps_yaml(params), encoding="utf-8")
 

@@ -280,14 +280,13 @@ def features(name: str, images: torch.Tensor, labels: torch.Tensor, precision: s
     """This project's feature extraction: the backbone once, or once for each view, then the head in closed form."""
     import numpy as np
     import sklearn.linear_model  # noqa: F401  (the head is fitted by it; the naive loop's libraries are loaded before, too)
-    from own_loop import UNVARIED, halved, named
+    from own_loop import UNVARIED, named
 
     from graft.statistics.features import probe
     from graft.training.activations import AT_ONCE, activations
     from graft.training.augmentation.augmentation import augmented
 
     size = images.shape[2]
-    preprocessing = halved(size)
     recipe = UNVARIED.model_copy(update={"shift": 0.0625, "crop": 0.7, "flip": 0.5, "brightness": 0.2, "contrast": 0.2})
     net = named(network(name), name, size, N_CLASSES).eval().to(memory_format=torch.channels_last)
     start, generator = time.process_time(), torch.Generator().manual_seed(0)
@@ -296,7 +295,6 @@ def features(name: str, images: torch.Tensor, labels: torch.Tensor, precision: s
             net,
             len(net.blocks),
             (augmented(each, recipe, generator) if views else each for each in images.split(AT_ONCE)),
-            preprocessing,
         )
         for _ in range(max(views, 1))
     ]

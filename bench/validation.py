@@ -93,17 +93,19 @@ def catalogued(case: str) -> list[CatalogRow]:
 
 def measure(case: str, folder: str, results: "multiprocessing.Queue[Measured]") -> None:
     """Open and validate one catalogue; the process ends afterwards."""
+    from graft.validation.domains import OpenDomain, open_domain
     from graft.validation.expectations import validate
-    from graft.validation.sides import Side, open_side
 
     catalog, store, docs = (Path(folder) / name for name in ("t.csv", "t.npy", "docs"))
     empty = np.zeros((0, SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
     record = Domain.model_validate_json((Path(folder) / "domain.json").read_text())
     docs.mkdir()
     started = time.perf_counter()
-    target = open_side("target", record, catalog, store)
+    target = open_domain("target", record, catalog, store)
     opened = time.perf_counter()
-    found: ValidationRecord = validate(Side("source", (), empty, ""), target, PREPROCESSING, read_params(PARAMS), docs)
+    found: ValidationRecord = validate(
+        OpenDomain("source", (), empty, ""), target, PREPROCESSING, read_params(PARAMS), docs
+    )
     seconds = time.perf_counter() - started
     mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     results.put(Measured(seconds, opened - started, mib, sum(not each.ok for each in found.findings)))

@@ -40,17 +40,21 @@ SPLIT = {"cifar10": (20, 10, 90), "pacs": (30, 15, 105), "usps": (20, 10, 90), "
 SHARED: dict[str, Change] = {
     **{f"recipe {name}": {"training.augmentation": name} for name in ("none", "digits", "photographs", "strong")},
     "schedule cosine": {"training.schedule": "cosine"},
-    "schedule warm_restarts": {"training.schedule": "warm_restarts"},
+    "schedule warm_restarts": {"training.schedule": {"kind": "warm_restarts", "restarts": 3}},
     "schedule constant": {"training.schedule": "constant"},
     "label_smoothing 0.1": {"training.label_smoothing": 0.1},
-    "mixing mixup 0.2": {"training.mixing": "mixup", "training.mixing_alpha": 0.2},
-    "mixing cutmix 1": {"training.mixing": "cutmix", "training.mixing_alpha": 1.0},
+    "mixing mixup 0.2": {"training.mixing": {"kind": "mixup", "alpha": 0.2}},
+    "mixing cutmix 1": {"training.mixing": {"kind": "cutmix", "alpha": 1.0}},
 }
 """values that may matter from random start too"""
 SGD = [0.0001, 0.0003, 0.001]
 """rates; above the last no epoch was better than the probe that it starts from"""
 OWN: dict[str, Change] = {
-    "optimizer sgd": {"training.optimizer": "sgd", "finetune_target.rates": SGD, "train_scratch.rates": SGD},
+    "optimizer sgd": {
+        "training.optimizer": {"kind": "sgd", "momentum": 0.9},
+        "finetune_target.rates": SGD,
+        "train_scratch.rates": SGD,
+    },
     "weight_decay 0": {"training.weight_decay": 0.0},
     "weight_decay 0.05": {"training.weight_decay": 0.05},
     "weight_decay 0.1": {"training.weight_decay": 0.1},

@@ -24,14 +24,14 @@ import torch
 from numpy.typing import NDArray
 
 from graft.images import decode, resizing
-from graft.networks.device import make_deterministic, pick_precision
 from graft.networks.networks import Network, build_network, published_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import preprocessing_for
+from graft.networks.runtime import Runtime, make_deterministic
 from graft.networks.saving import load_network, save_network
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.records.strategy import StrategyRecord
 from graft.records.training import TrainingRecord
@@ -49,7 +49,7 @@ from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from graft.yaml_files import read_yaml
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
-CPU = torch.device("cpu")
+ON_CPU = Runtime(torch.device("cpu"), torch.float32, 1, None)
 Change = dict[str, Any]
 """new values by dotted name of a param"""
 What = Strategy | Literal["scratch"]
@@ -155,7 +155,7 @@ def train_control(data: TargetData, params: Params, folder: Path) -> Runs:
     """Train the network from random start, at one budget."""
 
     def blank() -> Network:
-        return build_network(params.network.name, len(data.classes), data.preprocessing.crop_px)
+        return build_network(params.network.name, len(data.classes), data.preprocessing)
 
     def run(seed: int, rate: float, keeper: Keeper) -> Trained:
         torch.manual_seed(seed)
@@ -163,7 +163,7 @@ def train_control(data: TargetData, params: Params, folder: Path) -> Runs:
         phase = Phase(
             "scratch", equal_rates(list(network.blocks), rate), params.training.epochs, None, norms_only=False
         )
-        plan = plan_of((phase,), params.training, data.recipe, data.preprocessing, pick_precision(CPU))
+        plan = plan_of((phase,), params.training, data.recipe, data.runtime.precision)
         train = part_of(data.train, seen_by(data, params.training, seed))
         return Trained(network, fit(network, train, data.val, plan, seed, lambda n: None, keeper))
 
@@ -175,7 +175,7 @@ def train_control(data: TargetData, params: Params, folder: Path) -> Runs:
 def is_right(network: Network, pool: Pool) -> NDArray[np.bool_]:
     """(n,) whether the network is right on each test image."""
     rows = pool.rows("test")
-    logits = outputs_of(network, pool.pixels[rows], pool.preprocessing).logits
+    logits = outputs_of(network, pool.pixels[rows]).logits
     right: NDArray[np.bool_] = logits.argmax(axis=1) == pool.labels[rows]
     return right
 
@@ -201,12 +201,12 @@ def ground_of(network: str, name: str, split: Split, strategy: What, size_px: in
     preprocessing = preprocessing_for(params.network, params.images)
     pool = pool_of(data / "datasets" / name, split, preprocessing)
     if strategy == "scratch":
-        net = build_network(network, len(pool.classes), size_px).eval()
+        net = build_network(network, len(pool.classes), preprocessing).eval()
     elif params.network.weights == "file":
-        net = published_network(params.network, len(pool.classes), size_px)[0].eval()
+        net = published_network(params.network, len(pool.classes), preprocessing)[0].eval()
     else:
         net = pretrained(params, source_of(pool, name, data), folder / f"{network}-{name}-{size_px}.safetensors")
-    features = outputs_of(net, pool.pixels, preprocessing).features
+    features = outputs_of(net, pool.pixels).features
     rows = pool.rows("train")
     groups = rows.astype(np.str_)
     c = probe.probe_accuracy(
@@ -227,11 +227,10 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
     """A network trained on source images as pretrain_source would; kept in a file."""
     if not file.is_file():
         torch.manual_seed(params.seed)
-        size_px, settings = source.images.shape[2], params.pretrain_source
-        network = build_network(params.network.name, int(source.labels.max()) + 1, size_px)
+        preprocessing, settings = preprocessing_for(params.network, params.images), params.pretrain_source
+        network = build_network(params.network.name, int(source.labels.max()) + 1, preprocessing)
         phase = Phase("pretrain", equal_rates(list(network.blocks), settings.rate), settings.epochs, None, False)
-        preprocessing = preprocessing_for(params.network, params.images)
-        plan = plan_of((phase,), params.training, params.recipes["digits"], preprocessing, torch.float32)
+        plan = plan_of((phase,), settings, params.recipes["digits"], torch.float32)
         held = np.arange(len(source.labels)) % 10 == 0
         train, val = (part_of(source, np.flatnonzero(each)) for each in (~held, held))
         print("pretrained", file.name, fit(network, train, val, plan, params.seed, lambda n: None).best, flush=True)
@@ -256,13 +255,15 @@ def pool_of(folder: Path, split: Split, preprocessing: Preprocessing) -> Pool:
 def samples_of(pool: Pool, name: str) -> Samples:
     """Images of a split, or of the `rest`."""
     rows = pool.rows(name)
-    return samples_on(CPU, pool.pixels[rows], pool.labels[rows])
+    return samples_on(ON_CPU.device, pool.pixels[rows], pool.labels[rows])
 
 
 def target_of(pool: Pool, recipe: Recipe) -> TargetData:
     """A set as both arms of graft take it."""
     train, val = samples_of(pool, "train"), samples_of(pool, "val")
-    return TargetData(pool.classes, train, val, pool.rows("train"), pool.rows("val"), pool.preprocessing, recipe)
+    return TargetData(
+        pool.classes, train, val, pool.rows("train"), pool.rows("val"), pool.preprocessing, recipe, ON_CPU
+    )
 
 
 if __name__ == "__main__":

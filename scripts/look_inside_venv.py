@@ -60,10 +60,9 @@ def device() -> dict[str, Any]:
     """The device that a stage would take, and the CUDA that torch was built for."""
     import torch
 
-    from graft.networks.device import make_deterministic, pick_device
+    from graft.networks.runtime import make_runtime
 
-    picked = pick_device()
-    make_deterministic(0)
+    picked = make_runtime(0).device
     threads = torch.get_num_threads()
     text = f"{picked}, {threads} thread" + "s" * (threads > 1)
     if picked.type == "cuda":

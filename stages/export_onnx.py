@@ -1,6 +1,6 @@
 """Export the arm that the verdict names, check it against torch on real images, and write its card.
 
-Reads   verdict, weights and training records of both arms, backbone card, the target's validation images
+Reads   the stamp, verdict, weights and training records of both arms, backbone card, the target's validation images
 Writes  a folder with model.onnx, its data file where it is large, and card.json; an ExportRecord
 Run     dvc repro export_onnx
 """
@@ -14,21 +14,22 @@ from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.files import read_record, write_record
-from graft.networks.device import make_deterministic
+from graft.networks.runtime import make_deterministic
 from graft.networks.saving import load_network
 from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord
 from graft.records.training import TrainingRecord
 from graft.records.verdict import VerdictRecord
-from graft.store.catalogue import class_names, labelled, open_images, read_catalog
+from graft.store.catalogue import check_judged, class_names, labelled, open_images, read_catalog
 
 N_IMAGES = 256
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write what ships."""
-    names = ("verdict", "training", "scratch", "transfer-weights", "scratch-weights", "catalog", "card")
+    names = ("stamp", "verdict", "training", "scratch", "transfer-weights", "scratch-weights", "catalog", "card")
     args = stage.arguments(__doc__, (*names, "target-catalog", "target-images", "final", "record"), argv)
+    check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "verdict")
     make_deterministic(seed=0)  # nothing here is random
 
@@ -43,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     with stage.whole_folder(args.final) as folder:
         network = load_network(weights / f"seed_{verdict.ships_seed}.safetensors")
-        export_onnx(network, catalog.preprocessing, folder / "model.onnx")
+        export_onnx(network, folder / "model.onnx")
         images = open_images(args.target_images)[val[spread]]
-        record = check_parity(folder / "model.onnx", network, catalog.preprocessing, images)
+        record = check_parity(folder / "model.onnx", network, images)
         card = model_card(catalog, read_record(BackboneCard, args.card), arm, verdict, record)
         write_record(card, folder / "card.json")
     write_record(record.model_copy(update=made_from), args.record)

@@ -4,8 +4,8 @@ Of a sample of both domains it says more, for the measurement of the shift: the 
 features of corrupted source images, and what target images put into BatchNorm layers. The target's sample is of
 its train split alone.
 
-Reads   backbone and card, catalogues and image stores of source and target
-Writes  (n, d) float32 features of each, row by row as in the stores, and details of a sample of each
+Reads   the stamp, backbone and card, catalogues and image stores of source and target
+Writes  (n, d) float32 features of each, row by row as in the stores, and the details of a sample of each
 Run     dvc repro extract_features
 """
 
@@ -15,32 +15,30 @@ from functools import partial
 from graft import stage
 from graft.extraction.looking import Looks, look_at_source, look_at_target
 from graft.extraction.moments import batchnorm_moments, block_means
-from graft.files import read_record
-from graft.networks.device import make_deterministic, pick_device
 from graft.networks.outputs import outputs_of
+from graft.networks.runtime import make_runtime
 from graft.networks.saving import load_network
 from graft.params.pipeline import read_params
-from graft.records.cards import BackboneCard
 from graft.store import catalogue
 from graft.store.features import save_array, save_source_details, save_target_details
 
-BACKBONE = ("params", "backbone", "card")
+INPUTS = ("params", "stamp", "backbone", "card")
 SOURCE = ("source-catalog", "source-images", "source-features", "source-details")
 TARGET = ("target-catalog", "target-images", "target-features", "target-details")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the features of both domains, and the details of a sample of each."""
-    args = stage.arguments(__doc__, (*BACKBONE, *SOURCE, *TARGET), argv)
+    args = stage.arguments(__doc__, (*INPUTS, *SOURCE, *TARGET), argv)
+    catalogue.check_judged(args.stamp, args.source_catalog, args.target_catalog)
     params = read_params(args.params)
-    make_deterministic(params.seed)
+    runtime = make_runtime(params.seed)
 
-    network = load_network(args.backbone).to(pick_device())
-    preprocessing = read_record(BackboneCard, args.card).preprocessing
+    network = load_network(args.backbone).to(runtime.device)
     seen_by = Looks(
-        lambda images: outputs_of(network, images, preprocessing).features,
-        partial(block_means, network, preprocessing=preprocessing),
-        partial(batchnorm_moments, network, preprocessing=preprocessing),
+        lambda images: outputs_of(network, images).features,
+        partial(block_means, network),
+        partial(batchnorm_moments, network),
     )
     source, target = catalogue.open_images(args.source_images), catalogue.open_images(args.target_images)
     save_array(seen_by.features(source), args.source_features)
@@ -52,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     save_source_details(details, args.source_details)
     moments = len(ours.rows) == 0
     save_target_details(look_at_target(target, train.rows, seen_by, n_sample, seed, moments), args.target_details)
+    return runtime.provenance()
 
 
 if __name__ == "__main__":

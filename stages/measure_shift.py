@@ -4,7 +4,7 @@ Only the train split of the target is measured. The test split stays closed unti
 that had seen it would help to choose the strategy. All images of the source count. Where there are none, a bank that
 params.yaml names stands for them, or else the running moments of the network's BatchNorm layers.
 
-Reads   the backbone's card, catalogues, cached features and details of source and target
+Reads   the stamp, the backbone's card, catalogues, cached features and details of source and target
 Writes  a ShiftRecord, and the points of the map as CSV
 Run     dvc repro measure_shift
 """
@@ -19,6 +19,7 @@ from graft.records.cards import BackboneCard
 from graft.shift.measurement import measure
 from graft.shift.origin import origin_of
 from graft.shift.sides import read_side
+from graft.store.catalogue import check_judged
 from graft.store.features import read_source_details, read_target_details, write_map
 
 SOURCE = ("source-catalog", "source-features", "source-details")
@@ -27,7 +28,8 @@ TARGET = ("target-catalog", "target-features", "target-details")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write how far the target is from the source."""
-    args = stage.arguments(__doc__, ("params", "card", *SOURCE, *TARGET, "record", "map"), argv)
+    args = stage.arguments(__doc__, ("params", "stamp", "card", *SOURCE, *TARGET, "record", "map"), argv)
+    check_judged(args.stamp, args.source_catalog, args.target_catalog)
     made_from = stage.made_from(args, "source-catalog", "target-catalog")
     params = read_params(args.params)
     card = read_record(BackboneCard, args.card)

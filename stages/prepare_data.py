@@ -12,7 +12,7 @@ from graft.files import write_record
 from graft.networks.preprocessing import preprocessing_for
 from graft.params.pipeline import read_params
 from graft.preparation.example import write_example
-from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.prepare import PrepareSettings, prepare
 from graft.preparation.scan import scan, scan_optional
 from graft.preparation.shards import SHARDS
 from graft.records.catalog import CatalogRecord
@@ -28,22 +28,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     params = read_params(args.params)
     dataset = params.prepare_data.dataset
     preprocessing = preprocessing_for(params.network, params.images)
-    recipe = Recipe(preprocessing, params.prepare_data, params.seed)
+    settings = PrepareSettings(preprocessing, params.prepare_data, params.seed)
 
     with stage.whole_folder(args.example) as folder:
-        (folder / "README.md").write_text("The built-in example, where params.yaml asks for it.\n")
+        (folder / "README.md").write_text("The built-in example, if params.yaml asks for it.\n")
         if dataset == "example":
             write_example(folder, params.seed)
     raw = args.example if dataset == "example" else args.raw
     target, source = raw / "target", raw / "source"
     target_files, source_files = scan(target), scan_optional(source)
-    of_target = prepare(target, target_files, args.target_images, SHARDS / "target", recipe)
-    of_source = prepare(source, source_files, args.source_images, SHARDS / "source", recipe)
+    of_target = prepare(target, target_files, args.target_images, SHARDS / "target", settings)
+    of_source = prepare(source, source_files, args.source_images, SHARDS / "source", settings)
 
     write_catalog(of_target.rows, args.target_catalog)
     write_catalog(of_source.rows, args.source_catalog)
     domains = {"source": of_source.domain, "target": of_target.domain}
-    ours = preprocessing.model_copy(update={"value_bits": of_target.domain.value_bits})  # the service sees the target's
+    # the service is sent images of the target
+    ours = preprocessing.model_copy(update={"value_bits": of_target.domain.value_bits})
     write_record(CatalogRecord(dataset=dataset, preprocessing=ours, **domains), args.record)
 
 

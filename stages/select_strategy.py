@@ -1,8 +1,11 @@
 """Choose what to train, from cached features and published tables, and say why.
 
-Reads   the shift record, the target's features and catalogue; the choice comes from the train split alone, the
-        check of labels from train and val, the check of splits from the images of all three
-Writes  a StrategyRecord
+Beside the choice it says what the same features tell of labels and splits. That record is one of its own: no training
+depends on it.
+
+Reads   the stamp, the shift record, the target's features and catalogue. The choice is made from the train split alone,
+        the check of labels from train and val, the check of splits from the images of all three
+Writes  a StrategyRecord and a ChecksRecord
 Run     dvc repro select_strategy
 """
 
@@ -11,26 +14,33 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft import stage
-from graft.decisions.selection.strategy import select_strategy
-from graft.decisions.selection.target import Target
+from graft.decisions.selection.choice import Target, select_strategy
+from graft.decisions.selection.label_check import check_labels
+from graft.decisions.selection.split_check import check_splits
 from graft.files import read_record, write_record
 from graft.params.pipeline import read_params
+from graft.records.checks import ChecksRecord
 from graft.records.shift import ShiftRecord
-from graft.store.catalogue import read_catalog
+from graft.store.catalogue import check_judged, read_catalog
+
+INPUTS = ("params", "stamp", "shift", "target-catalog", "target-features")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the choice and its reasons."""
-    args = stage.arguments(__doc__, ("params", "shift", "target-catalog", "target-features", "record"), argv)
+    """Write the choice and its reasons, and what the features say of labels and splits."""
+    args = stage.arguments(__doc__, (*INPUTS, "record", "checks"), argv)
+    check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "target-catalog")
     params = read_params(args.params)
 
-    record = select_strategy(
-        Target(np.load(args.target_features), read_catalog(args.target_catalog)),
-        read_record(ShiftRecord, args.shift).similarity,
-        params.select_strategy,
-        params.seed,
+    target = Target(np.load(args.target_features), read_catalog(args.target_catalog))
+    similarity = read_record(ShiftRecord, args.shift).similarity
+    record = select_strategy(target, similarity, params.select_strategy, params.seed)
+    checks = ChecksRecord(
+        labels=check_labels(target, record.probe_c, params.select_strategy.folds, params.seed),
+        splits=check_splits(target, params.seed),
     )
+    write_record(checks.model_copy(update=made_from), args.checks)
     write_record(record.model_copy(update=made_from), args.record)
 
 

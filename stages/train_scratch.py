@@ -1,6 +1,6 @@
 """Train the control: the same network from random start, once a seed, at two budgets.
 
-Reads   the target's catalogue and image store, the catalogue record
+Reads   the stamp, the target's catalogue and image store, the catalogue record
 Writes  a folder with the weights of each seed of the stronger budget, a TrainingRecord, and its curves as CSV
 Run     dvc repro train_scratch
 """
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from graft import stage
 from graft.files import read_record, write_record
-from graft.networks.device import make_deterministic, pick_device
+from graft.networks.runtime import make_runtime
 from graft.params.pipeline import read_params
 from graft.records.catalog import CatalogRecord
-from graft.store.catalogue import open_images, read_catalog
+from graft.store.catalogue import check_judged, open_images, read_catalog
 from graft.training.resume import half_done
 from graft.transfer.arms.arms import target_data
 from graft.transfer.arms.curves import write_curves
@@ -22,14 +22,15 @@ PARAMS = {"seed", "network", "recipes", "training", "train_scratch"}
 """what decides on the result, with data and code: a killed run goes on under the same alone"""
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the control arm."""
     args = stage.arguments(
-        __doc__, ("params", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
+        __doc__, ("params", "stamp", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
     )
+    check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "catalog")
     params = read_params(args.params)
-    make_deterministic(params.seed)
+    runtime = make_runtime(params.seed)
 
     preprocessing = read_record(CatalogRecord, args.catalog).preprocessing
     data = target_data(
@@ -37,14 +38,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         open_images(args.target_images),
         preprocessing,
         params.recipes[params.training.augmentation],
-        pick_device(),
+        runtime,
     )
-    read = (args.catalog, args.target_catalog, args.target_images)
-    with half_done("train_scratch", params.model_dump_json(include=PARAMS), read) as kept:
+    read = (args.stamp, args.catalog, args.target_catalog, args.target_images)
+    with half_done("train_scratch", params.model_dump_json(include=PARAMS), read, runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = train_scratch(data, params, folder, kept)
         write_curves(record.runs, args.curves)
         write_record(record.model_copy(update=made_from), args.record)
+    return runtime.provenance()
 
 
 if __name__ == "__main__":

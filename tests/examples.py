@@ -1,15 +1,19 @@
 """Small valid records that several tests start from."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
+from graft.files import file_sha256, write_record
 from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord, Domain
+from graft.records.chapters import Records
+from graft.records.checks import ChecksRecord, LabelCheck
 from graft.records.release import ExportRecord
 from graft.records.shift import ShiftRecord, ShiftSource
-from graft.records.strategy import LabelCheck, StrategyRecord
+from graft.records.strategy import StrategyRecord
 from graft.records.training import TrainingRecord
-from graft.records.validation import ValidationRecord
+from graft.records.validation import Stamp, ValidationRecord
 from graft.records.verdict import VerdictRecord
 from graft.store.catalogue import SPLITS, CatalogRow
 
@@ -59,6 +63,13 @@ def catalog_row(path: str, **changes: Any) -> CatalogRow:
     unreadable: dict[str, Any] = {"phash": "", "width": 0, "height": 0, "mode": "", "format": "", "row": -1}
     unreadable |= {name: 0.0 for name in CatalogRow._fields if name.startswith(("mean_", "std_"))}
     return row._replace(**{**(unreadable if changes.get("error") else {}), **changes})
+
+
+def write_stamp(folder: Path, ok: bool = True) -> None:
+    """Write validated.json for the catalogues source.csv and target.csv of a folder; an absent one counts as "-"."""
+    paths = {name: folder / f"{name}.csv" for name in ("source", "target")}
+    hashes = {f"{name}_sha256": file_sha256(path) if path.is_file() else "-" for name, path in paths.items()}
+    write_record(Stamp(ok=ok, **hashes), folder / "validated.json")
 
 
 def domain_record() -> Domain:
@@ -126,8 +137,11 @@ def unknown_shift() -> ShiftRecord:
     )
 
 
-NO_SUSPECTS = LabelCheck(
-    n_images=4, accuracy=0.5, n_suspects=0, n_right=0.0, suspects=(), sentence="No label stands out."
+CHECKS = ChecksRecord(
+    labels=LabelCheck(
+        n_images=4, accuracy=0.5, n_suspects=0, n_right=0.0, suspects=(), sentence="No label stands out."
+    ),
+    splits=(),
 )
 
 
@@ -150,8 +164,6 @@ def strategy_record() -> StrategyRecord:
         "overruled": False,
         "reasons": (),
         "would_change": (),
-        "labels": NO_SUSPECTS,
-        "splits": (),
     }
     return StrategyRecord.model_validate(values)
 
@@ -159,7 +171,7 @@ def strategy_record() -> StrategyRecord:
 def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:
     interval = {"estimate": 0.0, "low": -0.1, "high": 0.1}
     numbers = dict.fromkeys(
-        ("degrees_of_freedom", "margin", "standard_error", "variance_seeds", "variance_images", "variance_residual"),
+        ("degrees_of_freedom", "margin", "standard_error"),
         0.0,
     )
     values: dict[str, Any] = {
@@ -168,6 +180,7 @@ def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:
         "difference": interval,
         "confidence": 0.95,
         **numbers,
+        "variances": dict.fromkeys(("seeds", "units", "residual"), 0.0),
         "n_seeds": 1,
         "n_images": 10,
         "n_units": 10,
@@ -214,4 +227,19 @@ def training_record(n_runs: int = 1) -> TrainingRecord:
             "trials": (),
             "runs": (run,) * n_runs,
         }
+    )
+
+
+def run_records() -> Records:
+    """A run on folders that went well in every chapter."""
+    return Records(
+        catalog=catalog_record("folders"),
+        validation=CLEAN,
+        shift=unknown_shift(),
+        strategy=strategy_record(),
+        checks=CHECKS,
+        transfer=training_record(),
+        scratch=training_record(),
+        verdict=verdict_record("POSITIVE"),
+        export=EXPORT,
     )

@@ -22,7 +22,7 @@ from graft.networks.saving import save_network
 from graft.params.pipeline import Params, json_schema, read_params
 from graft.preparation import shards
 from graft.records.cards import ModelCard
-from graft.records.release import GateRecord, Reason
+from graft.records.release import GateRecord, Reason, ReleaseRecord
 from graft.shift.feature_bank import read_bank
 from graft.shift.measurement import measure
 from graft.shift.origin import origin_of
@@ -71,12 +71,18 @@ def _model(folder: Path, level: str = "pass", judged: str = MODEL) -> None:
     reason = Reason.model_validate({"check": "verdict", "level": level, "sentence": "It hurt."})
     paths = {"card": folder / "models/final/card.json"}
     paths |= {name: folder / f"models/records/{name}.json" for name in ("verdict", "export")}
-    gate = GateRecord(
-        made_from={name: file_sha256(path) for name, path in paths.items()},
-        passed=level != "fail",
+    release = ReleaseRecord(
+        made_from={name: file_sha256(path) for name, path in paths.items() if name != "card"},
         model_sha256=judged,
         reasons=(reason,),
         next_steps=("Do a.", "Do b."),
+    )
+    paths["release"] = folder / "models/records/release.json"
+    write_record(release, paths["release"])
+    gate = GateRecord(
+        made_from={name: file_sha256(paths[name]) for name in ("release", "card")},
+        passed=level != "fail",
+        model_sha256=judged,
     )
     write_record(gate, folder / "models" / "records" / "gate.json")
 
@@ -121,14 +127,19 @@ def test_a_gate_that_judged_another_model_does_not_count(folder: Path) -> None:
         cli.main(["check-release"])
 
 
-@pytest.mark.parametrize("name", ["records/verdict.json", "records/export.json", "final/card.json", "final/model.onnx"])
+@pytest.mark.parametrize(
+    "name",
+    ["records/verdict.json", "records/export.json", "records/release.json", "final/card.json", "final/model.onnx"],
+)
 @pytest.mark.parametrize("change", [lambda path: path.write_bytes(path.read_bytes() + b"\n"), Path.unlink])
 def test_what_the_gate_judged_must_lie_there_as_it_was(
     folder: Path, name: str, change: Callable[[Path], object]
 ) -> None:
     _model(folder)
     change(folder / "models" / name)
-    with pytest.raises(SystemExit, match=rf"models/{name}|want a ModelCard, got no file|want a model and its gate"):
+    with pytest.raises(
+        SystemExit, match=rf"models/{name}|want a (ModelCard|ReleaseRecord), got no file|want a model and its gate"
+    ):
         cli.main(["check-release"])
 
 
@@ -261,7 +272,7 @@ def test_summary_says_first_where_records_are_of_two_runs(folder: Path, capsys: 
     write_record(verdict_record("NEGATIVE"), folder / "models" / "records" / "verdict.json")
     cli.main(["summary"])
     assert capsys.readouterr().out.splitlines()[1] == (
-        "mixed     These records are of two runs: models/records/gate.json was made from another "
+        "mixed     These records are of two runs: models/records/release.json was made from another "
         "models/records/verdict.json. Run `dvc repro` to its end."
     )
 
@@ -328,7 +339,9 @@ CARD = backbone_card(preprocessing=SMALL_CNN)
 def loose(folder: Path) -> Path:
     """A backbone of random weights, and a folder of 24 images at several depths, a copy, and a file that is none."""
     torch.manual_seed(0)
-    save_network(build_network("small_cnn", 2), "small_cnn", folder / "models/pretrained/backbone.safetensors")
+    save_network(
+        build_network("small_cnn", 2, SMALL_CNN), "small_cnn", folder / "models/pretrained/backbone.safetensors"
+    )
     write_record(CARD, folder / "models/pretrained/card.json")
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
     rng = np.random.default_rng(0)

@@ -173,7 +173,7 @@ def _imports_without(forbidden: set[str], module: str) -> subprocess.CompletedPr
         ("graft.serving.predictor", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy", "bentoml"}),
         ("graft.serving.service", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy"}),
         ("graft.decisions.verdict", {"torch", "great_expectations", "bentoml"}),
-        ("graft.decisions.selection.strategy", {"torch", "great_expectations", "bentoml"}),
+        ("graft.decisions.selection.choice", {"torch", "great_expectations", "bentoml"}),
         ("graft.shift.measurement", {"torch", "great_expectations", "sklearn", "bentoml"}),
         (
             "graft.statistics.two_sample.two_sample",
@@ -210,12 +210,13 @@ def test_reach_follows_imports_inside_functions() -> None:
 
 WITHOUT_LEARNING = """
 import sys
-from graft.networks.device import make_deterministic
+from graft.networks.runtime import make_deterministic
 from graft.networks.families import import_torchvision
 from graft.networks.networks import build_network, outline
+from graft.networks.preprocessing import SMALL_CNN
 make_deterministic(0)
-outline("mobilenet_v2", 64)
-build_network("mobilenet_v2", 2, 64).eval()
+outline("mobilenet_v2", SMALL_CNN)
+build_network("mobilenet_v2", 2, SMALL_CNN).eval()
 assert not {"torch._dynamo", "torch._inductor"} & set(sys.modules)
 asks = import_torchvision().ops.roi_align.__globals__["is_compile_supported"]
 from torch._dynamo.utils import is_compile_supported

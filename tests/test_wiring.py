@@ -26,7 +26,8 @@ def _paths(entries: list[Any]) -> set[str]:
     return {next(iter(each)) if isinstance(each, dict) else each for each in entries}
 
 
-def _deps(stage: str) -> set[str]:
+def deps(stage: str) -> set[str]:
+    """Files and folders on which a stage depends."""
     return _paths(STAGES[stage]["deps"])
 
 
@@ -68,27 +69,27 @@ def test_stage_runs_its_script(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_path_in_the_command_is_a_dependency_or_an_output(stage: str) -> None:
-    known = _deps(stage) | _outs(stage)
+    known = deps(stage) | _outs(stage)
     assert {path for path in _named_in_cmd(stage) if not any(_within(path, each) for each in known)} == set()
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_dependency_and_output_is_named_in_the_command(stage: str) -> None:
-    declared = {path for path in _deps(stage) | _outs(stage) if not _is_code(path)}
+    declared = {path for path in deps(stage) | _outs(stage) if not _is_code(path)}
     named = _named_in_cmd(stage)
     assert {each for each in declared if not any(_within(path, each) for path in named)} == set()
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_dependencies_cover_all_code_the_stage_reaches(stage: str) -> None:
-    code = [path for path in _deps(stage) if _is_code(path)]
+    code = [path for path in deps(stage) if _is_code(path)]
     needed = {str(file.relative_to(ROOT)) for file in _needed_code(stage)}
     assert {file for file in needed if not any(_within(file, each) for each in code)} == set()
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_no_code_dependency_holds_a_file_that_the_stage_does_not_reach(stage: str) -> None:
-    code = [ROOT / path for path in _deps(stage) if _is_code(path)]
+    code = [ROOT / path for path in deps(stage) if _is_code(path)]
     held = {file for each in code for file in ([each] if each.is_file() else each.rglob("*.py"))}
     assert {str(file.relative_to(ROOT)) for file in held if _has_code(file)} <= {
         str(file.relative_to(ROOT)) for file in _needed_code(stage)
@@ -96,7 +97,7 @@ def test_no_code_dependency_holds_a_file_that_the_stage_does_not_reach(stage: st
 
 
 def test_there_are_few_enough_code_dependencies_to_read() -> None:
-    assert sum(path.startswith("src/") for stage in STAGES for path in _deps(stage)) <= 70
+    assert sum(path.startswith("src/") for stage in STAGES for path in deps(stage)) <= 70
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -152,9 +153,9 @@ def test_a_checkpoint_is_bound_to_all_params_of_its_stage(stage: str) -> None:
 @pytest.mark.parametrize("stage", TRAINING)
 def test_a_checkpoint_is_bound_to_all_files_that_its_stage_reads(stage: str) -> None:
     options = dict(re.findall(r"--([\w-]+) (\S+)", STAGES[stage]["cmd"]))
-    deps = [ROOT / dep for dep in _deps(stage)]
-    reads = {name for name, path in options.items() if any((ROOT / path).is_relative_to(dep) for dep in deps)}
-    hashed = re.search(r"    read = \((.+)\)\n", (ROOT / f"stages/{stage}.py").read_text())
+    read_from = [ROOT / dep for dep in deps(stage)]
+    reads = {name for name, path in options.items() if any((ROOT / path).is_relative_to(dep) for dep in read_from)}
+    hashed = re.search(r"    read = \((.+?)\)\n", (ROOT / f"stages/{stage}.py").read_text(), re.DOTALL)
     assert hashed is not None
     assert {name.replace("_", "-") for name in re.findall(r"args\.(\w+)", hashed[1])} == reads
 
@@ -174,7 +175,9 @@ def test_params_sections_with_a_stage_name_belong_to_that_stage() -> None:
     verbs = {name for name in Params.model_fields if "_" in name}
     assert verbs <= set(STAGES)
     for name in verbs:
-        assert name in STAGES[name]["params"], name
+        # a release is judged where the report is written, and the gate goes by that record
+        stage = "write_report" if name == "gate_release" else name
+        assert name in STAGES[stage]["params"], name
 
 
 def test_no_path_of_the_pipeline_stands_in_the_code() -> None:
@@ -197,6 +200,28 @@ def test_outputs_that_git_holds_and_no_others_stay_where_a_stage_fails() -> None
     ).stdout.split()
     persisted = {path for path in _paths(outputs) if {path: {"cache": False, "persist": True}} in outputs}
     assert persisted == _paths(outputs) - {path.rstrip("/") for path in ignored}
+
+
+def _follow(stage: str) -> set[str]:
+    """The stages that read what a stage writes, and those that follow them."""
+    read_it = {
+        name
+        for name in STAGES
+        if any(_within(dep, out) or _within(out, dep) for dep in deps(name) for out in _outs(stage))
+    }
+    return read_it.union(*map(_follow, read_it))
+
+
+@pytest.mark.parametrize(
+    ("stage", "followers"),
+    [
+        ("check_transfer", {"export_onnx", "write_report", "gate_release"}),
+        ("write_report", {"gate_release"}),
+        ("gate_release", set()),
+    ],
+)
+def test_what_follows_a_stage_is_what_reads_its_outputs(stage: str, followers: set[str]) -> None:
+    assert _follow(stage) == followers
 
 
 def test_there_is_one_metrics_file() -> None:

@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -62,8 +62,12 @@ def made_from(args: argparse.Namespace, *names: str) -> dict[str, dict[str, str]
     return {"made_from": {name: file_sha256(getattr(args, name.replace("-", "_"))) for name in names}}
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a stage script: exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace)."""
+def run(main: Callable[[], Mapping[str, str | int] | None]) -> None:
+    """Run a stage script: exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace).
+
+    Args:
+        main: the stage; it returns what provenance says of its runtime, or None where it computes on the CPU alone.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))  # so that half-written files go
     _die_with_parent()
     started = time.time()
@@ -74,11 +78,11 @@ def run(main: Callable[[], None]) -> None:
         print(_headline(name, before), file=sys.stderr, flush=True)
         write_whole(FAILURE, _if_killed(name, before).encode())  # a kill gives no time to write
         check_own_code()
-        main()
+        of_runtime = main() or {}
     except BaseException as error:
         _end(name, error)
     FAILURE.unlink(missing_ok=True)
-    write_whole(last, (json.dumps(_provenance(name, started), indent=1) + "\n").encode())
+    write_whole(last, (json.dumps({**_provenance(name, started), **of_runtime}, indent=1) + "\n").encode())
 
 
 def _end(name: str, error: BaseException) -> NoReturn:
@@ -152,8 +156,8 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 1),
         "memory_mib": endings.peak_memory_mib(),
-        "device": _device(),
-        "precision": _precision(),
+        "device": "cpu",
+        "precision": "float32",
         "threads": _threads(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -163,16 +167,6 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
             if ("PIL" if each == "pillow" else each) in sys.modules
         },
     }
-
-
-def _device() -> str:
-    """The device the stage picked; a stage that picked none used the CPU."""
-    return str(getattr(sys.modules.get("graft.networks.device"), "picked", "cpu"))
-
-
-def _precision() -> str:
-    """The precision the stage picked for training; a stage that picked none used float32."""
-    return str(getattr(sys.modules.get("graft.networks.device"), "precision", "float32")).removeprefix("torch.")
 
 
 def _threads() -> int:

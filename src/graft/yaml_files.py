@@ -113,6 +113,8 @@ def _end(node: Any) -> int:
 
 def written(value: Any) -> str:
     """A value on one line of YAML."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name}: {written(each)}' for name, each in value.items())}}}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(written, value))}]"
     if isinstance(value, str) and PLAIN.fullmatch(value):

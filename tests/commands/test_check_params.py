@@ -7,11 +7,13 @@ import pytest
 import torch
 import torchvision
 from tests.house import ROOT
+from tests.networks.sizes import of_size
 
 from graft.commands.check_params import check_ahead
 from graft.export.to_onnx import MOST_BYTES_INSIDE
 from graft.networks.families import networks
 from graft.networks.networks import build_network, outline
+from graft.networks.preprocessing import SMALL_CNN
 from graft.params.pipeline import Params, read_params
 
 pytestmark = pytest.mark.exact
@@ -49,7 +51,6 @@ def test_what_is_left_out_of_a_file_of_weights_is_said(tmp_path: Path) -> None:
         ({"network": {"name": "resnet19"}}, "network.name: want small_cnn or a torchvision classification network"),
         ({"network": {"name": "resnet18", "weights": "IMAGENET2K"}}, "network.weights: want pretrain, file or weights"),
         ({"network": {"name": "vit_b_16"}, "images": {"size_px": 100}}, "images.size_px: want a size that vit_b_16"),
-        ({"select_strategy": {"overrule": "surgical"}}, "finetune_target.surgical_blocks: want blocks of the network"),
         (
             {
                 "network": {"name": "resnet18"},
@@ -77,7 +78,7 @@ def test_weights_that_do_not_fit_are_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_too_full_for_all_weights_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    n_bytes = sum(value.nbytes for value in build_network("small_cnn", 2).state_dict().values())
+    n_bytes = sum(value.nbytes for value in build_network("small_cnn", 2, SMALL_CNN).state_dict().values())
     n_seeds = PARAMS.training.n_seeds
     want = 2 * n_seeds * n_bytes
     for free, n_lines in ((want, 0), (want - 1, 1)):
@@ -89,14 +90,14 @@ def test_a_disk_that_is_too_full_for_all_weights_is_said(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("name", ["small_cnn", "resnet18", "regnet_y_400mf", "vit_b_32", "squeezenet1_1"])
 def test_an_outline_has_the_names_and_shapes_of_the_network_and_no_numbers(name: str) -> None:
-    size_px = 32 if name == "small_cnn" else 64
-    shapes, real = outline(name, size_px).state_dict(), build_network(name, 2, size_px).state_dict()
+    size = of_size(32 if name == "small_cnn" else 64)
+    shapes, real = outline(name, size).state_dict(), build_network(name, 2, size).state_dict()
     assert {key: value.shape for key, value in shapes.items()} == {key: value.shape for key, value in real.items()}
     assert {value.device.type for key, value in shapes.items() if "num_batches" not in key} == {"meta"}
 
 
 def test_two_networks_of_torchvision_are_too_large_for_one_onnx_file() -> None:
     large = [name for name in networks() if name.startswith(("vit", "regnet_y_1", "convnext_l", "vgg19"))]
-    sizes = {name: sum(value.nbytes for value in outline(name, 224).state_dict().values()) for name in large}
+    sizes = {name: sum(value.nbytes for value in outline(name, of_size(224)).state_dict().values()) for name in large}
     assert {name for name, n in sizes.items() if n > MOST_BYTES_INSIDE} == {"vit_h_14", "regnet_y_128gf"}
     assert {name for name, n in sizes.items() if n > 2**31} == {"vit_h_14", "regnet_y_128gf"}

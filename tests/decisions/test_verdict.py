@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from graft.decisions.verdict import JudgedArm, OnTest, judge_transfer, majority_of, median_run, outcome_of, shipped_arm
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.params.decisions import CheckTransfer
 from graft.records.common import Outcome
 from graft.records.strategy import TRANSFER_BY, claim
-from graft.records.training import Run, TrainingRecord
+from graft.records.training import RunRecord, TrainingRecord
 from graft.records.verdict import Majority, VerdictRecord
 from graft.statistics.comparison.comparison import Estimate
 from graft.store.catalogue import Labelled
@@ -27,8 +27,8 @@ def params(on_negative: Literal["fail", "ship_scratch", "warn"] = "fail", margin
     return CheckTransfer(confidence=0.95, margin=margin, on_negative=on_negative)
 
 
-def run_of(seed: int, val_accuracy: float, val_loss: float = 1.0) -> Run:
-    return Run(
+def run_of(seed: int, val_accuracy: float, val_loss: float = 1.0) -> RunRecord:
+    return RunRecord(
         seed=seed,
         budget="matched",
         best_epoch=1,

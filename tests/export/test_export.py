@@ -20,6 +20,7 @@ from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.files import write_record
+from graft.networks.input_transform import InputTransform
 from graft.networks.networks import Network, build_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
@@ -47,7 +48,7 @@ BACKBONE = BackboneCard(
 @pytest.fixture(scope="module")
 def network() -> Network:
     torch.manual_seed(0)
-    net = build_network("small_cnn", 3)
+    net = build_network("small_cnn", 3, SMALL_CNN)
     with torch.no_grad():
         next(net.head.parameters()).mul_(20)  # logits as spread as those of a trained network
     return net.eval()
@@ -56,7 +57,7 @@ def network() -> Network:
 @pytest.fixture(scope="module")
 def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("final") / "model.onnx"
-    export_onnx(network, SMALL_CNN, path)
+    export_onnx(network, path)
     return path
 
 
@@ -64,7 +65,7 @@ def exported(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path
 def split(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same network, too large for one file; the folder has been moved since, as a stage does."""
     monkeypatch.setattr(to_onnx, "MOST_BYTES_INSIDE", 1000)
-    export_onnx(network, SMALL_CNN, tmp_path / "on its way" / "model.onnx")
+    export_onnx(network, tmp_path / "on its way" / "model.onnx")
     (tmp_path / "on its way").rename(tmp_path / "final")
     return tmp_path / "final" / "model.onnx"
 
@@ -124,7 +125,7 @@ def test_input_is_uint8_with_a_free_batch_axis(exported: Path) -> None:
 @pytest.mark.parametrize("n", [1, 2, 7])
 def test_every_batch_size_gives_the_pipelines_logits(exported: Path, network: Network, n: int) -> None:
     logits, _, features = _session(exported).run(["logits", "probabilities", "features"], {"image": IMAGES[:n]})
-    expected = outputs_of(network, IMAGES[:n], SMALL_CNN)
+    expected = outputs_of(network, IMAGES[:n])
     np.testing.assert_allclose(logits, expected.logits, atol=1e-4)
     np.testing.assert_allclose(features, expected.features, atol=1e-4)
 
@@ -142,7 +143,7 @@ def test_the_file_names_no_folder_of_this_machine(exported: Path) -> None:
 
 
 def test_parity_holds_for_the_exported_file(exported: Path, network: Network) -> None:
-    record = check_parity(exported, network, SMALL_CNN, IMAGES)
+    record = check_parity(exported, network, IMAGES)
     assert record.max_logit_difference <= 1e-4
     assert record.top1_agreement == 1
     assert record.n_images == len(IMAGES)
@@ -154,19 +155,19 @@ def test_weights_that_are_too_large_for_one_file_stand_beside_it(split: Path, ex
     assert sorted(each.name for each in split.parent.iterdir()) == ["model.onnx", "model.onnx.data"]
     assert split.stat().st_size < exported.stat().st_size / 5
     (logits,) = _session(split).run(["logits"], {"image": IMAGES})
-    np.testing.assert_allclose(logits, outputs_of(network, IMAGES, SMALL_CNN).logits, atol=1e-4)
+    np.testing.assert_allclose(logits, outputs_of(network, IMAGES).logits, atol=1e-4)
     assert str(ROOT).encode() not in split.read_bytes()
 
 
 def test_the_record_and_the_card_hold_the_hash_of_weights_beside_the_file(split: Path, network: Network) -> None:
-    record = check_parity(split, network, SMALL_CNN, IMAGES)
+    record = check_parity(split, network, IMAGES)
     data = split.parent / "model.onnx.data"
     assert record.data_files == {"model.onnx.data": hashlib.sha256(data.read_bytes()).hexdigest()}
     assert record.onnx_sha256 == hashlib.sha256(split.read_bytes()).hexdigest()
 
 
 def test_the_same_network_gives_the_same_bytes_beside_the_file(split: Path, network: Network, tmp_path: Path) -> None:
-    export_onnx(network, SMALL_CNN, tmp_path / "again" / "model.onnx")
+    export_onnx(network, tmp_path / "again" / "model.onnx")
     for name in ("model.onnx", "model.onnx.data"):
         assert (tmp_path / "again" / name).read_bytes() == (split.parent / name).read_bytes()
 
@@ -180,33 +181,34 @@ def test_a_changed_weight_beside_the_file_breaks_parity(split: Path, network: Ne
     content += np.float32(0.01)
     content.flush()
     with pytest.raises(RuntimeError, match="want logits and probabilities within 1e-04 of torch"):
-        check_parity(split, network, SMALL_CNN, IMAGES)
+        check_parity(split, network, IMAGES)
 
 
 def test_a_changed_weight_breaks_parity(exported: Path, network: Network, tmp_path: Path) -> None:
     broken = _with_initializer(exported, tmp_path, lambda values: values + 0.01)
     with pytest.raises(RuntimeError, match=r"want logits and probabilities within 1e-04 of torch .*, got"):
-        check_parity(broken, network, SMALL_CNN, IMAGES)
+        check_parity(broken, network, IMAGES)
 
 
 def test_an_answer_that_is_no_number_breaks_parity(exported: Path, network: Network, tmp_path: Path) -> None:
     broken = _with_initializer(exported, tmp_path, lambda values: values * np.nan, size=3)  # the bias of the head
     with pytest.raises(RuntimeError, match="want logits and probabilities within 1e-04 of torch"):
-        check_parity(broken, network, SMALL_CNN, IMAGES)
+        check_parity(broken, network, IMAGES)
 
 
 def test_another_normalisation_than_the_pipelines_breaks_parity(network: Network, tmp_path: Path) -> None:
-    other = SMALL_CNN.model_copy(update={"mean": (0.0, 0.0, 0.0)})
-    export_onnx(network, other, tmp_path / "model.onnx")
+    other = copy.deepcopy(network)
+    other.input_transform = InputTransform((0.0, 0.0, 0.0), SMALL_CNN.std)
+    export_onnx(other, tmp_path / "model.onnx")
     with pytest.raises(RuntimeError, match="want logits and probabilities within 1e-04 of torch"):
-        check_parity(tmp_path / "model.onnx", network, SMALL_CNN, IMAGES)
+        check_parity(tmp_path / "model.onnx", network, IMAGES)
 
 
 @pytest.mark.parametrize("wrong", parity.BATCH_SIZES)
 def test_every_batch_size_counts(exported: Path, network: Network, tmp_path: Path, wrong: int) -> None:
     broken = _off_at(min(wrong, len(IMAGES)), (0.01,) * 3, exported, tmp_path)
     with pytest.raises(RuntimeError, match=r"got 1\.0e-02"):
-        check_parity(broken, network, SMALL_CNN, IMAGES)
+        check_parity(broken, network, IMAGES)
 
 
 def test_the_record_holds_the_worst_of_all_batch_sizes(network: Network, tmp_path: Path) -> None:
@@ -215,10 +217,10 @@ def test_the_record_holds_the_worst_of_all_batch_sizes(network: Network, tmp_pat
     with torch.no_grad():
         tied.get_parameter("head.weight")[1] = tied.get_parameter("head.weight")[0]
         tied.get_parameter("head.bias")[1] = tied.get_parameter("head.bias")[0] + 4e-5
-    export_onnx(tied, SMALL_CNN, tmp_path / "tied.onnx")
-    first_or_second = np.isin(outputs_of(tied, IMAGES, SMALL_CNN).logits.argmax(axis=1), (0, 1))
+    export_onnx(tied, tmp_path / "tied.onnx")
+    first_or_second = np.isin(outputs_of(tied, IMAGES).logits.argmax(axis=1), (0, 1))
     assert first_or_second.any()
-    record = check_parity(_off_at(3, (8e-5, 0, 0), tmp_path / "tied.onnx", tmp_path), tied, SMALL_CNN, IMAGES)
+    record = check_parity(_off_at(3, (8e-5, 0, 0), tmp_path / "tied.onnx", tmp_path), tied, IMAGES)
     assert record.max_logit_difference > 7e-5
     in_threes = np.arange(len(IMAGES)) < 18  # 20 images: the last two come in a batch of their own
     assert record.top1_agreement == np.mean(~(first_or_second & in_threes))
@@ -228,7 +230,7 @@ def test_probabilities_that_are_no_softmax_break_parity(exported: Path, network:
     shrink = onnx.helper.make_node("Mul", ["sound", "share"], ["probabilities"])
     broken = _with_tail(exported, tmp_path, "probabilities", shrink, share=0.9)
     with pytest.raises(RuntimeError, match="want logits and probabilities within"):
-        check_parity(broken, network, SMALL_CNN, IMAGES)
+        check_parity(broken, network, IMAGES)
 
 
 def test_a_file_that_is_no_onnx_is_refused(network: Network, tmp_path: Path) -> None:
@@ -237,7 +239,7 @@ def test_a_file_that_is_no_onnx_is_refused(network: Network, tmp_path: Path) -> 
     )
     onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(onnx.checker.ValidationError):
-        check_parity(tmp_path / "model.onnx", network, SMALL_CNN, IMAGES)
+        check_parity(tmp_path / "model.onnx", network, IMAGES)
 
 
 def test_logits_that_are_all_alike_prove_nothing(exported: Path, network: Network) -> None:
@@ -245,7 +247,7 @@ def test_logits_that_are_all_alike_prove_nothing(exported: Path, network: Networ
     with torch.no_grad():
         next(flat.head.parameters()).zero_()
     with pytest.raises(RuntimeError, match="want logits that differ between images"):
-        check_parity(exported, flat, SMALL_CNN, IMAGES)
+        check_parity(exported, flat, IMAGES)
 
 
 def test_hash_of_preprocessing_sees_every_field() -> None:
@@ -275,7 +277,7 @@ def test_card_is_that_of_the_seed_that_ships() -> None:
 
 
 def test_a_network_whose_weights_stand_beside_the_file_is_served(split: Path, network: Network) -> None:
-    record = check_parity(split, network, SMALL_CNN, IMAGES)
+    record = check_parity(split, network, IMAGES)
     card = model_card(CATALOG, BACKBONE, training_record(), verdict_record("POSITIVE"), record)
     write_record(card.model_copy(update={"labels": ("a", "b", "c")}), split.parent / "card.json")
     content = io.BytesIO()

@@ -10,15 +10,15 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from tests.networks.sizes import of_size
 from torch import nn
 from torchvision.models.maxvit import MaxVit
 from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformer, SwinTransformerBlockV2
 from torchvision.models.vision_transformer import VisionTransformer
 
 from graft.export.to_onnx import export_onnx
-from graft.networks.networks import from_torchvision, normalised
+from graft.networks.networks import from_torchvision
 from graft.networks.outputs import outputs_of
-from graft.networks.preprocessing import SMALL_CNN
 
 SIZE = 64
 
@@ -54,18 +54,17 @@ SLOW = [pytest.param(name, marks=pytest.mark.simulation) for name in ("swin_v2_t
 @pytest.mark.parametrize("name", ["vit_b_16", "swin_t", *SLOW])
 def test_exported_network_gives_torchs_logits_at_every_batch_size(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = from_torchvision(BUILT[name](), name, 5, SIZE)
-    preprocessing = SMALL_CNN.model_copy(update={"resize_px": SIZE, "crop_px": SIZE})
+    network = from_torchvision(BUILT[name](), name, 5, of_size(SIZE))
     images = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE, 3), dtype=np.uint8)
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.momentum = 1.0  # with the statistics of a fresh network all images look alike
     with torch.no_grad():
-        network.train()(normalised(torch.from_numpy(images).permute(0, 3, 1, 2), preprocessing))
+        network.train()(torch.from_numpy(images).permute(0, 3, 1, 2))
 
-    export_onnx(network, preprocessing, tmp_path / "model.onnx")
+    export_onnx(network, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    expected = outputs_of(network, images, preprocessing).logits
+    expected = outputs_of(network, images).logits
     spread = float(expected.std(axis=0).mean())
     assert spread > 1e-3
     for n in (1, 3):

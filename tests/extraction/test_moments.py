@@ -11,7 +11,7 @@ from torch import nn
 from graft.extraction.moments import batchnorm_moments, block_means
 from graft.images.decode import decode
 from graft.images.resizing import fit
-from graft.networks.networks import Network, build_network, from_torchvision, normalised, pooled
+from graft.networks.networks import Network, build_network, from_torchvision, pooled
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.records.common import Preprocessing
@@ -33,14 +33,14 @@ def _first_layer() -> nn.BatchNorm2d:
 
 def _small(*first: nn.Module) -> Network:
     blocks = {"stem": nn.Sequential(*first), "top": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1))}
-    return Network(blocks, n_features=3, n_classes=2)
+    return Network(blocks, 3, 2, SMALL_CNN)
 
 
 def test_means_of_a_block_are_those_of_its_output_image_by_image() -> None:
-    images, network = _images(70), build_network("small_cnn", 2)  # more than one batch
-    found = block_means(network, images, SMALL_CNN)
+    images, network = _images(70), build_network("small_cnn", 2, SMALL_CNN)  # more than one batch
+    found = block_means(network, images)
     assert [each.block for each in found] == ["block1", "block2", "block3", "block4"]
-    values = normalised(torch.from_numpy(images).permute(0, 3, 1, 2), SMALL_CNN)
+    values = network.input_transform(torch.from_numpy(images).permute(0, 3, 1, 2))
     with torch.inference_mode():
         for each in found:
             values = network.eval().blocks[each.block](values)
@@ -49,13 +49,13 @@ def test_means_of_a_block_are_those_of_its_output_image_by_image() -> None:
 
 
 def test_means_of_the_last_block_are_the_features() -> None:
-    network = build_network("small_cnn", 2)
-    features = outputs_of(network, _images(5), SMALL_CNN).features
-    np.testing.assert_allclose(block_means(network, _images(5), SMALL_CNN)[-1].means, features, atol=1e-6)
+    network = build_network("small_cnn", 2, SMALL_CNN)
+    features = outputs_of(network, _images(5)).features
+    np.testing.assert_allclose(block_means(network, _images(5))[-1].means, features, atol=1e-6)
 
 
 def test_no_images_have_no_means() -> None:
-    assert block_means(build_network("small_cnn", 2), _images(0), SMALL_CNN) == ()
+    assert block_means(build_network("small_cnn", 2, SMALL_CNN), _images(0)) == ()
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 20, 3), (2, 3)])
@@ -66,16 +66,17 @@ def test_maps_tokens_and_vectors_are_pooled_to_one_number_a_channel(shape: tuple
 
 
 def test_looking_at_blocks_leaves_no_hook_even_where_it_fails() -> None:
-    network = build_network("small_cnn", 2)
+    network = build_network("small_cnn", 2, SMALL_CNN)
     with pytest.raises(RuntimeError):
-        block_means(network, np.zeros((2, 8, 8, 5), dtype=np.uint8), SMALL_CNN)
+        block_means(network, np.zeros((2, 8, 8, 5), dtype=np.uint8))
     assert not any(module._forward_hooks for module in network.modules())
 
 
 def test_moments_are_those_of_the_layers_input_in_units_of_the_running_ones() -> None:
     images = _images(70)  # more than one batch
-    (found,) = batchnorm_moments(_small(_first_layer()), images, SMALL_CNN)
-    values = normalised(torch.from_numpy(images).permute(0, 3, 1, 2), SMALL_CNN)
+    network = _small(_first_layer())
+    (found,) = batchnorm_moments(network, images)
+    values = network.input_transform(torch.from_numpy(images).permute(0, 3, 1, 2))
     values = (values - MEAN.view(3, 1, 1)) / torch.sqrt(VARIANCE + 1e-5).view(3, 1, 1)
     assert found.block == "stem"
     np.testing.assert_allclose(found.means, values.mean(dim=(2, 3)), atol=1e-5)
@@ -85,35 +86,35 @@ def test_moments_are_those_of_the_layers_input_in_units_of_the_running_ones() ->
 
 def test_a_known_shift_of_the_input_gives_the_divergence_of_the_formula() -> None:
     images = np.random.default_rng(0).integers(0, 200, (60, 16, 16, 3), dtype=np.uint8)
-    values = normalised(torch.from_numpy(images).permute(0, 3, 1, 2), SMALL_CNN)
+    values = _small().input_transform(torch.from_numpy(images).permute(0, 3, 1, 2))
     layer = nn.BatchNorm2d(3)
     layer.running_mean, layer.running_var = values.mean(dim=(0, 2, 3)), values.var(dim=(0, 2, 3))
     step = 40 / 255 / 0.25 / values.std().item()  # 40 grey levels in deviations
     for moved, expected in ((images, 0.0), (images + np.uint8(40), step**2)):
-        moments = batchnorm_moments(_small(layer), moved, SMALL_CNN)
+        moments = batchnorm_moments(_small(layer), moved)
         (found,) = block_profile(moments, confidence=0.95, seed=0)
         assert found.shift.estimate == pytest.approx(expected, rel=0.05, abs=1e-3)
 
 
 def test_all_layers_of_a_block_stand_side_by_side() -> None:
-    found = batchnorm_moments(build_network("small_cnn", 2), _images(3), SMALL_CNN)
+    found = batchnorm_moments(build_network("small_cnn", 2, SMALL_CNN), _images(3))
     assert [each.block for each in found] == ["block1", "block2", "block3", "block4"]
     two = _small(_first_layer(), nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3)))
-    (both,) = batchnorm_moments(two, _images(3), SMALL_CNN)
+    (both,) = batchnorm_moments(two, _images(3))
     assert both.means.shape == both.squares.shape == (3, 6)
     assert both.floor.shape == (6,)
 
 
 def test_vectors_are_measured_as_one_position() -> None:
     blocks = {"top": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.BatchNorm1d(3))}
-    (found,) = batchnorm_moments(Network(blocks, 3, 2), _images(4), SMALL_CNN)
+    (found,) = batchnorm_moments(Network(blocks, 3, 2, SMALL_CNN), _images(4))
     np.testing.assert_allclose(found.squares, found.means**2, rtol=1e-5)
 
 
 def test_running_moments_are_not_moved_and_no_hook_stays() -> None:
-    network = build_network("small_cnn", 2).train()
+    network = build_network("small_cnn", 2, SMALL_CNN).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    batchnorm_moments(network, _images(4), SMALL_CNN)
+    batchnorm_moments(network, _images(4))
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
     assert not any(module._forward_pre_hooks for module in network.modules())
 
@@ -128,12 +129,12 @@ def test_running_moments_are_not_moved_and_no_hook_stays() -> None:
 )
 def test_a_network_without_running_moments_is_refused_with_what_it_has(layer: nn.Module, named: str) -> None:
     with pytest.raises(ValueError, match=rf"^bn_stats: want a network with BatchNorm.+ got one with {named}\. Name"):
-        batchnorm_moments(_small(layer), _images(2), SMALL_CNN)
+        batchnorm_moments(_small(layer), _images(2))
 
 
 def test_no_images_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^batchnorm_moments: want at least one image, got none\. Add"):
-        batchnorm_moments(_small(_first_layer()), _images(0), SMALL_CNN)
+        batchnorm_moments(_small(_first_layer()), _images(0))
 
 
 @pytest.mark.real_data
@@ -145,15 +146,14 @@ def test_inverted_photographs_lie_farther_from_published_weights_than_photograph
 
     model = torchvision.models.mobilenet_v2()
     model.load_state_dict(torch.load(weights, weights_only=True))
-    network = from_torchvision(model, "mobilenet_v2", 2)
     preset = Preprocessing(
         resize_px=256, crop_px=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear"
     )
+    network = from_torchvision(model, "mobilenet_v2", 2, preset)
     files = sorted(photos.rglob("*.jpg"))[::5]
     images = np.stack([fit(decode(file.read_bytes(), file.name), preset) for file in files])
     plain, inverted = (
-        block_profile(batchnorm_moments(network, each, preset), confidence=0.95, seed=0)
-        for each in (images, 255 - images)
+        block_profile(batchnorm_moments(network, each), confidence=0.95, seed=0) for each in (images, 255 - images)
     )
     assert len(plain) == len(network.blocks)
     for a, b in zip(plain, inverted, strict=True):

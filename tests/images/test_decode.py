@@ -16,7 +16,7 @@ from graft.records.common import Preprocessing
 
 DIRTY = ROOT.parent / "shared/data/dirty"
 FAULT_IN_THE_PROFILE = ("unknown_compression_method.png",)
-"""Pillow refuses these for a broken colour profile, on which no pixel depends"""
+"""Pillow refuses these because of a broken colour profile, on which no pixel depends"""
 
 
 def preprocessing(resize_px: int = 36, crop_px: int = 32) -> Preprocessing:
@@ -34,14 +34,14 @@ def noise(height: int = 20, width: int = 30) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "PPM"])
-def test_lossless_formats_give_back_their_pixels(form: str) -> None:
+def test_lossless_formats_keep_their_pixels(form: str) -> None:
     decoded = decode.read(encode(Image.fromarray(noise()), form), "a")
     np.testing.assert_array_equal(np.asarray(decoded.picture), noise())
     assert decoded[1:] == ("RGB", form, 1, 1)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "JPEG2000", "GIF"])
-def test_other_formats_give_close_pixels(form: str) -> None:
+def test_lossy_formats_give_similar_pixels(form: str) -> None:
     plain = np.full((16, 16, 3), (200, 100, 50), np.uint8)
     decoded = decode.decode(encode(Image.fromarray(plain), form), "a")
     assert np.abs(decoded.astype(int) - plain).max() <= 4
@@ -50,7 +50,8 @@ def test_other_formats_give_close_pixels(form: str) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation: int) -> None:
     upright = noise()
-    turned = {  # by the EXIF standard, which says where the first row and column of the stored image belong
+    # by the EXIF standard, which says where the first row and column of the stored image belong
+    turned = {
         1: upright,
         2: upright[:, ::-1],
         3: upright[::-1, ::-1],
@@ -112,7 +113,7 @@ def test_palette_becomes_its_colours() -> None:
 
 
 @pytest.mark.parametrize(("alpha", "want"), [(0, 255), (255, 0), (51, 204)])
-def test_transparency_is_laid_on_white(alpha: int, want: int) -> None:
+def test_transparency_is_composited_onto_white(alpha: int, want: int) -> None:
     for image in (Image.new("RGBA", (4, 4), (0, 0, 0, alpha)), Image.new("LA", (4, 4), (0, alpha))):
         assert decode.decode(encode(image), "a")[0, 0, 0] == want
 
@@ -126,7 +127,7 @@ def test_the_transparent_value_of_a_grey_png_becomes_white(mode: str) -> None:
 
 
 def transparent_pictures() -> dict[str, bytes]:
-    """A picture in every form that Pillow takes transparency in."""
+    """A picture in every mode in which Pillow supports transparency."""
     values = np.random.default_rng(0).integers(0, 256, (7, 13, 4), dtype=np.uint8)
     colour = Image.fromarray(values[..., :3].copy())
     palette, grey = colour.quantize(64), colour.convert("L")
@@ -145,7 +146,9 @@ def transparent_pictures() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("strip_pixels", [1, 30, 1000])
 @pytest.mark.parametrize("kind", list(transparent_pictures()))
-def test_strips_laid_on_white_equal_the_whole(kind: str, strip_pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_composited_in_strips_equals_the_whole(
+    kind: str, strip_pixels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(decode, "STRIP_PIXELS", strip_pixels)
     content = transparent_pictures()[kind]
     with Image.open(io.BytesIO(content)) as file:
@@ -155,16 +158,16 @@ def test_strips_laid_on_white_equal_the_whole(kind: str, strip_pixels: int, monk
 
 
 @pytest.mark.parametrize("form", decode.FORMATS)
-def test_number_of_pixels_is_told_by_the_header(form: str) -> None:
+def test_the_number_of_pixels_comes_from_the_header(form: str) -> None:
     assert decode.n_pixels(encode(Image.fromarray(noise(20, 30)), form)) == 600
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", encode(Image.fromarray(noise()))[:20]])
-def test_number_of_pixels_is_0_where_no_header_tells_it(content: bytes) -> None:
+def test_the_number_of_pixels_is_0_without_a_valid_header(content: bytes) -> None:
     assert decode.n_pixels(content) == 0
 
 
-def test_first_frame_of_an_animation_counts() -> None:
+def test_the_first_frame_of_an_animation_is_used() -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")]
     for form in ("GIF", "PNG", "WEBP"):
         content = encode(frames[0], form, save_all=True, append_images=frames[1:])
@@ -192,7 +195,7 @@ def test_an_empty_file_is_refused() -> None:
         decode.decode(b"", "cat.jpg")
 
 
-def test_garbage_is_refused_with_the_same_words_each_time() -> None:
+def test_garbage_is_refused_with_the_same_error_each_time() -> None:
     with pytest.raises(ValueError, match=r"^a\.jpg: want a whole image, got: none that can be read as JPEG") as caught:
         decode.decode(b"not an image", "a.jpg")
     assert "0x" not in str(caught.value)
@@ -212,13 +215,15 @@ def test_a_format_outside_the_list_is_refused() -> None:
 
 @pytest.mark.parametrize("side", [10_001, 13_000, 20_000])
 def test_more_pixels_than_the_limit_are_refused_before_they_are_decoded(side: int) -> None:
-    header = b"P5 %d %d 255\n" % (side, side)  # and no pixels: decoding would say truncated
+    # without pixels: decoding would report a truncated file
+    header = b"P5 %d %d 255\n" % (side, side)
     with pytest.raises(ValueError, match=r"more (pixels )?than the limit of 100 megapixels"):
         decode.decode(header, "a")
 
 
-def test_no_warning_escapes_and_filters_are_as_before() -> None:
-    cut_off = b"Exif\0\0II*\0\x08\0\0\0\x05\0aaaa"  # says five entries, has half of one
+def test_no_warning_is_shown_and_filters_are_restored() -> None:
+    # claims five entries, but has half of one
+    cut_off = b"Exif\0\0II*\0\x08\0\0\0\x05\0aaaa"
     content = encode(Image.fromarray(noise()), "JPEG", exif=cut_off)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
@@ -228,7 +233,7 @@ def test_no_warning_escapes_and_filters_are_as_before() -> None:
     assert seen == []
 
 
-def test_threads_leave_the_filters_of_warnings_in_order() -> None:
+def test_threads_restore_the_warning_filters() -> None:
     before = list(warnings.filters)
     content = encode(Image.fromarray(noise()))
     threads = [threading.Thread(target=lambda: [decode.decode(content, "a") for _ in range(50)]) for _ in range(8)]
@@ -252,12 +257,12 @@ def test_fit_equals_resize_and_crop_of_torchvision(shape: tuple[int, int]) -> No
         np.testing.assert_array_equal(fit(Image.fromarray(image), preprocessing(resize_px, crop_px)), want)
 
 
-def test_fit_takes_the_filter_of_the_preprocessing() -> None:
+def test_fit_uses_the_interpolation_of_the_preprocessing() -> None:
     bicubic = preprocessing().model_copy(update={"interpolation": "bicubic"})
     assert not np.array_equal(fit(noise(), preprocessing()), fit(noise(), bicubic))
 
 
-def test_fit_of_an_image_of_the_right_size_changes_nothing() -> None:
+def test_fit_does_not_change_an_image_of_the_right_size() -> None:
     np.testing.assert_array_equal(fit(noise(32, 32), preprocessing(32, 32)), noise(32, 32))
 
 
@@ -278,7 +283,7 @@ def test_only_the_middle_of_a_long_strip_is_resized(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.real_data
-def test_every_awkward_file_is_read_or_refused_with_a_sentence() -> None:
+def test_every_awkward_file_is_read_or_refused_with_a_clear_error() -> None:
     if not DIRTY.is_dir():
         pytest.skip(f"{DIRTY} is absent")
     with (DIRTY / "manifest.csv").open(newline="") as file:

@@ -28,7 +28,7 @@ def saved_again(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_copies_that_look_alike_have_hashes_a_few_bits_apart(seed: int) -> None:
+def test_hashes_of_similar_copies_differ_in_few_bits(seed: int) -> None:
     image = scene(seed)
     larger = np.asarray(Image.fromarray(image).resize((128, 128)))
     brighter = np.clip(image.astype(int) + 10, 0, 255).astype(np.uint8)
@@ -36,14 +36,14 @@ def test_copies_that_look_alike_have_hashes_a_few_bits_apart(seed: int) -> None:
         assert bits_apart(phash(copy), phash(image)) <= 4
 
 
-def test_different_images_have_hashes_many_bits_apart() -> None:
+def test_hashes_of_different_images_differ_in_many_bits() -> None:
     hashes = [phash(scene(seed)) for seed in range(12)]
     apart = [bits_apart(one, other) for place, one in enumerate(hashes) for other in hashes[:place]]
     assert min(apart) > 12
 
 
 def test_a_hash_is_the_sign_of_the_low_frequencies_of_the_dct() -> None:
-    """Against the definition, summed term by term."""
+    """The definition is summed term by term."""
     image = scene(0, 32)
     grey = np.asarray(Image.fromarray(image).convert("L"), dtype=np.float64)
     place = np.arange(32)
@@ -56,7 +56,7 @@ def test_a_hash_is_the_sign_of_the_low_frequencies_of_the_dct() -> None:
     assert phash(image) == f"{want:016x}"
 
 
-def test_blank_images_have_one_hash_whatever_their_brightness_and_size() -> None:
+def test_blank_images_have_equal_hashes_whatever_their_brightness_and_size() -> None:
     assert {phash(np.full((side, side, 3), value, np.uint8)) for side in (16, 50, 224) for value in (1, 90, 255)} == {
         "8000000000000000"
     }

@@ -36,7 +36,7 @@ def profile(n_bytes: int, method: bytes = b"\0") -> bytes:
 
 
 BROKEN = chunk(b"tEXt", b"a\0b")[:-1] + b"?"
-"""its check sum is wrong"""
+"""a chunk with a wrong checksum"""
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ BROKEN = chunk(b"tEXt", b"a\0b")[:-1] + b"?"
     ],
     ids=["xmp", "more than any limit", "much text", "zipped text", "profile", "no profile", "no gamma", "check sum"],
 )
-def test_a_picture_is_read_whatever_its_text_and_profile(extra: tuple[bytes, ...]) -> None:
+def test_an_image_is_read_whatever_its_text_and_profile(extra: tuple[bytes, ...]) -> None:
     np.testing.assert_array_equal(decode.decode(with_extra(*extra), "a"), noise())
 
 
-def test_text_behind_the_pixels_is_no_fault_either() -> None:
+def test_broken_text_after_the_pixels_is_ignored() -> None:
     content = PLAIN[:-12] + xmp(20_000_000) + PLAIN[-12:]
     np.testing.assert_array_equal(decode.decode(content, "a"), noise())
 
 
-def test_an_orientation_that_stands_in_large_text_is_applied() -> None:
+def test_an_orientation_in_a_large_text_chunk_is_applied() -> None:
     turned = decode.read(with_extra(xmp(2_000_000, TURNED)), "a")
     np.testing.assert_array_equal(np.asarray(turned.picture), noise()[::-1, ::-1])
 
@@ -72,30 +72,30 @@ def test_ten_thousand_profiles_never_reach_pillow() -> None:
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"eXIf", b"tRNS"])
-def test_of_a_flood_of_small_chunks_pillow_sees_a_hundred(kind: bytes) -> None:
+def test_pillow_sees_at_most_a_hundred_chunks_of_a_type(kind: bytes) -> None:
     one = chunk(kind, b"MM")
     assert len(with_chunks(with_extra(*[one] * 50_000), (*CHUNKS, *TEXTS))) == len(PLAIN) + 100 * len(one)
 
 
-def test_pixels_cut_into_very_many_chunks_are_refused() -> None:
+def test_pixels_in_too_many_chunks_are_refused() -> None:
     flood = [chunk(b"IDAT", b"")] * 120_000
     with pytest.raises(ValueError, match=r"^a: want a whole image, got: a PNG of more than 101,[0-9]+ chunks\."):
         decode.decode(with_extra(*flood), "a")
     np.testing.assert_array_equal(decode.decode(with_extra(*flood[:1000]), "a"), noise())
 
 
-def test_chunks_that_count_stay_in_their_order() -> None:
+def test_chunks_that_are_kept_stay_in_order() -> None:
     frames = [Image.fromarray(noise()), Image.fromarray(noise()[::-1])]
     content = encode(frames[0], save_all=True, append_images=frames[1:], exif=b"Exif\0\0MM\0*")
     assert with_chunks(content, CHUNKS) == content
     assert with_chunks(content[:-20], CHUNKS) == content[:-20]
 
 
-def test_a_chunk_cut_short_that_is_left_out_ends_the_file() -> None:
+def test_a_truncated_chunk_of_another_type_ends_the_file() -> None:
     assert with_chunks(PLAIN[:HEADER] + profile(1000)[:-5], CHUNKS) == PLAIN[:HEADER]
 
 
-def test_other_files_are_left_as_they_are() -> None:
+def test_other_files_are_not_changed() -> None:
     content = encode(Image.fromarray(noise()), "JPEG")
     assert with_chunks(content, CHUNKS) is content
 

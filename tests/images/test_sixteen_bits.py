@@ -22,7 +22,7 @@ def deep(values: NDArray[np.uint16], form: str = "PNG") -> bytes:
 
 
 def tiff_of_12_bits(values: list[int]) -> bytes:
-    """One row of a TIFF that says 12 bits a value, and packs them."""
+    """A TIFF of one row with 12 bits for each value, packed."""
     packed = int("".join(f"{value:012b}" for value in values), 2).to_bytes(len(values) * 12 // 8, "big")
     tags = {256: len(values), 257: 1, 258: 12, 259: 1, 262: 1, 273: 200, 277: 1, 278: 1, 279: len(packed)}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
@@ -31,7 +31,7 @@ def tiff_of_12_bits(values: list[int]) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
-def test_12_bits_in_a_file_of_16_give_all_grey_levels(form: str) -> None:
+def test_12_bits_in_a_16_bit_file_give_all_grey_levels(form: str) -> None:
     assert grey(deep(RAMP, form), 12) == EIGHT
     assert len(np.unique(decode.decode(deep(np.arange(4096, dtype=np.uint16)[None], form), "a", value_bits=12))) == 256
 
@@ -40,25 +40,27 @@ def test_12_bits_in_a_file_of_16_give_all_grey_levels(form: str) -> None:
 @pytest.mark.parametrize(
     "content", [tiff_of_12_bits(RAMP[0].tolist()), b"P5 4 1 4095\n" + RAMP.astype(">u2").tobytes()], ids=["TIFF", "PPM"]
 )
-def test_a_file_that_says_its_own_range_is_scaled_by_that(content: bytes, value_bits: int | None) -> None:
+def test_a_file_that_tells_its_range_is_scaled_by_it(content: bytes, value_bits: int | None) -> None:
     assert grey(content, value_bits) == EIGHT
     assert decode.brightest(content) is None
 
 
 def test_a_value_above_the_range_is_refused_with_both_numbers() -> None:
-    sentence = r"^a\.png: want a whole image, got: grey values up to 4,096, where 12 bits, .+ end at 4,095\. Convert"
+    sentence = (
+        r"^a\.png: want a whole image, got: grey values up to 4,096, above the 4,095 of 12 bits, .+ set\. Convert"
+    )
     with pytest.raises(ValueError, match=sentence):
         grey(deep(RAMP + 1), 12)
 
 
 @pytest.mark.parametrize("highest", [1, 255, 4095, 2**14 - 1])
-def test_values_that_do_not_reach_the_range_are_refused_where_no_range_is_known(highest: int) -> None:
-    with pytest.raises(ValueError, match=rf"16-bit grey values that end at {highest:,}, of unknown range"):
+def test_small_values_of_unknown_range_are_refused(highest: int) -> None:
+    with pytest.raises(ValueError, match=rf"16-bit grey values up to {highest:,}, of unknown range"):
         grey(deep(np.array([[0, highest]], np.uint16)), None)
 
 
 @pytest.mark.parametrize("highest", [0, 2**14, 2**16 - 1])
-def test_values_of_the_whole_range_and_black_need_none(highest: int) -> None:
+def test_values_of_the_full_range_and_black_need_no_known_range(highest: int) -> None:
     assert grey(deep(np.array([[highest]], np.uint16)), None) == [round(highest * 255 / 65535)]
 
 
@@ -83,10 +85,10 @@ def test_other_files_have_no_brightest_value(content: bytes) -> None:
     assert decode.brightest(content) is None
 
 
-def test_a_file_over_the_limit_of_pixels_is_not_decoded_for_it() -> None:
+def test_a_file_over_the_limit_of_pixels_has_no_brightest_value() -> None:
     assert decode.brightest(deep(RAMP), max_pixels=3) is None
 
 
 @pytest.mark.parametrize("form", ["JPEG", "BMP", "GIF", "WEBP", "PNG"])
-def test_the_first_bytes_of_a_file_of_8_bits_tell_it(form: str) -> None:
+def test_an_8_bit_file_is_recognised_by_its_first_bytes(form: str) -> None:
     assert not may_hold(encode(Image.fromarray(noise()), form)[:26])

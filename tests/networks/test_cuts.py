@@ -11,6 +11,7 @@ from torchvision.models.regnet import BlockParams
 from graft.networks.cuts import GridMeans
 from graft.networks.families import head_of, torchvision_network
 from graft.networks.networks import Network, from_torchvision, pooled
+from graft.networks.preprocessing import SMALL_CNN
 
 EVERY = torchvision.models.list_models(module=torchvision.models)
 
@@ -57,7 +58,7 @@ def _tensors(module: nn.Module) -> list[Tensor]:
 def test_blocks_are_a_partition_of_the_backbone(name: str) -> None:
     with torch.device("meta"):  # shapes alone: the largest has 0.6 thousand million weights
         model = torchvision_network(name, 224)
-        blocks = from_torchvision(model, name, 5).blocks
+        blocks = from_torchvision(model, name, 5, SMALL_CNN).blocks
     names = {id(each): name for name, each in (*model.named_parameters(), *model.named_buffers())}
     held = [names[id(each)] for block in blocks.values() for each in _tensors(block)]
     of_head = [names[id(each)] for each in _tensors(head_of(model)[1])]
@@ -87,7 +88,7 @@ def _images(name: str) -> Tensor:
 def _logits_under_the_old_head(network: Network, model: nn.Module, images: Tensor) -> Tensor:
     _, head = head_of(model)
     if isinstance(head, nn.Linear):
-        logits: Tensor = head(network.features(images))
+        logits: Tensor = head(nn.Sequential(*network.blocks.values())(images))
         return logits
     *lower, top = network.blocks.values()  # SqueezeNet's head is a convolution and pools after it
     classified: Tensor = model.get_submodule("classifier")(nn.Sequential(*lower, *list(top.children())[:-2])(images))
@@ -99,7 +100,7 @@ def test_blocks_compute_what_torchvision_computes(name: str) -> None:
     model, images = _model(name), _images(name)
     with torch.no_grad():
         expected = model(images)
-        found = _logits_under_the_old_head(from_torchvision(model, name, 5).eval(), model, images)
+        found = _logits_under_the_old_head(from_torchvision(model, name, 5, SMALL_CNN).eval(), model, images)
     spread = float(expected.std(dim=0).mean())
     assert spread > 1e-2  # images that are all alike to the network would prove nothing
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12 * spread)
@@ -116,7 +117,7 @@ def test_every_class_of_torchvision_is_among_the_smallest() -> None:
 def test_every_block_ends_in_channels_that_pooled_can_reduce(name: str) -> None:
     size = SMALLEST[name]
     with torch.device("meta"), torch.no_grad():
-        network = from_torchvision(torchvision_network(name, size), name, 5, size).eval()
+        network = from_torchvision(torchvision_network(name, size), name, 5, SMALL_CNN).eval()
         activations, widths = torch.zeros(2, 3, size, size), []
         for block in network.blocks.values():
             activations = block(activations)

@@ -2,8 +2,8 @@ import pytest
 import torch
 import torchvision
 
-from graft.networks.networks import normalised
-from graft.networks.preprocessing import SMALL_CNN, preprocessing_for
+from graft.networks.input_transform import InputTransform
+from graft.networks.preprocessing import preprocessing_for
 from graft.params.network import Images, NetworkParams
 
 CONVERTING = ("googlenet", "inception_v3")
@@ -16,7 +16,6 @@ def _network(name: str, weights: str) -> NetworkParams:
         weights=weights,
         weights_file="x" if is_file else None,
         weights_sha256="0" * 64 if is_file else None,
-        head="linear",
     )
 
 
@@ -48,12 +47,12 @@ def test_what_torchvision_converts_inside_the_network_is_converted_before_it(nam
     model = torchvision.models.get_model(name, weights=None, aux_logits=False, init_weights=True).eval()
     pixels = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8)
     preset = torchvision.models.get_model_weights(name).IMAGENET1K_V1.transforms()
-    theirs = SMALL_CNN.model_copy(update={"mean": tuple(preset.mean), "std": tuple(preset.std)})
+    theirs = InputTransform(preset.mean, preset.std)(pixels)
     ours = preprocessing_for(_network(name, "IMAGENET1K_V1"), _images(96))
     model.transform_input = True  # as the builder sets it with published weights
-    converted = model._transform_input(normalised(pixels, theirs))
-    assert not torch.allclose(converted, normalised(pixels, theirs), atol=0.1)
-    torch.testing.assert_close(normalised(pixels, ours), converted)
+    converted = model._transform_input(theirs)
+    assert not torch.allclose(converted, theirs, atol=0.1)
+    torch.testing.assert_close(InputTransform(ours.mean, ours.std)(pixels), converted)
 
 
 @pytest.mark.parametrize("name", CONVERTING)

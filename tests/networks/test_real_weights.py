@@ -12,7 +12,7 @@ from torch import nn
 from graft.images import decode
 from graft.images.resizing import fit
 from graft.networks.families import head_of
-from graft.networks.networks import normalised, published_network
+from graft.networks.networks import published_network
 from graft.networks.preprocessing import preprocessing_for
 from graft.params.network import Images, NetworkParams
 
@@ -30,15 +30,15 @@ def test_blocks_under_the_published_head_name_the_same_classes(name: str) -> Non
         weights="file",
         weights_file=str(path),
         weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        head="linear",
     )
     preprocessing = preprocessing_for(params, Images(size_px=None, value_bits=None, max_megapixels=25))
     pixels = np.stack([fit(decode.decode(each.read_bytes(), each.name), preprocessing) for each in PHOTOS])
-    batch = normalised(torch.from_numpy(pixels).permute(0, 3, 1, 2), preprocessing)
 
     whole = torchvision.models.get_model(name, weights=None).eval()
     whole.load_state_dict(torch.load(path, weights_only=True))
-    *lower, top = published_network(params, 2, preprocessing.crop_px)[0].eval().blocks.values()
+    network = published_network(params, 2, preprocessing)[0].eval()
+    batch = network.input_transform(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    *lower, top = network.blocks.values()
     maps = nn.Sequential(*lower, *list(top.children())[:-2])  # without pooling, for SqueezeNet's head comes before it
     head = whole.get_submodule("classifier")
     with torch.no_grad():

@@ -12,11 +12,12 @@ import pytest
 import torch
 import torchvision
 from safetensors.torch import save, save_file
+from tests.networks.sizes import of_size
 from torch import Tensor, nn
 
 from graft.networks.families import head_of
 from graft.networks.networks import published_network
-from graft.networks.preprocessing import published_weights
+from graft.networks.preprocessing import SMALL_CNN, published_weights
 from graft.networks.weights import Published, load_published
 from graft.params.network import NetworkParams
 
@@ -25,9 +26,7 @@ pytestmark = pytest.mark.exact
 
 def _file(path: Path, name: str = "squeezenet1_1", sha256: str | None = None) -> NetworkParams:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
-    return NetworkParams(
-        name=name, weights="file", weights_file=str(path), weights_sha256=sha256 or found, head="linear"
-    )
+    return NetworkParams(name=name, weights="file", weights_file=str(path), weights_sha256=sha256 or found)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def test_safetensors_file_is_loaded(state_file: Path, tmp_path: Path) -> None:
 
 def test_file_with_another_number_of_classes_gives_its_backbone(tmp_path: Path) -> None:
     torch.save(torchvision.models.resnet18(weights=None, num_classes=7).state_dict(), tmp_path / "net.pth")
-    assert published_network(_file(tmp_path / "net.pth", "resnet18"), 3)[0].n_classes == 3
+    assert published_network(_file(tmp_path / "net.pth", "resnet18"), 3, SMALL_CNN)[0].n_classes == 3
 
 
 def test_wrong_sha256_is_refused(state_file: Path) -> None:
@@ -74,9 +73,7 @@ def test_weights_of_another_network_are_refused(state_file: Path) -> None:
 
 
 def test_absent_file_is_refused(tmp_path: Path) -> None:
-    network = NetworkParams(
-        name="resnet18", weights="file", weights_file=str(tmp_path / "no"), weights_sha256="0" * 64, head="linear"
-    )
+    network = NetworkParams(name="resnet18", weights="file", weights_file=str(tmp_path / "no"), weights_sha256="0" * 64)
     with pytest.raises(FileNotFoundError, match=r"weights_file: want a file, got none"):
         load_published(network, 224)
 
@@ -103,9 +100,7 @@ def test_tensor_in_place_of_a_state_dict_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_weight_name_is_refused_with_the_choices() -> None:
-    network = NetworkParams(
-        name="resnet18", weights="IMAGENET2K", weights_file=None, weights_sha256=None, head="linear"
-    )
+    network = NetworkParams(name="resnet18", weights="IMAGENET2K", weights_file=None, weights_sha256=None)
     with pytest.raises(
         ValueError, match=r"want pretrain, file or weights of resnet18, got 'IMAGENET2K'.*IMAGENET1K_V1"
     ):
@@ -113,9 +108,7 @@ def test_unknown_weight_name_is_refused_with_the_choices() -> None:
 
 
 def test_weights_of_features_alone_are_no_choice() -> None:
-    network = NetworkParams(
-        name="vgg16", weights="IMAGENET1K_FEATURES", weights_file=None, weights_sha256=None, head="linear"
-    )
+    network = NetworkParams(name="vgg16", weights="IMAGENET1K_FEATURES", weights_file=None, weights_sha256=None)
     with pytest.raises(ValueError, match=r"got 'IMAGENET1K_FEATURES'\. Choices: IMAGENET1K_V1\."):
         published_weights(network)
 
@@ -129,11 +122,9 @@ def test_file_with_a_weight_that_is_no_number_is_refused(tmp_path: Path) -> None
 
 
 def test_unknown_network_is_refused_before_the_file_is_read() -> None:
-    network = NetworkParams(
-        name="resnet19", weights="file", weights_file="nowhere", weights_sha256="0" * 64, head="linear"
-    )
+    network = NetworkParams(name="resnet19", weights="file", weights_file="nowhere", weights_sha256="0" * 64)
     with pytest.raises(ValueError, match=r"network\.name: want small_cnn or .*, got 'resnet19'"):
-        published_network(network, 3)
+        published_network(network, 3, SMALL_CNN)
 
 
 def test_name_that_cannot_be_downloaded_shows_the_way_by_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,9 +133,7 @@ def test_name_that_cannot_be_downloaded_shows_the_way_by_file(monkeypatch: pytes
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
     monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", refuse)
-    network = NetworkParams(
-        name="resnet18", weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None, head="linear"
-    )
+    network = NetworkParams(name="resnet18", weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None)
     with pytest.raises(
         RuntimeError, match=r"got no route to host\. Fetch .*resnet18.*weights_sha256 to what `sha256sum`"
     ):
@@ -154,9 +143,7 @@ def test_name_that_cannot_be_downloaded_shows_the_way_by_file(monkeypatch: pytes
 def test_weight_name_loads_what_torchvision_delivers(monkeypatch: pytest.MonkeyPatch) -> None:
     state = torchvision.models.resnet18(weights=None).state_dict()
     monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", lambda *args, **kwargs: state)
-    network = NetworkParams(
-        name="resnet18", weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None, head="linear"
-    )
+    network = NetworkParams(name="resnet18", weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None)
     assert _same_backbone(_loaded(network, 224), state)
 
 
@@ -179,7 +166,6 @@ def test_networks_that_torchvision_treats_apart_are_loaded_by_name(name: str, mo
         weights="IMAGENET1K_V1",
         weights_file=None,
         weights_sha256=None,
-        head="linear",
     )
     reference = torchvision.models.get_model(name, weights="IMAGENET1K_V1")
     assert _same_backbone(_loaded(network, 299), reference.state_dict())
@@ -187,9 +173,9 @@ def test_networks_that_torchvision_treats_apart_are_loaded_by_name(name: str, mo
 
 def test_vision_transformer_is_loaded_for_another_size_than_its_own(tmp_path: Path) -> None:
     torch.save(torchvision.models.vit_b_32(weights=None).state_dict(), tmp_path / "net.pth")
-    network, _ = published_network(_file(tmp_path / "net.pth", "vit_b_32"), 3, 96)
-    assert network.size_px == 96
-    assert network.eval()(torch.zeros(1, 3, 96, 96)).shape == (1, 3)
+    network, _ = published_network(_file(tmp_path / "net.pth", "vit_b_32"), 3, of_size(96))
+    assert network.preprocessing.crop_px == 96
+    assert network.eval()(torch.zeros(1, 3, 96, 96, dtype=torch.uint8)).shape == (1, 3)
 
 
 RESNET = torchvision.models.resnet18(weights=None).state_dict()

@@ -7,24 +7,18 @@ from typing import Any
 import pytest
 from dvc.utils.serialize import modify_yaml
 from tests.house import ROOT
+from tests.params.reading import error_of, params_of, values_of
 
 from graft.files import UNSEEN
+from graft.params.measure_shift import MeasureShift
 from graft.params.pipeline import Params, read_params
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.yaml_files import read_yaml
 
 
 @pytest.fixture
 def values() -> Any:
-    return read_yaml(ROOT / "params.yaml")
-
-
-def _error(tmp_path: Path, values: Any) -> str:
-    path = tmp_path / "params.yaml"
-    path.write_text(json.dumps(values))  # which is YAML
-    with pytest.raises(ValueError, match=r"params\.yaml") as caught:
-        read_params(path)
-    return str(caught.value).replace(str(path), "params.yaml")
+    return values_of()
 
 
 def _pasted(tmp_path: Path, text: str) -> Any:
@@ -38,21 +32,21 @@ def test_the_shipped_params_are_valid() -> None:
 
 def test_missing_key_shows_the_line_to_paste(tmp_path: Path, values: Any) -> None:
     del values["training"]["epochs"]
-    assert _error(tmp_path, values) == (
+    assert error_of(tmp_path, values) == (
         "params.yaml, training.epochs: want this key, got none. Paste under `training:` the line `  epochs: 30`."
     )
 
 
 def test_missing_section_shows_the_section_to_paste(tmp_path: Path, values: Any) -> None:
-    section = values.pop("measure_shift")
-    error = _error(tmp_path, values)
+    del values["measure_shift"]
+    error = error_of(tmp_path, values)
     pasted = _pasted(tmp_path, error.split("Paste this section:\n")[1])
-    assert set(pasted["measure_shift"]) == set(section)
+    assert params_of(tmp_path, {**values, **pasted}).measure_shift == MeasureShift(**pasted["measure_shift"])
 
 
 def test_empty_section_shows_the_section_to_paste(tmp_path: Path, values: Any) -> None:
     values["gate_release"] = None
-    assert "gate_release: want this key, got none. Paste this section:" in _error(tmp_path, values)
+    assert "gate_release: want this key, got none. Paste this section:" in error_of(tmp_path, values)
 
 
 def test_a_key_twice_is_one_sentence(tmp_path: Path) -> None:
@@ -71,32 +65,35 @@ def test_every_example_of_a_key_is_valid(values: Any) -> None:
     section: Any
     for section in Params.model_fields.values():
         if hasattr(section.annotation, "model_fields"):
-            examples = {key: field.examples[0] for key, field in section.annotation.model_fields.items()}
+            fields = section.annotation.model_fields
+            examples = {key: field.examples[0] for key, field in fields.items() if field.examples}
             section.annotation.model_validate(examples)
 
 
 def test_unknown_key_names_the_nearest(tmp_path: Path, values: Any) -> None:
     values["training"]["epoch"] = 3
-    assert "params.yaml, training.epoch: want a known key, got epoch. Did you mean epochs?" in _error(tmp_path, values)
+    assert "params.yaml, training.epoch: want a known key, got epoch. Did you mean epochs?" in error_of(
+        tmp_path, values
+    )
 
 
 def test_unknown_section_lists_the_known(tmp_path: Path, values: Any) -> None:
     values["zzz"] = {}
-    assert "want a known key, got zzz. Known here: check_transfer, " in _error(tmp_path, values)
+    assert "want a known key, got zzz. Known here: check_transfer, " in error_of(tmp_path, values)
 
 
 @pytest.mark.parametrize(
     ("section", "key", "value", "want"),
     [
-        ("training", "epochs", 0, "want greater than or equal to 1, got 0. It is passes over the target train split"),
+        ("training", "epochs", 0, "want greater than or equal to 1, got 0. It is passes over the train split"),
         ("training", "epochs", "30", "want a valid integer, got '30'. Write it without quotes: 30."),
         ("pretrain_source", "rate", "1e-3", "want a valid number, got '1e-3'. Write it without quotes: 0.001."),
         ("pretrain_source", "rate", "inf", "want a valid number, got 'inf'. It is learning rate"),
-        ("training", "find_rate", "yes", "want a valid boolean, got 'yes'. Write true. It is look for"),
+        ("training", "find_rate", "yes", "want a valid boolean, got 'yes'. Write true. It is whether to look for"),
         ("check_transfer", "on_negative", "cry", "want 'fail', 'ship_scratch' or 'warn', got 'cry'"),
         ("prepare_data", "dataset", "folder", "want 'example' or 'folders', got 'folder'"),
         ("network", "weights_sha256", "abc", "want match pattern"),
-        ("network", "head", "big", "want 'linear' or 'mlp', got 'big'"),
+        ("training", "head", "big", "want 'linear' or 'mlp', got 'big'"),
         ("measure_shift", "bank_sha256", "ABC", "want match pattern"),
         ("measure_shift", "far_above", 5.5, "want less than or equal to 5, got 5.5"),
         ("measure_shift", "confidence", 95, "want less than 1, got 95"),
@@ -109,7 +106,7 @@ def test_wrong_value_is_one_sentence(
     tmp_path: Path, values: Any, section: str, key: str, value: object, want: str
 ) -> None:
     values[section][key] = value
-    error = _error(tmp_path, values)
+    error = error_of(tmp_path, values)
     assert error.startswith(f"params.yaml, {section}.{key}")
     assert want in error
     assert "\n" not in error
@@ -117,25 +114,26 @@ def test_wrong_value_is_one_sentence(
 
 def test_arms_must_have_as_many_trials(tmp_path: Path, values: Any) -> None:
     values["finetune_target"]["rates"] = [0.1]
-    assert "want as many finetune_target.rates as train_scratch.rates, got 1 and" in _error(tmp_path, values)
+    assert "want as many finetune_target.rates as train_scratch.rates, got 1 and" in error_of(tmp_path, values)
 
 
 def test_file_of_weights_needs_path_and_hash(tmp_path: Path, values: Any) -> None:
     values["network"]["weights"] = "file"
-    assert "want weights_file and weights_sha256 with `weights: file`, got None and None" in _error(tmp_path, values)
+    assert "want weights_file and weights_sha256 with `weights: file`, got None and None" in error_of(tmp_path, values)
 
 
 def test_small_cnn_has_no_published_weights(tmp_path: Path, values: Any) -> None:
     values["network"]["weights"] = "IMAGENET1K_V1"
-    assert "network: want `weights: pretrain` with small_cnn, got 'IMAGENET1K_V1'." in _error(tmp_path, values)
+    assert "network: want `weights: pretrain` with small_cnn, got 'IMAGENET1K_V1'." in error_of(tmp_path, values)
 
 
-def test_an_unknown_recipe_lists_the_choices(tmp_path: Path, values: Any) -> None:
-    values["training"]["augmentation"] = "digit"
+@pytest.mark.parametrize("section", ["pretrain_source", "training"])
+def test_an_unknown_recipe_lists_the_choices(tmp_path: Path, values: Any, section: str) -> None:
+    values[section]["augmentation"] = "digit"
     assert (
-        "want training.augmentation among recipes, got digit. Choose one of none, digits, photographs, strong, "
+        f"want {section}.augmentation among recipes, got digit. Choose one of none, digits, photographs, strong, "
         "or add a recipe of that name."
-    ) in _error(tmp_path, values)
+    ) in error_of(tmp_path, values)
 
 
 def test_a_recipe_of_ones_own_can_be_chosen(tmp_path: Path, values: Any) -> None:
@@ -146,38 +144,40 @@ def test_a_recipe_of_ones_own_can_be_chosen(tmp_path: Path, values: Any) -> None
     assert read_params(path).recipes["mine"].flip == 1
 
 
-def test_missing_key_of_a_recipe_shows_the_line_to_paste(tmp_path: Path, values: Any) -> None:
-    del values["recipes"]["none"]["shift"]
-    assert _error(tmp_path, values) == (
-        "params.yaml, recipes.none.shift: want this key, got none. Paste under `none:` the line `  shift: 0.0625`."
-    )
+@pytest.mark.parametrize(("ops", "magnitude"), [(2, 0.0), (0, 0.3)])
+def test_operations_without_strength_and_strength_without_operations_are_refused(
+    tmp_path: Path, values: Any, ops: int, magnitude: float
+) -> None:
+    values["recipes"]["none"] |= {"ops": ops, "magnitude": magnitude}
+    error = error_of(tmp_path, values)
+    assert f"recipes.none: want ops and magnitude both above 0 or both 0, got {ops} and {magnitude:g}. One" in error
 
 
 def test_unknown_key_of_a_recipe_names_the_nearest(tmp_path: Path, values: Any) -> None:
     values["recipes"]["none"]["rotate"] = 3
-    assert "recipes.none.rotate: want a known key, got rotate. Did you mean rotation?" in _error(tmp_path, values)
+    assert "recipes.none.rotate: want a known key, got rotate. Did you mean rotation?" in error_of(tmp_path, values)
 
 
 def test_wrong_value_of_a_recipe_tells_its_range(tmp_path: Path, values: Any) -> None:
     values["recipes"]["none"]["flip"] = 1.5
-    error = _error(tmp_path, values)
+    error = error_of(tmp_path, values)
     assert "recipes.none.flip: want less than or equal to 1, got 1.5. It is probability of a mirror" in error
 
 
 def test_missing_recipes_show_one_to_paste(tmp_path: Path, values: Any) -> None:
-    pasted = _error(tmp_path, {key: value for key, value in values.items() if key != "recipes"}).split("`")[1]
+    pasted = error_of(tmp_path, {key: value for key, value in values.items() if key != "recipes"}).split("`")[1]
     Recipe.model_validate(_pasted(tmp_path, pasted)["recipes"]["digits"])
 
 
 def test_path_without_weights_file_is_refused(tmp_path: Path, values: Any) -> None:
     values["network"]["weights_file"] = "x.pth"
-    assert "want weights_file and weights_sha256 null with `weights: pretrain`" in _error(tmp_path, values)
+    assert "want weights_file and weights_sha256 null with `weights: pretrain`" in error_of(tmp_path, values)
 
 
 @pytest.mark.parametrize("given", ["bank_file", "bank_sha256"])
 def test_a_bank_and_its_hash_belong_together(tmp_path: Path, values: Any, given: str) -> None:
     values["measure_shift"][given] = "a" * 64
-    error = _error(tmp_path, values)
+    error = error_of(tmp_path, values)
     assert "measure_shift: want bank_file and bank_sha256 both or neither, got " in error
     assert "Paste the two lines that `graft bank` prints" in error
 
@@ -191,13 +191,13 @@ def test_a_bank_and_its_hash_belong_together(tmp_path: Path, values: Any, given:
 )
 def test_limits_must_ascend(tmp_path: Path, values: Any, section: str, low: str, high: str) -> None:
     values[section][low], values[section][high] = 0.5, 0.4
-    assert f"want {low} under {high}, got 0.5 and 0.4" in _error(tmp_path, values)
+    assert f"want {low} under {high}, got 0.5 and 0.4" in error_of(tmp_path, values)
 
 
 def test_every_fault_is_listed(tmp_path: Path, values: Any) -> None:
     values["training"]["epochs"] = 0
     values["training"]["subsample"] = "x"
-    assert len(_error(tmp_path, values).splitlines()) == 2
+    assert len(error_of(tmp_path, values).splitlines()) == 2
 
 
 def test_broken_yaml_is_one_sentence(tmp_path: Path) -> None:
@@ -218,15 +218,109 @@ def test_absent_file_is_one_sentence(tmp_path: Path) -> None:
         read_params(tmp_path / "params.yaml")
 
 
-def test_no_key_has_a_default() -> None:
-    def required(model: Any) -> bool:
-        return all(
-            field.is_required() and (not hasattr(field.annotation, "model_fields") or required(field.annotation))
-            for field in model.model_fields.values()
-        )
+OF_LEARNING = {
+    "accumulate": 1,
+    "clip_norm": None,
+    "ema_decay": None,
+    "label_smoothing": 0.0,
+    "mixing": "none",
+    "balance": "none",
+}
+OFF = {
+    "network.weights_file": None,
+    "network.weights_sha256": None,
+    "images.value_bits": None,
+    "prepare_data.group_pattern": None,
+    "prepare_data.group_file": None,
+    "validate_data.classes": None,
+    "measure_shift.bank_file": None,
+    "measure_shift.bank_sha256": None,
+    "select_strategy.overrule": None,
+    **{f"pretrain_source.{key}": value for key, value in OF_LEARNING.items()},
+    **{f"training.{key}": value for key, value in OF_LEARNING.items()},
+    "training.patience": None,
+    "training.find_rate": False,
+    "finetune_target.unfreeze": None,
+    "finetune_target.surgical_blocks": (),
+    "finetune_target.views": None,
+}
 
-    assert required(Params)
-    assert required(Recipe)
+
+def test_only_keys_that_are_then_off_have_a_default() -> None:
+    defaults: dict[str, object] = {}
+    for name, section in Params.model_fields.items():
+        assert section.is_required()
+        fields = getattr(section.annotation, "model_fields", {})
+        defaults |= {f"{name}.{key}": field.default for key, field in fields.items() if not field.is_required()}
+    assert defaults == OFF
+
+
+def test_a_recipe_says_only_what_it_changes(tmp_path: Path, values: Any) -> None:
+    spelt_out = Recipe.model_validate(values["recipes"]["none"])
+    assert set(values["recipes"]["none"]) == set(Recipe.model_fields)
+    values["recipes"]["mine"] = {}
+    assert params_of(tmp_path, values).recipes["mine"] == spelt_out
+
+
+def test_a_file_without_the_keys_that_are_off_says_the_same(tmp_path: Path, values: Any) -> None:
+    whole = params_of(tmp_path, values)
+    for key in OFF:
+        section, name = key.split(".")
+        values[section].pop(name, None)
+    assert params_of(tmp_path, values) == whole
+
+
+OF_THE_ARMS = {"n_seeds": 7, "label_smoothing": 0.1, "batch_size": 64, "mixing": {"kind": "mixup", "alpha": 0.2}}
+
+
+@pytest.mark.parametrize("key", OF_THE_ARMS)
+def test_pretraining_has_values_of_its_own(tmp_path: Path, values: Any, key: str) -> None:
+    before = params_of(tmp_path, values).pretrain_source
+    values["training"][key] = OF_THE_ARMS[key]
+    assert params_of(tmp_path, values).pretrain_source == before
+
+
+@pytest.mark.parametrize(
+    ("strategy", "key", "value", "written"),
+    [
+        ("gradual", "unfreeze", "schedule", "schedule"),
+        ("gradual", "unfreeze", {"kind": "plateau", "patience": 3}, "plateau"),
+        ("surgical", "surgical_blocks", ["block1", "\x1bblock2"], "block1, \\x1bblock2"),
+    ],
+)
+def test_values_of_a_strategy_go_with_it(
+    tmp_path: Path, values: Any, strategy: str, key: str, value: object, written: str
+) -> None:
+    values["finetune_target"][key] = value
+    assert error_of(tmp_path, values) == (
+        f"params.yaml: want no finetune_target.{key} with select_strategy.overrule null, got {written}. "
+        f"Only {strategy} uses it: remove the line, or set overrule to {strategy}."
+    )
+    values["select_strategy"]["overrule"] = "full"
+    assert f"with select_strategy.overrule full, got {written}. Only {strategy}" in error_of(tmp_path, values)
+    values["select_strategy"]["overrule"] = strategy
+    assert params_of(tmp_path, values).select_strategy.overrule == strategy
+
+
+@pytest.mark.parametrize(("strategy", "key"), [("gradual", "unfreeze"), ("surgical", "surgical_blocks")])
+def test_a_strategy_without_its_values_shows_the_line_to_paste(
+    tmp_path: Path, values: Any, strategy: str, key: str
+) -> None:
+    values["select_strategy"]["overrule"] = strategy
+    error = error_of(tmp_path, values)
+    assert f"want finetune_target.{key} with select_strategy.overrule {strategy}, got none. Paste under " in error
+    values["finetune_target"] |= _pasted(tmp_path, error.split("`")[3])
+    assert params_of(tmp_path, values).select_strategy.overrule == strategy
+
+
+def test_views_that_no_phase_would_use_are_refused(tmp_path: Path, values: Any) -> None:
+    values["finetune_target"]["views"] = 2
+    assert params_of(tmp_path, values).finetune_target.views == 2
+    values["select_strategy"]["overrule"] = "full"
+    assert "want finetune_target.views null with select_strategy.overrule full, got 2." in error_of(tmp_path, values)
+    values["select_strategy"]["overrule"] = None
+    values["training"]["mixing"] = {"kind": "cutmix", "alpha": 1.0}
+    assert "want finetune_target.views null with training.mixing cutmix, got 2." in error_of(tmp_path, values)
 
 
 EVIL = "a\x1b[2J\nseed: want 1\u202e"
@@ -237,12 +331,12 @@ def test_what_the_user_wrote_is_told_on_one_line(tmp_path: Path, values: Any, pl
     if place == "key":
         values[EVIL] = 1
     elif place == "recipe":
-        values["recipes"][EVIL] = {"crop": 1.0}
+        values["recipes"][EVIL] = {"crop": 2.0}
     elif place == "augmentation":
         values["training"]["augmentation"] = EVIL
     else:
         values["training"]["optimizer"] = EVIL
-    error = _error(tmp_path, values)
+    error = error_of(tmp_path, values)
     assert all(line.startswith("params.yaml") for line in error.split("\n"))
     assert not UNSEEN.search(error.replace("\n", ""))
 
@@ -295,14 +389,14 @@ def test_a_class_name_that_yaml_takes_for_what_is_written_otherwise_is_to_be_quo
 
 def test_other_names_are_the_text_that_stands_there_too(tmp_path: Path) -> None:
     path = _with_line(tmp_path / "params.yaml", "augmentation", "2024")
-    path.write_text(path.read_text().replace("  digits: {crop", "  2024: {crop"))
+    path.write_text(path.read_text().replace("  digits: {shift", "  2024: {shift").replace(": digits", ": 2024"))
     params = read_params(path)
     assert params.training.augmentation == "2024"
     assert "2024" in params.recipes
 
 
 def test_a_date_is_refused_with_its_line_for_dvc_would_stop_without_one(tmp_path: Path) -> None:
-    said = r"line 3, seed: want a text or a number, got the date 2024-01-01, which DVC refuses\. Put it in quotes"
+    said = r"line 4, seed: want a text or a number, got the date 2024-01-01, which DVC refuses\. Put it in quotes"
     with pytest.raises(ValueError, match=said):
         read_params(_with_line(tmp_path / "params.yaml", "seed", "2024-01-01"))
 

@@ -43,7 +43,7 @@ def run(target: Path) -> Assembled:
 
 
 def check(made: Assembled, target: Path) -> None:
-    """The store holds every readable image at its row's place, and its hash is right."""
+    """Check that the store has every readable image at its row's place, and that its hash is right."""
     stored = open_images(made.store)
     assert stored.shape == (9, 16, 16, 3)
     assert [row.path for row in made.rows] == [each.path for each in scan(target)]
@@ -77,7 +77,7 @@ def test_shards_become_one_store_and_leave_no_pixels_behind(target: Path) -> Non
     assert [each.name for each in made.store.parent.glob("*.npy")] == [made.store.name]
 
 
-def test_shards_that_other_calls_made_are_taken_in_any_order(target: Path, n_read: list[str]) -> None:
+def test_shards_that_other_calls_made_are_used_in_any_order(target: Path, n_read: list[str]) -> None:
     plan = shards.shard_plan(scan(target), 3)
     for place in (3, 1):
         shards.make_shard(target, plan[place], target.parent / "shards", SMALL)
@@ -97,10 +97,10 @@ def test_after_one_file_changed_only_its_shard_is_read_again(target: Path, n_rea
 
 @pytest.mark.parametrize("stop", range(1, 5))
 @pytest.mark.parametrize("made", [True, False])
-def test_stopped_after_a_shard_the_next_call_goes_on_behind_it(
+def test_a_call_stopped_after_a_shard_is_resumed_after_it(
     target: Path, n_read: list[str], monkeypatch: pytest.MonkeyPatch, stop: int, made: bool
 ) -> None:
-    """Before the pixels of one that was appended are deleted, or behind the rows of one that was read."""
+    """The call stops before it deletes the pixels of an appended shard, or after it wrote the rows of a new one."""
     plan, n = shards.shard_plan(scan(target), 3), 0
     if made:
         for part in plan:
@@ -125,9 +125,7 @@ def test_stopped_after_a_shard_the_next_call_goes_on_behind_it(
 
 
 @pytest.mark.parametrize("stop", range(1, 11))
-def test_stopped_within_a_shard_the_next_call_reads_it_again(
-    target: Path, monkeypatch: pytest.MonkeyPatch, stop: int
-) -> None:
+def test_a_call_stopped_within_a_shard_reads_it_again(target: Path, monkeypatch: pytest.MonkeyPatch, stop: int) -> None:
     read_file, n = reading.read_file, 0
 
     def interrupted(*arguments: object) -> object:
@@ -151,7 +149,7 @@ def test_a_store_that_lost_the_rows_of_a_shard_is_read_from_there(target: Path) 
     check(made, target)
 
 
-def test_a_store_with_half_a_shard_at_its_end_is_mended(target: Path, n_read: list[str]) -> None:
+def test_a_store_that_ends_with_half_a_shard_is_repaired(target: Path, n_read: list[str]) -> None:
     plan, out = shards.shard_plan(scan(target), 3), target.parent / "shards"
     pixels = [shards.make_shard(target, part, out, SMALL).with_suffix(".npy") for part in plan]
     kept = {each: each.read_bytes() for each in pixels}
@@ -165,7 +163,7 @@ def test_a_store_with_half_a_shard_at_its_end_is_mended(target: Path, n_read: li
     assert n_read == []
 
 
-def test_what_a_killed_call_left_behind_the_last_shard_goes(target: Path) -> None:
+def test_what_a_killed_call_left_after_the_last_shard_is_removed(target: Path) -> None:
     made = run(target)
     last = shards.shard_file(target, scan(target)[9:], target.parent / "shards", SMALL)
     last.unlink()
@@ -176,7 +174,7 @@ def test_what_a_killed_call_left_behind_the_last_shard_goes(target: Path) -> Non
     assert made.store.stat().st_size == shards.HEADER_BYTES + 9 * shards.image_bytes(16)
 
 
-def test_the_hash_is_that_of_the_file_where_all_images_can_be_read(target: Path) -> None:
+def test_the_hash_is_that_of_the_file_if_all_images_are_readable(target: Path) -> None:
     draw(target / "cat/4.png", 4)
     for part in shards.shard_plan(scan(target), 3)[1:]:
         shards.make_shard(target, part, target.parent / "shards", SMALL)
@@ -192,7 +190,7 @@ def test_a_finished_store_is_hashed_as_it_is(target: Path, n_read: list[str]) ->
     assert n_read == []
 
 
-def test_no_files_are_an_empty_store(tmp_path: Path) -> None:
+def test_no_files_give_an_empty_store(tmp_path: Path) -> None:
     made = assemble(tmp_path / "source", (), tmp_path / "shards", SMALL)
     assert made.rows == ()
     assert open_images(made.store).shape == (0, 16, 16, 3)
@@ -227,7 +225,7 @@ assembly.assemble(folder, scan(folder), folder.parent / "shards", Preprocessing.
 """
 
 
-def test_a_killed_process_leaves_its_finished_shards_to_the_next(target: Path, n_read: list[str]) -> None:
+def test_the_finished_shards_of_a_killed_process_are_used_by_the_next(target: Path, n_read: list[str]) -> None:
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
     command = [sys.executable, "-c", SCRIPT, str(target), SMALL.model_dump_json()]
     process = subprocess.Popen(command, env=environment)

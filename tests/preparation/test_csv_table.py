@@ -48,11 +48,11 @@ def test_a_table_is_read_as_any_program_writes_it(tmp_path: Path, content: str) 
     assert cells(tmp_path, content, "a", "b") == [("1", "2"), ("3", "4")]
 
 
-def test_cells_of_a_column_that_is_not_there_and_of_a_short_row_are_empty(tmp_path: Path) -> None:
+def test_cells_of_a_missing_column_and_of_a_short_row_are_empty(tmp_path: Path) -> None:
     assert cells(tmp_path, "a,b\n1\n", "a", "b", "c") == [("1", "", "")]
 
 
-def test_a_quote_that_keeps_a_spreadsheet_from_computing_is_taken_away(tmp_path: Path) -> None:
+def test_a_quote_that_keeps_a_spreadsheet_from_computing_is_removed(tmp_path: Path) -> None:
     assert cells(tmp_path, "a\n'=1.png\n'quoted'\n", "a") == [("=1.png",), ("'quoted'",)]
 
 
@@ -60,7 +60,7 @@ def test_a_cell_in_quotes_may_hold_the_separator_and_a_line_break(tmp_path: Path
     assert cells(tmp_path, 'a,b\n"1,5","x\ny"\n', "a", "b") == [("1,5", "x\ny")]
 
 
-def test_a_header_is_told_as_it_is_written(tmp_path: Path) -> None:
+def test_an_error_shows_the_header_as_it_was_written(tmp_path: Path) -> None:
     header = read_header(written(tmp_path, " Path ;LABEL\n"))
     assert (header.written, header.columns, header.told) == (("Path", "LABEL"), ("path", "label"), "Path,LABEL")
     assert read_header(written(tmp_path, "")).told == "an empty file"
@@ -79,20 +79,20 @@ def test_a_header_is_told_as_it_is_written(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_no_table_is_a_sentence(tmp_path: Path, content: str | bytes, sentence: str) -> None:
+def test_a_file_that_is_not_a_table_is_an_error(tmp_path: Path, content: str | bytes, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         cells(tmp_path, content, "a", "b")
 
 
-def test_a_header_of_other_content_is_told_on_one_line(tmp_path: Path) -> None:
+def test_an_error_shows_a_header_of_other_content_on_one_line(tmp_path: Path) -> None:
     assert not UNSEEN.search(read_header(written(tmp_path, bytes(range(32)) * 100)).told)
 
 
-def test_a_table_that_cannot_be_read_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_table_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forbid(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     table = written(tmp_path, "a\n")
     monkeypatch.setattr(Path, "open", forbid)  # root may read whatever its permissions are
-    with pytest.raises(OSError, match=r"t\.csv: want a file that can be read, got: Permission denied\. Look at"):
+    with pytest.raises(OSError, match=r"t\.csv: want a readable file, got: Permission denied\. Check its"):
         read_header(table)

@@ -25,14 +25,14 @@ def content(folder: Path) -> dict[str, str]:
     }
 
 
-def test_same_seed_same_bytes_and_another_seed_others(example: Path, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_bytes_and_other_seeds_others(example: Path, tmp_path: Path) -> None:
     write_example(tmp_path / "again", seed=0)
     write_example(tmp_path / "other", seed=1)
     assert content(tmp_path / "again") == content(example)
     assert content(tmp_path / "other") != content(example)
 
 
-def test_every_digit_stands_in_exactly_one_place(example: Path) -> None:
+def test_every_digit_is_in_exactly_one_place(example: Path) -> None:
     hashes = content(example)
     assert len(hashes) == len(load_digits().target) == 1797
     assert len(set(hashes.values())) == 1797
@@ -62,7 +62,7 @@ EDGE_PX = 12
 
 
 def places_of_edges(pixels: NDArray[np.uint8]) -> dict[bytes, list[tuple[int, int]]]:
-    """Where each upright run of 12 pixels stands in a photograph, by its bytes."""
+    """Positions of each vertical run of 12 pixels in a photograph, by its bytes."""
     places: dict[bytes, list[tuple[int, int]]] = {}
     for left in range(pixels.shape[1]):
         column = np.ascontiguousarray(pixels[:, left]).tobytes()
@@ -74,7 +74,7 @@ def places_of_edges(pixels: NDArray[np.uint8]) -> dict[bytes, list[tuple[int, in
 def patches_under(
     image: NDArray[np.uint8], pixels: NDArray[np.uint8], places: dict[bytes, list[tuple[int, int]]]
 ) -> Iterator[NDArray[np.int16]]:
-    """The patches that have an edge of the image in one of its corners: no digit reaches all four."""
+    """Patches with an edge of the image in one of its corners, since no digit reaches all four."""
     for down, right in ((0, 0), (0, 31), (32 - EDGE_PX, 0), (32 - EDGE_PX, 31)):
         edge = np.ascontiguousarray(image[down : down + EDGE_PX, right]).tobytes()
         for at_edge, left_of_edge in places.get(edge, []):
@@ -84,7 +84,7 @@ def patches_under(
 
 
 def digits_that_give(image: NDArray[np.uint8], patch: NDArray[np.int16], digits: NDArray[np.int16]) -> list[int]:
-    """Places of the digits whose difference from the patch is the image, looked at along a diagonal first."""
+    """Positions of the digits whose difference from the patch is the image; a diagonal is compared first."""
     along = np.arange(32)
     likely = np.abs(patch[along, along, 1] - digits[:, along, along]) == image[along, along, 1]
     return [

@@ -19,7 +19,7 @@ def test_hidden_images_are_counted_and_other_hidden_files_are_not(tmp_path: Path
     assert left_out(tmp_path) == (LeftOut(kind="hidden", n_files=3, paths=(".bird", "cat/.b.PNG")),)
 
 
-def test_what_systems_put_there_is_counted_by_kind(tmp_path: Path) -> None:
+def test_files_of_operating_systems_are_counted_by_kind(tmp_path: Path) -> None:
     lay(tmp_path, "cat/@eaDir/a.png/SYNO_M.jpg", "cat/@eaDir/a.png/SYNO_S.jpg", "__MACOSX/cat/._a.png", "cat/._a.png")
     lay(tmp_path, "cat/Thumbs.db", "dog/.DS_Store", "dog/desktop.ini", ".Trashes/a.png")
     assert left_out(tmp_path) == (
@@ -47,7 +47,7 @@ def test_images_without_a_label_are_counted_and_other_files_are_not(tmp_path: Pa
     )
 
 
-def test_where_all_images_have_a_label_or_there_is_no_folder_nothing_is_counted(tmp_path: Path) -> None:
+def test_if_all_images_have_a_label_or_there_is_no_folder_nothing_is_counted(tmp_path: Path) -> None:
     assert unlabelled(lay(tmp_path, "1.png"), [Found("1.png", "cat", None)]) == ()
     assert unlabelled(tmp_path / "nowhere", []) == ()
 

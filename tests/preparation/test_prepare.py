@@ -14,7 +14,7 @@ from graft.images import decode
 from graft.images.resizing import fit
 from graft.params.data import PrepareData
 from graft.preparation import prepare as room
-from graft.preparation.prepare import Prepared, Recipe, prepare
+from graft.preparation.prepare import Prepared, PrepareSettings, prepare
 from graft.preparation.scan import scan
 from graft.records.common import Preprocessing
 from graft.store import catalogue
@@ -37,11 +37,13 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "target"
 
 
-RECIPE = Recipe(SMALL, PrepareData(dataset="folders", group_pattern=None, group_file=None, near_duplicate_bits=None), 0)
+SETTINGS = PrepareSettings(
+    SMALL, PrepareData(dataset="folders", group_pattern=None, group_file=None, near_duplicate_bits=None), 0
+)
 
 
-def run(folder: Path, recipe: Recipe = RECIPE) -> Prepared:
-    return prepare(folder, scan(folder), folder.parent / "store" / "images.npy", folder.parent / "shards", recipe)
+def run(folder: Path, settings: PrepareSettings = SETTINGS) -> Prepared:
+    return prepare(folder, scan(folder), folder.parent / "store" / "images.npy", folder.parent / "shards", settings)
 
 
 def test_every_image_is_catalogued_and_its_pixels_stand_in_its_row(target: Path) -> None:
@@ -93,13 +95,13 @@ def test_equal_images_never_stand_in_two_splits(target: Path) -> None:
 
 
 def test_no_files_give_an_empty_store_and_an_absent_domain(tmp_path: Path) -> None:
-    rows, domain = prepare(tmp_path / "source", (), tmp_path / "source.npy", tmp_path / "shards", RECIPE)
+    rows, domain = prepare(tmp_path / "source", (), tmp_path / "source.npy", tmp_path / "shards", SETTINGS)
     assert rows == ()
     assert (domain.present, domain.n_images, domain.classes) == (False, 0, ())
     assert catalogue.open_images(tmp_path / "source.npy").shape == (0, 16, 16, 3)
 
 
-def test_too_few_readable_images_are_a_sentence_that_names_class_and_file_and_leave_nothing(
+def test_too_few_readable_images_are_an_error_that_names_class_and_file_and_leave_nothing(
     target: Path,
 ) -> None:
     for number in range(4):
@@ -142,7 +144,7 @@ def test_the_record_holds_the_hash_of_the_store_and_the_quarantine(
 
 def test_near_duplicates_and_the_users_groups_stay_together(target: Path) -> None:
     by_digit = PrepareData(dataset="folders", group_pattern=r"(\d)\.png", group_file=None, near_duplicate_bits=None)
-    rows = run(target, RECIPE._replace(params=by_digit)).rows
+    rows = run(target, SETTINGS._replace(params=by_digit)).rows
     for number in range(6):
         assert len({row.split for row in rows if row.path.endswith(f"{number}.png")}) == 1
 
@@ -209,7 +211,7 @@ def test_a_class_with_a_hostile_name_is_refused_on_one_line(target: Path) -> Non
 
 
 def deepen(target: Path, highest: int) -> None:
-    """Grey files of 16 bits that end at a value, in place of all."""
+    """Replace all images by 16-bit grey files with this largest value."""
     for number, path in enumerate(sorted(target.rglob("*.png"))):
         values = np.random.default_rng(number).integers(0, highest + 1, (20, 24), dtype=np.uint16)
         values[0, 0] = highest
@@ -235,12 +237,12 @@ def test_an_ambiguous_range_is_refused_before_anything_is_written_and_params_set
     with pytest.raises(ValueError, match=r"Set images\.value_bits"):
         run(target)
     assert sorted(each.name for each in target.parent.iterdir()) == ["target"]
-    settled = RECIPE._replace(preprocessing=SMALL.model_copy(update={"value_bits": 12}))
+    settled = SETTINGS._replace(preprocessing=SMALL.model_copy(update={"value_bits": 12}))
     assert run(target, settled).domain.value_bits == 12
 
 
 def test_a_file_over_the_limit_of_pixels_is_a_row_with_its_reason(target: Path) -> None:
-    small = RECIPE._replace(preprocessing=SMALL.model_copy(update={"max_pixels": 500}))
+    small = SETTINGS._replace(preprocessing=SMALL.model_copy(update={"max_pixels": 500}))
     draw(target / "cat/large.png", 99, side=22)
     broken = [row for row in run(target, small).rows if row.row < 0]
     assert [row.path for row in broken] == ["cat/large.png"]
@@ -248,7 +250,7 @@ def test_a_file_over_the_limit_of_pixels_is_a_row_with_its_reason(target: Path) 
 
 
 def flat(target: Path, columns: str = "path,label", more: str = "") -> Path:
-    """The same images without class folders, and a table of labels."""
+    """The same images without class folders, and with a table of labels."""
     rows = [f"{label}{number}.png,{label}{more.format(number)}\n" for label in ("cat", "dog") for number in range(6)]
     for label in ("cat", "dog"):
         for number in range(6):
@@ -294,18 +296,18 @@ def test_groups_that_params_name_leave_no_doubt_about_a_column(target: Path, key
     folder = flat(target, "path,label,patient", ",p{0}")
     (folder / "groups.csv").write_text((folder / "labels.csv").read_text().replace("patient", "group"))
     chosen = {"group_pattern": "([0-9])", "group_file": "groups.csv"}[key]
-    recipe = RECIPE._replace(params=RECIPE.params.model_copy(update={key: chosen}))
-    assert run(folder, recipe).domain.table_doubts == ()
+    settings = SETTINGS._replace(params=SETTINGS.params.model_copy(update={key: chosen}))
+    assert run(folder, settings).domain.table_doubts == ()
 
 
 def test_groups_of_table_and_params_are_refused_before_an_image_is_read(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = flat(target, "path,label,group", ",p{0}")
-    recipe = RECIPE._replace(params=RECIPE.params.model_copy(update={"group_pattern": "([0-9])"}))
+    settings = SETTINGS._replace(params=SETTINGS.params.model_copy(update={"group_pattern": "([0-9])"}))
     monkeypatch.delattr(room, "assemble")
     with pytest.raises(ValueError, match=r"want no column group where params\.yaml sets prepare_data\.group_pattern"):
-        run(folder, recipe)
+        run(folder, settings)
 
 
 def test_what_is_left_out_is_counted_in_the_record(target: Path) -> None:

@@ -41,7 +41,7 @@ def noise() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 
 
-def test_a_row_tells_all_that_the_catalogue_holds(tmp_path: Path) -> None:
+def test_a_row_has_everything_that_the_catalogue_holds(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(noise()).save(tmp_path / "a.png", exif=exif)
@@ -63,7 +63,7 @@ def test_an_image_of_one_pixel_is_read(tmp_path: Path) -> None:
     assert (row.width, row.height, image.shape, tuple(image[3, 3])) == (1, 1, (16, 16, 3), (9, 8, 7))
 
 
-def test_text_called_jpg_is_refused(tmp_path: Path) -> None:
+def test_text_named_jpg_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("no image at all\n" * 100)
     assert "none that can be read as JPEG" in reason(tmp_path / "a.jpg")
 
@@ -84,7 +84,9 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("width", "height"), [(20_000, 10_000), (60_000, 60_000)])
-def test_a_photograph_of_200_megapixels_and_a_bomb_are_refused_unseen(tmp_path: Path, width: int, height: int) -> None:
+def test_a_photograph_of_200_megapixels_and_a_bomb_are_refused_before_decoding(
+    tmp_path: Path, width: int, height: int
+) -> None:
     packer = zlib.compressobj(9)
     line = bytes(1 + width // 8)
     pixels = b"".join(packer.compress(line) for _ in range(height)) + packer.flush()
@@ -114,13 +116,13 @@ def test_a_socket_and_a_device_are_refused(tmp_path: Path, monkeypatch: pytest.M
     assert "got a pipe, a socket or a device" in reason(tmp_path / "b.jpg")
 
 
-def test_links_that_lead_nowhere_or_to_themselves_are_refused(tmp_path: Path) -> None:
+def test_broken_links_and_links_to_themselves_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").symlink_to("nowhere.jpg")
     (tmp_path / "b.jpg").symlink_to("b.jpg")
     assert reason(tmp_path / "a.jpg") == (
-        "want a readable file, got: No such file or directory. Mend the link, or delete it."
+        "want a readable file, got: No such file or directory. Fix the link, or delete it."
     )
-    assert reason(tmp_path / "b.jpg").endswith("Mend the link, or delete it.")
+    assert reason(tmp_path / "b.jpg").endswith("Fix the link, or delete it.")
 
 
 def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +135,7 @@ def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytes
 
         monkeypatch.setattr(Path, "open", forbid)
     assert reason(tmp_path / "a.jpg") == (
-        "want a readable file, got: Permission denied. Look at its permissions and at the disk."
+        "want a readable file, got: Permission denied. Check its permissions and the disk."
     )
 
 
@@ -160,8 +162,8 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     monkeypatch.setattr(Path, "open", open_and_change)
     row, image = read(path)
     assert image is None
-    assert row.error.startswith("want a file at rest, got one that changed while it was read. ")
+    assert row.error.startswith("want a complete file, got one that changed while it was read. ")
 
 
-def test_the_limit_of_bytes_lets_the_largest_image_through() -> None:
+def test_the_largest_image_is_within_the_limit_of_bytes() -> None:
     assert decode.MAX_PIXELS * 8 < reading.MAX_BYTES  # 16-bit RGBA

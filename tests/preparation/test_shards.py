@@ -76,13 +76,13 @@ def rename(target: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [touch, lengthen, rename])
-def test_other_files_are_another_shard(target: Path, change: Callable[[Path], None]) -> None:
+def test_other_files_give_another_shard(target: Path, change: Callable[[Path], None]) -> None:
     before = make(target)
     change(target)
     assert make(target) != before
 
 
-def test_other_preprocessing_and_other_code_are_another_shard(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_preprocessing_and_other_code_give_another_shard(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = make(target)
     assert make(target, SMALL.model_copy(update={"interpolation": "bicubic"})) != before
     (target.parent / "images.py").write_text("another way to decode")
@@ -91,7 +91,7 @@ def test_other_preprocessing_and_other_code_are_another_shard(target: Path, monk
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".csv"])
-def test_a_shard_that_a_copy_cut_short_is_made_again(target: Path, suffix: str) -> None:
+def test_a_shard_that_was_truncated_by_a_copy_is_made_again(target: Path, suffix: str) -> None:
     (target / "dog/5.png").write_bytes(b"broken")  # the row that is cut off has no pixels
     made = make(target)
     whole = {each: each.read_bytes() for each in made.parent.iterdir()}
@@ -112,7 +112,7 @@ def test_an_interrupt_leaves_nothing(target: Path, monkeypatch: pytest.MonkeyPat
     assert list((target.parent / "shards").iterdir()) == []
 
 
-def test_a_disk_too_small_is_a_sentence_before_the_work_begins(tmp_path: Path) -> None:
+def test_a_disk_too_small_is_an_error_before_the_work_begins(tmp_path: Path) -> None:
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
     check_room(tmp_path / "not/yet", 1, 16)
     with pytest.raises(OSError, match=r"yet: want [\d,]+ MB of free disk for [\d,]+ images of 100 x 100 pixels, got "):
@@ -127,7 +127,7 @@ def test_a_shard_without_room_is_refused_before_it_is_read(target: Path, monkeyp
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here, the device that is always full")
-def test_a_disk_that_fills_up_on_the_way_is_a_sentence(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up_during_the_work_is_an_error(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read_files = shards.read_files
 
     def onto_the_full(folder: Path, files: Sequence[Found], write: object, preprocessing: Preprocessing) -> object:
@@ -175,7 +175,7 @@ def test_images_are_read_in_order_and_few_ahead(tmp_path: Path, monkeypatch: pyt
     assert most_ahead <= shards.IN_FLIGHT * n_cores + 1
 
 
-def test_a_group_does_not_change_which_shard_it_is(tmp_path: Path) -> None:
+def test_a_group_does_not_change_the_shard(tmp_path: Path) -> None:
     names = [
         shards.shard_file(tmp_path, [Found("1.png", label, None, group)], tmp_path, SMALL)
         for label, group in (("cat", None), ("cat", "p1"), ("dog", None))

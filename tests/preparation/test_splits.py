@@ -22,7 +22,7 @@ def test_named_folders_are_kept() -> None:
 
 
 @pytest.mark.parametrize("named", [None, "train"])
-def test_without_other_folders_each_class_is_cut_70_15_15(named: Split | None) -> None:
+def test_without_other_splits_each_class_is_cut_70_15_15(named: Split | None) -> None:
     given = units(100, "cat", named) + units(20, "dog", named)
     placed = Counter(zip((each.label for each in given), assign(given), strict=True))
     assert placed == {
@@ -68,7 +68,7 @@ def test_groups_stay_whole_and_shares_are_close() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_large_group_does_not_spoil_the_shares(seed: int) -> None:
+def test_a_large_group_does_not_distort_the_shares(seed: int) -> None:
     placed = assign([Unit("cat", "large", None)] * 20 + units(20, "cat"), seed)
     assert Counter(placed) == {"train": 28, "val": 6, "test": 6}
 
@@ -91,7 +91,7 @@ def random_units(seed: int) -> list[Unit]:
 
 
 def can_be_cut(given: list[Unit]) -> bool:
-    """Whether any of all cuts has every class in every split."""
+    """Whether any cut has every class in every split."""
     groups = sorted({each.group for each in given})
     held = [
         {place for place, group in enumerate(groups) if (label, group) in {u[:2] for u in given}}
@@ -103,7 +103,7 @@ def can_be_cut(given: list[Unit]) -> bool:
     )
 
 
-def test_groups_of_several_classes_stay_whole_and_every_class_is_in_every_split_where_that_is_possible() -> None:
+def test_groups_of_several_classes_stay_whole_and_every_class_is_in_every_split_if_possible() -> None:
     n_cut = 0
     for seed in range(150):
         given = random_units(seed)
@@ -123,7 +123,7 @@ def test_groups_of_several_classes_stay_whole_and_every_class_is_in_every_split_
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_shares_of_every_class_are_close_where_groups_hold_several(seed: int) -> None:
+def test_shares_of_every_class_are_close_if_groups_have_several(seed: int) -> None:
     rng = np.random.default_rng(seed)
     given = [
         Unit(f"class {label}", f"patient {patient}", None)
@@ -138,8 +138,8 @@ def test_shares_of_every_class_are_close_where_groups_hold_several(seed: int) ->
         assert abs(placed[label, "test"] / n - 0.15) < 0.04
 
 
-def test_a_class_that_no_cut_brings_into_every_split_is_a_sentence() -> None:
-    """Each two of three classes share the groups: of three splits one is always without a class."""
+def test_a_class_that_no_cut_puts_into_every_split_is_an_error() -> None:
+    """Each group has two of three classes, so that one of three splits always lacks a class."""
     shared = ["ab", "bc", "ca", "abc"]
     given = [Unit(label, group, None) for group in shared for label in group]
     assert not can_be_cut(given)
@@ -164,7 +164,7 @@ def test_position_in_the_folder_does_not_decide() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_fewer_different_images_than_splits_are_a_sentence_that_names_the_class(n: int) -> None:
+def test_fewer_different_images_than_splits_are_an_error_that_names_the_class(n: int) -> None:
     given = units(9, "cat") + [Unit("dog", f"copy{number % n}", None) for number in range(9)]
     want = r"target, class dog: want at least 3 different readable images, or groups of them"
     with pytest.raises(ValueError, match=rf"{want}, .+ got {n} in 9 files\. Add .+ near_duplicate_bits\."):

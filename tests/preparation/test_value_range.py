@@ -18,7 +18,7 @@ FAULT = ROOT.parent / "shared/data/faults/04-12bit"
 
 
 def files(folder: Path, tops: Sequence[int]) -> tuple[Found, ...]:
-    """16-bit files whose values end so."""
+    """16-bit files with these largest values."""
     for number, top in enumerate(tops):
         values = np.linspace(0, top, 64, dtype=np.uint16).reshape(8, 8)
         Image.fromarray(values).save(folder / f"{number}.png")
@@ -45,24 +45,26 @@ def bits_of(folder: Path, tops: Sequence[int]) -> int | None:
         (65535, 16),
     ],
 )
-def test_the_range_is_that_in_which_the_brightest_value_lies(tmp_path: Path, highest: int, bits: int) -> None:
+def test_the_brightest_value_determines_the_range(tmp_path: Path, highest: int, bits: int) -> None:
     assert bits_of(tmp_path, [highest // 2, highest, *[highest * 3 // 4] * 3]) == bits
 
 
 @pytest.mark.parametrize(
     ("tops", "why"),
     [
-        ([3] * 6, r"which takes 2 bits, as of a dark set"),
-        ([300] * 6, r"which takes 9 bits, as of a dark set"),
-        ([2047] * 6, r"which takes 11 bits, as of a dark set"),
-        ([5000] * 6, r"which takes 13 bits, as of a dark set"),
+        ([3] * 6, r"which takes 2 bits, as in a dark set"),
+        ([300] * 6, r"which takes 9 bits, as in a dark set"),
+        ([2047] * 6, r"which takes 11 bits, as in a dark set"),
+        ([5000] * 6, r"which takes 13 bits, as in a dark set"),
         ([4095] * 4, r"too few to tell"),
-        ([4095] * 6 + [65535], r"while half of them end at 4,095 or below"),
-        ([16383] * 4 + [65535] * 3, r"while half of them end at 16,383 or below"),
+        ([4095] * 6 + [65535], r"while half of them stay at 4,095 or below"),
+        ([16383] * 4 + [65535] * 3, r"while half of them stay at 16,383 or below"),
     ],
 )
 def test_an_ambiguous_range_is_refused_with_the_reason_and_the_key(tmp_path: Path, tops: list[int], why: str) -> None:
-    sentence = rf"{tmp_path.name}: want grey files of 16 bits .+ that end at {max(tops):,} in \d\.png, {why}\. Set"
+    sentence = (
+        rf"{tmp_path.name}: want 16-bit grey files .+ with a largest value of {max(tops):,} in \d\.png, {why}\. Set"
+    )
     with pytest.raises(ValueError, match=sentence):
         bits_of(tmp_path, tops)
 
@@ -71,7 +73,7 @@ def test_one_file_of_the_whole_range_is_enough(tmp_path: Path) -> None:
     assert bits_of(tmp_path, [40_000]) == 16
 
 
-def test_the_bits_of_params_are_taken_unseen(tmp_path: Path) -> None:
+def test_the_bits_from_params_are_used_without_a_check(tmp_path: Path) -> None:
     chosen = SMALL.model_copy(update={"value_bits": 13})
     assert recognised_bits(tmp_path, (Found("nowhere.png", "cat", None),), chosen) == 13
 
@@ -89,7 +91,7 @@ def test_without_files_of_16_bits_no_pixel_is_decoded(tmp_path: Path, monkeypatc
     assert recognised_bits(tmp_path, found, SMALL) is None
 
 
-def test_what_cannot_be_read_tells_nothing_and_hangs_nothing(tmp_path: Path) -> None:
+def test_unreadable_files_are_ignored_and_nothing_hangs(tmp_path: Path) -> None:
     found = files(tmp_path, [4095] * 5)
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "gone.png").symlink_to("nowhere.png")

@@ -1,12 +1,20 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 from pydantic import ValidationError
 
 from graft.files import UNSEEN, read_record, to_json, write_record, write_whole
 from graft.records.catalog import Quarantined
+from graft.records.common import Record
 from graft.records.training import Epoch
+
+
+class _Outer(Record):
+    points: tuple[Epoch, ...]
+
 
 RECORD = Epoch(epoch=1, train_loss=0.123456789, val_loss=1e-9, val_accuracy=2 / 3)
 
@@ -14,6 +22,26 @@ RECORD = Epoch(epoch=1, train_loss=0.123456789, val_loss=1e-9, val_accuracy=2 / 
 def test_record_comes_back(tmp_path: Path) -> None:
     write_record(RECORD, tmp_path / "deep" / "record.json")
     assert read_record(Epoch, tmp_path / "deep" / "record.json").epoch == 1
+
+
+class _Point(NamedTuple):
+    """What statistics returns: an epoch's numbers, and one that no record has."""
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_accuracy: float
+    spread: float
+
+
+def test_a_result_fills_a_record_by_the_names_of_its_attributes() -> None:
+    assert Epoch.model_validate(_Point(1, 0.123456789, 1e-9, 2 / 3, 0.1)) == RECORD
+
+
+def test_a_result_fills_the_records_inside_a_record() -> None:
+    assert _Outer.model_validate(SimpleNamespace(points=(_Point(1, 0.123456789, 1e-9, 2 / 3, 0.1),))).points == (
+        RECORD,
+    )
 
 
 def test_floats_keep_six_significant_digits() -> None:

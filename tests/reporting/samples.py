@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 from tests.reporting.sample_shifts import sample_shift
 
 from graft.records.catalog import CatalogRecord, Domain, Quarantined
+from graft.records.checks import ChecksRecord, LabelCheck, SplitCheck, Suspect
 from graft.records.common import Arm, Interval, Outcome, Preprocessing, Split
-from graft.records.release import ExportRecord, Reason
+from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.shift import SourceKind
-from graft.records.strategy import LabelCheck, Score, SplitCheck, StrategyRecord, Suspect, Vote
-from graft.records.training import Epoch, PhaseRecord, RateCurve, Run, TrainingRecord, Trial
+from graft.records.strategy import ProbeScore, StrategyRecord, Vote
+from graft.records.training import Epoch, PhaseRecord, RateCurve, RunRecord, TrainingRecord, Trial
 from graft.records.validation import Finding, ValidationRecord
-from graft.records.verdict import Majority, VerdictRecord
+from graft.records.verdict import Majority, Variances, VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.store.catalogue import SPLITS
 from graft.store.predictions import Predictions
@@ -45,19 +46,25 @@ def sample_evidence(
         strategy=sample_strategy(classes, kind in ("own", "proxy"), curve).model_copy(
             update={"choice": "gradual", "overruled": True} if gradual else {}
         ),
+        checks=ChecksRecord(labels=sample_labels(classes), splits=sample_splits()),
         transfer=in_phases(sample_training("transfer", curve)) if gradual else sample_training("transfer", curve),
         scratch=sample_training("scratch", True),
         verdict=verdict,
         export=sample_export(),
-        reasons=(
-            Reason(
-                check="data", level="warn", sentence="Warnings on the data: images of under 8 px on the smaller side."
+        release=ReleaseRecord(
+            model_sha256="0" * 64,
+            reasons=(
+                Reason(
+                    check="data",
+                    level="warn",
+                    sentence="Warnings on the data: images of under 8 px on the smaller side.",
+                ),
+                Reason(check="seeds", level="pass", sentence="5 seeds were trained and 5 compared."),
+                Reason.model_validate({"check": "verdict", "level": level, "sentence": verdict.sentence}),
+                Reason(check="export", level="pass", sentence="ONNX says what torch says (limit `1e-4`)."),
             ),
-            Reason(check="seeds", level="pass", sentence="5 seeds were trained and 5 compared."),
-            Reason.model_validate({"check": "verdict", "level": level, "sentence": verdict.sentence}),
-            Reason(check="export", level="pass", sentence="ONNX says what torch says (limit `1e-4`)."),
+            next_steps=("Train longer: `dvc exp run -S training.epochs=60`.",),
         ),
-        next_steps=("Train longer: `dvc exp run -S training.epochs=60`.",),
         predictions=predictions,
     )
 
@@ -97,9 +104,7 @@ def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool, firs
         degrees_of_freedom=11.4,
         margin=0.005,
         standard_error=half / 2.2,
-        variance_seeds=1e-5,
-        variance_images=1e-4,
-        variance_residual=2e-5,
+        variances=Variances(seeds=1e-5, units=1e-4, residual=2e-5),
         n_seeds=N_SEEDS,
         n_images=N_TEST,
         n_units=N_TEST,
@@ -193,9 +198,9 @@ def sample_strategy(classes: Sequence[str], source: bool, curve: bool) -> Strate
             Vote(table=tables[2], strategy="feature_extraction", reason="under 1,000 images"),
         ),
         conflict=True,
-        probe=Score(mean=0.62, standard_error=0.021, setting="C=0.1"),
+        probe=ProbeScore(mean=0.62, standard_error=0.021, setting="C=0.1"),
         probe_c=0.1,
-        knn=Score(mean=0.55, standard_error=0.03, setting="k=5"),
+        knn=ProbeScore(mean=0.55, standard_error=0.03, setting="k=5"),
         weights={"feature_extraction": 1.0, "top_blocks": 1.0, "full": 2.5, "scratch": 0.0},
         choice="full" if curve else "feature_extraction",
         runner_up="top_blocks",
@@ -205,8 +210,6 @@ def sample_strategy(classes: Sequence[str], source: bool, curve: bool) -> Strate
             "Tables: 1 for full.",
         ),
         would_change=("With 10 times the images the choice would be top_blocks.",),
-        labels=sample_labels(classes),
-        splits=sample_splits(),
     )
 
 
@@ -278,7 +281,7 @@ def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
     )
 
 
-def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) -> Run:
+def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) -> RunRecord:
     start, end, pace = (0.55, 0.9, 5) if arm == "transfer" else (0.1, 0.82, 14)
     grown = [end - (end - start) * np.exp(-epoch / pace) for epoch in range(n_epochs + 1)]
     accuracy = [float(each + 0.012 * random.standard_normal()) for each in grown]
@@ -287,7 +290,7 @@ def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) 
         for epoch, each in enumerate(accuracy)
     )
     best = max(curve, key=lambda each: each.val_accuracy)
-    return Run(
+    return RunRecord(
         seed=seed,
         budget="matched" if arm == "transfer" else "long",
         best_epoch=best.epoch,

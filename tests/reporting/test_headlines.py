@@ -34,6 +34,7 @@ def test_floats_have_six_digits(evidence: Evidence) -> None:
 
 
 def test_refusals_of_the_gate_are_counted(evidence: Evidence) -> None:
-    refused = tuple(each.model_copy(update={"level": "fail"}) for each in evidence.reasons)
+    refused = tuple(each.model_copy(update={"level": "fail"}) for each in evidence.release.reasons)
+    release = evidence.release.model_copy(update={"reasons": refused})
     assert headline_numbers(evidence)["gate_refusals"] == 0
-    assert headline_numbers(evidence._replace(reasons=refused))["gate_refusals"] == len(refused)
+    assert headline_numbers(evidence._replace(release=release))["gate_refusals"] == len(refused)

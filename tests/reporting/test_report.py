@@ -71,7 +71,7 @@ def test_every_section_is_there(variant: Evidence, target: StoredImages, provena
     assert variant.shift.sentence.replace("MMD^2", "MMD²") in page.words
     for words in (*(vote.reason for vote in variant.strategy.votes), *variant.strategy.would_change):
         assert words.replace("top_blocks", "top blocks") in page.words
-    for reason in variant.reasons:
+    for reason in variant.release.reasons:
         assert reason.sentence.replace("`", "") in page.words
 
 
@@ -140,15 +140,15 @@ def test_mistakes_are_shown_as_pictures(evidence: Evidence, target: StoredImages
 
 
 def _without_suspects(evidence: Evidence) -> Evidence:
-    labels = evidence.strategy.labels.model_copy(update={"n_suspects": 0, "suspects": ()})
-    return evidence._replace(strategy=evidence.strategy.model_copy(update={"labels": labels}))
+    labels = evidence.checks.labels.model_copy(update={"n_suspects": 0, "suspects": ()})
+    return evidence._replace(checks=evidence.checks.model_copy(update={"labels": labels}))
 
 
 def test_labels_to_look_at_are_shown_by_rank_with_label_and_suggestion(
     evidence: Evidence, target: StoredImages
 ) -> None:
     page = Page(_html(_perfect(evidence), target, NOTHING))
-    labels = evidence.strategy.labels
+    labels = evidence.checks.labels
     assert labels.sentence in page.words
     assert page.pictures("Image ") == [
         f"Image {each.image}, labelled {each.label}, looks like {each.suggested}" for each in labels.suspects
@@ -160,15 +160,15 @@ def test_of_many_labels_to_look_at_the_first_are_shown(
     evidence: Evidence, target: StoredImages, samples: ModuleType
 ) -> None:
     many = samples.samples_module.sample_labels(samples.DIGITS, 50)
-    strategy = evidence.strategy.model_copy(update={"labels": many})
-    page = Page(_html(_perfect(evidence)._replace(strategy=strategy), target, NOTHING))
+    checks = evidence.checks.model_copy(update={"labels": many})
+    page = Page(_html(_perfect(evidence)._replace(checks=checks), target, NOTHING))
     assert len(page.pictures("Image ")) == MOST_PICTURES
     assert "The first 24 of them" in page.words
 
 
 def test_labels_and_splits_are_a_line_of_markdown_each_where_they_warn(evidence: Evidence) -> None:
     text = markdown_report(evidence)
-    assert f"labels to look at: {evidence.strategy.labels.sentence}" in text
+    assert f"labels to look at: {evidence.checks.labels.sentence}" in text
     assert "splits: Images of train and test can be told apart." in text
     assert "Too few images to say." not in text
     assert "labels to look at" not in markdown_report(_without_suspects(evidence))
@@ -180,11 +180,15 @@ def test_a_check_of_splits_passes_warns_or_was_not_made(evidence: Evidence, targ
     assert re.search(r"warn\s*Images of train and test", words)
 
 
+def _advised(evidence: Evidence, *steps: str) -> Evidence:
+    return evidence._replace(release=evidence.release.model_copy(update={"next_steps": steps}))
+
+
 def test_what_to_try_next_stands_in_page_and_markdown(evidence: Evidence, target: StoredImages) -> None:
-    advised = evidence._replace(next_steps=("Widen `train_scratch.rates`.",))
+    advised = _advised(evidence, "Widen `train_scratch.rates`.")
     assert "<li>Widen <code>train_scratch.rates</code>.</li>" in _html(advised, target, NOTHING)
     assert "- Widen `train_scratch.rates`." in markdown_report(advised)
-    assert "What to try next" not in _html(evidence._replace(next_steps=()), target, NOTHING)
+    assert "What to try next" not in _html(_advised(evidence), target, NOTHING)
 
 
 def test_a_model_without_mistakes_says_so(evidence: Evidence, target: StoredImages) -> None:

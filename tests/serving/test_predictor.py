@@ -430,7 +430,7 @@ def test_a_12_bit_picture_is_scaled_as_the_card_says(tmp_path: Path, make_model:
 
 
 def test_a_12_bit_picture_is_refused_where_training_had_none(model_folder: Path) -> None:
-    with pytest.raises(ValueError, match=r"16-bit grey values that end at 4,095, of unknown range"):
+    with pytest.raises(ValueError, match=r"16-bit grey values up to 4,095, of unknown range"):
         predict(load_predictor(model_folder), deep(4095))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.extraction.looking import Looks
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.common import Preprocessing
 from graft.records.shift import ShiftSource
 from graft.shift.origin import Origin

@@ -9,7 +9,7 @@ from tests.examples import backbone_card, catalog_row
 from tests.shift.samples import PARAMS, PREPROCESSING, grey_images, network, normal, side_of, source_details_of_side
 
 from graft.commands.bank import bank_of
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.cards import BackboneCard
 from graft.shift.feature_bank import About, Bank, backbone_key, read_bank, save_bank
 from graft.store.catalogue import CatalogRow

@@ -5,7 +5,7 @@ import pytest
 from tests.examples import backbone_card
 from tests.shift.samples import PARAMS, normal, nothing, side_of, source_details_of_side
 
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.shift import ShiftSource
 from graft.shift.feature_bank import About, Bank, backbone_key, save_bank
 from graft.shift.origin import origin_of

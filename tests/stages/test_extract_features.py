@@ -8,11 +8,12 @@ import pytest
 import torch
 from dvc.utils.serialize import dumps_yaml
 from numpy.typing import NDArray
-from tests.examples import backbone_card, catalog_row
+from tests.examples import backbone_card, catalog_row, write_stamp
 
 from graft.files import write_record
 from graft.networks.networks import build_network
 from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network, save_network
 from graft.records.common import Split
 from graft.store.catalogue import write_catalog
@@ -24,6 +25,7 @@ MAIN = runpy.run_path(str(TOP / "stages" / "extract_features.py"))["main"]
 N_SOURCE, N_TARGET, N_SAMPLE = 50, 90, 40
 FILES = {
     "params": "params.yaml",
+    "stamp": "validated.json",
     "backbone": "backbone.safetensors",
     "card": "card.json",
     "source-catalog": "source.csv",
@@ -48,7 +50,7 @@ def _split(row: int) -> Split:
 def arguments(folder: Path, n_source: int = N_SOURCE) -> list[str]:
     """The stage's options, on files made here: 50 source images, 50 of 90 target images train."""
     torch.manual_seed(0)
-    network = build_network("small_cnn", 2)
+    network = build_network("small_cnn", 2, SMALL_CNN)
     save_network(network, "small_cnn", folder / "backbone.safetensors")
     write_record(backbone_card(), folder / "card.json")
     names = [("source", n_source), ("target", N_TARGET)]
@@ -56,6 +58,7 @@ def arguments(folder: Path, n_source: int = N_SOURCE) -> list[str]:
         rows = [catalog_row(f"{domain}{i}.png", label="ab"[i % 2], split=_split(i), row=i) for i in range(n)]
         write_catalog(rows, folder / f"{domain}.csv")
         np.save(folder / f"{domain}.npy", _images(n, seed))
+    write_stamp(folder)
     values = read_yaml(TOP / "params.yaml")
     values["extract_features"]["sample_images"] = N_SAMPLE
     (folder / "params.yaml").write_text(dumps_yaml(values), encoding="utf-8")
@@ -72,7 +75,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("domain", ["source", "target"])
 def test_features_stand_row_by_row_as_in_the_store(done: Path, domain: str) -> None:
     images = np.load(done / f"{domain}.npy")
-    expected = outputs_of(load_network(done / "backbone.safetensors"), images, backbone_card().preprocessing).features
+    expected = outputs_of(load_network(done / "backbone.safetensors"), images).features
     np.testing.assert_allclose(np.load(done / f"features/{domain}.npy"), expected, atol=1e-6)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from dvc.utils.serialize import dumps_yaml
-from tests.examples import backbone_card
+from tests.examples import backbone_card, write_stamp
 from tests.stages.killing import command, finished, halted, killed
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
 
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.exact
 
 INPUTS = {
     "params": "params.yaml",
+    "stamp": "validated.json",
     "strategy": "strategy.json",
     "backbone": "backbone.safetensors",
     "card": "card.json",
@@ -47,15 +48,16 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stages before would leave."""
     folder = tmp_path_factory.mktemp("inputs")
     torch.manual_seed(0)
-    network = build_network("small_cnn", 2).eval()
+    network = build_network("small_cnn", 2, SMALL_CNN).eval()
     params = tiny_params(training={"epochs": 6}, finetune_target={"unfreeze": "schedule"})
     (folder / "params.yaml").write_text(dumps_yaml(params.model_dump(mode="json")), encoding="utf-8")
     write_record(strategy("gradual"), folder / "strategy.json")
     save_network(network, "small_cnn", folder / "backbone.safetensors")
     write_record(backbone_card(preprocessing=SMALL_CNN), folder / "card.json")
     write_catalog(tiny_catalog(), folder / "target.csv")
+    write_stamp(folder)
     np.save(folder / "target.npy", tiny_images())
-    np.save(folder / "features.npy", outputs_of(network, tiny_images(), SMALL_CNN).features)
+    np.save(folder / "features.npy", outputs_of(network, tiny_images()).features)
     return folder
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from dvc.utils.serialize import dumps_yaml
-from tests.examples import backbone_card, catalog_row
+from tests.examples import backbone_card, catalog_row, write_stamp
 from tests.shift.samples import nothing, side_of, source_details_of_side, target_details_of_side
 
 from graft.files import read_record, write_record
@@ -24,6 +24,7 @@ TOP = Path(__file__).parents[2]
 STAGE = TOP / "stages" / "measure_shift.py"
 FILES = {
     "params": "params.yaml",
+    "stamp": "validated.json",
     "card": "card.json",
     "source-catalog": "source.csv",
     "source-features": "source.npy",
@@ -54,6 +55,7 @@ def arguments(folder: Path, n_source: int = 40, *, batchnorm: bool = True, **mea
     ours = (rng.normal(size=(n_source, 3)) + np.arange(n_source)[:, None] % 2).astype(np.float32)
     write_catalog(source, folder / "source.csv")
     write_catalog(target, folder / "target.csv")
+    write_stamp(folder)
     save_array(ours, folder / "source.npy")
     save_array(features, folder / "target.npy")
     write_record(backbone_card(), folder / "card.json")
@@ -169,6 +171,7 @@ def test_a_target_of_one_patient_is_one_sentence(tmp_path: Path) -> None:
     given = arguments(tmp_path)
     rows = [row_of(row, "bc"[row % 2], "train", "target")._replace(group="patient") for row in range(60)]
     write_catalog(rows, tmp_path / "target.csv")
+    write_stamp(tmp_path)
     with pytest.raises(
         ValueError, match=r"^target, train split: want images of at least 2 groups, got 1 \(60 images\)"
     ):

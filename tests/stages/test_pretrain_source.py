@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dvc.utils.serialize import dumps_yaml
-from tests.examples import domain_record
+from tests.examples import domain_record, write_stamp
 from tests.stages.killing import command, finished, killed
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.exact
 INPUTS = {
     "params": "params.yaml",
     "catalog": "catalog.json",
+    "stamp": "validated.json",
     "source-catalog": "source.csv",
     "source-images": "source.npy",
 }
@@ -36,6 +37,7 @@ def inputs(tmp_path: Path) -> Path:
     record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain)
     write_record(record, folder / "catalog.json")
     write_catalog(tiny_catalog(), folder / "source.csv")
+    write_stamp(folder)
     np.save(folder / "source.npy", tiny_images())
     return folder
 

@@ -4,9 +4,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from tests.examples import catalog_row, unknown_shift
+from tests.examples import catalog_row, unknown_shift, write_stamp
 
 from graft.files import read_record, write_record
+from graft.records.checks import ChecksRecord
 from graft.records.common import Split
 from graft.records.strategy import StrategyRecord
 from graft.store.catalogue import write_catalog
@@ -33,23 +34,30 @@ def options(tmp_path: Path) -> list[str]:
     rows = [catalog_row(f"{i}.png", label="ab"[labels[i]], split=SPLITS[split[i]], row=i) for i in range(180)]
     rows[7] = rows[7]._replace(label="a")
     write_catalog(rows, tmp_path / "target.csv")
+    write_stamp(tmp_path)
     np.save(tmp_path / "target.npy", features.astype(np.float32))
     write_record(unknown_shift(), tmp_path / "shift.json")
     files = {"params": ROOT / "params.yaml", "shift": tmp_path / "shift.json", "record": tmp_path / "strategy.json"}
-    files |= {"target-catalog": tmp_path / "target.csv", "target-features": tmp_path / "target.npy"}
+    files |= {"checks": tmp_path / "checks.json"}
+    files |= {
+        "stamp": tmp_path / "validated.json",
+        "target-catalog": tmp_path / "target.csv",
+        "target-features": tmp_path / "target.npy",
+    }
     return [part for name, path in files.items() for part in (f"--{name}", str(path))]
 
 
-def test_choice_labels_and_splits_stand_in_one_record(options: list[str], tmp_path: Path) -> None:
+def test_the_choice_and_the_checks_are_two_records(options: list[str], tmp_path: Path) -> None:
     _stage().main(options)
     record = read_record(StrategyRecord, tmp_path / "strategy.json")
     assert record.n_train == 60
-    assert [each.path for each in record.labels.suspects] == ["7.png"]
-    assert [(each.other, each.warns) for each in record.splits] == [("val", True), ("test", False)]
+    checks = read_record(ChecksRecord, tmp_path / "checks.json")
+    assert [each.path for each in checks.labels.suspects] == ["7.png"]
+    assert [(each.other, each.warns) for each in checks.splits] == [("val", True), ("test", False)]
 
 
 def test_the_same_inputs_give_the_same_bytes(options: list[str], tmp_path: Path) -> None:
     _stage().main(options)
-    first = (tmp_path / "strategy.json").read_bytes()
+    first = [(tmp_path / name).read_bytes() for name in ("strategy.json", "checks.json")]
     _stage().main(options)
-    assert (tmp_path / "strategy.json").read_bytes() == first
+    assert [(tmp_path / name).read_bytes() for name in ("strategy.json", "checks.json")] == first

@@ -7,16 +7,18 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from tests.examples import write_stamp
 
 from graft import stage
-from graft.files import write_record
+from graft.files import file_sha256, read_record, write_record
+from graft.records.release import ReleaseRecord
 from graft.store.catalogue import write_catalog
 from graft.store.features import write_map
 
 pytestmark = pytest.mark.exact
 
 ROOT = Path(__file__).parents[2]
-RECORDS = ("catalog", "validation", "shift", "strategy", "transfer", "scratch", "verdict", "export")
+RECORDS = ("catalog", "validation", "shift", "strategy", "checks", "transfer", "scratch", "verdict", "export")
 
 
 def _module(path: Path) -> ModuleType:
@@ -41,16 +43,22 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     write_catalog(target.catalog, tmp_path / "target.csv")
     np.save(tmp_path / "target.npy", target.images)
     write_catalog(target.catalog, tmp_path / "source.csv")
+    write_stamp(tmp_path)
     np.save(tmp_path / "source.npy", target.images)
     write_map(samples.sample_map(), tmp_path / "map.csv")
     np.save(tmp_path / "sheet.npy", samples.sample_sheet())
     files = {name: tmp_path / f"{name}.json" for name in RECORDS if name != "transfer"}
-    files |= {"params": ROOT / "params.yaml", "training": tmp_path / "transfer.json"}
+    files |= {
+        "stamp": tmp_path / "validated.json",
+        "params": ROOT / "params.yaml",
+        "training": tmp_path / "transfer.json",
+    }
     files |= {"predictions": tmp_path / "predictions.csv", "target-catalog": tmp_path / "target.csv"}
     files |= {"source-catalog": tmp_path / "source.csv", "source-images": tmp_path / "source.npy"}
     files |= {"shift-map": tmp_path / "map.csv", "sheet": tmp_path / "sheet.npy"}
     files |= {"target-images": tmp_path / "target.npy", "html": tmp_path / "out/report.html"}
     files |= {"markdown": tmp_path / "out/report.md", "metrics": tmp_path / "out/metrics.json"}
+    files |= {"record": tmp_path / "out/release.json"}
     return [part for name, path in files.items() for part in (f"--{name}", str(path))]
 
 
@@ -67,9 +75,16 @@ def test_page_markdown_and_metrics_are_written(options: list[str], tmp_path: Pat
     assert json.loads((tmp_path / "out/metrics.json").read_text())["n_test_images"] == 300
 
 
-def test_the_reasons_are_those_of_the_gate(options: list[str], tmp_path: Path) -> None:
+def test_the_record_of_the_release_holds_what_the_report_shows_and_names_what_was_judged(
+    options: list[str], tmp_path: Path
+) -> None:
     _run(options)
-    assert "**pass**, verdict: " in (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    release = read_record(ReleaseRecord, tmp_path / "out/release.json")
+    assert {each.check for each in release.reasons} == {"data", "rates", "verdict", "majority", "export"}
+    text = (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    assert [each for each in release.reasons if f"**{each.level}**, {each.check}: " not in text] == []
+    assert release.made_from["verdict"] == file_sha256(tmp_path / "verdict.json")
+    assert set(release.made_from) == {*RECORDS, "training"} - {"transfer"}
 
 
 def test_the_map_is_drawn_from_its_file(options: list[str], tmp_path: Path) -> None:

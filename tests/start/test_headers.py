@@ -26,7 +26,7 @@ def test_a_file_that_cannot_be_read_has_its_reason(tmp_path: Path) -> None:
 
 def test_a_link_to_nowhere_has_its_reason(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to("nowhere")
-    assert header(tmp_path, Found("a.png", "a", None)).error.endswith("Mend the link, or delete it.")
+    assert header(tmp_path, Found("a.png", "a", None)).error.endswith("Fix the link, or delete it.")
 
 
 def test_more_pixels_than_any_limit_allows_are_said(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_head_that_is_fitted_takes_no_steps(example: Params) -> None:
 
 def test_an_mlp_is_trained_by_steps(example: Params) -> None:
     params = changed(small(example), "select_strategy", overrule="feature_extraction")
-    params = changed(params, "network", head="mlp")
+    params = changed(params, "training", head="mlp")
     assert seconds(reckoned(params, COUNTS, NOTHING._replace(top=1)), "finetune_target") == pytest.approx(
         N_RUNS * 5 * SEEN
     )

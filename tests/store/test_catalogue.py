@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.examples import catalog_row
+from tests.examples import catalog_row, write_stamp
 
 from graft.files import let_go
 from graft.records.common import Split
@@ -51,7 +51,7 @@ def test_a_spreadsheet_computes_no_name(tmp_path: Path) -> None:
 def test_the_file_of_ordinary_names_holds_them_as_they_are(tmp_path: Path) -> None:
     catalogue.write_catalog(ROWS[:1], tmp_path / "catalog.csv")
     _, line = (tmp_path / "catalog.csv").read_text().splitlines()
-    assert line.startswith('"a","cat","train","ga","sa",')
+    assert line.startswith("a,cat,train,ga,sa,")
     catalogue.write_catalog((row("a", "cat", "train", -1),), tmp_path / "catalog.csv")
     assert ',-1,"want' in (tmp_path / "catalog.csv").read_text()  # a number is none of a formula
 
@@ -123,3 +123,36 @@ def test_images_can_be_read_again_after_their_memory_was_let_go(tmp_path: Path) 
     let_go(images)
     np.testing.assert_array_equal(images, made)
     let_go(made)
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Path:
+    """A folder with two catalogues, and the stamp on them."""
+    catalogue.write_catalog(ROWS[:2], tmp_path / "source.csv")
+    catalogue.write_catalog(ROWS, tmp_path / "target.csv")
+    write_stamp(tmp_path)
+    return tmp_path
+
+
+def test_catalogues_that_were_judged_pass(judged: Path) -> None:
+    catalogue.check_judged(judged / "validated.json", judged / "source.csv", judged / "target.csv")
+
+
+@pytest.mark.parametrize("domain", ["source", "target"])
+def test_a_catalogue_that_changed_after_it_was_judged_is_refused(judged: Path, domain: str) -> None:
+    catalogue.write_catalog(ROWS[1:], judged / f"{domain}.csv")
+    sentence = rf"validated\.json: want the judgement of \S+{domain}\.csv, got that of another.*dvc repro validate_data"
+    with pytest.raises(RuntimeError, match=sentence):
+        catalogue.check_judged(judged / "validated.json", judged / "source.csv", judged / "target.csv")
+
+
+def test_catalogues_with_critical_findings_are_refused(judged: Path) -> None:
+    write_stamp(judged, ok=False)
+    with pytest.raises(RuntimeError, match=r"want data without critical findings, got some\. Run `dvc repro validate"):
+        catalogue.check_judged(judged / "validated.json", judged / "target.csv")
+
+
+def test_catalogues_that_nobody_judged_are_refused(judged: Path) -> None:
+    (judged / "validated.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"validated\.json: want a Stamp, got no file"):
+        catalogue.check_judged(judged / "validated.json", judged / "target.csv")

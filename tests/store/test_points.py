@@ -19,7 +19,7 @@ def test_points_come_back_with_four_decimals(tmp_path: Path) -> None:
 def test_a_spreadsheet_computes_no_class_and_a_number_stays_one(tmp_path: Path) -> None:
     write_map((HOSTILE,), tmp_path / "map.csv")
     assert read_map(tmp_path / "map.csv") == (HOSTILE,)
-    assert (tmp_path / "map.csv").read_text().splitlines()[1].endswith(""","'=1+1",-1.0,0.0""")
+    assert (tmp_path / "map.csv").read_text().splitlines()[1].endswith(",'=1+1,-1.0,0.0")
 
 
 def test_no_points_come_back_as_none(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from tests.house import ROOT
 
 from graft.params.pipeline import read_params
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 
 SHIPPED = read_params(ROOT / "params.yaml").recipes
 

@@ -8,7 +8,7 @@ from tests.house import ROOT
 from graft.networks.networks import Network, build_network
 from graft.networks.outputs import Score, outputs_of, score_of
 from graft.networks.preprocessing import SMALL_CNN
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.training.batches import Samples
 from graft.training.optimisation import Optimisation
 from graft.training.phases import Phase, parts_of
@@ -17,7 +17,7 @@ from graft.yaml_files import read_yaml
 
 RECIPES = read_yaml(ROOT / "params.yaml")["recipes"]
 NOTHING_VARIED, SHIFTED = Recipe.model_validate(RECIPES["none"]), Recipe.model_validate(RECIPES["digits"])
-ADAMW = Optimisation("adamw", 0.9, 0.01, "one_cycle", 0.3, 3, None, 1)
+ADAMW = Optimisation("adamw", 0.01, "one_cycle", 0.3, None, 1)
 
 
 def samples(n: int, seed: int) -> Samples:
@@ -31,7 +31,7 @@ def samples(n: int, seed: int) -> Samples:
 def network(seed: int = 0) -> Network:
     """small_cnn from random start."""
     torch.manual_seed(seed)
-    return build_network("small_cnn", 2)
+    return build_network("small_cnn", 2, SMALL_CNN)
 
 
 def phase(rate: float = 0.01, frozen: tuple[str, ...] = (), epochs: int = 3, **others: Any) -> Phase:
@@ -53,7 +53,6 @@ def plan(*phases: Phase, optimisation: Optimisation = ADAMW, **others: Any) -> P
         recipe=SHIFTED,
         views=None,
         batchnorm="train",
-        preprocessing=SMALL_CNN,
         precision=torch.float32,
     )
     return made._replace(**others)
@@ -65,5 +64,5 @@ def ignore(n: int) -> None:
 
 def evaluate(net: Network, given: Samples) -> Score:
     """Score of a small_cnn on labelled images."""
-    outputs = outputs_of(net, given.images.permute(0, 2, 3, 1).cpu().numpy(), SMALL_CNN)
+    outputs = outputs_of(net, given.images.permute(0, 2, 3, 1).cpu().numpy())
     return score_of(torch.from_numpy(outputs.logits), given.labels.cpu())

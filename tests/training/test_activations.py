@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from tests.networks.sizes import of_size
 from tests.training.runs import SHIFTED, ignore, phase, plan
 from torch import Tensor, nn
 
-from graft.networks.networks import Network, build_network, normalised
-from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.networks import Network, build_network
 from graft.training import steps
 from graft.training.activations import activations, back
 from graft.training.augmentation.augmentation import augmented
@@ -19,7 +19,7 @@ from graft.training.phases import parts_of
 def resnet() -> Network:
     """ResNet-18 from random start, whose BatchNorm layers have seen something."""
     torch.manual_seed(0)
-    made = build_network("resnet18", 5, 96)
+    made = build_network("resnet18", 5, of_size(96))
     for norm in made.modules():
         if isinstance(norm, nn.BatchNorm2d):
             assert norm.running_mean is not None
@@ -37,7 +37,7 @@ def _photos(n: int = 8) -> Tensor:
 
 def _plainly(network: Network, images: Tensor) -> Tensor:
     with torch.no_grad():
-        logits: Tensor = network.eval()(normalised(images, SMALL_CNN))
+        logits: Tensor = network.eval()(images)
     return logits
 
 
@@ -46,7 +46,7 @@ def test_logits_by_way_of_activations_are_those_of_the_network(resnet: Network, 
     assert len(resnet.blocks) == 5
     expected = _plainly(resnet, _photos())
     with torch.no_grad():
-        found = back(resnet, n_front, activations(resnet, n_front, torch.split(_photos(), 3), SMALL_CNN))
+        found = back(resnet, n_front, activations(resnet, n_front, torch.split(_photos(), 3)))
     assert expected.std() > 0.1
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 

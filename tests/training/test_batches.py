@@ -2,13 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from graft.networks.networks import normalised
-from graft.records.common import Preprocessing
 from graft.training.batches import balanced_rows, batch_rows, class_weights, samples_on, subsample
-
-PREPROCESSING = Preprocessing(
-    resize_px=4, crop_px=4, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7), interpolation="bilinear"
-)
 
 
 def test_an_epoch_holds_every_row_once() -> None:
@@ -24,12 +18,6 @@ def test_no_batch_is_a_lonely_image() -> None:
 @pytest.mark.parametrize(("n", "batch_size"), [(5, 2), (3, 2), (9, 4), (2, 2)])
 def test_even_small_batches_hold_two_images(n: int, batch_size: int) -> None:
     assert min(len(rows) for rows in batch_rows(n, batch_size, torch.Generator())) >= 2
-
-
-def test_normalised_is_value_over_255_less_mean_over_deviation() -> None:
-    images = torch.tensor([[0, 128, 255]], dtype=torch.uint8).view(1, 3, 1, 1)
-    expected = [(0 / 255 - 0.1) / 0.5, (128 / 255 - 0.2) / 0.6, (255 / 255 - 0.3) / 0.7]
-    np.testing.assert_allclose(normalised(images, PREPROCESSING).flatten(), expected, rtol=1e-6)
 
 
 def test_samples_put_channels_first() -> None:
@@ -106,18 +94,6 @@ def test_class_weights_are_inverse_frequencies_with_mean_one_over_images() -> No
 
 def test_a_class_without_images_weighs_nothing() -> None:
     assert class_weights(SKEWED, 7)[[1, 3, 4, 6]].tolist() == [0, 0, 0, 0]
-
-
-def test_normalised_is_whole_after_an_export_that_came_first() -> None:
-    fresh = PREPROCESSING.model_copy(update={"resize_px": 5})
-
-    class Normalising(torch.nn.Module):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return normalised(images, fresh)
-
-    images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
-    torch.export.export(Normalising(), (images,))
-    assert normalised(images, fresh).numpy()[0, :, 0, 0] == pytest.approx([-0.1 / 0.5, -0.2 / 0.6, -0.3 / 0.7])
 
 
 def test_images_that_no_gpu_has_room_for_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

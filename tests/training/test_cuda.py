@@ -7,14 +7,14 @@ import torch
 from tests.training.recipes import SHIPPED
 from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
 
-from graft.networks.device import make_deterministic, pick_precision
 from graft.networks.networks import state_sha256
 from graft.networks.outputs import outputs_of
-from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.runtime import make_deterministic, make_runtime
+from graft.params.learning import Mixing
 from graft.training.batches import Samples
 from graft.training.checkpoints import Keeper, State
 from graft.training.loop import Fitted, fit
-from graft.training.steps import Mixing, Plan
+from graft.training.steps import Plan
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
@@ -63,7 +63,7 @@ def test_kept_activations_stay_on_the_device() -> None:
 
 def test_the_device_multiplies_bfloat16_where_it_can() -> None:
     expected = torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float32
-    assert pick_precision(torch.device("cuda")) is expected
+    assert make_runtime(0).precision is expected
 
 
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
@@ -79,7 +79,7 @@ def test_no_step_waits_for_the_device() -> None:
     to = plan(
         phase(epochs=1),
         recipe=SHIPPED["strong"],
-        mixing=Mixing("cutmix", 1.0),
+        mixing=Mixing(kind="cutmix", alpha=1.0),
         optimisation=ADAMW._replace(clip_norm=1.0),
     )
     try:
@@ -94,6 +94,6 @@ def test_float32_on_the_device_has_the_digits_of_float32() -> None:
     make_deterministic(0)
     images = samples(64, 4).images.permute(0, 2, 3, 1).contiguous().numpy()
     net = network()
-    here = torch.from_numpy(outputs_of(net, images, SMALL_CNN).features)
-    there = torch.from_numpy(outputs_of(net.cuda(), images, SMALL_CNN).features)
+    here = torch.from_numpy(outputs_of(net, images).features)
+    there = torch.from_numpy(outputs_of(net.cuda(), images).features)
     assert torch.linalg.norm(there - here) <= 1e-5 * torch.linalg.norm(here)

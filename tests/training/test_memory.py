@@ -7,8 +7,10 @@ import torch
 from tests.training.runs import ADAMW, network, phase, plan, samples
 from torch import nn
 
-from graft.networks.device import autocast
 from graft.networks.networks import Network
+from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.runtime import autocast
+from graft.params.learning import Sgd
 from graft.training import memory
 from graft.training.activations import back, front
 from graft.training.batches import Samples
@@ -24,7 +26,7 @@ N_WEIGHTS = 2 * N_FEATURES + 2
 
 def _flat(optimisation: Optimisation = ADAMW, **others: Any) -> tuple[Network, Samples, Plan]:
     """A head on the pixels themselves, 20 images of 8 px, batches of 8."""
-    flat = Network({"flat": nn.Flatten()}, N_FEATURES, 2)
+    flat = Network({"flat": nn.Flatten()}, N_FEATURES, 2, SMALL_CNN)
     head_alone = Phase("phase", {"flat": 0.0, "head": 0.1}, 1, None, norms_only=False)
     images = torch.zeros((20, 3, 8, 8), dtype=torch.uint8)
     return flat, Samples(images, torch.arange(20) % 2), plan(head_alone, optimisation=optimisation, **others)
@@ -35,8 +37,8 @@ def _flat(optimisation: Optimisation = ADAMW, **others: Any) -> tuple[Network, S
     [
         ({}, 1 + 2 + 1),  # gradients, two moments, the best epoch's weights
         ({"ema_decay": 0.9}, 1 + 2 + 2),
-        ({"optimisation": ADAMW._replace(optimizer="sgd")}, 1 + 1 + 1),
-        ({"optimisation": ADAMW._replace(optimizer="sgd", momentum=0.0)}, 1 + 0 + 1),
+        ({"optimisation": ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.9))}, 1 + 1 + 1),
+        ({"optimisation": ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.0))}, 1 + 0 + 1),
     ],
 )
 def test_weights_gradients_moments_and_what_a_linear_layer_keeps_are_counted(
@@ -48,7 +50,7 @@ def test_weights_gradients_moments_and_what_a_linear_layer_keeps_are_counted(
 
 def test_weights_that_a_step_goes_back_through_are_not_counted_again() -> None:
     _, train, _ = _flat()
-    layered = Network({"hidden": nn.Sequential(nn.Flatten(), nn.Linear(N_FEATURES, 4))}, 4, 2)
+    layered = Network({"hidden": nn.Sequential(nn.Flatten(), nn.Linear(N_FEATURES, 4))}, 4, 2, SMALL_CNN)
     both = Phase("phase", {"hidden": 0.1, "head": 0.1}, 1, None, norms_only=False)
     n_weights = (N_FEATURES + 1) * 4 + (4 + 1) * 2
     assert needed_bytes(layered, train, plan(both)) == 4 * (4 * n_weights + 8 * (N_FEATURES + 4))
@@ -72,7 +74,7 @@ def _kept_of_a_step(net: Network, train: Samples, given: Plan) -> int:
     own = {each.untyped_storage().data_ptr() for each in net.state_dict().values()}
     images = train.images[: given.batch_size]
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast(CPU, given.precision):
-        alive = back(net, 0, front(net, 0, images, given.preprocessing))
+        alive = back(net, 0, front(net, 0, images))
     assert len(alive) == len(images)
     return sum(n_bytes for place, n_bytes in kept.items() if place not in own)
 
@@ -91,7 +93,7 @@ def test_a_step_keeps_at_least_what_is_reckoned(precision: torch.dtype) -> None:
 def test_a_network_with_relus_in_place_is_reckoned() -> None:
     layers = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     all_of_it = Phase("phase", {"all": 0.1, "head": 0.1}, 1, None, norms_only=False)
-    net = Network({"all": layers}, 16, 2)
+    net = Network({"all": layers}, 16, 2, SMALL_CNN)
     check_room_for_steps(net, samples(20, 0), plan(all_of_it))
 
 

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from graft.training.optimisation import Optimisation, ScheduleName, build_optimizer, build_schedule, take_step
+from graft.params.learning import ScheduleChoice, Sgd, WarmRestarts
+from graft.training.optimisation import Optimisation, build_optimizer, build_schedule, take_step
 
-PLAIN = Optimisation("adamw", 0.9, 0.01, "one_cycle", 0.3, 3, None, 1)
+PLAIN = Optimisation("adamw", 0.01, "one_cycle", 0.3, None, 1)
+RESTARTS = WarmRestarts(kind="warm_restarts", restarts=3)
 
 
 def _rates(settings: Optimisation, n_steps: int) -> list[float]:
@@ -46,7 +48,7 @@ def test_cosine_follows_its_formula_after_the_warm_up() -> None:
 
 
 def test_warm_restarts_return_to_the_peak_at_each_cycle() -> None:
-    rates = _rates(PLAIN._replace(schedule="warm_restarts", warmup=0.0, restarts=3), 30)
+    rates = _rates(PLAIN._replace(schedule=RESTARTS, warmup=0.0), 30)
     assert [k for k in range(1, 30) if rates[k] > rates[k - 1]] == [10, 20]
     assert rates[10] == rates[20] == pytest.approx(0.5)
 
@@ -67,8 +69,8 @@ def test_one_cycle_peaks_where_the_warm_up_ends() -> None:
     assert rates[-1] < 0.001
 
 
-@pytest.mark.parametrize("name", ["cosine", "warm_restarts"])
-def test_a_schedule_ends_at_nothing_and_does_not_begin_again(name: ScheduleName) -> None:
+@pytest.mark.parametrize("name", ["cosine", RESTARTS])
+def test_a_schedule_ends_at_nothing_and_does_not_begin_again(name: ScheduleChoice) -> None:
     optimizer = build_optimizer({"head": [nn.Parameter(torch.zeros(2, 2))]}, {"head": 0.5}, PLAIN)
     schedule = build_schedule(optimizer, 10, PLAIN._replace(schedule=name))
     optimizer.step()
@@ -77,8 +79,8 @@ def test_a_schedule_ends_at_nothing_and_does_not_begin_again(name: ScheduleName)
     assert schedule.get_last_lr() == pytest.approx([0.0], abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["one_cycle", "cosine", "warm_restarts", "constant"])
-def test_parts_keep_the_ratio_of_their_rates_at_every_step(name: ScheduleName) -> None:
+@pytest.mark.parametrize("name", ["one_cycle", "cosine", RESTARTS, "constant"])
+def test_parts_keep_the_ratio_of_their_rates_at_every_step(name: ScheduleChoice) -> None:
     low, high = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(2, 2))
     settings = PLAIN._replace(schedule=name)
     optimizer = build_optimizer({"low": [low], "high": [high]}, {"low": 0.1, "high": 0.5}, settings)
@@ -89,16 +91,18 @@ def test_parts_keep_the_ratio_of_their_rates_at_every_step(name: ScheduleName) -
         take_step(optimizer, schedule, [low, high], None)
 
 
-@pytest.mark.parametrize("name", ["one_cycle", "cosine", "warm_restarts", "constant"])
+@pytest.mark.parametrize("name", ["one_cycle", "cosine", RESTARTS, "constant"])
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 4])
 @pytest.mark.parametrize("warmup", [0.0, 0.3, 0.5, 0.9])
-def test_few_steps_are_no_fault(name: ScheduleName, n_steps: int, warmup: float) -> None:
+def test_few_steps_are_no_fault(name: ScheduleChoice, n_steps: int, warmup: float) -> None:
     rates = _rates(PLAIN._replace(schedule=name, warmup=warmup), n_steps)
     assert all(0 <= rate <= 0.5 + 1e-9 for rate in rates)
 
 
 def test_sgd_with_momentum_moves_as_its_formula_says() -> None:
-    settings = PLAIN._replace(optimizer="sgd", momentum=0.9, weight_decay=0.0, schedule="constant", warmup=0.0)
+    settings = PLAIN._replace(
+        optimizer=Sgd(kind="sgd", momentum=0.9), weight_decay=0.0, schedule="constant", warmup=0.0
+    )
     weight = nn.Parameter(torch.tensor([[1.0]]))
     optimizer = build_optimizer({"head": [weight]}, {"head": 0.1}, settings)
     schedule = build_schedule(optimizer, 9, settings)
@@ -127,7 +131,9 @@ def test_adamw_moves_as_its_formula_says() -> None:
 
 
 def test_gradients_are_clipped_to_the_norm_of_all_together() -> None:
-    settings = PLAIN._replace(optimizer="sgd", momentum=0.0, weight_decay=0.0, schedule="constant", warmup=0.0)
+    settings = PLAIN._replace(
+        optimizer=Sgd(kind="sgd", momentum=0.0), weight_decay=0.0, schedule="constant", warmup=0.0
+    )
     one, two = nn.Parameter(torch.zeros(1, 1)), nn.Parameter(torch.zeros(1, 1))
     optimizer = build_optimizer({"head": [one, two]}, {"head": 1.0}, settings)
     one.grad, two.grad = torch.tensor([[30.0]]), torch.tensor([[40.0]])
@@ -138,8 +144,10 @@ def test_gradients_are_clipped_to_the_norm_of_all_together() -> None:
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_momentum_of_sgd_stays_what_it_was_set_to_under_one_cycle(momentum: float) -> None:
     weight = nn.Parameter(torch.zeros(2, 2))
-    optimizer = build_optimizer({"head": [weight]}, {"head": 0.1}, PLAIN._replace(optimizer="sgd", momentum=momentum))
-    schedule = build_schedule(optimizer, 10, PLAIN._replace(optimizer="sgd", momentum=momentum))
+    optimizer = build_optimizer(
+        {"head": [weight]}, {"head": 0.1}, PLAIN._replace(optimizer=Sgd(kind="sgd", momentum=momentum))
+    )
+    schedule = build_schedule(optimizer, 10, PLAIN._replace(optimizer=Sgd(kind="sgd", momentum=momentum)))
     for _ in range(9):
         assert optimizer.param_groups[0]["momentum"] == momentum
         weight.grad = torch.zeros_like(weight)

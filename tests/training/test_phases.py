@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from graft.networks.networks import Network, build_network, normalised
+from graft.networks.networks import Network, build_network
 from graft.networks.preprocessing import SMALL_CNN
 from graft.training.batches import samples_on
 from graft.training.phases import (
@@ -27,7 +27,7 @@ NAMES = ("block1", "block2", "block3", "block4", "head")
 @pytest.fixture
 def network() -> Network:
     torch.manual_seed(0)
-    return build_network("small_cnn", 2)
+    return build_network("small_cnn", 2, SMALL_CNN)
 
 
 def _phase(*trained: str, norms_only: bool = False) -> Phase:
@@ -108,7 +108,7 @@ def test_where_all_is_trained_there_is_no_hash(network: Network) -> None:
 def test_adapted_statistics_are_those_of_the_images(network: Network) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3)).astype(np.uint8)
     samples = samples_on(torch.device("cpu"), images, np.zeros(40, dtype=np.int64))
-    adapt_batchnorm(network, samples, SMALL_CNN)
+    adapt_batchnorm(network, samples)
     mean, std = torch.tensor(SMALL_CNN.mean).view(3, 1, 1), torch.tensor(SMALL_CNN.std).view(3, 1, 1)
     seen = network.get_submodule("blocks.block1.0")((samples.images.float() / 255 - mean) / std)
     first = network.get_submodule("blocks.block1.1")
@@ -121,10 +121,10 @@ def test_adapted_statistics_keep_nothing_of_those_before(network: Network) -> No
     images = np.random.default_rng(0).integers(0, 256, (130, 8, 8, 3)).astype(np.uint8)
     samples = samples_on(torch.device("cpu"), images, np.zeros(130, dtype=np.int64))
     used = copy.deepcopy(network)
-    for name, buffer in used.named_buffers():
+    for name, buffer in used.blocks.named_buffers():
         buffer.fill_(7 if name.endswith("num_batches_tracked") else 3.0)
     for each in (network, used):
-        adapt_batchnorm(each, samples, SMALL_CNN)
+        adapt_batchnorm(each, samples)
     assert all(torch.equal(value, network.get_buffer(name)) for name, value in used.named_buffers())
 
 
@@ -132,8 +132,8 @@ def test_adapted_statistics_do_not_depend_on_images_sorted_by_class(network: Net
     """A batch of one class would be normalised by its own mean, and the variance between classes would be lost."""
     dark, bright = np.full((150, 32, 32, 3), 40, np.uint8), np.full((150, 32, 32, 3), 200, np.uint8)
     samples = samples_on(torch.device("cpu"), np.concatenate([dark, bright]), np.repeat([0, 1], 150))
-    adapt_batchnorm(network, samples, SMALL_CNN)
-    values = normalised(samples.images, SMALL_CNN)
+    adapt_batchnorm(network, samples)
+    values = network.input_transform(samples.images)
     second = network.get_submodule("blocks.block2.1")
     with torch.no_grad():
         seen = network.get_submodule("blocks.block2.0")(network.eval().blocks["block1"](values))
@@ -145,7 +145,7 @@ def test_a_block_without_norms_is_frozen_where_norms_alone_learn() -> None:
     torch.manual_seed(0)
     first = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Dropout())
     last = torch.nn.Sequential(torch.nn.BatchNorm2d(4), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(1))
-    network = Network({"first": first, "last": last}, 4, 2)
+    network = Network({"first": first, "last": last}, 4, 2, SMALL_CNN)
     phase = Phase("norms", {"first": 0.1, "last": 0.1, "head": 0.1}, 1, None, norms_only=True)
     assert list(trained_parameters(network, phase)) == ["last", "head"]
     assert n_frozen_blocks(network, phase) == 1
@@ -155,14 +155,14 @@ def test_a_block_without_norms_is_frozen_where_norms_alone_learn() -> None:
 
 @pytest.mark.parametrize("norm", [torch.nn.BatchNorm1d(4), torch.nn.LayerNorm(4), torch.nn.GroupNorm(2, 4)])
 def test_every_kind_of_norm_learns_where_norms_alone_do(norm: torch.nn.Module) -> None:
-    network = Network({"only": torch.nn.Sequential(torch.nn.Linear(4, 4), norm)}, 4, 2)
+    network = Network({"only": torch.nn.Sequential(torch.nn.Linear(4, 4), norm)}, 4, 2, SMALL_CNN)
     trained = trained_parameters(network, Phase("norms", {"only": 0.1, "head": 0.1}, 1, None, norms_only=True))
     assert [id(each) for each in trained["only"]] == [id(each) for each in norm.parameters()]
 
 
 @pytest.mark.parametrize("policy", ["frozen", "adapt", "train"])
 def test_norms_of_a_head_that_learns_move_under_every_policy(policy: BatchNormPolicy) -> None:
-    network = build_network("small_cnn", 2, head="mlp")
+    network = build_network("small_cnn", 2, SMALL_CNN, "mlp")
     phase = _phase("head")
     set_modes(network, phase, policy)
     assert all(each.training for each in network.head.modules())
@@ -177,12 +177,12 @@ def test_statistics_are_adapted_in_batches_of_at_least_64_images(network: Networ
     seen: list[int] = []
     network.blocks["block1"].register_forward_hook(lambda block, given, made: seen.append(len(made)))
     images = np.random.default_rng(0).integers(0, 256, (n, 8, 8, 3)).astype(np.uint8)
-    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(n, dtype=np.int64)), SMALL_CNN)
+    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(n, dtype=np.int64)))
     assert seen == sizes
 
 
 def test_momentum_of_statistics_is_what_it_was_after_they_were_adapted(network: Network) -> None:
     images = np.zeros((8, 8, 8, 3), dtype=np.uint8)
-    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(8, dtype=np.int64)), SMALL_CNN)
+    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(8, dtype=np.int64)))
     norms = [each for each in network.modules() if isinstance(each, torch.nn.BatchNorm2d)]
     assert [each.momentum for each in norms] == [0.1] * 4

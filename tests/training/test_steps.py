@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from tests.training.runs import ADAMW, NOTHING_VARIED, SHIFTED, ignore, network, phase, plan, samples
 from torch import Tensor, nn
 
-from graft.networks.device import autocast
-from graft.networks.networks import Network, normalised
-from graft.networks.preprocessing import SMALL_CNN
-from graft.params.training import Recipe
+from graft.networks.networks import Network
+from graft.networks.runtime import autocast
+from graft.params.learning import Mixing, Sgd
+from graft.params.recipes import Recipe
 from graft.training import steps
 from graft.training.activations import back, front
 from graft.training.augmentation.augmentation import augmented
@@ -21,7 +21,7 @@ from graft.training.augmentation.mixing import soft_targets
 from graft.training.batches import Samples, batch_rows
 from graft.training.loop import fit
 from graft.training.optimisation import take_step
-from graft.training.steps import MIXERS, Mixing, Plan
+from graft.training.steps import MIXERS, Plan
 
 HEAD_ALONE = phase(frozen=("block1", "block2", "block3", "block4"), epochs=1)
 
@@ -41,7 +41,7 @@ def _loss_of_first_batch(to: Plan) -> float:
 
 def _logits(images: Tensor) -> Tensor:
     with torch.no_grad():
-        logits: Tensor = network().eval()(normalised(images, SMALL_CNN))
+        logits: Tensor = network().eval()(images)
     return logits
 
 
@@ -52,7 +52,9 @@ def test_a_smoothed_label_spreads_its_share_over_all_classes() -> None:
     assert _loss_of_first_batch(plan(label_smoothing=0.3)) == pytest.approx(expected.mean().item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("mixing", [Mixing("mixup", 0.4), Mixing("cutmix", 2.0)], ids=lambda each: each.kind)
+@pytest.mark.parametrize(
+    "mixing", [Mixing(kind="mixup", alpha=0.4), Mixing(kind="cutmix", alpha=2.0)], ids=lambda each: each.kind
+)
 def test_images_and_targets_are_mixed_as_the_plan_says(mixing: Mixing) -> None:
     images, labels, generator = _first_batch()
     mixed = MIXERS[mixing.kind](images, soft_targets(labels, 2), mixing.alpha, generator)
@@ -64,7 +66,7 @@ def test_the_loss_is_made_in_float32_whatever_the_precision_of_the_network() -> 
     images, labels, _ = _first_batch()
     with torch.no_grad(), autocast(images.device, torch.bfloat16):
         net = network().eval()
-        logits = back(net, 4, front(net, 4, images, SMALL_CNN))
+        logits = back(net, 4, front(net, 4, images))
     assert logits.dtype == torch.bfloat16
     expected = F.cross_entropy(logits.float(), labels).item()
     assert _loss_of_first_batch(plan(precision=torch.bfloat16)) == pytest.approx(expected, rel=1e-6)
@@ -90,7 +92,7 @@ def test_training_loss_is_the_mean_over_images() -> None:
     in_training, losses = copy.deepcopy(net).train(), []
     generator = torch.Generator().manual_seed(0)
     for rows in batch_rows(20, 8, generator):
-        logits = in_training(normalised(train.images[rows], SMALL_CNN))
+        logits = in_training(train.images[rows])
         losses += F.cross_entropy(logits, train.labels[rows], reduction="none").tolist()
         augmented(train.images[rows], NOTHING_VARIED, generator)
     to = plan(phase(rate=1e-12, epochs=1), recipe=NOTHING_VARIED)
@@ -114,7 +116,7 @@ def _gradients(monkeypatch: pytest.MonkeyPatch, net: Network, train: Samples, to
 
 
 def _losses(net: Network, given: Samples) -> Tensor:
-    logits = net.eval()(normalised(given.images, SMALL_CNN))
+    logits = net.eval()(given.images)
     return F.cross_entropy(logits, given.labels, reduction="none")
 
 
@@ -180,7 +182,7 @@ def test_a_step_goes_as_far_as_the_clipped_gradient_takes_it(monkeypatch: pytest
         distances.append((whole(parameters) - before).norm().item())
 
     monkeypatch.setattr(steps, "take_step", watch)
-    plain = ADAMW._replace(optimizer="sgd", momentum=0.0, weight_decay=0.0, schedule="constant", warmup=0.0)
+    plain = ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.0), weight_decay=0.0, schedule="constant", warmup=0.0)
     to = plan(phase(rate=0.5, epochs=1), optimisation=plain._replace(clip_norm=0.1))
     fit(network(), samples(32, 1), samples(16, 2), to, 0, ignore)
     assert distances == pytest.approx([0.05] * 4, rel=1e-3)

@@ -9,18 +9,22 @@ from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.params.pipeline import Params
 from graft.records.common import Split
-from graft.records.strategy import Score, StrategyRecord
+from graft.records.strategy import ProbeScore, StrategyRecord
 from graft.store.catalogue import CatalogRow
 from graft.transfer.arms.arms import TargetData, target_data
 from graft.transfer.finetuning.finetune import Backbone
 from graft.yaml_files import read_yaml
-from tests.examples import NO_SUSPECTS, catalog_row
+from tests.examples import catalog_row
+from tests.networks.runtimes import ON_CPU
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def tiny_params(**sections: dict[str, object]) -> Params:
-    """params.yaml with runs of two epochs and two seeds; sections given are merged in."""
+    """params.yaml with runs of two epochs and two seeds; sections given are merged in.
+
+    Where values of gradual or surgical are among them, that strategy is the one that params name.
+    """
     values = read_yaml(ROOT / "params.yaml")
     small: dict[str, dict[str, object]] = {
         "training": {"n_seeds": 2, "epochs": 2, "batch_size": 8},
@@ -30,7 +34,17 @@ def tiny_params(**sections: dict[str, object]) -> Params:
     }
     for name, section in (*small.items(), *sections.items()):
         values[name].update(section)
+    named = {"surgical_blocks": "surgical", "unfreeze": "gradual"}
+    for key in named.keys() & {key for key, value in values["finetune_target"].items() if value}:
+        values["select_strategy"]["overrule"] = named[key]
     return Params.model_validate(values)
+
+
+VALUES_OF: dict[str, dict[str, object]] = {
+    "gradual": {"unfreeze": {"kind": "plateau", "patience": 2}},
+    "surgical": {"surgical_blocks": ["block2"]},
+}
+"""what finetune_target holds under strategies that need values of their own"""
 
 
 def tiny_catalog() -> tuple[CatalogRow, ...]:
@@ -48,14 +62,14 @@ def tiny_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 @pytest.fixture
 def data() -> TargetData:
-    return target_data(tiny_catalog(), tiny_images(), SMALL_CNN, tiny_params().recipes["digits"], torch.device("cpu"))
+    return target_data(tiny_catalog(), tiny_images(), SMALL_CNN, tiny_params().recipes["digits"], ON_CPU)
 
 
 @pytest.fixture
 def backbone() -> Backbone:
     torch.manual_seed(0)
-    network = build_network("small_cnn", 2).eval()
-    return Backbone(network, "small_cnn", outputs_of(network, tiny_images(), SMALL_CNN).features)
+    network = build_network("small_cnn", 2, SMALL_CNN).eval()
+    return Backbone(network, "small_cnn", outputs_of(network, tiny_images()).features)
 
 
 def strategy(choice: str) -> StrategyRecord:
@@ -67,16 +81,14 @@ def strategy(choice: str) -> StrategyRecord:
             "similarity": "unknown",
             "votes": (),
             "conflict": False,
-            "probe": Score(mean=0.9, standard_error=0.01, setting="C=0.1"),
+            "probe": ProbeScore(mean=0.9, standard_error=0.01, setting="C=0.1"),
             "probe_c": 0.1,
-            "knn": Score(mean=0.9, standard_error=0.01, setting="k=5"),
+            "knn": ProbeScore(mean=0.9, standard_error=0.01, setting="k=5"),
             "weights": {},
             "choice": choice,
             "runner_up": None,
             "overruled": False,
             "reasons": (),
             "would_change": (),
-            "labels": NO_SUSPECTS,
-            "splits": (),
         }
     )

@@ -7,6 +7,7 @@ import torch
 
 from graft.networks.networks import Network, build_network
 from graft.networks.outputs import Score
+from graft.networks.preprocessing import SMALL_CNN
 from graft.training.loop import Fitted
 from graft.transfer.arms.arms import Arm, rates_by_seed, run_arm
 from graft.transfer.arms.runs import Runs
@@ -27,7 +28,7 @@ class Table:
         return Fitted(seed, Score(self.losses[rate], self.accuracies[rate][seed]), (), (), 0)
 
     def network(self, seed: int, rate: float) -> Network:
-        network = build_network("small_cnn", 2)
+        network = build_network("small_cnn", 2, SMALL_CNN)
         with torch.no_grad():
             network.head.state_dict()["bias"].copy_(torch.tensor([seed, rate]))
         return network

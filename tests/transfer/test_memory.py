@@ -12,6 +12,7 @@ from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from graft.transfer.pretraining import make_backbone
 from tests.examples import domain_record
+from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
 
 IMAGES = 50_000
@@ -60,10 +61,10 @@ def test_pretraining_is_refused_before_its_first_step(tmp_path: Path, monkeypatc
     _leave(STEPS, monkeypatch)
     record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain_record(), target=domain_record())
     with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
-        make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors")
+        make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors", ON_CPU)
     _leave(IMAGES, monkeypatch)
     with pytest.raises(ValueError, match=r"^training: want 0 MiB of memory for 24 images of 32 x 32 pixels"):
-        make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors")
+        make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors", ON_CPU)
 
 
 def test_images_of_the_target_are_refused_before_they_are_taken(
@@ -71,4 +72,4 @@ def test_images_of_the_target_are_refused_before_they_are_taken(
 ) -> None:
     _leave(IMAGES, monkeypatch)
     with pytest.raises(ValueError, match=r"^training: want 0 MiB of memory for 32 images of 32 x 32 pixels"):
-        target_data(tiny_catalog(), tiny_images(), SMALL_CNN, data.recipe, data.train.images.device)
+        target_data(tiny_catalog(), tiny_images(), SMALL_CNN, data.recipe, ON_CPU)

@@ -196,7 +196,7 @@ def test_both_arms_look_for_the_rate_on_the_images_of_the_first_seed(
 
 
 def test_both_arms_have_the_head_that_params_name(backbone: Backbone, data: TargetData, tmp_path: Path) -> None:
-    params = tiny_params(training={"n_seeds": 2}, network={"head": "mlp"})
+    params = tiny_params(training={"n_seeds": 2, "head": "mlp"})
     finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "transfer", tmp_path / "half")
     train_scratch(data, params, tmp_path / "scratch", tmp_path / "half_scratch")
     heads = [load_network(tmp_path / arm / "seed_0.safetensors").head_kind for arm in ("transfer", "scratch")]

@@ -16,6 +16,7 @@ from graft.training.loop import Fitted
 from graft.transfer import pretraining
 from graft.transfer.pretraining import make_backbone
 from tests.examples import domain_record
+from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
 RECORD = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain_record(), target=domain_record())
@@ -23,14 +24,14 @@ RECORD = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain
 
 def test_pretraining_learns_the_source(tmp_path: Path) -> None:
     params = tiny_params(pretrain_source={"epochs": 6})
-    card = make_backbone(params, tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors")
+    card = make_backbone(params, tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors", ON_CPU)
     assert card.origin == "pretrain"
     assert card.source_val_accuracy is not None
     assert card.source_val_accuracy >= 0.9
 
 
 def test_card_tells_the_weights(tmp_path: Path) -> None:
-    card = make_backbone(tiny_params(), tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors")
+    card = make_backbone(tiny_params(), tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors", ON_CPU)
     assert card.weights_sha256 == hashlib.sha256((tmp_path / "net.safetensors").read_bytes()).hexdigest()
     assert card.blocks == tuple(load_network(tmp_path / "net.safetensors").blocks)
     assert card.n_features == 128
@@ -40,14 +41,14 @@ def test_card_tells_the_weights(tmp_path: Path) -> None:
 def test_pretraining_without_source_images_is_one_sentence(tmp_path: Path) -> None:
     empty = np.empty((0, 32, 32, 3), dtype=np.uint8)
     with pytest.raises(ValueError, match=r"data/raw/source: want at least 2 classes of images with .*, got 0"):
-        make_backbone(tiny_params(), (), empty, RECORD, tmp_path / "net.safetensors")
+        make_backbone(tiny_params(), (), empty, RECORD, tmp_path / "net.safetensors", ON_CPU)
 
 
 def test_size_that_the_network_cannot_take_is_one_sentence(tmp_path: Path) -> None:
     record = RECORD.model_copy(update={"preprocessing": SMALL_CNN.model_copy(update={"crop_px": 64})})
     params = tiny_params(network={"name": "inception_v3"})
     with pytest.raises(ValueError, match=r"images\.size_px: want a size that inception_v3 takes, got 64"):
-        make_backbone(params, tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors")
+        make_backbone(params, tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors", ON_CPU)
 
 
 def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:
@@ -62,7 +63,9 @@ def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:
     empty = np.empty((0, 32, 32, 3), dtype=np.uint8)
     params = tiny_params(network=network)
     card, other = (
-        make_backbone(params.model_copy(update={"seed": seed}), (), empty, RECORD, tmp_path / f"{seed}.safetensors")
+        make_backbone(
+            params.model_copy(update={"seed": seed}), (), empty, RECORD, tmp_path / f"{seed}.safetensors", ON_CPU
+        )
         for seed in (0, 1)
     )
     assert card.origin == "file w.pth"
@@ -74,7 +77,7 @@ def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:
 def test_pretraining_learns_from_train_and_chooses_by_validation(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The source's test split has no part in it; the plan is that of params, for both arms start from what is made."""
+    """The source's test split has no part in it; the plan follows the section pretrain_source."""
     given: list[Any] = []
 
     def fit(*values: Any) -> Fitted:
@@ -82,8 +85,8 @@ def test_pretraining_learns_from_train_and_chooses_by_validation(
         return Fitted(1, Score(0.5, 0.5), (), (), 0)
 
     monkeypatch.setattr(pretraining, "fit", fit)
-    params = tiny_params(training={"augmentation": "photographs", "batch_size": 5})
-    make_backbone(params, tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors")
+    params = tiny_params(pretrain_source={"augmentation": "photographs", "batch_size": 5})
+    make_backbone(params, tiny_catalog(), tiny_images(), RECORD, tmp_path / "net.safetensors", ON_CPU)
     _, train, val, plan, seed, *_ = given
     images = torch.from_numpy(tiny_images()).permute(0, 3, 1, 2)
     assert torch.equal(train.images, images[:24])

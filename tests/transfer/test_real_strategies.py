@@ -13,6 +13,7 @@ from graft.images.resizing import fit
 from graft.networks.networks import published_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import preprocessing_for
+from graft.params.both_arms import Plateau
 from graft.params.network import Images
 from graft.params.pipeline import Params
 from graft.records.common import Split
@@ -22,11 +23,13 @@ from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from tests.examples import catalog_row
 from tests.house import ROOT
+from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import strategy, tiny_params
 
 DATA = ROOT.parent / "shared" / "data"
 WEIGHTS = DATA / "weights" / "mobilenet_v2.pth"
 N_PER_CLASS, N_TRAIN = 40, 25
+NAMED = ("stem", "block1")
 PX = 48
 
 pytestmark = [
@@ -53,7 +56,7 @@ def real() -> Real:
             "weights_sha256": hashlib.sha256(WEIGHTS.read_bytes()).hexdigest(),
         },
         training={"augmentation": "photographs", "epochs": 2},
-        finetune_target={"rates": [0.001], "surgical_blocks": ["stem", "block1"]},
+        finetune_target={"rates": [0.001]},
         train_scratch={"rates": [0.001]},
     )
     preprocessing = preprocessing_for(params.network, Images(size_px=PX, value_bits=None, max_megapixels=25))
@@ -65,11 +68,11 @@ def real() -> Real:
         pixels.append(fit(decode.decode(file.read_bytes(), file.name), preprocessing))
     store = np.stack(pixels)
     torch.manual_seed(0)
-    network = published_network(params.network, 2, PX)[0].eval()
-    features = outputs_of(network, store, preprocessing).features
+    network = published_network(params.network, 2, preprocessing)[0].eval()
+    features = outputs_of(network, store).features
     recipe = params.recipes["photographs"]
     catalog: tuple[CatalogRow, ...] = tuple(rows)
-    data = target_data(catalog, store, preprocessing, recipe, torch.device("cpu"))
+    data = target_data(catalog, store, preprocessing, recipe, ON_CPU)
     return Real(data, Backbone(network, "mobilenet_v2", features), params)
 
 
@@ -86,6 +89,12 @@ def from_nothing(real: Real, tmp_path_factory: pytest.TempPathFactory) -> float:
 
 @pytest.mark.parametrize("name", ["feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms"])
 def test_every_strategy_gains_from_real_weights(name: str, real: Real, from_nothing: float, tmp_path: Path) -> None:
-    record = finetune_target(Task(real.backbone, real.data, strategy(name), real.params), tmp_path, tmp_path / "half")
+    values: dict[str, dict[str, object]] = {
+        "gradual": {"unfreeze": Plateau(kind="plateau", patience=2)},
+        "surgical": {"surgical_blocks": NAMED},
+    }
+    settings = real.params.finetune_target.model_copy(update=values.get(name, {}))
+    params = real.params.model_copy(update={"finetune_target": settings})
+    record = finetune_target(Task(real.backbone, real.data, strategy(name), params), tmp_path, tmp_path / "half")
     accuracy = min(run.val_accuracy for run in record.runs)
     assert accuracy > max(0.75, from_nothing)

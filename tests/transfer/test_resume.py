@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.transfer.conftest import strategy, tiny_params
 
 from graft.files import to_json
 from graft.networks.networks import state_sha256
+from graft.networks.runtime import Runtime
 from graft.networks.saving import load_network
 from graft.training import checkpoints, resume
 from graft.training.optimisation import take_step
@@ -19,6 +19,8 @@ from graft.training.resume import half_done
 from graft.transfer.arms.arms import TargetData
 from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from tests.networks.runtimes import ON_CPU
+from tests.transfer.conftest import strategy, tiny_params
 
 pytestmark = pytest.mark.exact
 
@@ -74,7 +76,7 @@ def run(backbone: Backbone, data: TargetData, tmp_path: Path) -> Callable[[str, 
     def stage(arm: str, name: str) -> str:
         params = tiny_params(finetune_target=RATES, train_scratch=RATES)
         folder = tmp_path / name
-        with half_done(arm, params.model_dump_json(), []) as kept:
+        with half_done(arm, params.model_dump_json(), [], ON_CPU) as kept:
             if arm == "scratch":
                 record = train_scratch(data, params, folder, kept)
             else:
@@ -161,10 +163,10 @@ def test_other_params_start_anew(
         run("full", "a")
     steps_taken[:] = [0, 10**9]
     params = tiny_params(training={"weight_decay": 0.5})
-    with half_done("full", params.model_dump_json(), []) as kept:
+    with half_done("full", params.model_dump_json(), [], ON_CPU) as kept:
         finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "b", kept)
     n_other, steps_taken[0] = steps_taken[0], 0
-    with half_done("full", params.model_dump_json(), []) as kept:
+    with half_done("full", params.model_dump_json(), [], ON_CPU) as kept:
         finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "c", kept)
     assert n_other == steps_taken[0]
 
@@ -175,23 +177,27 @@ def test_files_code_packages_device_precision_and_threads_are_part_of_the_key(
     files = [tmp_path / "images.npy"]
     files[0].write_bytes(b"pixels")
 
-    def key() -> str:
-        with half_done("full", "same", files) as folder:
+    def key(runtime: Runtime = ON_CPU) -> str:
+        with half_done("full", "same", files, runtime) as folder:
             return folder.name
 
-    monkeypatch.setenv("GRAFT_PRECISION", "float32")
     keys = {key()}
     files[0].write_bytes(b"pixels resized by other code")
     keys.add(key())
-    monkeypatch.setattr("graft.networks.device.picked", torch.device("meta"))
-    keys.add(key())
-    monkeypatch.setenv("GRAFT_PRECISION", "bfloat16")
-    keys.add(key())
+    keys.add(key(ON_CPU._replace(device=torch.device("meta"))))
+    keys.add(key(ON_CPU._replace(precision=torch.bfloat16)))
+    keys.add(key(ON_CPU._replace(n_threads=99)))
     monkeypatch.setattr(resume, "CODE", (tmp_path / "code",))
-    keys.add(key())
-    monkeypatch.setattr("graft.training.resume.torch.get_num_threads", lambda: 99)
     keys.add(key())
     for package in ("torch", "numpy", "scikit-learn"):
         monkeypatch.setattr(resume, "version", lambda name, other=package: "other" if name == other else version(name))
         keys.add(key())
     assert len(keys) == 9
+
+
+def test_the_number_of_processes_is_no_part_of_the_key() -> None:
+    with (
+        half_done("full", "same", [], ON_CPU) as one,
+        half_done("other", "same", [], ON_CPU._replace(n_processes=7)) as two,
+    ):
+        assert one.name == two.name

@@ -13,7 +13,7 @@ from graft.networks.networks import Network, state_sha256
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.records.training import TrainingRecord
 from graft.statistics.features import probe
 from graft.training.activations import AT_ONCE
@@ -23,7 +23,7 @@ from graft.training.phases import BatchNormPolicy, adapt_batchnorm, frozen_sha25
 from graft.transfer.arms.arms import TargetData, part_of, rates_around, seen_by
 from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target, start_of
 from graft.transfer.finetuning.strategies import phases_of
-from tests.transfer.conftest import strategy, tiny_images, tiny_params
+from tests.transfer.conftest import VALUES_OF, strategy, tiny_images, tiny_params
 
 BY_STEPS: tuple[Strategy, ...] = tuple(each for each in get_args(Strategy) if each != "feature_extraction")
 STILL = 1e-12
@@ -39,7 +39,7 @@ def start(backbone: Backbone, data: TargetData) -> Task:
 
 def tuned(start: Task, choice: Strategy, folder: Path, **sections: dict[str, object]) -> TrainingRecord:
     """A run of the arm by one rate and one strategy, on params that differ from tiny ones."""
-    transfer: dict[str, object] = {"rates": [0.01], "surgical_blocks": ["block2"]}
+    transfer: dict[str, object] = {"rates": [0.01], **VALUES_OF.get(choice, {})}
     sections["finetune_target"] = transfer | sections.get("finetune_target", {})
     scratch: dict[str, object] = {"rates": [0.01] * len(sections["finetune_target"]["rates"])}  # type: ignore[arg-type]
     params = tiny_params(train_scratch=scratch, **sections)
@@ -79,7 +79,7 @@ def test_the_record_holds_the_hash_of_what_each_phase_left_alone(
 ) -> None:
     record = tuned(start, choice, tmp_path, finetune_target={"batchnorm": policy}, training={"epochs": 4})
     assert record.batchnorm == policy
-    params = tiny_params(finetune_target={"batchnorm": policy, "surgical_blocks": ["block2"]})
+    params = tiny_params(finetune_target={"batchnorm": policy, **VALUES_OF.get(choice, {})})
     begun = start_of(start._replace(params=params)).network
     phases = phases_of(choice, list(begun.blocks), 0.01, params.finetune_target, 4, None)
     before = [frozen_sha256(begun, phase, policy) for phase in phases]
@@ -114,7 +114,7 @@ def test_gradual_goes_down_to_the_first_block_a_phase_at_a_time(start: Task, tmp
 
 def test_adapt_gives_batchnorm_the_statistics_of_the_target(start: Task, tmp_path: Path) -> None:
     adapted = copy.deepcopy(start.backbone.network)
-    adapt_batchnorm(adapted, start.data.train, SMALL_CNN)
+    adapt_batchnorm(adapted, start.data.train)
     tuned(start, "full", tmp_path, finetune_target={"batchnorm": "adapt"})
     ended = load_network(tmp_path / "seed_0.safetensors")
     assert same(statistics(ended), statistics(adapted))
@@ -124,7 +124,7 @@ def test_adapt_gives_batchnorm_the_statistics_of_the_target(start: Task, tmp_pat
 def test_adapt_gives_the_probe_features_of_the_adapted_network(start: Task, tmp_path: Path) -> None:
     record = tuned(start, "feature_extraction", tmp_path, finetune_target={"batchnorm": "adapt"})
     network = load_network(tmp_path / "seed_0.safetensors")
-    features = outputs_of(network, tiny_images(), SMALL_CNN).features
+    features = outputs_of(network, tiny_images()).features
     assert not np.allclose(features, start.backbone.features, atol=1e-3)
     places = seen_by(start.data, start.params.training, 0)
     labels = start.data.train.labels.numpy()[places]
@@ -156,7 +156,7 @@ def test_feature_extraction_on_views_learns_from_the_features_of_each(start: Tas
         generator = torch.Generator().manual_seed(view_seed(start.params.seed, number))
         view = torch.cat([augmented(each, data.recipe, generator) for each in torch.split(data.train.images, AT_ONCE)])
         images = view.permute(0, 2, 3, 1).numpy()
-        features.append(outputs_of(network, images, SMALL_CNN).features[places])
+        features.append(outputs_of(network, images).features[places])
     assert not np.allclose(features[0], features[1], atol=1e-3)
     head = probe.linear_head(np.concatenate(features), np.tile(data.train.labels.numpy()[places], 3), record.rate, 2)
     ended = load_network(tmp_path / "seed_0.safetensors")
@@ -225,6 +225,6 @@ def test_a_fitted_head_counts_classes_alike_where_labels_are_balanced(
 
 
 def test_norms_of_a_network_without_any_are_refused(start: Task) -> None:
-    plain = Network({"block": torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(1))}, 3, 2)
+    plain = Network({"block": torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(1))}, 3, 2, SMALL_CNN)
     with pytest.raises(ValueError, match=r"want a network with normalisation layers for norms, got plain\. Choose"):
         start_of(start._replace(strategy=strategy("norms"), backbone=Backbone(plain, "plain", start.backbone.features)))

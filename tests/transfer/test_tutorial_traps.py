@@ -15,9 +15,9 @@ from torch.optim import Optimizer
 
 from graft.networks.networks import Network, build_network, with_new_head
 from graft.networks.preprocessing import preprocessing_for
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.training import loop, steps
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples
@@ -26,8 +26,9 @@ from graft.training.phases import Phase, frozen_state, n_frozen_blocks, parts_of
 from graft.transfer.arms.arms import TargetData
 from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
 from graft.transfer.finetuning.strategies import phases_of
+from tests.networks.sizes import of_size
 from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
-from tests.transfer.conftest import strategy, tiny_params
+from tests.transfer.conftest import VALUES_OF, strategy, tiny_params
 
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
@@ -35,11 +36,12 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 @pytest.fixture(scope="module")
 def resnet() -> Network:
     torch.manual_seed(0)
-    return build_network("resnet18", 2, 32)
+    return build_network("resnet18", 2, of_size(32))
 
 
 def phases(choice: Strategy, net: Network) -> tuple[Phase, ...]:
-    settings = tiny_params(finetune_target={"surgical_blocks": ["layer2"]}).finetune_target
+    named: dict[str, dict[str, object]] = {**VALUES_OF, "surgical": {"surgical_blocks": ["layer2"]}}
+    settings = tiny_params(finetune_target=named.get(choice, {})).finetune_target
     return phases_of(choice, list(net.blocks), 0.01, settings, 12, None)
 
 
@@ -63,9 +65,9 @@ def test_trap_1_a_slice_that_freezes_nothing(resnet: Network, choice: Strategy) 
 def test_trap_2_a_head_that_is_not_called_fc(name: str) -> None:
     """`model.fc` is an AttributeError on VGG: each family calls its last layer something else."""
     with torch.device("meta"):
-        net = with_new_head(build_network(name, 1000), 7)
+        net = with_new_head(build_network(name, 1000, of_size(224)), 7)
         assert net.head(torch.empty(2, net.n_features)).shape == (2, 7)
-        assert net(torch.empty(2, 3, 224, 224)).shape == (2, 7)
+        assert net(torch.empty(2, 3, 224, 224, dtype=torch.uint8)).shape == (2, 7)
 
 
 class Built(NamedTuple):

@@ -9,7 +9,7 @@ from graft.validation.judge import Suite
 
 
 def counted(suites: Mapping[str, Suite], docs: Path) -> dict[str, int]:
-    """How many rows break each rule, by its limits; test_judge.py holds it against great_expectations."""
+    """Number of rows that break each rule, by its limits; test_judge.py compares it with great_expectations."""
     found = {}
     for rule, table in ((rule, suite.table) for suite in suites.values() for rule in suite.rules):
         values = table[rule.column].dropna()
@@ -23,13 +23,13 @@ def counted(suites: Mapping[str, Suite], docs: Path) -> dict[str, int]:
 
 @pytest.fixture
 def by_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rules judged without great_expectations and its Data Docs, which take a second each time."""
+    """Check rules without great_expectations and its Data Docs, which take a second each time."""
     monkeypatch.setattr(expectations, "judge", counted)
 
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """Sound data: source and target of two classes, the target in train, val and test folders."""
+    """Sound data: a source and a target of two classes, the target in train, val and test folders."""
     number = 0
     for split in SPLITS:
         for label in CLASSES:

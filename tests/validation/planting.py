@@ -1,4 +1,4 @@
-"""Small folders of images, and prepare and validate as the stages run them."""
+"""Make small folders of images, and prepare and validate them as the stages do."""
 
 import shutil
 from collections.abc import Callable
@@ -11,27 +11,27 @@ from PIL import Image
 from tests.validation.samples import GREY_WEIGHTS, params
 
 from graft.params.pipeline import Params
-from graft.preparation.prepare import Prepared, Recipe, prepare
+from graft.preparation.prepare import Prepared, PrepareSettings, prepare
 from graft.preparation.scan import scan, scan_optional
 from graft.records.common import Preprocessing
 from graft.records.validation import ValidationRecord
 from graft.store.catalogue import write_catalog
+from graft.validation.domains import OpenDomain, open_domain
 from graft.validation.expectations import validate
-from graft.validation.sides import Side, open_side
 
 SPLITS = ("train", "val", "test")
 CLASSES = ("cat", "dog")
 
 
 class Found(NamedTuple):
-    """A finding that did not hold."""
+    """A finding that is not ok."""
 
     severity: str
     examples: tuple[str, ...]
 
 
 def picture(seed: int, side: int = 48) -> NDArray[np.uint8]:
-    """(side, side, 3) soft shapes in colour, another for each seed."""
+    """(side, side, 3) blurred coloured shapes that depend on the seed."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
@@ -44,7 +44,7 @@ def save(path: Path, image: NDArray[np.uint8], **options: Any) -> Path:
 
 
 def without_split_folders(raw: Path) -> Path:
-    """The target's images in class folders alone."""
+    """Move the target's images from split folders into class folders."""
     for split in SPLITS:
         for label in CLASSES:
             for file in (raw / "target" / split / label).iterdir():
@@ -55,10 +55,10 @@ def without_split_folders(raw: Path) -> Path:
 
 
 def prepared(raw: Path, name: str, given: Params, preprocessing: Preprocessing) -> Prepared:
-    """A domain as the stage prepare_data leaves it, beside the folder of the raw images."""
+    """Prepare a domain as the stage prepare_data does, with its results beside the raw folder."""
     folder, store = raw / name, raw.parent / f"{name}.npy"
     found = scan(folder) if name == "target" else scan_optional(folder)
-    done = prepare(folder, found, store, raw.parent / "shards", Recipe(preprocessing, given.prepare_data, 0))
+    done = prepare(folder, found, store, raw.parent / "shards", PrepareSettings(preprocessing, given.prepare_data, 0))
     write_catalog(done.rows, raw.parent / f"{name}.csv")
     return done
 
@@ -70,17 +70,17 @@ def run(
     grouping: dict[str, Any] | None = None,
     **limits: Any,
 ) -> ValidationRecord:
-    """Prepare and validate; something may happen in between."""
+    """Prepare and validate, with a call in between."""
     given = params(**limits)
     given = given.model_copy(update={"prepare_data": given.prepare_data.model_copy(update=grouping or {})})
     domains = {name: prepared(raw, name, given, preprocessing).domain for name in ("source", "target")}
     between()
 
-    def side(name: Any) -> Side:
-        return open_side(name, domains[name], raw.parent / f"{name}.csv", raw.parent / f"{name}.npy")
+    def domain(name: Any) -> OpenDomain:
+        return open_domain(name, domains[name], raw.parent / f"{name}.csv", raw.parent / f"{name}.npy")
 
     (raw.parent / "docs").mkdir()
-    return validate(side("source"), side("target"), preprocessing, given, raw.parent / "docs").record
+    return validate(domain("source"), domain("target"), preprocessing, given, raw.parent / "docs").record
 
 
 def faults(record: ValidationRecord) -> dict[str, Found]:

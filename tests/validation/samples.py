@@ -1,4 +1,4 @@
-"""Domains in memory: rows of a catalogue with pixels that fit them."""
+"""Make domains in memory: catalogue rows with matching pixels."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from graft.images.fingerprint import channel_statistics, phash
 from graft.params.pipeline import Params, read_params
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow
-from graft.validation.sides import Side
+from graft.validation.domains import OpenDomain
 
 ON_COLOUR = Preprocessing(
     resize_px=32, crop_px=32, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear"
@@ -22,27 +22,27 @@ GREY_WEIGHTS = ON_COLOUR.model_copy(update={"mean": (0.5, 0.5, 0.5)})
 
 
 def params(**limits: Any) -> Params:
-    """Those of the repository with two images a class, and these keys of validate_data."""
+    """The repository's params with two images for each class, and these keys of validate_data."""
     given = read_params(Path(__file__).parents[2] / "params.yaml")
     limits = {"min_images_per_class": 2, **limits}
     return given.model_copy(update={"validate_data": given.validate_data.model_copy(update=limits)})
 
 
 def row(path: str, content: str = "", **changes: Any) -> CatalogRow:
-    """A row of `<split>/<class>/<name>` whose content is its own, or that of all rows of this content."""
+    """A row of `<split>/<class>/<name>` with content of its own, or with the given content."""
     split, label, _ = path.split("/")
     sha256 = hashlib.sha256((content or path).encode()).hexdigest()
     return catalog_row(path, **{"label": label, "split": split, "sha256": sha256, "group": sha256, **changes})
 
 
 def noise(sha256: str) -> NDArray[np.uint8]:
-    """(32, 32, 3) patches of 4 x 4 px, always the same for the same content."""
+    """(32, 32, 3) random patches of 4 x 4 px that depend only on the content."""
     patches = np.random.default_rng(int(sha256[:12], 16)).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     return patches.repeat(4, axis=0).repeat(4, axis=1)
 
 
-def side(name: Literal["source", "target"], rows: Sequence[CatalogRow], **pictures: NDArray[np.uint8]) -> Side:
-    """A domain; images are noise of their content, or those given for the last part of a path (`cat/x` is `x`)."""
+def domain(name: Literal["source", "target"], rows: Sequence[CatalogRow], **pictures: NDArray[np.uint8]) -> OpenDomain:
+    """A domain whose images are noise, or the pictures given by the last part of their path (`x` for `cat/x`)."""
     images: list[NDArray[np.uint8]] = []
     seen: list[CatalogRow] = []
     for each in rows:
@@ -54,4 +54,4 @@ def side(name: Literal["source", "target"], rows: Sequence[CatalogRow], **pictur
         seen.append(each._replace(row=len(images), phash=phash(image), **statistics))
         images.append(image)
     stored = np.stack(images) if images else np.zeros((0, 32, 32, 3), dtype=np.uint8)
-    return Side(name, tuple(seen), stored, "")
+    return OpenDomain(name, tuple(seen), stored, "")

@@ -1,4 +1,4 @@
-"""Awkward real files, each through the whole of prepare: read rightly, or refused with a reason."""
+"""Awkward real files go through all of `prepare`: each is read correctly, or refused with a reason."""
 
 import csv
 import resource
@@ -16,7 +16,7 @@ from tests.images.test_decode import FAULT_IN_THE_PROFILE
 
 from graft.images import decode
 from graft.params.data import PrepareData
-from graft.preparation.prepare import Recipe, prepare
+from graft.preparation.prepare import PrepareSettings, prepare
 from graft.preparation.scan import scan
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow, open_images
@@ -30,7 +30,7 @@ AS_SMALL = Preprocessing(resize_px=64, crop_px=64, mean=(0, 0, 0), std=(1, 1, 1)
 GROUPS = PrepareData(dataset="folders", group_pattern=None, group_file=None, near_duplicate_bits=4)
 MOST_SECONDS = 60
 MOST_MIB = 600
-"""beyond what was resident before: two files of 100 megapixels at once would take more"""
+"""MiB beyond the memory resident before; two files of 100 megapixels at once would need more"""
 
 
 def manifest() -> list[dict[str, str]]:
@@ -47,7 +47,7 @@ def peak_mib() -> float:
 
 @pytest.fixture(scope="module")
 def strewn(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, CatalogRow], NDArray[np.uint8]]:
-    """Rows by path, and the store, of two classes of sound images strewn with every awkward file."""
+    """Rows by path, and the store, of two classes of sound images mixed with every awkward file."""
     folder = tmp_path_factory.mktemp("strewn") / "target"
     for label, seed in (("cat", 0), ("dog", 100)):
         (folder / label).mkdir(parents=True)
@@ -57,9 +57,10 @@ def strewn(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, CatalogR
     for place, row in enumerate(manifest()):
         shutil.copy(DIRTY / row["file"], folder / ("cat" if place % 2 else "dog") / row["file"])
     before, started = peak_mib(), time.monotonic()
-    recipe = Recipe(AS_SMALL, GROUPS, 0)
-    prepared = prepare(folder, scan(folder), folder.parent / "images.npy", folder.parent / "shards", recipe)
-    assert time.monotonic() - started < MOST_SECONDS  # against hanging, not a measurement
+    settings = PrepareSettings(AS_SMALL, GROUPS, 0)
+    prepared = prepare(folder, scan(folder), folder.parent / "images.npy", folder.parent / "shards", settings)
+    # guards against hanging; not a measurement
+    assert time.monotonic() - started < MOST_SECONDS
     assert peak_mib() - before < MOST_MIB
     return {Path(row.path).name: row for row in prepared.rows}, open_images(folder.parent / "images.npy")
 
@@ -73,7 +74,9 @@ def test_every_file_is_catalogued(strewn: Strewn) -> None:
 
 
 @pytest.mark.parametrize("expected", manifest(), ids=lambda each: each["file"])
-def test_each_is_read_as_its_file_says_or_refused_with_a_reason(strewn: Strewn, expected: dict[str, str]) -> None:
+def test_each_file_is_read_as_the_manifest_says_or_refused_with_a_reason(
+    strewn: Strewn, expected: dict[str, str]
+) -> None:
     row = strewn[0][expected["file"]]
     if expected["file"] in FAULT_IN_THE_PROFILE:
         assert (row.error, row.format) == ("", "PNG")
@@ -97,18 +100,19 @@ def pixels_of(name: str) -> NDArray[np.int64]:
 
 
 @pytest.mark.parametrize("orientation", [3, 5, 7])
-def test_a_turned_photograph_stands_as_the_upright_one(strewn: Strewn, orientation: int) -> None:
+def test_a_rotated_photograph_is_set_upright(strewn: Strewn, orientation: int) -> None:
     rows, stored = strewn
     upright, turned = (
         stored[rows[name].row].astype(int) for name in ("hopper.jpg", f"hopper_orientation_{orientation}.jpg")
     )
     others = (turned[::-1], turned[:, ::-1], turned[::-1, ::-1], turned.transpose(1, 0, 2))
     distance = np.abs(turned - upright).mean()
-    assert distance < 12  # another quality of JPEG
+    # the files differ in JPEG quality
+    assert distance < 12
     assert distance < 0.5 * min(np.abs(each - upright).mean() for each in others)
 
 
-def test_cmyk_has_the_colours_of_the_picture() -> None:
+def test_a_cmyk_file_has_the_right_colours() -> None:
     inks, plain = pixels_of("pil_sample_cmyk.jpg"), pixels_of("truncated_app14.jpg")  # red letters on black
     assert np.abs(inks - plain).mean() < 6
     assert np.corrcoef(inks.ravel(), plain.ravel())[0, 1] > 0.95
@@ -132,7 +136,7 @@ def test_a_palette_gives_its_colours() -> None:
 
 
 @pytest.mark.parametrize("name", ["transparent.gif", "1_trns.png", "l_trns.png", "tiff_16bit_RGBa.tiff"])
-def test_what_is_transparent_is_white(name: str) -> None:
+def test_transparent_pixels_are_white(name: str) -> None:
     with Image.open(DIRTY / name) as file:
         clear = np.asarray(file.convert("RGBA"))[:, :, 3] == 0
     assert clear.any()
@@ -140,7 +144,7 @@ def test_what_is_transparent_is_white(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["iss634.gif", "decompression_bomb_extents.gif", "apng_mode_16bit.png"])
-def test_of_an_animation_the_first_frame_is_taken(name: str) -> None:
+def test_the_first_frame_of_an_animation_is_catalogued(name: str) -> None:
     with Image.open(DIRTY / name) as file:
         white = Image.new("RGBA", file.size, "white")
         first = np.asarray(Image.alpha_composite(white, file.convert("RGBA")).convert("RGB"))

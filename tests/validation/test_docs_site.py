@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.validation.samples import GREY_WEIGHTS, params, row, side
+from tests.validation.samples import GREY_WEIGHTS, domain, params, row
 
 from graft.records.validation import Finding
 from graft.validation.docs_site import readable_offline
@@ -21,11 +21,11 @@ EVIL = "<img src=http:evil onerror=alert(1)> & \"'<script src=evil.js>.jpg"
 
 @pytest.fixture(scope="module")
 def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data Docs of data in which much is wrong, with a file that is named like a page of its own."""
+    """Data Docs of data with many faults, one of them in a file whose name is HTML."""
     folder = tmp_path_factory.mktemp("docs")
     rows = [row(f"{split}/cat/{n}") for split in ("train", "val", "test") for n in range(3)]
     broken = [row(f"train/dog/{EVIL}", error="<b>truncated</b>"), row("train/dog/x", "same"), row("val/cat/y", "same")]
-    validate(side("source", []), side("target", [*rows, *broken]), GREY_WEIGHTS, params(), folder)
+    validate(domain("source", []), domain("target", [*rows, *broken]), GREY_WEIGHTS, params(), folder)
     return folder
 
 
@@ -33,7 +33,7 @@ def pages(docs: Path) -> dict[str, str]:
     return {str(page.relative_to(docs)): page.read_text(encoding="utf-8") for page in docs.rglob("*") if page.is_file()}
 
 
-def test_nothing_in_any_file_loads_from_elsewhere_or_runs(docs: Path) -> None:
+def test_no_file_loads_anything_or_runs_a_script(docs: Path) -> None:
     texts = pages(docs)
     assert len(texts) == 15
     assert {name: LOADS.findall(text) for name, text in texts.items() if LOADS.search(text)} == {}
@@ -42,17 +42,17 @@ def test_nothing_in_any_file_loads_from_elsewhere_or_runs(docs: Path) -> None:
 @pytest.mark.parametrize(
     "text", ['<script src="a.js">', "<LINK href=x>", 'src="//cdn/x"', "url(x)", "<a href='http://x'>", "<p onclick=x>"]
 )
-def test_what_would_load_is_noticed(text: str) -> None:
+def test_the_pattern_matches_what_would_load(text: str) -> None:
     assert LOADS.search(text)
 
 
-def test_every_page_forbids_loading_and_has_the_own_style(docs: Path) -> None:
+def test_every_page_forbids_loading_and_has_our_style(docs: Path) -> None:
     for name, text in pages(docs).items():
         assert "default-src 'none'; style-src 'unsafe-inline'" in text, name
         assert text.count("<style>") == 1, name
 
 
-def test_every_link_leads_to_a_file_or_to_a_place_of_the_page(docs: Path) -> None:
+def test_every_link_leads_to_a_file_or_to_an_anchor(docs: Path) -> None:
     for name, text in pages(docs).items():
         for link in re.findall(r'href="([^"]*)"', text):
             page, _, place = link.partition("#")
@@ -80,11 +80,11 @@ def test_the_pages_of_great_expectations_say_what_was_expected(docs: Path) -> No
     assert "keep each image in one split" in suite.read_text(encoding="utf-8")
 
 
-def test_pictures_and_fonts_that_no_page_shows_are_gone(docs: Path) -> None:
+def test_unused_pictures_and_fonts_are_removed(docs: Path) -> None:
     assert {path.suffix for path in docs.rglob("*") if path.is_file()} == {".html"}
 
 
-def test_scripts_styles_and_handlers_are_taken_out_and_words_are_kept(tmp_path: Path) -> None:
+def test_scripts_styles_and_handlers_are_removed_and_text_is_kept(tmp_path: Path) -> None:
     page = tmp_path / "expectations" / "some.html"
     page.parent.mkdir()
     page.write_text(
@@ -100,7 +100,7 @@ def test_scripts_styles_and_handlers_are_taken_out_and_words_are_kept(tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["a$HOME b", "${HOME}", "$NONE", "a\\$HOME", "$$HOME", "~ 100%d {HOME}"])
-def test_docs_lie_in_their_folder_whatever_its_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_docs_are_in_their_folder_whatever_its_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
     folder = tmp_path / name / "docs"
     folder.mkdir(parents=True)

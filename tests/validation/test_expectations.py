@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.validation.samples import GREY_WEIGHTS, noise, params, row, side
+from tests.validation.samples import GREY_WEIGHTS, domain, noise, params, row
 
 from graft.records.validation import Finding, ValidationRecord
 from graft.store.catalogue import CatalogRow
@@ -29,8 +29,8 @@ SOURCE = [row(each.path, f"source {each.path}") for each in SOUND]
 def check(
     target: list[CatalogRow], docs: Path, source: list[CatalogRow] | None = None, limits: Any = None, **pictures: Any
 ) -> ValidationRecord:
-    sides = side("source", source or [], **pictures), side("target", target, **pictures)
-    return validate(*sides, GREY_WEIGHTS, params(**(limits or {})), docs).record
+    domains = domain("source", source or [], **pictures), domain("target", target, **pictures)
+    return validate(*domains, GREY_WEIGHTS, params(**(limits or {})), docs).record
 
 
 def failed(record: ValidationRecord) -> Finding:
@@ -47,14 +47,14 @@ def test_sound_data_have_no_finding(tmp_path: Path) -> None:
     assert critical_sentences(record) == []
 
 
-def test_an_image_that_cannot_be_read_is_critical_and_named_with_its_reason(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_critical_and_named_with_its_reason(tmp_path: Path) -> None:
     record = check([*SOUND, row("train/cat/x", error="truncated")], tmp_path)
     assert (failed(record).severity, failed(record).n_unexpected) == ("critical", 1)
     assert failed(record).examples == ("target/train/cat/x (truncated)",)
     assert not record.ok
 
 
-def test_in_quarantine_an_image_that_cannot_be_read_is_a_warning_and_still_named(tmp_path: Path) -> None:
+def test_in_quarantine_an_unreadable_image_is_a_warning_and_still_named(tmp_path: Path) -> None:
     rows = [*SOUND, row("train/cat/x", error="truncated")]
     record = check(rows, tmp_path, limits={"on_undecodable": "quarantine"})
     assert (failed(record).severity, failed(record).examples) == ("warning", ("target/train/cat/x (truncated)",))
@@ -97,7 +97,7 @@ def test_equal_images_in_one_split_are_a_warning(tmp_path: Path) -> None:
     assert failed(record).examples == ("target/train/cat/x = target/train/cat/y",)
 
 
-def test_a_test_image_that_stands_in_the_source_is_critical_and_both_are_named(tmp_path: Path) -> None:
+def test_a_test_image_in_the_source_is_critical_and_both_are_named(tmp_path: Path) -> None:
     record = check([*SOUND, row("test/cat/x", "same")], tmp_path, [*SOURCE, row("train/dog/y", "same")])
     assert (failed(record).name, failed(record).severity) == ("test images of the target in the source", "critical")
     assert failed(record).examples == ("source/train/dog/y = target/test/cat/x",)
@@ -117,7 +117,7 @@ SAVED_AGAIN = np.clip(PICTURE.astype(np.int16) + 3, 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize(("on_near_duplicates", "severity"), [("fail", "critical"), ("warn", "warning")])
-def test_near_duplicates_in_two_splits_are_as_grave_as_params_say(
+def test_params_decide_how_severe_near_duplicates_in_two_splits_are(
     tmp_path: Path, on_near_duplicates: str, severity: str
 ) -> None:
     rows = [*SOUND, row("test/cat/x"), row("train/cat/y")]
@@ -149,7 +149,7 @@ def test_a_near_duplicate_of_a_test_image_in_the_source_is_critical_and_both_are
     )
 
 
-def test_a_warning_is_told_with_two_names(tmp_path: Path) -> None:
+def test_a_warning_names_two_files(tmp_path: Path) -> None:
     record = check([*SOUND, *(row(f"train/cat/x{n}", width=7) for n in range(3))], tmp_path)
     assert critical_sentences(record) == []
     assert warning_sentences(record) == [
@@ -158,23 +158,23 @@ def test_a_warning_is_told_with_two_names(tmp_path: Path) -> None:
     ]
 
 
-def test_a_near_duplicate_in_the_source_of_a_train_image_is_none(tmp_path: Path) -> None:
+def test_a_near_duplicate_of_a_train_image_in_the_source_is_not_a_fault(tmp_path: Path) -> None:
     target, source = [*SOUND, row("train/cat/x")], [*SOURCE, row("val/dog/y")]
     assert check(target, tmp_path, source, x=PICTURE, y=SAVED_AGAIN).ok
 
 
-def test_near_duplicates_within_the_source_are_none_of_a_test_image(tmp_path: Path) -> None:
+def test_near_duplicates_within_the_source_do_not_count_as_test_images(tmp_path: Path) -> None:
     record = check(SOUND, tmp_path, [*SOURCE, row("val/dog/x"), row("val/dog/y")], x=PICTURE, y=SAVED_AGAIN)
     assert failed(record).name == "near duplicates in one split"
     assert failed(record).examples == ("source/val/dog/x ~ source/val/dog/y",)
 
 
-def test_where_near_duplicates_are_not_looked_for_nothing_is_said_of_them(tmp_path: Path) -> None:
+def test_near_duplicates_are_not_mentioned_if_they_are_not_looked_for(tmp_path: Path) -> None:
     given = params()
     not_looked = given.model_copy(
         update={"prepare_data": given.prepare_data.model_copy(update={"near_duplicate_bits": None})}
     )
-    record = validate(side("source", []), side("target", SOUND), GREY_WEIGHTS, not_looked, tmp_path).record
+    record = validate(domain("source", []), domain("target", SOUND), GREY_WEIGHTS, not_looked, tmp_path).record
     assert not any("near duplicate" in each.name for each in record.findings)
 
 
@@ -194,7 +194,7 @@ def test_a_class_of_the_source_without_images_in_a_split_is_critical_and_both_ar
     )
 
 
-def test_a_class_that_quarantine_takes_out_of_a_split_is_critical(tmp_path: Path) -> None:
+def test_a_class_that_quarantine_removes_from_a_split_is_critical(tmp_path: Path) -> None:
     rows = [each._replace(error="cut off", row=-1) if each.path.startswith("test/dog") else each for each in SOUND]
     record = check(rows, tmp_path, limits={"on_undecodable": "quarantine"})
     assert not record.ok
@@ -228,9 +228,9 @@ def test_a_class_ten_times_smaller_is_a_warning(tmp_path: Path) -> None:
     assert (failed(record).severity, failed(record).examples) == ("warning", ("target/dog",))
 
 
-def test_a_store_that_changed_is_critical_and_its_pixels_are_not_looked_at(tmp_path: Path) -> None:
-    spoilt = side("target", SOUND)._replace(images=np.zeros((0, 1, 1, 3), dtype=np.uint8), fault="t.npy: changed")
-    record = validate(side("source", SOURCE), spoilt, GREY_WEIGHTS, params(), tmp_path).record
+def test_a_changed_store_is_critical_and_its_pixels_are_not_read(tmp_path: Path) -> None:
+    spoilt = domain("target", SOUND)._replace(images=np.zeros((0, 1, 1, 3), dtype=np.uint8), fault="t.npy: changed")
+    record = validate(domain("source", SOURCE), spoilt, GREY_WEIGHTS, params(), tmp_path).record
     assert (failed(record).name, failed(record).severity) == ("damaged image stores", "critical")
     assert failed(record).examples == ("t.npy: changed",)
     assert not any("can be told from" in each.name for each in record.findings)
@@ -251,7 +251,7 @@ def test_a_name_with_a_newline_is_written_on_one_line(tmp_path: Path) -> None:
     assert failed(record).examples == (r"target/train/cat/a\nb\x1b (truncated)",)
 
 
-def test_a_name_in_other_letters_is_written_as_it_is(tmp_path: Path) -> None:
+def test_a_name_in_another_script_is_written_as_it_is(tmp_path: Path) -> None:
     record = check([*SOUND, row("train/cat/кошка ё 猫", error="truncated")], tmp_path)
     assert failed(record).examples == ("target/train/cat/кошка ё 猫 (truncated)",)
 
@@ -278,7 +278,7 @@ def test_a_finding_is_named_by_its_fault(tmp_path: Path) -> None:
         assert name.split()[0] not in {"no", "every", "at", "the"}, f"`no {name}` is what is wanted"
 
 
-def test_no_split_is_cut_anew_before_it_is_asked_what_it_is_for() -> None:
+def test_advice_to_cut_new_splits_first_asks_what_a_split_is_for() -> None:
     anew = [rule for rule in split_rules() if "cut" in rule.advice]
     assert len(anew) == 2
     assert all("meant to come from elsewhere" in rule.advice.split("cut")[0] for rule in anew)
@@ -289,7 +289,7 @@ def test_a_group_with_a_newline_is_written_on_one_line(tmp_path: Path) -> None:
     assert failed(check([*SOUND, *spread], tmp_path)).examples[0].startswith(r"target/p\n\x1b[2J: ")
 
 
-def test_names_that_tell_groups_are_a_warning_with_the_line_to_paste(tmp_path: Path) -> None:
+def test_names_that_suggest_groups_are_a_warning_with_the_line_to_paste(tmp_path: Path) -> None:
     rows = [
         row(f"{s}/{c}/patient{g}_{s}{n}") for s in ("train", "val", "test") for c in "ab" for g in "123" for n in "12"
     ]
@@ -299,7 +299,7 @@ def test_names_that_tell_groups_are_a_warning_with_the_line_to_paste(tmp_path: P
     assert r"write `prepare_data.group_pattern: '(patient\d+)'` into params.yaml" in found.advice
 
 
-def test_an_image_size_that_tells_the_class_is_a_warning(tmp_path: Path) -> None:
+def test_an_image_size_that_predicts_the_class_is_a_warning(tmp_path: Path) -> None:
     rows = [row(f"{s}/{c}/{n}") for s in ("train", "val", "test") for c in ("cat", "dog") for n in range(5)]
     record = check([each._replace(width=64) if each.label == "cat" else each for each in rows], tmp_path)
     named = {each.name for each in record.findings if not each.ok}

@@ -3,11 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tests.validation.samples import row, side
+from tests.validation.samples import domain, row
 
 from graft.params.data import ValidateData
 from graft.validation.failing import COLUMNS, Failing, failing, write_failing
-from graft.validation.pairs import pair_table
+from graft.validation.pair_table import pair_table
 from graft.validation.rules import Rule, class_rules, image_rules, split_rules
 from graft.validation.table import class_table, image_table
 
@@ -18,14 +18,14 @@ RULES = {rule.column: rule for rule in (*image_rules(LIMITS), *class_rules(LIMIT
 
 
 def of(column: str, table: pd.DataFrame) -> list[Failing]:
-    """What breaks the rule on a column."""
+    """The rows of a table that break the rule on a column."""
     rule = RULES[column]
     values = table[column]
     broken = (values < rule.least) if rule.least is not None else (values > rule.most)
     return failing(rule, table[broken])
 
 
-def test_each_file_has_a_line_with_where_it_lies_and_its_value() -> None:
+def test_each_file_has_a_line_with_its_place_and_its_value() -> None:
     images = image_table([], [row(f"train/cat/{n}", width=7 - n) for n in range(2)] + [row("val/dog/x")])
     assert of("min_side", images) == [
         Failing(
@@ -36,14 +36,14 @@ def test_each_file_has_a_line_with_where_it_lies_and_its_value() -> None:
     ]  # fmt: skip
 
 
-def test_all_are_there_where_the_record_names_ten() -> None:
+def test_all_files_are_listed_although_the_record_names_ten() -> None:
     images = image_table([], [row(f"train/cat/{n:03}", error="cut off") for n in range(300)])
     found = of("readable", images)
     assert [each.path for each in found] == [f"train/cat/{n:03}" for n in range(300)]
     assert found[0].note == "target/train/cat/000 (cut off)"
 
 
-def test_equal_files_stand_with_one_in_the_other_split() -> None:
+def test_equal_files_are_listed_with_one_in_the_other_split() -> None:
     rows = [row("test/cat/a", "same"), row("test/cat/b", "same"), row("train/cat/c", "same"), row("val/cat/d", "same")]
     found = {each.path: (each.other, each.value) for each in of("splits_of_image", image_table([], rows))}
     assert found == {
@@ -54,9 +54,9 @@ def test_equal_files_stand_with_one_in_the_other_split() -> None:
     }
 
 
-def test_near_duplicates_stand_with_both_files() -> None:
-    same = side("target", [row("train/cat/x", "x"), row("test/dog/y", "y"), row("val/cat/z", "z")])
-    table = pair_table(side("source", []), same._replace(images=same.images[[0, 0, 2]], rows=_alike(same.rows)), 4)
+def test_near_duplicates_are_listed_with_both_files() -> None:
+    same = domain("target", [row("train/cat/x", "x"), row("test/dog/y", "y"), row("val/cat/z", "z")])
+    table = pair_table(domain("source", []), same._replace(images=same.images[[0, 0, 2]], rows=_alike(same.rows)), 4)
     rule = Rule("near", "critical", "in_two_splits", None, 0, "")
     (found,) = failing(rule, table[table["in_two_splits"] > 0])
     assert (found.domain, found.path, found.label, found.split) == ("target", "train/cat/x", "cat", "train")
@@ -74,7 +74,7 @@ def test_a_class_has_no_path() -> None:
     assert found.note == "target/dog (none in val and test)"
 
 
-def test_what_is_no_file_has_its_words_alone() -> None:
+def test_a_row_that_is_not_about_a_file_has_only_its_note() -> None:
     table = pd.DataFrame({"name": ["target/test (4 of 100 images)"], "small_share": [0.04]})
     (found,) = of("small_share", table)
     assert found[2:] == ("", "", "", "", 0.04, "", "target/test (4 of 100 images)")
@@ -91,6 +91,6 @@ def test_the_file_keeps_names_and_disarms_formulas(tmp_path: Path) -> None:
     assert (tmp_path / "failing.csv").read_bytes() == (tmp_path / "again.csv").read_bytes()
 
 
-def test_nothing_that_fails_leaves_the_header_alone(tmp_path: Path) -> None:
+def test_if_nothing_fails_there_is_only_the_header(tmp_path: Path) -> None:
     write_failing([], tmp_path / "failing.csv")
-    assert (tmp_path / "failing.csv").read_text().splitlines() == [",".join(f'"{name}"' for name in COLUMNS)]
+    assert (tmp_path / "failing.csv").read_text().splitlines() == [",".join(COLUMNS)]

@@ -1,4 +1,4 @@
-"""What great_expectations counts is what the limits of the rules say; other tests then count without it."""
+"""The counts of great_expectations agree with the limits of the rules, so that other tests can do without it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.validation.conftest import counted
-from tests.validation.samples import GREY_WEIGHTS, params, row, side
+from tests.validation.samples import GREY_WEIGHTS, domain, params, row
 
 from graft.validation import expectations
 from graft.validation.judge import Suite, judge
@@ -41,7 +41,7 @@ SOURCE = [row(each.path, f"source {each.path}") for each in SOUND]
 
 
 def around(rules: tuple[Rule, ...]) -> pd.DataFrame:
-    """A table with values below, at and above the limits of every rule, and empty ones."""
+    """A table with values below, at and above the limits of every rule, and empty values."""
     columns: dict[str, list[float]] = {}
     for rule in rules:
         ends = [end for end in (rule.least, rule.most) if end is not None]
@@ -65,9 +65,9 @@ def test_every_rule_is_broken_by_as_many_rows_as_its_limits_say(suites: Mapping[
     assert len([*(tmp_path / "validations").glob("*")]) == len(RULES)
 
 
-def test_sound_data_have_data_docs_and_nothing_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_sound_data_have_data_docs_and_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     record = expectations.validate(
-        side("source", SOURCE), side("target", SOUND), GREY_WEIGHTS, params(), tmp_path
+        domain("source", SOURCE), domain("target", SOUND), GREY_WEIGHTS, params(), tmp_path
     ).record
     assert record.ok
     assert (tmp_path / "index.html").is_file()
@@ -82,17 +82,17 @@ def test_rows_at_the_limits_break_no_rule(tmp_path: Path) -> None:
     assert set(found.values()) == {0}
 
 
-def test_a_rule_that_cannot_be_judged_is_a_fault(tmp_path: Path) -> None:
+def test_a_rule_that_cannot_be_checked_is_an_error(tmp_path: Path) -> None:
     table = pd.DataFrame({"name": ["a"], "whole": ["no number"]})
-    with pytest.raises(RuntimeError, match="want a judgement of damaged image stores, got"):
+    with pytest.raises(RuntimeError, match="want a result for damaged image stores, got"):
         judge({"stores": Suite(table, store_rules())}, tmp_path)
 
 
-def test_counts_that_do_not_agree_with_the_limits_are_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_counts_that_disagree_with_the_limits_are_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def one_more(suites: Mapping[str, Suite], docs: Path) -> dict[str, int]:
         return {name: n + (name == "unreadable images") for name, n in counted(suites, docs).items()}
 
     monkeypatch.setattr(expectations, "judge", one_more)
     rows = [row("train/cat/x"), row("val/cat/y"), row("test/cat/z", error="truncated")]
     with pytest.raises(RuntimeError, match="unreadable images: want 1 rows against it, got 2"):
-        expectations.validate(side("source", []), side("target", rows), GREY_WEIGHTS, params(), tmp_path)
+        expectations.validate(domain("source", []), domain("target", rows), GREY_WEIGHTS, params(), tmp_path)

@@ -1,25 +1,25 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.validation.samples import GREY_WEIGHTS, ON_COLOUR, row, side
+from tests.validation.samples import GREY_WEIGHTS, ON_COLOUR, domain, row
 
 from graft.images.fingerprint import channel_statistics
 from graft.store.catalogue import CatalogRow
+from graft.validation.domains import OpenDomain
 from graft.validation.looks import expected_looks, look_table
-from graft.validation.sides import Side
 
-NO_SOURCE = side("source", [])
+NO_SOURCE = domain("source", [])
 
 
-def domain(name: str, images: NDArray[np.uint8]) -> Side:
+def domain_of(name: str, images: NDArray[np.uint8]) -> OpenDomain:
     rows: list[CatalogRow] = []
     for place, image in enumerate(images):
         rows.append(row(f"train/cat/{place}", row=place, **channel_statistics(image)._asdict()))
-    return Side(name, tuple(rows), images, "")  # type: ignore[arg-type]
+    return OpenDomain(name, tuple(rows), images, "")  # type: ignore[arg-type]
 
 
 def pictures(n: int = 40, darkest: int = 0, brightest: int = 255, grey: bool = False) -> NDArray[np.uint8]:
-    """(n, 16, 16, 3) noise whose brightness and contrast differ from image to image."""
+    """(n, 16, 16, 3) noise whose brightness and contrast vary between images."""
     rng = np.random.default_rng(3)
     middle = rng.uniform(darkest, brightest, (n, 1, 1, 3))
     spread = rng.uniform(5, 60, (n, 1, 1, 1))
@@ -28,16 +28,16 @@ def pictures(n: int = 40, darkest: int = 0, brightest: int = 255, grey: bool = F
 
 
 def found(target: NDArray[np.uint8], column: str, source: NDArray[np.uint8] | None = None) -> tuple[str, float]:
-    """Name and value of the target's row of a column; published weights on colour, or those of the source."""
-    other = NO_SOURCE if source is None else domain("source", source)
+    """Name and value of the target's row for a column, with weights made on the source, or else on colour."""
+    other = NO_SOURCE if source is None else domain_of("source", source)
     expected = expected_looks(other, ON_COLOUR, made_on_source=source is not None)
-    table = look_table([other, domain("target", target)], expected)
+    table = look_table([other, domain_of("target", target)], expected)
     rows = table[table[column].notna() & table["name"].str.startswith("target")]
     ((name, value),) = zip(rows["name"], rows[column], strict=True)
     return name, value
 
 
-def test_the_share_of_grey_images_is_told_where_the_weights_were_made_on_colour() -> None:
+def test_the_share_of_grey_images_is_reported_if_the_weights_were_made_on_colour() -> None:
     half = np.concatenate([pictures(30), pictures(10, grey=True)])
     assert found(half, "grey") == ("target (25% of the images are grey)", 0.25)
     assert found(pictures(grey=True), "grey", source=pictures()) == ("target (all images are grey)", 1)
@@ -46,10 +46,10 @@ def test_the_share_of_grey_images_is_told_where_the_weights_were_made_on_colour(
 
 
 @pytest.mark.parametrize("made_on_source", [True, False])
-def test_grey_images_are_right_where_the_weights_were_made_on_grey_ones(made_on_source: bool) -> None:
-    source = domain("source", pictures(grey=True)) if made_on_source else NO_SOURCE
+def test_grey_images_are_right_if_the_weights_were_made_on_grey_ones(made_on_source: bool) -> None:
+    source = domain_of("source", pictures(grey=True)) if made_on_source else NO_SOURCE
     expected = expected_looks(source, GREY_WEIGHTS, made_on_source=made_on_source)
-    table = look_table([domain("target", pictures(grey=True))], expected)
+    table = look_table([domain_of("target", pictures(grey=True))], expected)
     assert table["grey"].isna().all()
 
 
@@ -65,7 +65,7 @@ def test_dark_images_of_a_dark_source_are_not_inverted() -> None:
     assert found(pictures(brightest=80), "inverted", source=pictures(brightest=90))[1] == 0
 
 
-def test_bright_images_are_not_inverted_where_the_weights_saw_all_kinds() -> None:
+def test_bright_images_are_not_inverted_if_the_weights_were_made_on_all_kinds() -> None:
     assert found(pictures(darkest=200), "inverted")[1] == 0
     assert found(pictures(darkest=200), "inverted", source=pictures())[1] == 0
 
@@ -78,7 +78,7 @@ def test_images_made_to_the_same_mean_and_deviation_are_normalised() -> None:
     values = pictures().astype(np.float64)
     alike = (values - values.mean(axis=(1, 2, 3), keepdims=True)) / values.std(axis=(1, 2, 3), keepdims=True)
     name, normalised = found((alike * 40 + 128).clip(0, 255).astype(np.uint8), "normalised")
-    assert (name, normalised) == ("target (every image of the same mean and deviation)", 1)
+    assert (name, normalised) == ("target (all images have the same mean and deviation)", 1)
 
 
 def test_images_of_values_0_to_1_saved_as_bytes_are_normalised() -> None:
@@ -91,7 +91,8 @@ def test_dark_images_with_a_few_bright_dots_are_not_normalised() -> None:
     sky = np.zeros((40, 16, 16, 3), dtype=np.uint8)
     sky[:, 3, 5] = 255
     assert sky.mean() / 255 < 0.02
-    sky[:20, 9:11, 9:11] = 200  # not every image has the same deviation
+    # only some images get dots, so that their deviations differ
+    sky[:20, 9:11, 9:11] = 200
     assert found(sky, "normalised")[1] == 0
 
 
@@ -115,9 +116,9 @@ def test_line_drawings_of_black_and_white_are_not_normalised() -> None:
     assert found(lines.repeat(3, axis=3), "normalised")[1] == 0
 
 
-def test_a_handful_of_images_is_not_judged() -> None:
+def test_a_few_images_are_not_checked() -> None:
     expected = expected_looks(NO_SOURCE, ON_COLOUR, made_on_source=False)
-    assert look_table([domain("target", pictures(19))], expected).empty
+    assert look_table([domain_of("target", pictures(19))], expected).empty
 
 
 @pytest.mark.parametrize(("brightest", "n_values"), [(63, 64), (255, 256)])
@@ -127,19 +128,19 @@ def test_the_values_from_the_darkest_to_the_brightest_are_counted(brightest: int
     assert found(images, "n_values") == (f"target (values 0 to {brightest})", n_values)
 
 
-def test_images_of_one_scene_are_alike_and_not_normalised() -> None:
+def test_similar_images_of_one_scene_are_not_normalised() -> None:
     grain = np.random.default_rng(0).normal(0, 4, (40, 16, 16, 3))
     scene = np.clip(pictures(1)[0] + grain, 0, 255).astype(np.uint8)
     assert found(scene, "normalised") == ("target (whole images)", 0)
 
 
-def test_domains_whose_16_bit_files_have_other_bits_in_use_are_told() -> None:
+def test_different_bits_in_use_in_the_two_domains_are_reported() -> None:
     for bits, other in ((12, 0), (16, 1)):
-        sides = [
-            domain("source", pictures())._replace(value_bits=12),
-            domain("target", pictures())._replace(value_bits=bits),
+        domains = [
+            domain_of("source", pictures())._replace(value_bits=12),
+            domain_of("target", pictures())._replace(value_bits=bits),
         ]
-        table = look_table(sides, expected_looks(NO_SOURCE, ON_COLOUR, made_on_source=False)).dropna(
+        table = look_table(domains, expected_looks(NO_SOURCE, ON_COLOUR, made_on_source=False)).dropna(
             subset="other_bits"
         )
         assert list(table["other_bits"]) == [other]

@@ -11,7 +11,7 @@ N_GROUPS = 12
 
 
 def listed(style: str, n_groups: int = N_GROUPS, size: int = 5) -> tuple[list[str], list[str]]:
-    """Paths and classes of groups of one class each: `{c}` is the class, `{g}` the group, `{i}` the picture in it."""
+    """Paths and classes of groups of one class each: `{c}` is the class, `{g}` the group, `{i}` the image in it."""
     paths, labels = [], []
     for group in range(n_groups):
         label = CLASSES[group % len(CLASSES)]
@@ -49,7 +49,7 @@ def listed(style: str, n_groups: int = N_GROUPS, size: int = 5) -> tuple[list[st
         ("sites", "{c}/2024-01-{g:02d}_{h}.jpg", r"(?<!\d)((?:19|20)\d\d-[01]\d-[0-3]\d)(?!\d)"),
     ],
 )
-def test_names_that_tell_groups_are_seen_with_the_pattern_to_paste(kind: str, style: str, pattern: str) -> None:
+def test_names_that_suggest_groups_give_the_pattern_to_paste(kind: str, style: str, pattern: str) -> None:
     paths, labels = listed(style)
     found = hints(paths, labels)[0]
     assert (found.kind, found.pattern, found.n_groups) == (kind, pattern.replace("{{4}}", "{4}"), N_GROUPS)
@@ -66,7 +66,7 @@ def test_names_that_tell_groups_are_seen_with_the_pattern_to_paste(kind: str, st
         "{c}/IMG_{n:04d}.jpg",
         "{c}/DSC_{n:04d}.JPG",
         "{c}/DSC{n:05d}.JPG",
-        "{c}/10{g}_{n:04d}.JPG",  # a camera that goes on counting in its next folder
+        "{c}/10{g}_{n:04d}.JPG",  # a camera that counts on in its next folder
         "{c}/P10{n:05d}.JPG",
         "{c}/{n}5236943_{h}.jpg",
         "{c}/{c}.{n}.jpg",
@@ -80,30 +80,30 @@ def test_names_that_tell_groups_are_seen_with_the_pattern_to_paste(kind: str, st
         "{c}/site{n}_{h}.png",
     ],
 )
-def test_running_numbers_counters_and_hashes_are_no_groups(style: str) -> None:
+def test_running_numbers_counters_and_hashes_are_not_groups(style: str) -> None:
     paths, labels = listed(style)
     assert hints(paths, labels) == ()
     assert almost(paths, labels) is None
 
 
 @pytest.mark.parametrize("style", ["{c}/frame_{n}.jpg", "n0{c}/video{c}_{n}.jpg", "{c}/{c}9_{n:02d}.jpg"])
-def test_another_name_of_the_class_is_no_group(style: str) -> None:
+def test_another_name_of_the_class_is_not_a_group(style: str) -> None:
     assert hints(*listed(style)) == ()
 
 
-def test_numbers_that_start_anew_in_each_class_are_no_groups() -> None:
+def test_numbers_that_start_anew_in_each_class_are_not_groups() -> None:
     paths = [f"{label}/scan_{number}.png" for label in CLASSES for number in range(20)]
     assert hints(paths, [path.split("/")[0] for path in paths]) == ()
 
 
-def test_synsets_within_a_class_are_no_series() -> None:
+def test_synsets_within_a_class_are_not_series() -> None:
     paths = [
         f"{c}/n0144{2 * g + k}_{i * 7919 % 1009}.jpg" for k, c in enumerate("ab") for g in range(8) for i in range(9)
     ]
     assert hints(paths, [path[0] for path in paths]) == ()
 
 
-def test_series_that_each_class_counts_anew_belong_to_their_folder() -> None:
+def test_a_series_whose_numbers_start_anew_in_each_class_is_named_with_its_folder() -> None:
     paths = [f"{label}/{g:05d}_{i:05d}.ppm" for label in CLASSES for g in range(12) for i in range(4)]
     (found,) = hints(paths, [path.split("/")[0] for path in paths])
     assert found.n_groups == 36
@@ -115,7 +115,7 @@ def test_two_groups_are_too_few_to_cut_three_splits_from() -> None:
     assert hints(*listed("{c}/site{L}_{h}.png", n_groups=4, size=20))[0].n_groups == 4
 
 
-def test_patients_stand_before_sites_and_one_cut_is_told_once() -> None:
+def test_patients_come_before_sites_and_equal_groups_are_reported_once() -> None:
     found = hints(*listed("{c}/hospital{g}/patient{g}_{i}/{h}.png"))
     assert [each.kind for each in found] == ["patients"]
     paths = [f"c{n % 2}/hospital{n % 4}/patient{n // 5}_{n}.png" for n in range(60)]
@@ -128,13 +128,13 @@ def test_the_same_patient_in_two_split_folders_is_one_group() -> None:
     assert found.n_groups == 9
 
 
-def test_names_are_compared_as_groups_are_found() -> None:
-    """A name with an accent in two parts is matched by the pattern that prepare_data puts in one."""
+def test_names_are_matched_in_the_encoding_in_which_groups_are_found() -> None:
+    """A name with a decomposed accent is matched by the composed pattern that prepare_data uses."""
     paths, labels = listed("{c}/pe\u0301re/video{g}/{i}.png")
     assert hints(paths, labels)[0].examples[0] == paths[0]
 
 
-def test_a_pattern_may_be_pasted_as_a_param() -> None:
+def test_a_pattern_is_valid_in_params_yaml() -> None:
     for style in ("{c}/clip{g}_{i}.png", "{c}/{g:08d}_{i}.png", "{c}/{g}_left{i}.png", "{c}/{u}/frame_{i}.png"):
         for found in hints(*listed(style)):
             given = {"dataset": "folders", "group_file": None, "near_duplicate_bits": None}
@@ -142,7 +142,7 @@ def test_a_pattern_may_be_pasted_as_a_param() -> None:
             assert "'" not in found.pattern
 
 
-def test_a_pattern_that_misses_some_images_is_told_as_such() -> None:
+def test_a_pattern_that_misses_some_images_is_reported_as_such() -> None:
     paths, labels = listed("{c}/patient{g}_{i}.png")
     paths, labels = [*paths, "cat/stray.png"], [*labels, "cat"]
     assert hints(paths, labels) == ()
@@ -152,6 +152,6 @@ def test_a_pattern_that_misses_some_images_is_told_as_such() -> None:
     assert found.missed == "cat/stray.png"
 
 
-def test_no_images_give_no_hint() -> None:
+def test_without_images_there_is_no_hint() -> None:
     assert hints([], []) == ()
     assert almost([], []) is None

@@ -5,9 +5,9 @@ import pytest
 from tests.validation.samples import row
 
 from graft.store.catalogue import CatalogRow
+from graft.validation.domains import OpenDomain
 from graft.validation.name_hints import Hint
 from graft.validation.name_table import name_advice, name_table, names_tell
-from graft.validation.sides import Side
 
 LINE = r"`prepare_data.group_pattern: '(patient\d+)'`"
 
@@ -16,12 +16,12 @@ def patients(n_images: int = 4) -> list[CatalogRow]:
     return [row(f"train/{'ab'[p % 2]}/patient{p}_{n}.png") for p in range(6) for n in range(n_images)]
 
 
-def target(rows: list[CatalogRow], name: str = "target") -> Side:
+def target(rows: list[CatalogRow], name: str = "target") -> OpenDomain:
     placed = tuple(each._replace(row=place) if not each.error else each for place, each in enumerate(rows))
-    return Side("source" if name == "source" else "target", placed, np.zeros((0, 1, 1, 3), np.uint8), "")
+    return OpenDomain("source" if name == "source" else "target", placed, np.zeros((0, 1, 1, 3), np.uint8), "")
 
 
-def test_a_hint_tells_groups_two_images_and_the_line() -> None:
+def test_a_hint_has_the_groups_two_images_and_the_line() -> None:
     table = name_table(names_tell([target(patients())]))
     assert table.to_dict("list") == {
         "name": [
@@ -32,30 +32,30 @@ def test_a_hint_tells_groups_two_images_and_the_line() -> None:
     }
 
 
-def test_groups_of_the_user_need_no_hint() -> None:
+def test_user_groups_need_no_hint() -> None:
     for rows in (patients(), [*patients(), row("train/a/stray.gif")]):
         table = name_table(names_tell([target([each._replace(group="ward 7") for each in rows])]))
         assert table.to_dict("list") == {"name": ["target"], "untold": [0.0]}
 
 
-def test_groups_of_copies_are_none_of_the_user() -> None:
+def test_groups_of_copies_are_not_user_groups() -> None:
     rows = patients()
     rows = [each._replace(group=rows[0].sha256) for each in rows]
     assert name_table(names_tell([target(rows)]))["untold"].tolist() == [1]
 
 
-def test_names_that_nearly_all_tell_groups_are_told_with_one_that_does_not() -> None:
+def test_groups_in_most_names_are_reported_with_a_name_without() -> None:
     table = name_table(names_tell([target([*patients(), row("train/a/stray.gif")])]))
     assert table["untold"].tolist() == [1]
     assert r"in the names of 24 of 25 images ('(patient\d+)'), but not of train/a/stray.gif" in table["name"][0]
 
 
-def test_images_that_cannot_be_read_are_not_looked_at() -> None:
+def test_unreadable_images_are_ignored() -> None:
     table = name_table(names_tell([target([*patients(), row("train/a/stray.gif", error="cut off")])]))
     assert LINE in table["name"][0]
 
 
-def test_the_advice_holds_the_line_of_the_target() -> None:
+def test_the_advice_has_the_line_for_the_target() -> None:
     source = target([row(f"train/{'ab'[v % 2]}/video{v}_{n}.png") for v in range(6) for n in range(4)], "source")
     plain = target([row(f"train/{label}/{n}.png") for label in "ab" for n in range(9)])
     assert LINE in name_advice(names_tell([source, target(patients())]))
@@ -64,8 +64,8 @@ def test_the_advice_holds_the_line_of_the_target() -> None:
     assert "name them in a CSV (prepare_data.group_file)" in name_advice(names_tell([plain]))
 
 
-def test_names_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 100,000 names a look takes most of a second."""
+def test_names_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search through 100,000 names takes most of a second."""
     looks: list[Sequence[str]] = []
 
     def look(paths: Sequence[str], labels: Sequence[str]) -> tuple[Hint, ...]:

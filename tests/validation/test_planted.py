@@ -1,4 +1,4 @@
-"""Faults planted in the data as a whole: each is found and named, from the folders to the finding."""
+"""Faults of the data as a whole are planted in folders; each is found and named."""
 
 import shutil
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def test_a_near_duplicate_across_splits(raw: Path, change: Callable[[NDArray[np.
     }
 
 
-def test_a_near_duplicate_across_splits_is_kept_in_one_split_where_graft_cuts_them(raw: Path) -> None:
+def test_near_duplicates_are_kept_in_one_split_if_graft_cuts_the_splits(raw: Path) -> None:
     without_split_folders(raw)
     save(raw / "target/cat/again.jpg", picture(0), quality=50)
     (found,) = faults(run(raw)).items()
@@ -122,13 +122,13 @@ def test_an_empty_class(raw: Path) -> None:
         run(raw)
 
 
-def test_a_class_that_lacks_in_a_split(raw: Path) -> None:
+def test_a_class_missing_from_a_split(raw: Path) -> None:
     shutil.rmtree(raw / "target/test/dog")
     with pytest.raises(ValueError, match="got none of dog in test"):
         run(raw)
 
 
-def test_a_class_of_which_all_test_images_are_broken(raw: Path) -> None:
+def test_a_class_whose_test_images_are_all_broken(raw: Path) -> None:
     for file in (raw / "target/test/dog").iterdir():
         file.write_bytes(b"broken")
     found = faults(run(raw))
@@ -153,7 +153,7 @@ def test_wrong_split_proportions(raw: Path) -> None:
     assert found == Found("warning", ("target/test (8 of 174 images)", "target/val (8 of 174 images)"))
 
 
-def test_another_mix_of_classes_in_test(raw: Path) -> None:
+def test_another_class_distribution_in_test(raw: Path) -> None:
     for number in range(40):
         save(raw / f"target/train/cat/more{number}.png", picture(5_000 + number))
         save(raw / f"target/test/dog/more{number}.png", picture(6_000 + number))
@@ -170,11 +170,11 @@ def test_a_test_split_from_another_camera(raw: Path) -> None:
     assert example.startswith("target: train and test (a classifier orders ")
 
 
-# --- how the images look ---
+# --- appearance of the images ---
 
 
 def look(raw: Path, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> None:
-    """Every image of the target, changed."""
+    """Change every image of the target."""
     for file in sorted((raw / "target").rglob("*.png")):
         save(file, change(np.asarray(Image.open(file))))
 
@@ -199,7 +199,7 @@ def test_images_that_were_normalised_before(raw: Path) -> None:
     assert "nearly black" in example
 
 
-# --- what is left out, and what the content says against the container ---
+# --- files that are left out, and content that does not match its container ---
 
 
 def test_frames_and_pages_beyond_the_first_are_named(raw: Path) -> None:
@@ -210,7 +210,7 @@ def test_frames_and_pages_beyond_the_first_are_named(raw: Path) -> None:
     assert faults(run(raw))[name] == Found("warning", ("target/val/cat/pages.tif", "target/val/dog/moves.gif"))
 
 
-def test_hidden_images_and_folders_of_systems_are_named_and_left_out(raw: Path) -> None:
+def test_hidden_images_and_system_folders_are_named_and_left_out(raw: Path) -> None:
     save(raw / "target/train/.bird/0.png", picture(900))
     save(raw / "source/cat/@eaDir/0.png/thumb.jpg", picture(901))
     assert faults(run(raw)) == {
@@ -227,18 +227,18 @@ def test_images_without_a_label_and_doubts_about_a_table_are_named(raw: Path) ->
     found = faults(run(raw))
     assert found.pop("images without a label in labels.csv") == Found("warning", ("target: late.png (1 files)",))
     (doubt,) = found.pop("doubts about the table of labels").examples
-    assert doubt.startswith("target: column 'patient' looks as if")
+    assert doubt.startswith("target: column 'patient' looks like groups")
     assert found == {}
 
 
-def test_ends_of_a_strip_that_are_left_out_are_named(raw: Path) -> None:
+def test_a_strip_whose_ends_are_cut_off_is_named(raw: Path) -> None:
     save(raw / "target/val/cat/strip.png", np.tile(picture(900, 20), (1, 17, 1)))
     assert faults(run(raw)) == {
         "images more than 16 times as long as wide": Found("warning", ("target/val/cat/strip.png",))
     }
 
 
-def test_an_image_that_is_all_transparent_is_named(raw: Path) -> None:
+def test_a_fully_transparent_image_is_named(raw: Path) -> None:
     clear = np.dstack([picture(900), np.zeros((48, 48), np.uint8)])
     save(raw / "target/val/cat/clear.png", clear)
     assert faults(run(raw))["images of one colour throughout"] == Found("warning", ("target/val/cat/clear.png",))
@@ -250,7 +250,7 @@ def test_a_class_of_the_source_in_another_case_is_named(raw: Path) -> None:
     assert faults(run(raw)) == {name: Found("warning", ("source/Cat",))}
 
 
-def test_colours_of_12_bits_in_files_of_16_are_named(raw: Path) -> None:
+def test_12_bit_colours_in_16_bit_files_are_named(raw: Path) -> None:
     for file in (raw / "target").rglob("*.png"):
         values = np.asarray(Image.open(file)) // 4
         save(file, values)
@@ -259,11 +259,11 @@ def test_colours_of_12_bits_in_files_of_16_are_named(raw: Path) -> None:
 
 CHAINED = "near duplicates that connect over 10% of a class"
 STROKE = "facts about brightness or file size that tell the class"
-"""nothing but the stroke changes before a camera that stands still"""
+"""only the stroke changes in front of a fixed camera"""
 
 
 def fixed_camera(raw: Path, name: str, n: int, seed: int) -> None:
-    """All pictures of a domain by a camera that stands still: one scene, grain, and a stroke in one class."""
+    """Write the images of a domain by a fixed camera: one scene with grain, and a stroke in one class."""
     rng = np.random.default_rng(seed)
     for label in CLASSES:
         for number in range(n):
@@ -282,7 +282,7 @@ def test_a_fixed_camera_is_cut_into_splits_with_a_warning_that_names_its_cause(t
     assert "prepare_data.near_duplicate_bits" in finding.advice
 
 
-def test_one_fixed_camera_of_both_domains_is_no_leak(tmp_path: Path) -> None:
+def test_one_fixed_camera_of_both_domains_is_not_a_leak(tmp_path: Path) -> None:
     fixed_camera(tmp_path / "raw", "target", 20, seed=0)
     fixed_camera(tmp_path / "raw", "source", 20, seed=1)
     record = run(tmp_path / "raw")

@@ -1,4 +1,4 @@
-"""Files and disks at fault: each is read rightly, or refused and named."""
+"""Faults of files and disks: each file is read correctly, or refused and named."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("by_limits")
 
 
 def refused(raw: Path, name: str, reason: str) -> None:
-    """One file, and no other, is named as unreadable with this reason."""
+    """Check that exactly one file is named as unreadable, with this reason."""
     found = faults(run(raw))["unreadable images"]
     assert found.severity == "critical"
     (example,) = found.examples
@@ -31,7 +31,7 @@ def test_in_quarantine_a_broken_file_is_left_out_named_and_counted(raw: Path) ->
     assert found.examples[0].startswith("target/val/cat/notes.jpg (want a whole image, got: none that can be read")
 
 
-def test_a_text_file_called_jpg(raw: Path) -> None:
+def test_a_text_file_named_jpg(raw: Path) -> None:
     (raw / "target/val/cat/notes.jpg").write_text("not a picture")
     refused(raw, "val/cat/notes.jpg", "none that can be read")
 
@@ -63,7 +63,7 @@ def test_a_pipe(raw: Path) -> None:
     refused(raw, "val/cat/pipe.png", "a pipe")
 
 
-def test_a_link_that_leads_nowhere(raw: Path) -> None:
+def test_a_broken_link(raw: Path) -> None:
     (raw / "target/val/cat/link.png").symlink_to("nowhere.png")
     refused(raw, "val/cat/link.png", "No such file")
 
@@ -115,7 +115,7 @@ def test_names_that_differ_only_in_case(raw: Path) -> None:
     [("a b.png", "a b.png"), ("a\nb.png", r"a\nb.png"), ("кошка 猫.png", "кошка 猫.png")],
     ids=["space", "newline", "other letters"],
 )
-def test_a_name_with_spaces_newlines_or_other_letters_is_read_and_named_on_one_line(
+def test_a_name_with_spaces_newlines_or_another_script_is_read_and_named_on_one_line(
     raw: Path, name: str, written: str
 ) -> None:
     shutil.copy(raw / "target/val/cat/0.png", raw / "target/test/cat" / name)

@@ -6,13 +6,13 @@ import pytest
 from tests.examples import catalog_row
 
 from graft.store.catalogue import CatalogRow
+from graft.validation.domains import OpenDomain
 from graft.validation.rules import MOST_BY_CONTENT, MOST_BY_FORM
 from graft.validation.shortcuts import shortcut_table
-from graft.validation.sides import Side
 
 
 def rows(n: int, **of_cats: Any) -> list[CatalogRow]:
-    """As many cats as dogs of random brightness and bytes; cats with these values."""
+    """As many cats as dogs, of random brightness and size; cats have the given values."""
     rng = np.random.default_rng(0)
     drawn = [
         catalog_row(
@@ -25,7 +25,7 @@ def rows(n: int, **of_cats: Any) -> list[CatalogRow]:
 
 
 def table(given: list[CatalogRow]) -> pd.DataFrame:
-    return shortcut_table([Side("target", tuple(given), np.zeros((0, 1, 1, 3), np.uint8), "")], 0)
+    return shortcut_table([OpenDomain("target", tuple(given), np.zeros((0, 1, 1, 3), np.uint8), "")], 0)
 
 
 def of(found: pd.DataFrame, words: str) -> dict[str, Any]:
@@ -33,9 +33,10 @@ def of(found: pd.DataFrame, words: str) -> dict[str, Any]:
     return dict(found.iloc[place])
 
 
-def test_facts_that_do_not_differ_by_class_tell_nothing() -> None:
+def test_facts_that_do_not_differ_by_class_predict_nothing() -> None:
     found = table(rows(100))
-    assert found["by_content"].max() < 0  # the lower end, not the estimate
+    # the lower end of the interval, not the estimate
+    assert found["by_content"].max() < 0
     assert not any(found["name"].str.contains("width|format"))
 
 
@@ -50,22 +51,22 @@ def test_facts_that_do_not_differ_by_class_tell_nothing() -> None:
         ("orientation", 6, "format, mode and orientation", "by_form", MOST_BY_FORM),
     ],
 )
-def test_the_family_that_tells_the_class_is_named(
+def test_the_kind_of_facts_that_predicts_the_class_is_named(
     fact: str, value: object, words: str, column: str, most: float
 ) -> None:
     found = of(table(rows(60, **{fact: value})), words)
     assert found[column] > most
-    assert found["name"].startswith(f"target: by {words}")
-    assert "100% of the images of a class are told on average (95% interval 9" in found["name"]
+    assert found["name"].startswith(f"target: from {words}")
+    assert "100% of the images of a class are predicted correctly on average (95% interval 9" in found["name"]
     assert "guessing 50%)" in found["name"]
 
 
-def test_half_of_a_class_in_another_format_is_told() -> None:
+def test_half_of_a_class_in_another_format_is_reported() -> None:
     given = [each._replace(format="JPEG") if place % 4 == 0 else each for place, each in enumerate(rows(200))]
     assert of(table(given), "format")["by_form"] > MOST_BY_FORM
 
 
-def test_facts_together_are_told_of_where_none_does_it_alone() -> None:
+def test_all_facts_together_are_reported_if_none_predicts_the_class_alone() -> None:
     assert any(table(rows(100))["name"].str.contains("all facts about the files together"))
     assert not any(table(rows(60, height=48))["name"].str.contains("together"))
 
@@ -75,10 +76,10 @@ def test_images_of_one_group_count_as_one() -> None:
     assert table(given).empty
 
 
-def test_images_that_cannot_be_read_are_not_looked_at() -> None:
+def test_unreadable_images_are_ignored() -> None:
     broken = [catalog_row(f"broken {n}", label="cat", error="truncated") for n in range(30)]
     assert len(table([*rows(60), *broken])) == len(table(rows(60)))
 
 
-def test_images_all_alike_have_no_row() -> None:
+def test_facts_that_do_not_vary_have_no_row() -> None:
     assert table([catalog_row(f"{n}", label=("cat", "dog")[n % 2], row=n) for n in range(40)]).empty

@@ -1,4 +1,4 @@
-"""The stages prepare_data and validate_data, run as they are."""
+"""Run the stages prepare_data and validate_data as DVC does."""
 
 import os
 import subprocess
@@ -12,12 +12,13 @@ from PIL import Image
 from graft.files import read_record
 from graft.records.catalog import CatalogRecord
 from graft.records.validation import ValidationRecord
-from graft.store.catalogue import open_images, read_catalog
+from graft.store.catalogue import check_judged, open_images, read_catalog
 
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "example": "example", "source-catalog": "s.csv", "target-catalog": "t.csv", "source-images": "s.npy",
     "target-images": "t.npy", "catalog": "catalog.json", "docs": "docs", "failing": "failing.csv",
+    "stamp": "validated.json",
 }  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def run(stage: str, folder: Path, *options: str, code: str = "") -> subprocess.C
 
 MADE = ("source-catalog", "target-catalog", "source-images", "target-images")
 PREPARE = ("example", *MADE, "record")
-VALIDATE = ("catalog", *MADE, "record", "failing", "docs")
+VALIDATE = ("catalog", *MADE, "record", "stamp", "failing", "docs")
 
 
 def params(folder: Path, dataset: str) -> None:
@@ -51,7 +52,8 @@ def params(folder: Path, dataset: str) -> None:
 
 def draw(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    brightest = 100 + 5 * (seed % 31)  # images of one mean and deviation would be taken for normalised ones
+    # images with equal means and deviations would be taken for normalised ones
+    brightest = 100 + 5 * (seed % 31)
     pixels = np.random.default_rng(seed).integers(0, brightest, (40, 40, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
 
@@ -82,7 +84,7 @@ def test_folders_are_catalogued_with_no_source_and_an_empty_example(tmp_path: Pa
     assert [each.name for each in (tmp_path / "example").iterdir()] == ["README.md"]
 
 
-def test_what_the_service_is_to_apply_are_the_bits_of_the_target(tmp_path: Path) -> None:
+def test_the_service_applies_the_bits_of_the_target(tmp_path: Path) -> None:
     params(tmp_path, "folders")
     for number in range(12):
         for domain, highest in (("source", 60_000), ("target", 4_000)):
@@ -97,7 +99,7 @@ def test_what_the_service_is_to_apply_are_the_bits_of_the_target(tmp_path: Path)
     assert record.preprocessing.max_pixels == 25_000_000
 
 
-def test_folders_without_a_target_fail_with_a_sentence_and_write_no_data(tmp_path: Path) -> None:
+def test_folders_without_a_target_are_an_error_and_write_no_data(tmp_path: Path) -> None:
     params(tmp_path, "folders")
     done = run("prepare_data", tmp_path, *PREPARE)
     assert done.returncode == 1
@@ -119,6 +121,8 @@ def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Pa
     assert "target/cat/broken.jpg (want a whole image, got: none that can be read as JPEG" in done.stderr
     assert done.stderr.rstrip().endswith("failing.csv has a line for each of them, 1 in all.")
     assert not read_record(ValidationRecord, tmp_path / "validation.json").ok
+    with pytest.raises(RuntimeError, match="want data without critical findings"):
+        check_judged(tmp_path / "validated.json", tmp_path / "t.csv")
     assert (tmp_path / "docs/index.html").is_file()
     assert len((tmp_path / "failing.csv").read_text().splitlines()) == 2
 
@@ -131,12 +135,11 @@ def test_sound_data_pass_quietly(tmp_path: Path) -> None:
     done = run("validate_data", tmp_path, *VALIDATE, code="sys.exit('torch' in sys.modules)")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "validate_data\n")
     assert read_record(ValidationRecord, tmp_path / "validation.json").ok
+    check_judged(tmp_path / "validated.json", tmp_path / "s.csv", tmp_path / "t.csv")
     assert len((tmp_path / "failing.csv").read_text().splitlines()) == 1
 
 
-def test_stages_write_into_their_folder_alone_whatever_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stages_write_only_into_their_folder_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     folder = tmp_path / "a$HOME b"
     folder.mkdir()

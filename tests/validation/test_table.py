@@ -2,7 +2,7 @@ import math
 
 import pytest
 from tests.examples import catalog_row
-from tests.validation.samples import side
+from tests.validation.samples import domain
 
 from graft.records.catalog import LeftOut
 from graft.store.catalogue import CatalogRow
@@ -26,7 +26,7 @@ def same(got: list[float], want: list[float]) -> bool:
 BROKEN = row("train/cat/x", "a", error="truncated")
 
 
-def test_what_depends_on_pixels_and_content_is_empty_where_they_cannot_be_read() -> None:
+def test_cells_about_pixels_and_content_are_empty_for_unreadable_images() -> None:
     rows = [row("train/cat/a", "a"), BROKEN]
     assert column("readable", [], rows) == [1, 0]
     assert same(column("min_side", [], rows), [30, math.nan])
@@ -42,12 +42,12 @@ def test_splits_labels_and_copies_are_counted_within_a_domain() -> None:
     assert column("copies_in_split", source, target) == [1, 1, 2, 2, 1]
 
 
-def test_groups_are_looked_at_only_where_images_do_not_stand_alone() -> None:
+def test_groups_count_only_for_images_that_are_not_alone() -> None:
     target = [row("train/cat/a", "a", "g"), row("test/cat/b", "b", "g"), row("test/cat/c", "c")]
     assert same(column("splits_of_group", [], target), [2, 2, math.nan])
 
 
-def test_images_of_the_source_and_of_the_targets_test_split_are_looked_up_in_one_another() -> None:
+def test_images_in_both_the_source_and_the_test_split_of_the_target_are_marked() -> None:
     source = [row("train/cat/a", "a"), row("train/cat/b", "b")]
     target = [row("test/cat/a", "a"), row("train/cat/b", "b"), row("test/cat/c", "c")]
     assert same(column("in_source_and_test", source, target), [1, 0, 1, math.nan, 0])
@@ -85,7 +85,7 @@ def test_expected_classes_that_are_missing_have_a_row_of_their_own_and_no_counts
     assert same(list(table["train"]), [1, 1, 1, math.nan])
 
 
-def test_files_are_counted_whose_paths_differ_in_case_or_in_the_form_of_their_letters() -> None:
+def test_files_whose_paths_differ_only_in_case_or_encoding_are_counted() -> None:
     target = [row("train/cat/\u00e9", "a"), row("train/cat/E\u0301", "b"), row("train/dog/e", "c")]
     assert column("names_alike", [row("train/cat/\u00e9", "d")], target) == [1, 2, 2, 1]
 
@@ -95,8 +95,8 @@ def test_groups_of_one_name_in_both_domains_are_two_groups() -> None:
     assert column("splits_of_group", source, target) == [1, 1]
 
 
-def test_a_store_is_whole_where_nothing_is_wrong_with_it() -> None:
-    sound = side("source", [])
+def test_a_store_without_a_fault_is_whole() -> None:
+    sound = domain("source", [])
     table = store_table((sound, sound._replace(name="target", fault="t.npy: changed")))
     assert table.to_dict("list") == {"name": ["source", "t.npy: changed"], "whole": [1, 0]}
 
@@ -107,27 +107,27 @@ def test_expected_classes_may_be_typed_in_another_encoding() -> None:
     assert list(table["expected"]) == [1, 1]
 
 
-def test_a_class_of_the_source_that_only_looks_like_one_of_the_target_is_told() -> None:
+def test_a_class_of_the_source_that_only_looks_like_one_of_the_target_is_marked() -> None:
     source = [row("train/Cat/a", "a"), row("train/dog/b", "b")]
     target = [row("train/cat/c", "c"), row("val/dog/d", "d")]
     table = class_table(image_table(source, target), None).set_index("name")
     assert table.loc[table["spelt_alike"] == 1].index.tolist() == ["source/Cat (none in val and test)"]
 
 
-def test_frames_stretch_and_deviation_are_empty_where_an_image_cannot_be_read() -> None:
+def test_frames_stretch_and_deviation_are_empty_for_unreadable_images() -> None:
     rows = [row("train/cat/a", "a")._replace(frames=3, std_green=0.3), BROKEN]
     for name, value in (("frames", 3), ("stretch", 4 / 3), ("deviation", 0.3)):
         assert same(column(name, [], rows), [value, math.nan])
 
 
-def test_what_is_left_out_is_a_row_a_kind() -> None:
+def test_each_kind_of_left_out_file_has_a_row() -> None:
     left = (LeftOut(kind="hidden", n_files=2, paths=(".bird", "cat/.a.png")),)
-    table = left_table((side("source", []), side("target", [])._replace(left_out=left)))
+    table = left_table((domain("source", []), domain("target", [])._replace(left_out=left)))
     assert list(table["name"]) == ["target: .bird, cat/.a.png (2 files)"]
     assert same([float(each) for each in table.iloc[0, 1:]], [2, math.nan, math.nan, math.nan])
 
 
-def test_a_doubt_about_a_table_of_labels_is_a_row() -> None:
-    table = left_table((side("source", []), side("target", [])._replace(table_doubts=("one", "other"))))
+def test_a_doubt_about_a_table_of_labels_has_a_row() -> None:
+    table = left_table((domain("source", []), domain("target", [])._replace(table_doubts=("one", "other"))))
     assert list(table["name"]) == ["target: one", "target: other"]
     assert list(table["doubtful"]) == [1, 1]

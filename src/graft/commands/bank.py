@@ -46,8 +46,8 @@ def bank(folder: Path, name: str, licence: str) -> str:
     from graft.extraction.looking import Looks
     from graft.extraction.moments import batchnorm_moments, block_means
     from graft.files import read_record
-    from graft.networks.device import make_deterministic, pick_device
     from graft.networks.outputs import outputs_of
+    from graft.networks.runtime import make_runtime
     from graft.networks.saving import load_network
     from graft.params.pipeline import read_params
     from graft.records.cards import BackboneCard
@@ -57,12 +57,11 @@ def bank(folder: Path, name: str, licence: str) -> str:
     if not file_name:
         raise ValueError(f"graft bank, --name: want letters or digits, got {name!r}. Name it as reports shall call it.")
     params, card = read_params(PARAMS), read_record(BackboneCard, PRETRAINED / "card.json")
-    make_deterministic(params.seed)
-    network = load_network(PRETRAINED / "backbone.safetensors").to(pick_device())
+    network = load_network(PRETRAINED / "backbone.safetensors").to(make_runtime(params.seed).device)
     seen_by = Looks(
-        lambda images: outputs_of(network, images, card.preprocessing).features,
-        partial(block_means, network, preprocessing=card.preprocessing),
-        partial(batchnorm_moments, network, preprocessing=card.preprocessing),
+        lambda images: outputs_of(network, images).features,
+        partial(block_means, network),
+        partial(batchnorm_moments, network),
     )
     bits = params.images.value_bits  # those of the card are recognised from the target
     with read_loose(folder, card.preprocessing.model_copy(update={"value_bits": bits})) as (rows, images):

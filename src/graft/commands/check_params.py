@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print what to know before a run; nothing where there is nothing."""
     from graft.params.pipeline import read_params
-    from graft.params.training import mirror_note
+    from graft.params.recipes import mirror_note
 
     params = read_params(PARAMS)
     note = mirror_note(params.recipes[params.training.augmentation].flip)
@@ -49,12 +49,12 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
     from graft.transfer.finetuning.strategies import block_rates, check_norms
 
     network = params.network
-    size_px = preprocessing_for(network, params.images).crop_px
+    preprocessing = preprocessing_for(network, params.images)
     if params.images.size_px is not None and network.name != "small_cnn":
         from graft.networks.families import check_size
 
-        check_size(network.name, size_px)
-    shapes = outline(network.name, size_px, network.head)
+        check_size(network.name, preprocessing.crop_px)
+    shapes = outline(network.name, preprocessing, params.training.head)
     choice = params.select_strategy.overrule
     if choice is not None:
         block_rates(choice, list(shapes.blocks), 1.0, params.finetune_target)
@@ -63,7 +63,7 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
     if network.weights == "file":
         from graft.networks.weights import load_published  # with torchvision, which small_cnn never needs
 
-        read_as = load_published(network, size_px).read_as
+        read_as = load_published(network, preprocessing.crop_px).read_as
     n_bytes = sum(value.numel() * value.element_size() for value in shapes.state_dict().values())
     lines = (f"{network.weights_file}: {read_as}." if read_as else "", _room(n_bytes, params.training.n_seeds, folder))
     return [line for line in lines if line]

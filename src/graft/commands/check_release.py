@@ -4,7 +4,7 @@ import argparse
 import errno
 import socket
 
-from graft.commands.paths import EXPORT, FINAL, GATE, VERDICT
+from graft.commands.paths import EXPORT, FINAL, GATE, RELEASE, VERDICT
 
 HELP = "say whether models/final may be served or packed"
 
@@ -31,17 +31,19 @@ def check_release(force: bool) -> None:
     """
     from graft.files import file_sha256, read_record
     from graft.records.cards import ModelCard
-    from graft.records.release import GateRecord
+    from graft.records.release import GateRecord, ReleaseRecord
 
     if not (FINAL / "model.onnx").is_file() or not GATE.is_file():
         raise FileNotFoundError(f"{FINAL}: want a model and its gate record, got none. Run `make repro`.")
     gate, card = read_record(GateRecord, GATE), read_record(ModelCard, FINAL / "card.json")
+    release = read_record(ReleaseRecord, RELEASE)
     if force:
         return
-    model, told = FINAL / "model.onnx", {"card": FINAL / "card.json", "verdict": VERDICT, "export": EXPORT}
-    others = [
-        path for name, path in told.items() if not path.is_file() or file_sha256(path) != gate.made_from.get(name)
-    ]
+    model = FINAL / "model.onnx"
+    # the gate names the release record and the card, and the release record names what it was judged from
+    told = {"card": FINAL / "card.json", "release": RELEASE, "verdict": VERDICT, "export": EXPORT}
+    made_from = {**release.made_from, **gate.made_from}
+    others = [path for name, path in told.items() if not path.is_file() or file_sha256(path) != made_from.get(name)]
     if not gate.model_sha256 == card.model_sha256 == file_sha256(model):
         others.append(model)
     if others:
@@ -51,8 +53,9 @@ def check_release(force: bool) -> None:
             "Run `dvc checkout` for the model of this commit, or `make repro`."
         )
     if not gate.passed:
-        refusals = " ".join(each.sentence for each in gate.reasons if each.level == "fail")
-        raise RuntimeError(f"{GATE}: want a passed gate, got a refusal: {refusals} FORCE=1 goes on all the same.")
+        raise RuntimeError(
+            f"{GATE}: want a passed gate, got a refusal: {release.refusals} FORCE=1 goes on all the same."
+        )
 
 
 def check_port(port: int) -> None:

@@ -143,7 +143,7 @@ def _where(choice: "Choice") -> str:
 def _notes(params: "Params", choice: "Choice") -> list[str]:
     """What to know of the run to come; refuses what would fail later."""
     from graft.commands.check_params import check_ahead
-    from graft.params.training import mirror_note
+    from graft.params.recipes import mirror_note
     from graft.start.copying import check_weights
 
     if choice.file is not None and choice.kept_as is not None:

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from graft.commands.paths import GATE, REPORT, STRATEGY, VERDICT, WIRING
+from graft.commands.paths import GATE, RELEASE, REPORT, STRATEGY, VERDICT, WIRING
 from graft.files import printable
 
 if TYPE_CHECKING:
@@ -31,15 +31,14 @@ def summary() -> str:
         FileNotFoundError: the pipeline has not run to its end.
     """
     from graft.files import read_record
-    from graft.records.release import GateRecord
+    from graft.records.release import GateRecord, ReleaseRecord
     from graft.records.strategy import StrategyRecord
     from graft.records.verdict import VerdictRecord
 
     verdict, strategy = read_record(VerdictRecord, VERDICT), read_record(StrategyRecord, STRATEGY)
-    gate = read_record(GateRecord, GATE)
+    gate, release = read_record(GateRecord, GATE), read_record(ReleaseRecord, RELEASE)
     by_whom = "as params.yaml says" if strategy.overruled else "chosen by graft"
-    refusals = " ".join(each.sentence for each in gate.reasons if each.level == "fail")
-    warnings = ", ".join(each.check for each in gate.reasons if each.level == "warn")
+    warnings = ", ".join(each.check for each in release.reasons if each.level == "warn")
     passed = f"passed, with warnings: {warnings}" if warnings else "passed"
     lines = [
         ("", ""),
@@ -52,9 +51,9 @@ def summary() -> str:
             f"{verdict.majority.accuracy:.1%} (always saying {verdict.majority.label}, the most frequent of train)",
         ),
         ("strategy", f"{strategy.choice}, {by_whom}"),
-        ("gate", passed if gate.passed else f"refused: {refusals}"),
+        ("gate", passed if gate.passed else f"refused: {release.refusals}"),
         ("report", str(REPORT.resolve())),
-        *(("" if place else "next", step) for place, step in enumerate(gate.next_steps)),
+        *(("" if place else "next", step) for place, step in enumerate(release.next_steps)),
     ]
     return "\n".join(f"{name:<10}{text}".rstrip() for name, text in lines)
 

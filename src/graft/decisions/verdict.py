@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.params.decisions import CheckTransfer
-from graft.records.common import Arm, Interval, Outcome
+from graft.records.common import Arm, Outcome
 from graft.records.strategy import claim
-from graft.records.training import Run, TrainingRecord
+from graft.records.training import RunRecord, TrainingRecord
 from graft.records.verdict import Majority, VerdictRecord
 from graft.statistics.comparison.comparison import (
     MOST_IMAGES,
@@ -17,8 +17,9 @@ from graft.statistics.comparison.comparison import (
     Estimate,
     Question,
     compare_arms,
-    mean_accuracy,
+    mean_score,
 )
+from graft.statistics.comparison.scores import accuracy_scores
 from graft.statistics.comparison.settling import MANY_SEEDS
 from graft.store.catalogue import Labelled
 
@@ -68,42 +69,28 @@ def judge_transfer(
     """
     test = on.images
     _check(transfer, scratch, test)
-    rights = [each.predicted == test.labels for each in (transfer, scratch)]
-    comparison = compare_arms(rights[0], rights[1], test.groups, Question(params.confidence, params.margin, seed))
-    accuracies = [mean_accuracy(each, test.groups, params.confidence) for each in rights]
+    scores = [accuracy_scores(each.predicted, test.labels) for each in (transfer, scratch)]
+    comparison = compare_arms(scores[0], scores[1], test.groups, Question(params.confidence, params.margin, seed))
+    accuracies = [mean_score(each, test.groups, params.confidence) for each in scores]
     outcome = outcome_of(comparison.difference, params.margin)
     ships = shipped_arm(outcome, params)
-    shipped, right = (scratch, rights[1]) if ships == "scratch" else (transfer, rights[0])
+    shipped, its_scores = (scratch, scores[1]) if ships == "scratch" else (transfer, scores[0])
     run = median_run(shipped.training.runs)
-    return VerdictRecord(
-        verdict=outcome,
-        sentence=sentence_of(outcome, comparison, accuracies, params, (transfer.training, scratch.training)),
-        difference=_interval(comparison.difference),
-        confidence=params.confidence,
-        degrees_of_freedom=comparison.degrees_of_freedom,
-        margin=params.margin,
-        standard_error=comparison.standard_error,
-        variance_seeds=comparison.variances.seeds,
-        variance_images=comparison.variances.units,
-        variance_residual=comparison.variances.residual,
-        n_seeds=comparison.n_seeds,
-        n_images=comparison.n_images,
-        n_units=comparison.n_units,
-        transfer_accuracy=_interval(accuracies[0]),
-        scratch_accuracy=_interval(accuracies[1]),
-        majority=on.majority,
-        by_seed=comparison.by_seed,
-        sign_flip_p=comparison.sign_flip_p,
-        bootstrap=_interval(comparison.bootstrap),
-        seeds_to_settle=comparison.seeds_to_settle,
-        images_to_settle=comparison.images_to_settle,
-        together_to_settle=comparison.together_to_settle,
-        strategy=transfer.training.strategy,
-        ships=ships,
-        ships_seed=shipped.training.runs[run].seed,
-        ships_accuracy=float(right[run].mean()),
-        on_negative=params.on_negative,
-    )
+    values = {
+        "verdict": outcome,
+        "sentence": sentence_of(outcome, comparison, accuracies, params, (transfer.training, scratch.training)),
+        "confidence": params.confidence,
+        "margin": params.margin,
+        "transfer_accuracy": accuracies[0],
+        "scratch_accuracy": accuracies[1],
+        "majority": on.majority,
+        "strategy": transfer.training.strategy,
+        "ships": ships,
+        "ships_seed": shipped.training.runs[run].seed,
+        "ships_accuracy": float(its_scores[run].mean()),
+        "on_negative": params.on_negative,
+    }
+    return VerdictRecord.model_validate(comparison._asdict() | values)
 
 
 def outcome_of(difference: Estimate, margin: float) -> Outcome:
@@ -123,7 +110,7 @@ def shipped_arm(outcome: Outcome, params: CheckTransfer) -> Arm:
     return "scratch" if outcome == "NEGATIVE" and params.on_negative == "ship_scratch" else "transfer"
 
 
-def median_run(runs: tuple[Run, ...]) -> int:
+def median_run(runs: tuple[RunRecord, ...]) -> int:
     """Place of the run with the median validation accuracy: typical, not the luckiest.
 
     With an even number it is the lower of the two in the middle; equals go by the lowest loss, then seed.
@@ -184,10 +171,6 @@ def _sample(comparison: Comparison) -> str:
 def _plain(points: float) -> str:
     """One decimal, and no minus before 0.0."""
     return f"{round(points, 1) + 0.0:.1f}"
-
-
-def _interval(estimate: Estimate) -> Interval:
-    return Interval(estimate=estimate.estimate, low=estimate.low, high=estimate.high)
 
 
 def _check(transfer: JudgedArm, scratch: JudgedArm, test: Labelled) -> None:

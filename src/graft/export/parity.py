@@ -11,7 +11,6 @@ from graft.export.to_onnx import OPSET, OUTPUTS, data_files
 from graft.files import file_sha256
 from graft.networks.networks import Network
 from graft.networks.outputs import outputs_of
-from graft.records.common import Preprocessing
 from graft.records.release import ExportRecord
 
 LOGIT_TOLERANCE = 1e-4
@@ -22,13 +21,12 @@ MIN_LOGIT_STD = 1e-2
 Floats = NDArray[np.float32]
 
 
-def check_parity(path: Path, network: Network, preprocessing: Preprocessing, images: NDArray[np.uint8]) -> ExportRecord:
-    """Compare the ONNX file with the network as the pipeline runs it, normalisation included.
+def check_parity(path: Path, network: Network, images: NDArray[np.uint8]) -> ExportRecord:
+    """Compare the ONNX file with the network as the pipeline runs it, input transform included.
 
     Args:
         path: model.onnx.
         network: on the CPU.
-        preprocessing: mean and deviation that the network was trained with.
         images: (n, s, s, 3) uint8 RGB, real ones.
 
     Raises:
@@ -39,7 +37,7 @@ def check_parity(path: Path, network: Network, preprocessing: Preprocessing, ima
     import onnx
 
     onnx.checker.check_model(str(path), full_check=True)
-    expected = outputs_of(network, images, preprocessing).logits
+    expected = outputs_of(network, images).logits
     found = [_run(path, images, batch_size) for batch_size in BATCH_SIZES]
     _raise_on_breach(path, expected, found)
     return ExportRecord(

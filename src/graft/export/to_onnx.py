@@ -1,4 +1,4 @@
-"""The graph that ships: uint8 RGB images in; logits, probabilities and features out; normalisation inside."""
+"""The graph that ships: uint8 RGB images in; logits, probabilities and features out; the input transform inside."""
 
 import warnings
 from pathlib import Path
@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from graft.networks.networks import Network, normalised
-from graft.records.common import Preprocessing
+from graft.networks.networks import Network
 
 OUTPUTS = ("logits", "probabilities", "features")
 OPSET = 20
@@ -16,39 +15,37 @@ MOST_BYTES_INSIDE = 1_500_000_000
 
 
 class Shipped(nn.Module):
-    """A network with its normalisation in front.
+    """A network with the axes of an image file and the three outputs that ship.
 
     Args:
         network: in evaluation mode.
-        preprocessing: mean and deviation of the pixel values.
     """
 
-    def __init__(self, network: Network, preprocessing: Preprocessing) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
-        self.preprocessing = preprocessing
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (n, c), probabilities (n, c) and features (n, d) of (n, s, s, 3) uint8 images."""
-        features = self.network.features(normalised(image.permute(0, 3, 1, 2), self.preprocessing))
+        # (n, s, s, 3) to (n, 3, s, s)
+        features = self.network.features(image.permute(0, 3, 1, 2))
         logits = self.network.head(features)
         return logits, logits.softmax(dim=1), features
 
 
-def export_onnx(network: Network, preprocessing: Preprocessing, path: Path) -> None:
+def export_onnx(network: Network, path: Path) -> None:
     """Write the graph with a free batch axis, and its weights inside or, where they are too large, in a file beside it.
 
     Args:
         network: what ships.
-        preprocessing: mean and deviation of the pixel values, size of the images.
         path: of the graph, such as model.onnx; then the weights are in model.onnx.data.
 
     Raises:
         RuntimeError: torch cannot export the network.
     """
-    shipped = Shipped(network.cpu().eval(), preprocessing).eval()
+    shipped, size_px = Shipped(network.cpu().eval()).eval(), network.preprocessing.crop_px
     # Two images, not one: an axis of size 1 would be taken for a constant.
-    example = torch.zeros(2, preprocessing.crop_px, preprocessing.crop_px, 3, dtype=torch.uint8)
+    example = torch.zeros(2, size_px, size_px, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own internals
         program = torch.onnx.export(

@@ -9,34 +9,30 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
-from graft.networks.networks import Network, normalised, pooled
+from graft.networks.networks import Network, pooled
 from graft.networks.outputs import BATCH
-from graft.records.common import Preprocessing
 from graft.store.features import BlockMeans, BlockMoments
 
 Watched = dict[str, list[_BatchNorm]]
 
 
-def block_means(network: Network, images: NDArray[np.uint8], preprocessing: Preprocessing) -> tuple[BlockMeans, ...]:
+def block_means(network: Network, images: NDArray[np.uint8]) -> tuple[BlockMeans, ...]:
     """Mean activation of every channel at the end of every block, image by image, in evaluation mode.
 
     Args:
         network: whose blocks are looked at.
         images: (n, s, s, 3) uint8 RGB.
-        preprocessing: mean and deviation of the network's input.
 
     Returns:
         Blocks from input to output; none where there are no images.
     """
     seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in network.blocks}
     handles = [block.register_forward_hook(_keep_mean(seen[name])) for name, block in network.blocks.items()]
-    _run(network, images, preprocessing, handles)
+    _run(network, images, handles)
     return tuple(BlockMeans(name, np.concatenate(parts)) for name, parts in seen.items() if parts)
 
 
-def batchnorm_moments(
-    network: Network, images: NDArray[np.uint8], preprocessing: Preprocessing
-) -> tuple[BlockMoments, ...]:
+def batchnorm_moments(network: Network, images: NDArray[np.uint8]) -> tuple[BlockMoments, ...]:
     """Moments of the input of every BatchNorm layer, block by block, from one pass in evaluation mode.
 
     Two numbers for each image and channel are kept: 45,000 channels and 1,000 images take 360 MB.
@@ -44,7 +40,6 @@ def batchnorm_moments(
     Args:
         network: with running moments of the images that it was trained on.
         images: (n, s, s, 3) uint8 RGB.
-        preprocessing: mean and deviation of the network's input.
 
     Returns:
         Blocks that have BatchNorm, from input to output.
@@ -57,13 +52,11 @@ def batchnorm_moments(
         raise ValueError("batchnorm_moments: want at least one image, got none. Add target images.")
     seen: dict[_BatchNorm, list[tuple[Tensor, Tensor]]] = {layer: [] for each in watched.values() for layer in each}
     handles = [layer.register_forward_pre_hook(_keep(seen)) for layer in seen]
-    _run(network, images, preprocessing, handles)
+    _run(network, images, handles)
     return tuple(_of_block(name, layers, seen) for name, layers in watched.items())
 
 
-def _run(
-    network: Network, images: NDArray[np.uint8], preprocessing: Preprocessing, handles: Sequence[RemovableHandle]
-) -> None:
+def _run(network: Network, images: NDArray[np.uint8], handles: Sequence[RemovableHandle]) -> None:
     """Show all images to the network, then take the hooks off."""
     device = next(network.parameters()).device
     network.eval()
@@ -71,7 +64,7 @@ def _run(
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
                 block = torch.from_numpy(np.array(images[start : start + BATCH])).permute(0, 3, 1, 2)
-                network.features(normalised(block.to(device), preprocessing))
+                network.features(block.to(device))
     finally:
         for handle in handles:
             handle.remove()

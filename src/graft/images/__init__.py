@@ -1,1 +1,1 @@
-"""From bytes to pixels: decoding, resizing, fingerprints, near duplicates."""
+"""Images: decoding, resizing, fingerprints and near duplicates."""

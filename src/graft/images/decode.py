@@ -1,4 +1,4 @@
-"""Bytes to pixels: THE decode and resize path of the pipeline, the export and the service."""
+"""Decode image files. The pipeline, the export and the service share this one decode path."""
 
 import io
 import struct
@@ -16,12 +16,13 @@ from graft.images.png import CHUNKS, SIGNATURE, TEXTS, with_chunks
 from graft.images.sixteen_bits import eight_bits, is_deep, says_its_range
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM")
+# Largest width times height that a limit may allow; a decoded image of this size takes 400 MB.
 MAX_PIXELS = 100_000_000
-"""largest width times height that a limit may allow; a decoded image of this size takes 400 MB"""
+# Pixels of a transparent image that are composited onto white at a time.
 STRIP_PIXELS = 1_000_000
-"""of a transparent picture that are laid on white at a time"""
+# Most pages of a TIFF that are counted: Pillow takes 0.3 ms for each, and a small file may claim millions.
 MAX_PAGES = 1000
-"""pages of a TIFF that are counted: Pillow takes 0.3 ms for each, and a small file may name millions"""
+# The transposition that makes an image upright, by its EXIF orientation.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -31,26 +32,25 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""what sets an image upright, by its EXIF orientation"""
 
 
 class Decoded(NamedTuple):
-    """An image and what its file said about it."""
+    """A decoded image and properties of its file."""
 
     picture: Image.Image
-    """RGB, upright"""
+    """the image, upright, in RGB"""
     mode: str
     """Pillow's name of the pixel format in the file, such as RGB, CMYK or I;16"""
     format: str
     """Pillow's name of the file format, such as JPEG"""
     frames: int
-    """1 for a still; what lies behind the first broken frame is not counted"""
+    """number of frames or pages up to the first broken one; 1 for a still image"""
     orientation: int
-    """EXIF, 1 to 8; 1, upright, where the file names none"""
+    """EXIF orientation, 1 to 8; 1 (upright) if the file has none"""
 
 
 class Limits(NamedTuple):
-    """What a file may hold."""
+    """Limits on the content of a file."""
 
     max_pixels: int
     value_bits: int | None
@@ -59,45 +59,47 @@ class Limits(NamedTuple):
 def decode(
     content: bytes, where: str, max_pixels: int = MAX_PIXELS, value_bits: int | None = None
 ) -> NDArray[np.uint8]:
-    """Pixels of an image file, (h, w, 3) RGB; the same as those of `read`, without a look at later frames."""
+    """Pixels of an image file, (h, w, 3) RGB, equal to those of `read`, which also counts frames."""
     return np.array(_whole(content, where, Limits(max_pixels, value_bits), count_frames=False).picture)
 
 
 def read(content: bytes, where: str, max_pixels: int = MAX_PIXELS, value_bits: int | None = None) -> Decoded:
     """Decode an image file once, into upright 8-bit RGB.
 
-    EXIF orientation is applied, 16 bits are scaled to 8, transparency is laid on white, of an animation the
-    first frame counts. Colour profiles are not applied: published weights were trained without.
+    The EXIF orientation is applied. 16-bit values are scaled to 8 bits. Transparent images are composited onto white.
+    Of an animation, the first frame is used. Colour profiles are ignored, as they were when published weights were
+    trained.
 
     Args:
         content: the bytes of the file.
-        where: name of the file, for the message.
-        max_pixels: largest width times height; more is refused before it is decoded.
-        value_bits: of grey files that hold 16 bits, those in use: 2^value_bits - 1 becomes white. None: not known,
-            and a file that does not use at least 15 is refused.
+        where: name of the file, for the error message.
+        max_pixels: largest width times height; larger images are refused before they are decoded.
+        value_bits: bits in use in 16-bit grey files; 2^value_bits - 1 becomes white. If None, they are unknown, and
+            a file that does not use at least 15 bits is refused.
 
     Raises:
-        ValueError: not a whole image in one of FORMATS, more than max_pixels pixels, or pixel values above the
-            given range, or of a range that the file does not tell. Nothing else is raised, and no warning shown,
-            whatever the bytes.
+        ValueError: the bytes are not a complete image in one of FORMATS, there are more than max_pixels pixels, a
+            value is above the given range, or the range is unknown. Whatever the bytes, nothing else is raised and
+            no warning is shown.
     """
     return _whole(content, where, Limits(max_pixels, value_bits), count_frames=True)
 
 
 def n_pixels(content: bytes) -> int:
-    """Width times height by the header of an image file; 0 where the header does not tell."""
+    """Width times height from the header of an image file; 0 if the header cannot be read."""
     try:
         with _no_pillow_warnings(), _opened(content, CHUNKS) as file:
             return file.width * file.height
-    except Exception:  # Pillow's readers let through whatever broken bytes make Python raise
+    except Exception:
+        # broken bytes make Pillow's readers raise exceptions of any type
         return 0
 
 
 def brightest(content: bytes, max_pixels: int = MAX_PIXELS) -> int | None:
-    """Largest value of a grey image file that holds 16 bits and does not say how many of them are in use.
+    """Largest value of a 16-bit grey image file that does not say how many bits are in use.
 
     Returns:
-        0 to 65,535; None for any other file, of which no pixel is decoded, and for one that cannot be read.
+        The value, 0 to 65,535. None for any other file, whose pixels are not decoded, and for an unreadable file.
     """
     try:
         with _no_pillow_warnings(), _opened(content, CHUNKS) as file:
@@ -105,7 +107,8 @@ def brightest(content: bytes, max_pixels: int = MAX_PIXELS) -> int | None:
                 return None
             file.load()
             return int(np.asarray(file).max())
-    except Exception:  # whatever broken bytes make Pillow raise: `read` will say it
+    except Exception:
+        # `read` reports broken bytes
         return None
 
 
@@ -119,14 +122,18 @@ def _whole(content: bytes, where: str, limits: Limits, count_frames: bool) -> De
         reason = f"none that can be read as {', '.join(FORMATS)}"
     except Image.DecompressionBombError:
         reason = f"more pixels than {_limit(limits.max_pixels)}"
-    except Exception as error:  # Pillow's readers let through whatever broken bytes make Python raise
+    except Exception as error:
+        # broken bytes make Pillow's readers raise exceptions of any type
         reason = " ".join(str(error).split()) or type(error).__name__
     reason = reason.rstrip(".")
     raise ValueError(f"{where}: want a whole image, got: {reason}. Convert or replace it, or delete it.")
 
 
 def _read_without_faults_of_text(content: bytes, limits: Limits, count_frames: bool) -> Decoded:
-    """A PNG whose text is broken, or too much for Pillow, is read without it: no pixel depends on text."""
+    """Decode a file; a PNG whose text chunks are broken or too large is decoded without them.
+
+    Pixels do not depend on text. But some programs write the orientation there, so it is read if possible.
+    """
     try:
         return _read(content, (*CHUNKS, *TEXTS), limits, count_frames)
     except Exception:
@@ -139,6 +146,8 @@ def _read(content: bytes, png_chunks: Sequence[bytes], limits: Limits, count_fra
     with _opened(content, png_chunks) as file:
         if file.width * file.height > limits.max_pixels:
             raise ValueError(f"{file.width} x {file.height} pixels, more than {_limit(limits.max_pixels)}")
+        # Pillow turns a TIFF while loading it, so its orientation is read before; a PNG may have its EXIF after the
+        # pixels, so the orientation that is left to apply is read afterwards
         mode, before = file.mode, _orientation(file) if file.format == "TIFF" else 1
         value_bits = 16 if says_its_range(file) else limits.value_bits
         file.load()
@@ -158,10 +167,7 @@ def _limit(max_pixels: int) -> str:
 
 
 def _orientation(file: Image.Image) -> int:
-    """EXIF orientation that is left to apply; 1, upright, where there is none or it cannot be understood.
-
-    Of a loaded file: a PNG may hold its EXIF behind the pixels, and Pillow turns a TIFF while loading.
-    """
+    """EXIF orientation that is still to be applied; 1 (upright) if there is none or it is invalid."""
     try:
         value = file.getexif().get(ExifTags.Base.Orientation, 1)
         return int(value) if value in TURNS else 1
@@ -170,7 +176,7 @@ def _orientation(file: Image.Image) -> int:
 
 
 def _frames(file: Image.Image) -> int:
-    """Frames or pages, as far as they can be found; leaves the file at another frame than the first."""
+    """Number of frames or pages up to the first broken one. Afterwards the file is no longer at its first frame."""
     count = 1
     try:
         if file.format != "TIFF":
@@ -178,7 +184,8 @@ def _frames(file: Image.Image) -> int:
         while count < MAX_PAGES:
             file.seek(count)
             count += 1
-    except Exception:  # the last page, or whatever broken bytes make Pillow raise: the first frame is sound
+    except Exception:
+        # the end of the file, or a broken page; the first frame is sound
         pass
     return count
 
@@ -189,14 +196,15 @@ def _to_rgb(file: Image.Image, value_bits: int | None) -> Image.Image:
     if file.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {file.mode}, of unknown range, not 8 or 16 bits")
     if file.mode == "RGB" and file.format == "JPEG":
-        return file  # already pixels of its own; a copy would take a twentieth of the time of decoding
+        # a loaded JPEG owns its pixels, and a copy would take a twentieth of the time of decoding
+        return file
     if not file.has_transparency_data:
         return file.convert("RGB")
     return _on_white(file)
 
 
 def _on_white(file: Image.Image) -> Image.Image:
-    """RGB of a transparent picture, a strip at a time: beside the picture itself only the result is held whole."""
+    """RGB of a transparent image on white, in strips: only the image and the result are in memory as a whole."""
     result = Image.new("RGB", file.size)
     rows = max(1, STRIP_PIXELS // file.width)
     for top in range(0, file.height, rows):
@@ -214,10 +222,10 @@ _quiet_filters: "warnings.catch_warnings[None] | None" = None
 
 @contextmanager
 def _no_pillow_warnings() -> Iterator[None]:
-    """Silence Pillow while any thread decodes.
+    """Silence Pillow's warnings while any thread decodes.
 
-    Filters of warnings belong to the whole process, so threads that each set and restored them would leave
-    them in disorder; here the first thread in sets them and the last one out restores them.
+    Warning filters belong to the whole process. If every thread set and restored them, one might restore the filters
+    of another. So the first thread that enters sets them, and the last that leaves restores them.
     """
     global _quiet_threads, _quiet_filters
     with _quiet_lock:

@@ -1,4 +1,4 @@
-"""From a picture of any shape to the square that the network sees."""
+"""Resize an image of any shape to the square that the network takes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,20 +6,20 @@ from PIL import Image
 
 from graft.records.common import Preprocessing
 
+# Longest side by shortest side; the ends of longer images are cut off before the resize, to bound memory.
 MAX_ASPECT = 16
-"""a strip longer than this many times its width loses its ends before the resize, to bound memory"""
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 def fit(image: NDArray[np.uint8] | Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """What the network sees: the shorter side resized to resize_px, then the central square of crop_px.
+    """Resize the shorter side to resize_px and crop the central square of crop_px.
 
-    Sizes are rounded as torchvision rounds them, and Pillow's filters widen where they shrink (antialias), so
-    that the result equals the preprocessing that published weights were made with.
+    The result equals that of the preprocessing that published weights were trained with. Sizes are rounded as in
+    torchvision, and Pillow's filters antialias.
 
     Args:
-        image: RGB, as (h, w, 3) pixels or, which saves two copies, as the picture that `read` gives.
-        preprocessing: sizes in pixels and the filter.
+        image: RGB, as (h, w, 3) pixels or as the picture of a `Decoded`, which saves two copies.
+        preprocessing: sizes in pixels and the interpolation.
 
     Returns:
         (crop_px, crop_px, 3) RGB.

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -12,24 +11,27 @@ from torch.overrides import TorchFunctionMode
 
 from graft.networks.cuts import Blocks
 from graft.networks.families import family_of, head_of, torchvision_network
-from graft.networks.heads import make_head
+from graft.networks.input_transform import InputTransform
 from graft.params.network import Head, NetworkParams
 from graft.records.common import Preprocessing
 
 SMALL_CNN_WIDTHS = (24, 48, 96, 128)
-PUBLISHED_PX = 224
+# units and dropout probability of the hidden layer of an mlp head
+HIDDEN = 512
+DROPOUT = 0.25
 
 
 class Network(nn.Module):
-    """Named blocks from input to output, then a head.
+    """An input transform, named blocks from input to output, then a head.
 
     Args:
-        blocks: from (n, 3, s, s) images to (n, d) features, in order; together they hold every parameter and
+        blocks: from (n, 3, s, s) values to (n, d) features, in order; together they hold every parameter and
             buffer of the backbone.
         n_features: d, the width of the last block's output.
         n_classes: c, the outputs of the head.
+        preprocessing: mean and deviation of its input, and s, the size it is built for; most networks take other
+            sizes too.
         head: linear or mlp.
-        size_px: s, the size it was built for; most networks take others too.
     """
 
     def __init__(
@@ -37,42 +39,65 @@ class Network(nn.Module):
         blocks: Mapping[str, nn.Module],
         n_features: int,
         n_classes: int,
+        preprocessing: Preprocessing,
         head: Head = "linear",
-        size_px: int = PUBLISHED_PX,
     ) -> None:
         super().__init__()
         self.n_features, self.n_classes = n_features, n_classes
-        self.head_kind, self.size_px = head, size_px
+        self.preprocessing, self.head_kind = preprocessing, head
+        self.input_transform = InputTransform(preprocessing.mean, preprocessing.std)
         self.blocks = nn.ModuleDict(blocks)
         self.head = make_head(n_features, n_classes, head)
 
     def features(self, images: Tensor) -> Tensor:
-        """(n, d) features of (n, 3, s, s) normalised images."""
+        """(n, d) features of (n, 3, s, s) uint8 images."""
+        values: Tensor = self.input_transform(images)
         for block in self.blocks.values():
-            images = block(images)
-        return images
+            values = block(values)
+        return values
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, c) logits of (n, 3, s, s) normalised images."""
+        """(n, c) logits of (n, 3, s, s) uint8 images."""
         logits: Tensor = self.head(self.features(images))
         return logits
 
 
-def build_network(name: str, n_classes: int, size_px: int = PUBLISHED_PX, head: Head = "linear") -> Network:
-    """A network from random start.
+def make_head(n_features: int, n_classes: int, kind: Head) -> nn.Module:
+    """A randomly initialised head.
+
+    Args:
+        n_features: d, the width of the backbone's output.
+        n_classes: c, the number of outputs.
+        kind: linear, or mlp: one hidden layer with BatchNorm and dropout.
+    """
+    if kind == "linear":
+        return nn.Linear(n_features, n_classes)
+    return nn.Sequential(
+        # no bias: the one of BatchNorm follows
+        nn.Linear(n_features, HIDDEN, bias=False),
+        nn.BatchNorm1d(HIDDEN),
+        nn.ReLU(),
+        nn.Dropout(DROPOUT),
+        nn.Linear(HIDDEN, n_classes),
+    )
+
+
+def build_network(name: str, n_classes: int, preprocessing: Preprocessing, head: Head = "linear") -> Network:
+    """A randomly initialised network.
 
     Args:
         name: small_cnn, or a torchvision name.
         n_classes: c, the outputs of the head.
-        size_px: side of the images; vision transformers and MaxViT are built for one.
+        preprocessing: mean and deviation of its input, and the size of the images; vision transformers and MaxViT are
+            built for one size.
         head: linear or mlp.
 
     Raises:
         ValueError: no such network.
     """
     if name == "small_cnn":
-        return Network(_small_cnn(), SMALL_CNN_WIDTHS[-1], n_classes, head, size_px)
-    return from_torchvision(torchvision_network(name, size_px), name, n_classes, size_px, head)
+        return Network(_small_cnn(), SMALL_CNN_WIDTHS[-1], n_classes, preprocessing, head)
+    return from_torchvision(torchvision_network(name, preprocessing.crop_px), name, n_classes, preprocessing, head)
 
 
 class _OnMeta(TorchFunctionMode):
@@ -91,23 +116,23 @@ class _OnMeta(TorchFunctionMode):
         return func(*args, **{**(kwargs or {}), **where})
 
 
-def outline(name: str, size_px: int, head: Head = "linear") -> Network:
+def outline(name: str, preprocessing: Preprocessing, head: Head = "linear") -> Network:
     """Blocks, names and shapes of a network for two classes, without a number in it and at no cost.
 
     Raises:
         ValueError: no such network.
     """
     with _OnMeta():
-        return build_network(name, 2, size_px, head)
+        return build_network(name, 2, preprocessing, head)
 
 
-def published_network(network: NetworkParams, n_classes: int, size_px: int = PUBLISHED_PX) -> tuple[Network, str]:
+def published_network(network: NetworkParams, n_classes: int, preprocessing: Preprocessing) -> tuple[Network, str]:
     """A network with published weights and a new linear head, and what was left out of a file of weights.
 
     Args:
         network: its name and where its weights come from.
         n_classes: c, the outputs of the head.
-        size_px: side of the images.
+        preprocessing: mean and deviation that the weights were made for, and the size of the images.
 
     Raises:
         FileNotFoundError: the weights file is absent.
@@ -116,17 +141,17 @@ def published_network(network: NetworkParams, n_classes: int, size_px: int = PUB
     """
     from graft.networks.weights import load_published  # with torchvision, which small_cnn never needs
 
-    model, read_as = load_published(network, size_px)
-    return from_torchvision(model, network.name, n_classes, size_px), read_as
+    model, read_as = load_published(network, preprocessing.crop_px)
+    return from_torchvision(model, network.name, n_classes, preprocessing), read_as
 
 
 def from_torchvision(
-    model: nn.Module, name: str, n_classes: int, size_px: int = PUBLISHED_PX, head: Head = "linear"
+    model: nn.Module, name: str, n_classes: int, preprocessing: Preprocessing, head: Head = "linear"
 ) -> Network:
-    """A torchvision network, built for images of size_px, cut into blocks under a new head."""
+    """A torchvision network, cut into blocks, under a new head."""
     _, last = head_of(model)
     n_features = last.in_features if isinstance(last, nn.Linear) else last.in_channels
-    return Network(family_of(name).cut(model), n_features, n_classes, head, size_px)
+    return Network(family_of(name).cut(model), n_features, n_classes, preprocessing, head)
 
 
 def _small_cnn() -> Blocks:
@@ -166,20 +191,3 @@ def state_sha256(modules: Iterable[nn.Module]) -> str:
             digest.update(key.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def normalised(images: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """(n, 3, s, s) float32 network input of (n, 3, s, s) uint8 images."""
-    line = _line if torch.compiler.is_compiling() else _line_once  # tensors of an export are no real ones
-    factor, offset = line(preprocessing, images.device)
-    return torch.addcmul(offset, images.to(torch.float32), factor)
-
-
-def _line(preprocessing: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
-    """(1, 3, 1, 1) factor and offset that make normalised values of bytes."""
-    mean, std = (torch.tensor(each, device=device).view(1, 3, 1, 1) for each in (preprocessing.mean, preprocessing.std))
-    return 1 / (255 * std), -mean / std
-
-
-_line_once = cache(_line)
-"""made once, for a small step feels it"""

@@ -8,9 +8,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graft.networks.device import sent
-from graft.networks.networks import Network, normalised
-from graft.records.common import Preprocessing
+from graft.networks.networks import Network
+from graft.networks.runtime import sent
 
 BATCH = 64
 
@@ -33,7 +32,7 @@ class Outputs(NamedTuple):
     """(n, c)"""
 
 
-def outputs_of(network: Network, images: NDArray[np.uint8], preprocessing: Preprocessing) -> Outputs:
+def outputs_of(network: Network, images: NDArray[np.uint8]) -> Outputs:
     """Features and logits of (n, s, s, 3) uint8 images, network in evaluation mode, no augmentation."""
     from tqdm import tqdm
 
@@ -43,7 +42,7 @@ def outputs_of(network: Network, images: NDArray[np.uint8], preprocessing: Prepr
     with torch.inference_mode():
         for start in tqdm(range(0, len(images), BATCH), desc="images", unit_scale=BATCH, disable=None, leave=False):
             block = torch.from_numpy(np.array(images[start : start + BATCH])).permute(0, 3, 1, 2)
-            features.append(network.features(normalised(sent(block, device), preprocessing)))
+            features.append(network.features(sent(block, device)))
             logits.append(network.head(features[-1]))
     if not features:
         return Outputs(_empty(network.n_features), _empty(network.n_classes))

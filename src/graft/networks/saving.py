@@ -9,6 +9,7 @@ from safetensors.torch import save
 
 from graft.files import write_whole
 from graft.networks.networks import Network, build_network
+from graft.records.common import Preprocessing
 
 
 def save_network(network: Network, name: str, path: Path) -> str:
@@ -16,7 +17,7 @@ def save_network(network: Network, name: str, path: Path) -> str:
     metadata = {
         "network": name,
         "n_classes": network.n_classes,
-        "size_px": network.size_px,
+        "preprocessing": network.preprocessing.model_dump(mode="json"),
         "head": network.head_kind,
     }
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
@@ -30,12 +31,16 @@ def load_network(path: Path) -> Network:
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: it does not hold the network's preprocessing, as files of older versions.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want weights, got no file. Run `dvc repro`.")
     with safe_open(path, framework="pt") as file:
         metadata = json.loads(file.metadata()["graft"])
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
-    network = build_network(metadata["network"], metadata["n_classes"], metadata["size_px"], metadata["head"])
+    if "preprocessing" not in metadata:
+        raise ValueError(f"{path}: want weights with their preprocessing, got none in them. Run `dvc repro`.")
+    preprocessing = Preprocessing.model_validate_json(json.dumps(metadata["preprocessing"]))
+    network = build_network(metadata["network"], metadata["n_classes"], preprocessing, metadata["head"])
     network.load_state_dict(state, strict=True)
     return network.eval()

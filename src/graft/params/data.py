@@ -13,10 +13,10 @@ class PrepareData(Section):
 
     dataset: Literal["example", "folders"] = Field(examples=["example"])
     """example (built in, no download) or folders (your images under data/raw)"""
-    group_pattern: str | None = Field(examples=[None])
+    group_pattern: str | None = None
     """a regular expression with one group, searched in each image's path; images with the same match (patient, site,
     video) are one group and never stand in two splits; null: none"""
-    group_file: str | None = Field(examples=[None])
+    group_file: str | None = None
     """name of a CSV with the columns path,group in data/raw/target, and in data/raw/source if wanted; null: none"""
     near_duplicate_bits: int | None = Field(ge=0, le=8, examples=[4])
     """perceptual hashes that differ in so many of 64 bits, 0 to 8, make two pictures be compared; null: none are"""
@@ -52,7 +52,7 @@ class ValidateData(Section):
     """fewest readable images of a class in the train split, from 1"""
     min_side_px: int = Field(ge=1, examples=[8])
     """smallest width or height of an image in pixels, from 1"""
-    classes: tuple[str, ...] | None = Field(min_length=2, strict=False, examples=[None])
+    classes: tuple[str, ...] | None = Field(default=None, min_length=2, strict=False)
     """names of the target's classes, at least two; another class, or none of these, is a fault; null: any names"""
     on_undecodable: Literal["fail", "quarantine"] = Field(examples=["fail"])
     """when an image cannot be read: fail, or quarantine (it is left out, and reported)"""

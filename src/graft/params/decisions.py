@@ -4,14 +4,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.params.section import Section, check_ascending
 
 
 class SelectStrategy(Section):
     """How the strategy is chosen."""
 
-    overrule: Strategy | None = Field(examples=[None])
+    overrule: Strategy | None = None
     """null: graft chooses among feature_extraction, top_blocks and full; or one of these, gradual, surgical or norms:
     you do, and the record says so"""
     folds: int = Field(ge=2, le=20, examples=[5])

@@ -4,13 +4,15 @@ import difflib
 import json
 import math
 import reprlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
 from graft.files import visible
-from graft.yaml_files import Place, shown
+from graft.params.section import is_section, kinds_of, words_of
+from graft.yaml_files import Place, shown, written
 
 MOST_SENTENCES = 20
 ECHO = reprlib.Repr()
@@ -19,6 +21,17 @@ ECHO.maxstring = ECHO.maxother = ECHO.maxlong = 80
 ECHO.maxlevel = 2
 TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 """what YAML 1.1 took for true and false, and YAML 1.2 takes for text"""
+MOVED = {
+    "network.head": "Move this line to `training:`.",
+    "training.momentum": "It belongs to `optimizer: {kind: sgd, momentum: 0.9}`. Remove this line; adamw has none.",
+    "training.restarts": "They belong to `schedule: {kind: warm_restarts, restarts: 3}`. Remove this line; no other "
+    "schedule has restarts.",
+    "training.mixing_alpha": "It belongs to mixup and cutmix: `mixing: {kind: mixup, alpha: 0.2}`. Remove this line; "
+    "`mixing: none` has none.",
+    "finetune_target.unfreeze_patience": "It belongs to `unfreeze: {kind: plateau, patience: 2}`, which goes with "
+    "`overrule: gradual`. Remove this line, and under other strategies unfreeze too.",
+}
+"""where keys of older files went"""
 
 
 def sentences(path: Path, errors: list[Any], root: type[BaseModel]) -> str:
@@ -44,40 +57,76 @@ def _follows_from_another(error: Any, errors: list[Any]) -> bool:
 
 
 def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
-    """One sentence of where, what was wanted, what was got and what to do.
+    """One sentence: where, what was wanted, what was got and what to do.
 
     Args:
         path: the file that was read.
         error: one of the errors of a ValidationError.
         root: the model of the whole file.
     """
-    names = [name for name in error["loc"] if isinstance(name, str)]
-    key = ".".join(str(part) for part in error["loc"])
+    found = _found(error["loc"], root)
+    key, name = ".".join(map(str, found.names)), str(found.names[-1]) if found.names else ""
     where = f"{path}, {shown(key, 100)}" if key else str(path)
-    section, field = _field(names, root)
-    if error["type"] == "missing" or (error["input"] is None and _is_section(field)):
-        return f"{where}: want this key, got none. {_line_to_paste(names, field)}"
+    if error["type"] == "missing" or (error["input"] is None and _section_of(found.field)):
+        return f"{where}: want this key, got none. {_line_to_paste(found, error['input'])}"
     if error["type"] == "extra_forbidden":
-        known = sorted(section.model_fields)
-        close = difflib.get_close_matches(names[-1], known, n=1)
-        hint = f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}."
-        return f"{where}: want a known key, got {shown(names[-1])}. {hint}"
+        return f"{where}: want a known key, got {shown(name)}. {MOVED.get(key) or _hint(name, found.section)}"
+    if error["type"].startswith("union_tag"):
+        return f"{where}: {_choice_sentence(name, found.field, error['input'])}"
     if error["type"] == "value_error":
         return f"{where}: {shown(str(error['ctx']['error']), 1000)}"
     want = error["msg"].replace("Input should be ", "").replace("Value should ", "").replace("String should ", "")
-    meaning = f" It is {' '.join(field.description.split())}." if field is not None and field.description else ""
-    return f"{where}: want {want}, got {echo(error['input'])}.{_how_to_write(error)}{meaning}"
+    return f"{where}: want {want}, got {echo(error['input'])}.{_how_to_write(error)}{_meaning(found.field)}"
 
 
-def _field(names: list[str], root: type[BaseModel]) -> tuple[type[BaseModel], Any]:
-    """The section that holds the last of these names, and its field if there is one."""
-    section = root
-    field = None
-    for name in names:
-        entry = _entry_of(field)  # below such a field, the name is of the user's own choice
-        field = None if entry else section.model_fields.get(name)
-        section = entry or (field.annotation if _is_section(field) else section)  # type: ignore[union-attr,assignment]
-    return section, field
+class _Found(NamedTuple):
+    """A place in the file."""
+
+    names: tuple[str | int, ...]
+    """keys and positions in lists, as the file has them"""
+    section: type[BaseModel]
+    """the section that holds the last key"""
+    field: Any
+    """the field of that key; None where there is none"""
+
+
+def _found(loc: Sequence[str | int], root: type[BaseModel]) -> _Found:
+    """Follow a place from the top of the file.
+
+    Args:
+        loc: names as pydantic gives them: below a key that names a choice there is the name of the choice's section,
+            which is in no file.
+        root: the model of the whole file.
+    """
+    names: list[str | int] = []
+    section, field, inner = root, None, root
+    for name in loc:
+        kind = next((each for each in _members(field) if is_section(each) and each.__name__ == name), None)
+        if kind is not None:
+            inner = kind
+            continue
+        names.append(name)
+        if isinstance(name, str):
+            entry = _entry_of(field)  # below such a field, the name is the user's own
+            section, field = inner, None if entry else inner.model_fields.get(name)
+            inner = entry or _section_of(field) or inner
+    return _Found(tuple(names), section, field)
+
+
+def _members(field: Any) -> tuple[Any, ...]:
+    """Members of a union that names a choice, as the annotation of a field has them; none of other fields."""
+    annotation = field.annotation if field is not None else None
+    parts = [get_args(each)[0] if get_origin(each) is Annotated else each for each in get_args(annotation)]
+    nested = [each for part in parts for each in (get_args(part) if any(map(is_section, get_args(part))) else (part,))]
+    return tuple(nested) if any(map(is_section, nested)) and get_origin(annotation) is not dict else ()
+
+
+def _section_of(field: Any) -> type[BaseModel] | None:
+    """The section that a field holds; None where it holds none, or the sections of a choice."""
+    if field is None or not is_section(field.annotation):
+        return None
+    section: type[BaseModel] = field.annotation
+    return section
 
 
 def _entry_of(field: Any) -> type[BaseModel] | None:
@@ -86,23 +135,53 @@ def _entry_of(field: Any) -> type[BaseModel] | None:
     return kinds[1] if kinds else None
 
 
-def _line_to_paste(names: list[str], field: Any) -> str:
+def _hint(name: str, section: type[BaseModel]) -> str:
+    known = sorted(section.model_fields)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(known)}."
+
+
+def _meaning(field: Any) -> str:
+    return f" It is {' '.join(field.description.split())}." if field is not None and field.description else ""
+
+
+def _choice_sentence(name: str, field: Any, value: Any) -> str:
+    """What is wrong with the name of a choice, and the line to paste where that is known."""
+    members = _members(field)
+    words = {word: word for each in members for word in words_of(each)}
+    kinds = {kind: _example_of(each, kind) for each in members for kind in kinds_of(each)}
+    *others, last = {**words, **kinds}.values()
+    want = f"want {', '.join(others)} or {last}, got {echo(value)}."
+    given = value.get("kind") if isinstance(value, Mapping) else value
+    if isinstance(given, str) and given in words:
+        return f"{want} {given} has no values of its own: write `{name}: {given}`."
+    if isinstance(given, str) and given in kinds:
+        return f"{want} {given} has values of its own: write `{name}: {kinds[given]}`."
+    return want + _meaning(field)
+
+
+def _example_of(section: type[BaseModel], kind: str) -> str:
+    """A mapping to paste."""
+    examples = {name: field.examples[0] for name, field in section.model_fields.items() if field.examples}
+    return written({**examples, "kind": kind})
+
+
+def _line_to_paste(found: _Found, holder: Any) -> str:
     """The YAML that would supply a missing key."""
-    if _is_section(field):
+    name, field = found.names[-1], found.field
+    if is_section(field.annotation):
         parts = field.annotation.model_fields.items()
-        lines = [f"  {name}: {json.dumps(part.examples[0])}" for name, part in parts]
-        return f"Paste this section:\n{names[-1]}:\n" + "\n".join(lines)
-    place, indent = (f" under `{visible(names[-2])}:`", "  ") if len(names) > 1 else ("", "")
-    return f"Paste{place} the line `{indent}{names[-1]}: {json.dumps(field.examples[0])}`."
-
-
-def _is_section(field: Any) -> bool:
-    return field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        lines = [f"  {key}: {json.dumps(part.examples[0])}" for key, part in parts if part.is_required()]
+        return f"Paste this section:\n{name}:\n" + "\n".join(lines)
+    if "kind" in found.section.model_fields:
+        return f"Write `{found.names[-2]}: {_example_of(found.section, holder['kind'])}`."
+    place, indent = (f" under `{visible(str(found.names[-2]))}:`", "  ") if len(found.names) > 1 else ("", "")
+    return f"Paste{place} the line `{indent}{name}: {json.dumps(field.examples[0])}`."
 
 
 def wants_name(place: Place, root: type[BaseModel]) -> bool:
     """Whether a place of the file holds a name, or a list of names: what YAML may take for a number."""
-    _, field = _field([name for name in place if isinstance(name, str)], root)
+    field = _found(place, root).field
     return field is not None and _holds_str(field.annotation)
 
 

@@ -16,12 +16,10 @@ class NetworkParams(Section):
     """the network: small_cnn, or a torchvision name such as resnet18 or mobilenet_v2"""
     weights: str = Field(examples=["pretrain"])
     """pretrain (on the source images), file, or a torchvision weight name such as IMAGENET1K_V1"""
-    weights_file: str | None = Field(examples=[None])
+    weights_file: str | None = None
     """with `weights: file`, the path of a state dict of this network; else null"""
-    weights_sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$", examples=[None])
+    weights_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """with `weights: file`, the sha256 of that file, 64 hex digits; else null"""
-    head: Head = Field(examples=["linear"])
-    """what both arms learn on top of the backbone: linear, or mlp (one hidden layer with BatchNorm and dropout)"""
 
     @model_validator(mode="after")
     def _file_and_hash_belong_to_weights_file(self) -> "NetworkParams":
@@ -51,7 +49,7 @@ class Images(Section):
 
     size_px: int | None = Field(ge=16, le=1024, examples=[32])
     """side of the square crop in pixels, 16 to 1024; null: the size the weights were made for"""
-    value_bits: int | None = Field(ge=1, le=16, examples=[None])
+    value_bits: int | None = Field(default=None, ge=1, le=16)
     """bits in use, 1 to 16, of grey files that hold 16, such as 12 of many cameras; null: recognised from all files"""
     max_megapixels: int = Field(ge=1, le=100, examples=[25])
     """largest picture that is read, by the pipeline and by the service, in millions of pixels, 1 to 100; the

@@ -1,7 +1,8 @@
 """What params.yaml may say: every key, its type, its range and its unit.
 
-No key has a default: a default that changed here would change results without a re-run, because DVC
-watches params.yaml and not this file. A missing key is an error that shows the line to paste.
+No key has a default that changes a result: a default that changed here would do so without a re-run, because DVC
+watches params.yaml and not this file. A missing key is an error that shows the line to paste. Keys that switch
+something on may be left out, and what they would switch on is then off.
 """
 
 import json
@@ -11,15 +12,22 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, model_validator
 
-from graft.params.arms import FinetuneTarget, TrainScratch
+from graft.params.both_arms import FinetuneTarget, TrainScratch
 from graft.params.data import PrepareData, ValidateData
 from graft.params.decisions import CheckTransfer, GateRelease, SelectStrategy
 from graft.params.errors import echo, sentences, wants_name
+from graft.params.learning import PretrainSource, Training
+from graft.params.measure_shift import ExtractFeatures, MeasureShift
 from graft.params.network import Images, NetworkParams
+from graft.params.recipes import EXAMPLE, Recipe
 from graft.params.section import Section
-from graft.params.shift import ExtractFeatures, MeasureShift
-from graft.params.training import EXAMPLE, PretrainSource, Recipe, Training
 from graft.yaml_files import read_yaml
+
+# strategies that only a person can choose, with the key of finetune_target that each needs and a line to paste
+STRATEGY_VALUES = (
+    ("gradual", "unfreeze", "unfreeze: {kind: plateau, patience: 2}"),
+    ("surgical", "surgical_blocks", "surgical_blocks: [block1, block2]"),
+)
 
 
 class Params(Section):
@@ -45,21 +53,46 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _augmentation_names_a_recipe(self) -> "Params":
-        if self.training.augmentation not in self.recipes:
+        for section, learning in (("pretrain_source", self.pretrain_source), ("training", self.training)):
+            if learning.augmentation not in self.recipes:
+                raise ValueError(
+                    f"want {section}.augmentation among recipes, got {learning.augmentation}. "
+                    f"Choose one of {', '.join(self.recipes)}, or add a recipe of that name."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _views_have_an_effect(self) -> "Params":
+        views, mixing = self.finetune_target.views, self.training.mixing
+        if views is not None and mixing != "none":
             raise ValueError(
-                f"want training.augmentation among recipes, got {self.training.augmentation}. "
-                f"Choose one of {', '.join(self.recipes)}, or add a recipe of that name."
+                f"want finetune_target.views null with training.mixing {mixing.kind}, got {views}. Images of fixed "
+                "views are not blended: set views to null, or mixing to none."
+            )
+        if views is not None and self.select_strategy.overrule == "full":
+            raise ValueError(
+                f"want finetune_target.views null with select_strategy.overrule full, got {views}. No block is frozen "
+                "under full: set views to null."
             )
         return self
 
     @model_validator(mode="after")
-    def _views_are_not_mixed(self) -> "Params":
-        if self.finetune_target.views is not None and self.training.mixing != "none":
-            raise ValueError(
-                f"want finetune_target.views null with training.mixing {self.training.mixing}, got "
-                f"{self.finetune_target.views}. Images of fixed views are not blended: "
-                "set views to null, or mixing to none."
-            )
+    def _values_of_a_strategy_go_with_it(self) -> "Params":
+        """Refuse values that no chosen strategy uses, and a strategy without the values that it needs."""
+        overrule = self.select_strategy.overrule
+        for strategy, key, line in STRATEGY_VALUES:
+            value = getattr(self.finetune_target, key)
+            if overrule == strategy and not value:
+                raise ValueError(
+                    f"want finetune_target.{key} with select_strategy.overrule {strategy}, got none. Paste under "
+                    f"`finetune_target:` the line `  {line}`."
+                )
+            if overrule != strategy and value:
+                got = value if isinstance(value, str) else getattr(value, "kind", None) or ", ".join(value)
+                raise ValueError(
+                    f"want no finetune_target.{key} with select_strategy.overrule {overrule or 'null'}, got {got}. "
+                    f"Only {strategy} uses it: remove the line, or set overrule to {strategy}."
+                )
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Make the image store of a domain, shard after shard, without a second copy on disk."""
+"""Make the image store of a domain, shard by shard, without a second copy on disk."""
 
 import hashlib
 import os
@@ -35,25 +35,25 @@ CHUNK_BYTES = 2**20
 
 
 class Assembled(NamedTuple):
-    """A whole image store and its rows."""
+    """A complete image store and its rows."""
 
     store: Path
-    """inside the folder of the shards: (n readable images, crop_px, crop_px, 3) uint8, .npy"""
+    """the .npy file inside the folder of the shards, (n readable images, crop_px, crop_px, 3) uint8"""
     rows: Rows
-    """of all files, their splits still open"""
+    """catalogue rows of all files, without the splits that are still to be cut"""
     sha256: str
-    """of the store's file"""
+    """SHA-256 of the store"""
 
 
 class Growing(NamedTuple):
-    """An image store that is being filled, from its start."""
+    """An image store that is being written from its start."""
 
     file: BufferedRandom
     digest: "hashlib._Hash"
-    """of what stands before the place in the file"""
+    """hash of the file's content up to the current position"""
 
     def write(self, content: bytes) -> None:
-        """Append."""
+        """Write at the current position."""
         self.file.write(content)
         self.digest.update(content)
 
@@ -61,17 +61,17 @@ class Growing(NamedTuple):
 def assemble(folder: Path, found: Sequence[Found], out: Path, preprocessing: Preprocessing) -> Assembled:
     """Read the files of a domain into one image store inside `out`.
 
-    Shards that lie there are appended and deleted; all others are read into the store itself and leave their
-    rows in `out`. Killed at any point, the next call goes on after the last whole shard.
+    Shards that were made before are appended to the store and deleted. Other files are read directly into the store,
+    and their rows are kept in `out`. After a kill at any point, the next call resumes after the last complete shard.
 
     Args:
-        folder: of the domain.
-        found: the files in it; none where the domain is absent.
-        out: folder of the shards, on the disk of the store.
-        preprocessing: what the images become.
+        folder: the domain's folder.
+        found: the files in it; none if the domain is absent.
+        out: folder of the shards, on the same disk as the store.
+        preprocessing: sizes, interpolation, and limits of what is read.
 
     Raises:
-        OSError: no room on the disk.
+        OSError: the disk is full.
     """
     size_px = preprocessing.crop_px
     plan = shard_plan(found, N_PER_SHARD)
@@ -80,7 +80,8 @@ def assemble(folder: Path, found: Sequence[Found], out: Path, preprocessing: Pre
     _check_room([store, *(each.with_suffix(".npy") for each in shards)], len(found), size_px)
     rows: list[CatalogRow] = []
     with told_when_full(out), _opened(store) as file, tqdm(None, visible(folder), len(found), disable=None) as bar:
-        header = npy_header(len(found), size_px)  # as if all could be read
+        # the header assumes that every file is readable; _closed corrects it
+        header = npy_header(len(found), size_px)
         file.write(header)
         growing = Growing(file, hashlib.sha256(header))
         for shard, files in zip(shards, plan, strict=True):
@@ -92,7 +93,7 @@ def assemble(folder: Path, found: Sequence[Found], out: Path, preprocessing: Pre
 
 
 def _check_room(files: Sequence[Path], n_found: int, size_px: int) -> None:
-    """Room for the images that are not there yet, and for a shard that stands twice while it is appended."""
+    """Check for room for the images that are still to be read, and for the shard that exists twice while appended."""
     n_there = sum(each.stat().st_size for each in files if each.is_file()) // image_bytes(size_px)
     check_room(files[0].parent, max(0, n_found - n_there) + min(N_PER_SHARD, n_found), size_px)
 
@@ -104,7 +105,7 @@ def _opened(store: Path) -> BufferedRandom:
 
 
 def _taken(shard: Path, growing: Growing, size_px: int, n_files: int) -> Rows | None:
-    """Rows of a shard that the store holds already, or that is made and now appended; else None."""
+    """Rows of a shard that is already in the store, or that is complete and is appended now; None otherwise."""
     rows, pixels = written_rows(shard, n_files), shard.with_suffix(".npy")
     if rows is None:
         return None
@@ -130,7 +131,10 @@ def _append(pixels: Path, growing: Growing) -> None:
 
 
 def _read(folder: Path, files: Sequence[Found], shard: Path, growing: Growing, preprocessing: Preprocessing) -> Rows:
-    """Rows of the files of a shard; their pixels are in the store before the rows are in the shard's file."""
+    """Rows of a shard whose files are read into the store now.
+
+    The rows are written after the pixels, so that after a kill the shard's file vouches for pixels in the store.
+    """
     growing.file.truncate()
     rows = read_files(folder, files, growing.write, preprocessing)
     growing.file.flush()
@@ -144,9 +148,10 @@ def _chunks(file: BinaryIO, n_bytes: int) -> Iterator[bytes]:
 
 
 def _closed(growing: Growing, n_images: int, n_found: int, size_px: int) -> str:
-    """The sha256 of the store, after its header says how many images it holds."""
+    """SHA-256 of the store, after its header is corrected to the number of readable images."""
     growing.file.seek(0)
     growing.file.write(npy_header(n_images, size_px))
+    # the header is as it was when it was hashed, unless a file was unreadable
     if n_images == n_found:
         return growing.digest.hexdigest()
     growing.file.seek(0)

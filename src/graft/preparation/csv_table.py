@@ -1,4 +1,4 @@
-"""Tables that a user writes: CSV as spreadsheets, editors and programs save it."""
+"""Read CSV tables that users write, as spreadsheets, editors and programs save them."""
 
 import csv
 from collections import Counter
@@ -10,42 +10,42 @@ from typing import NamedTuple, TextIO
 from graft.files import from_cell, visible
 from graft.store.catalogue import look
 
+# Spreadsheets write semicolons in locales with a decimal comma.
 SEPARATORS = (",", ";", "\t")
-"""spreadsheets write the second where numbers have a decimal comma"""
+# Longest header in characters; a file of other content may have no line break.
 MOST_CHARACTERS = 100_000
-"""of a header; a file of other content may have no line break"""
 
 
-class Header(NamedTuple):
+class CsvHeader(NamedTuple):
     """The first line of a table."""
 
     written: tuple[str, ...]
-    """names of the columns as they stand there, without spaces at their ends"""
+    """column names as they were written, without spaces at their ends"""
     separator: str
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names in lower case."""
+        """Column names in lower case."""
         return tuple(map(look, self.written))
 
     @property
     def told(self) -> str:
-        """The header in a sentence."""
+        """The header as error messages show it."""
         return visible(",".join(self.written)) or "an empty file"
 
 
-def read_header(table: Path) -> Header:
-    """The header of an existing file; the separator is that of comma, semicolon and tab which it holds most of.
+def read_header(table: Path) -> CsvHeader:
+    """The header of an existing file; its commonest character among comma, semicolon and tab is the separator.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no CSV in UTF-8, or names a column twice.
+        ValueError: it is not a CSV in UTF-8, or names a column twice.
     """
     with _opened(table) as file:
         line = file.readline(MOST_CHARACTERS)
         separator = max(SEPARATORS, key=line.count)
         cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
-    header = Header(tuple(cell.strip() for cell in cells), separator)
+    header = CsvHeader(tuple(cell.strip() for cell in cells), separator)
     twice = [name for name, n in Counter(header.columns).items() if n > 1 and name]
     if twice:
         raise ValueError(
@@ -54,21 +54,22 @@ def read_header(table: Path) -> Header:
     return header
 
 
-def read_cells(table: Path, header: Header, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The cells of some columns, row by row, without spaces at their ends; rows of empty cells are passed over.
+def read_cells(table: Path, header: CsvHeader, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Cells of some columns, row by row, without spaces at their ends; empty rows are skipped.
 
-    A quote before what begins like a formula, as graft and spreadsheets write it, is taken away.
+    The quote that graft and spreadsheets put before a formula is removed.
 
     Args:
         table: the file.
         header: its header.
-        columns: names in lower case; the cells of one that is not there are empty.
+        columns: names in lower case; a missing column yields empty cells.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no CSV in UTF-8, or a row has more cells than the header.
+        ValueError: it is not a CSV in UTF-8, or a row has more cells than the header.
     """
     names = header.columns
+    # a missing column gets the position after the last, where every row is padded with an empty cell
     places = [names.index(each) if each in names else len(names) for each in columns]
     with _opened(table) as file:
         reader = csv.reader(file, delimiter=header.separator, skipinitialspace=True, strict=True)
@@ -86,9 +87,10 @@ def read_cells(table: Path, header: Header, columns: Sequence[str]) -> Iterator[
 
 @contextmanager
 def _opened(table: Path) -> Iterator[TextIO]:
-    """The file's text; one sentence where it is none."""
+    """The opened file; faults of its content become one clear error."""
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte order mark
+        # utf-8-sig: spreadsheets write a byte order mark
+        with table.open(newline="", encoding="utf-8-sig") as file:
             yield file
     except UnicodeDecodeError as error:
         raise ValueError(
@@ -96,10 +98,10 @@ def _opened(table: Path) -> Iterator[TextIO]:
         ) from None
     except csv.Error as error:
         raise ValueError(
-            f"{visible(table)}: want a CSV, got {visible(error)}. Look for a quote that is "
-            "not closed, or a cell of that size."
+            f"{visible(table)}: want a CSV, got {visible(error)}. Look for a quote that is not closed, or for a cell "
+            "of that size."
         ) from None
     except OSError as error:
         raise OSError(
-            f"{visible(table)}: want a file that can be read, got: {error.strerror}. Look at its permissions."
+            f"{visible(table)}: want a readable file, got: {error.strerror}. Check its permissions."
         ) from None

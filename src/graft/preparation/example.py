@@ -1,8 +1,7 @@
-"""The built-in example: handwritten digits on one photograph, and other digits on another, without a download.
+"""Write the built-in example, which needs no download: digits on one photograph, other digits on another.
 
-Both domains are made in the manner of MNIST-M (Ganin et al. 2016, Domain-adversarial training of neural
-networks): the absolute difference of a digit and a patch of a photograph, channel by channel. Digits and
-photographs are those that scikit-learn brings along.
+Both domains are made like MNIST-M (Ganin et al. 2016, Domain-adversarial training of neural networks): the absolute
+difference of a digit and a patch of a photograph, channel by channel. Digits and photographs come with scikit-learn.
 """
 
 from collections.abc import Sequence
@@ -15,25 +14,25 @@ from PIL import Image
 from graft.store.catalogue import SPLITS
 
 SIDE_PX = 32
+# White of scikit-learn's digits, which are 8 x 8 grey values from 0 to 16.
 WHITE_OF_DIGITS = 16
-"""scikit-learn's digits are grey values 0 to 16, 8 pixels a side"""
+# Target images of a class in train: few, because transfer is wanted where labels are few.
 TARGET_TRAIN = 10
-"""target images of a class in train: few labels, as where transfer is wanted"""
+# Target images of a class in val; the rest of the target's half, about 65, is test.
 TARGET_VAL = 15
-"""target images of a class in val; the rest of the target's half, about 55, is test"""
+# Share of the source images of a class in val, and the same in test.
 SOURCE_HELD_OUT = 0.1
-"""share of a class's source images in val, and in test"""
 
 
 def write_example(folder: Path, seed: int) -> None:
-    """Write `<domain>/<split>/<digit>/<number>.png` files of source and target; same seed, same bytes.
+    """Write `<domain>/<split>/<digit>/<number>.png` files of source and target; equal seeds give equal bytes.
 
-    No digit and no photograph stands in both domains, and no digit in two splits. All 1,797 digits are used: about
-    90 a class in each domain.
+    No digit and no photograph is in both domains, and no digit in two splits. All 1,797 digits are used, about 90 of
+    each class in each domain.
 
     Args:
-        folder: holds `source` and `target` afterwards.
-        seed: of the choice of digits for each domain and split, and of the patches.
+        folder: folder in which `source` and `target` are made.
+        seed: seed for the domain and split of each digit, and for the patches.
     """
     images, labels = _digits()
     of_source, of_target = _photographs()
@@ -50,7 +49,7 @@ def write_example(folder: Path, seed: int) -> None:
 
 
 def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """(1797, 32, 32) white on black, and their classes."""
+    """(1797, 32, 32) digits, white on black, and (1797,) classes."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -61,7 +60,7 @@ def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A flower and a temple, (427, 640, 3) RGB each."""
+    """Two photographs, a flower and a temple, (427, 640, 3) RGB each."""
     from sklearn.datasets import load_sample_image
 
     flower, temple = (load_sample_image(name) for name in ("flower.jpg", "china.jpg"))
@@ -71,16 +70,25 @@ def _photographs() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def _blend(digit: NDArray[np.uint8], photograph: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """|patch - digit| on a random patch of a photograph, (32, 32, 3)."""
     top, left = (int(rng.integers(side - SIDE_PX + 1)) for side in photograph.shape[:2])
+    # int16: the difference of two bytes may be negative
     patch = photograph[top : top + SIDE_PX, left : left + SIDE_PX].astype(np.int16)
+    # digit: (32, 32) -> (32, 32, 1)
     blended: NDArray[np.uint8] = np.abs(patch - digit[:, :, None]).astype(np.uint8)
     return blended
 
 
 def _write(folder: Path, label: str, images: Sequence[NDArray[np.uint8]], sizes: Sequence[int]) -> None:
-    """PNG files of one class, so many in train, in val and in test."""
+    """Write the images of one class as PNG files.
+
+    Args:
+        folder: the domain's folder.
+        label: the class.
+        images: (32, 32, 3) RGB each.
+        sizes: how many of them go to train, val and test.
+    """
     splits = [split for split, n in zip(SPLITS, sizes, strict=True) for _ in range(n)]
     for number, (image, split) in enumerate(zip(images, splits, strict=True)):
         path = folder / split / label / f"{number:04}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        # stored, not compressed: the bytes are the same whatever zlib Pillow was built with
+        # not compressed, so that the bytes do not depend on the zlib that Pillow was built with
         Image.fromarray(image).save(path, compress_level=0)

@@ -1,10 +1,11 @@
-"""What a scan of a domain finds: its files, each with its class."""
+"""A file that a scan of a domain found, with its class, split and group."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from graft.records.common import Split
 
+# Names of split folders, compared in lower case.
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
     "training": "train",
@@ -14,24 +15,23 @@ SPLIT_NAMES: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-"""in any case: Train is train"""
 
 
 class Found(NamedTuple):
     """A file that should be an image."""
 
     path: str
-    """relative to the folder of the domain, forward slashes"""
+    """path relative to the domain's folder, with forward slashes"""
     label: str
-    """name of the class folder, or what the table says; its accents as keyboards give them (NFC)"""
+    """class from the folder or the table of labels, in Unicode's composed form (NFC)"""
     split: Split | None
-    """of the split folder it lies in, or of the table; None where neither names splits"""
+    """split from the folder or the table of labels; None if neither names splits"""
     group: str | None = None
-    """what the table says; None where no table names groups"""
+    """group from the table of labels; None if it names no groups"""
 
 
 def absent_classes(found: Sequence[Found]) -> tuple[tuple[Split, tuple[str, ...]], ...]:
-    """The splits that are named and lack classes, each with the classes that it lacks."""
+    """Named splits that lack classes, each with the classes that it lacks."""
     classes = sorted({each.label for each in found})
     present = {(each.split, each.label) for each in found}
     splits = sorted({each.split for each in found if each.split is not None})

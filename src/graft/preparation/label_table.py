@@ -1,4 +1,4 @@
-"""Labels from a table: labels.csv in a domain's folder, with the columns path, label, and split and group if wanted."""
+"""Read labels.csv in a domain's folder: the columns path and label, and optionally split and group."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 from graft.files import UNSEEN, visible
-from graft.preparation.csv_table import Header, read_cells, read_header
+from graft.preparation.csv_table import CsvHeader, read_cells, read_header
 from graft.preparation.found import SPLIT_NAMES, Found, absent_classes
 from graft.preparation.leftovers import is_left_out
 from graft.preparation.names import finder, some
@@ -18,6 +18,7 @@ from graft.store.catalogue import look, nfc
 TABLE = "labels.csv"
 NEEDED = ("path", "label")
 COLUMNS = (*NEEDED, "split", "group")
+# Names that other tables give to the needed columns.
 MEANT = {
     "path": (
         "file",
@@ -33,11 +34,10 @@ MEANT = {
     ),
     "label": ("class", "class_name", "classname", "category", "target", "y", "labels", "diagnosis", "species"),
 }
-"""names that other tables give to these columns"""
 
 
-class _Line(NamedTuple):
-    """A row of the table as it is written."""
+class _TableRow(NamedTuple):
+    """A row of the table as it was written."""
 
     path: str
     label: str
@@ -46,10 +46,10 @@ class _Line(NamedTuple):
 
 
 def table_in(folder: Path) -> Path | None:
-    """The table of labels in a folder, in any case; None where there is none.
+    """The table of labels in a folder, its name in upper or lower case; None if there is none.
 
     Raises:
-        ValueError: there are several, or it is no file.
+        ValueError: there are several, or it is not a file.
     """
     named = sorted(each for each in folder.iterdir() if look(each.name) == TABLE)
     if len(named) > 1:
@@ -57,26 +57,25 @@ def table_in(folder: Path) -> Path | None:
         raise ValueError(f"{visible(folder)}: want one table of labels, got {names}. Delete or rename one.")
     if named and not named[0].is_file():
         raise ValueError(
-            f"{visible(named[0])}: want a CSV, got a folder, a pipe, or a link that leads to no file. Replace it, or "
-            "rename it."
+            f"{visible(named[0])}: want a CSV, got a folder, a pipe or a broken link. Replace it, or rename it."
         )
     return named[0] if named else None
 
 
 def read_labels(table: Path, files: Sequence[str]) -> tuple[Found, ...]:
-    """What the table says of the files it names, sorted by path; rows that say the same twice count once.
+    """The files that the table names, sorted by path; equal rows count once.
 
     Args:
-        table: of the domain.
-        files: all that may be named: relative to the table's folder, forward slashes.
+        table: the domain's table of labels.
+        files: paths that the table may name, relative to its folder, with forward slashes.
 
     Raises:
         OSError: the table cannot be read.
-        ValueError: it is no CSV in UTF-8, lacks a column, rows or cells, names files that are not there, says
-            two things of a file, or its labels, splits or groups make no sense.
+        ValueError: it is not a CSV in UTF-8, lacks a column, rows or cells, names files that do not exist,
+            contradicts itself about a file, or has unusable labels, splits or groups.
     """
     where, header = visible(table), _header(table)
-    lines = [_Line(*cells) for cells in read_cells(table, header, COLUMNS)]
+    lines = [_TableRow(*cells) for cells in read_cells(table, header, COLUMNS)]
     _check_cells(where, lines)
     paths = _placed(table, [line.path for line in lines], files)
     _check_labels(where, [line.label for line in lines])
@@ -91,19 +90,19 @@ def read_labels(table: Path, files: Sequence[str]) -> tuple[Found, ...]:
     return found
 
 
-def _header(table: Path) -> Header:
+def _header(table: Path) -> CsvHeader:
     header = read_header(table)
     missing = [name for name in NEEDED if name not in header.columns]
     if missing:
         raise ValueError(
-            f"{visible(table)}: want a header with the columns path and label, and split and group if wanted, got "
+            f"{visible(table)}: want a header with the columns path and label, and optionally split and group, got "
             f"{header.told}. {_renaming(header, missing)}"
         )
     return header
 
 
-def _renaming(header: Header, missing: Sequence[str]) -> str:
-    """What to do about columns that are missing."""
+def _renaming(header: CsvHeader, missing: Sequence[str]) -> str:
+    """Advice for missing columns: which to rename, where a column of another name looks right."""
     alike = {
         name: written
         for name in missing
@@ -112,11 +111,11 @@ def _renaming(header: Header, missing: Sequence[str]) -> str:
     }
     if set(alike) == set(missing):
         return f"Rename {' and '.join(f'{visible(written)} to {name}' for name, written in alike.items())}."
-    return "Name the columns so in its first line, or rename the file where it is no table of labels."
+    return "Name the columns so in its first line, or rename the file if it is not a table of labels."
 
 
-def _check_cells(where: str, lines: Sequence[_Line]) -> None:
-    """Every row has a path and a label; all rows or none have a split, and a group."""
+def _check_cells(where: str, lines: Sequence[_TableRow]) -> None:
+    """Check that every row has a path and a label, and that all rows or none have a split, and likewise a group."""
     if not lines:
         raise ValueError(f"{where}: want a row for each image, got only a header. Add rows, or delete the file.")
     pathless = [line.label for line in lines if not line.path]
@@ -128,7 +127,7 @@ def _check_cells(where: str, lines: Sequence[_Line]) -> None:
     for column, cure in (
         ("label", "Add it, or delete these rows: the images are then left out."),
         ("split", "Write train, val or test in every row, or in none."),
-        ("group", "Write one in every row, or in none; an image that stands alone gets a group of its own."),
+        ("group", "Write one in every row, or in none; an image that belongs to no other gets a group of its own."),
     ):
         empty = [line.path for line in lines if not getattr(line, column)]
         if empty and (column == "label" or len(empty) < len(lines)):
@@ -136,7 +135,7 @@ def _check_cells(where: str, lines: Sequence[_Line]) -> None:
 
 
 def _placed(table: Path, written: Sequence[str], files: Sequence[str]) -> list[str]:
-    """The file of each path; all of them are there."""
+    """The file that each path names; an error if one does not exist."""
     find = finder(table.parent, files)
     places = [find(path) for path in written]
     lost = [path for path, place in zip(written, places, strict=True) if place is None]
@@ -146,23 +145,24 @@ def _placed(table: Path, written: Sequence[str], files: Sequence[str]) -> list[s
         hidden = [path for path in lost if any(map(is_left_out, PurePosixPath(path).parts))]
         if outside:
             raise ValueError(
-                f"{where}: want paths that begin in {folder}, such as {_example(files)}, got other ones for "
-                f"{some(outside)}. Put the files there, and cut from the paths what stands before."
+                f"{where}: want paths relative to {folder}, such as {_example(files)}, got others for "
+                f"{some(outside)}. Put the files there, and remove what comes before from the paths."
             )
         if hidden:
             raise ValueError(
-                f"{where}: want no hidden files and none of operating systems, got {some(hidden)}. Delete these "
+                f"{where}: want no hidden files and no files of the operating system, got {some(hidden)}. Delete these "
                 "rows, or rename the files."
             )
         raise ValueError(
-            f"{where}: want a file for every row, got none for {some(lost)}{_hint(lost[0], files)}. Mend the paths, "
+            f"{where}: want a file for every row, got none for {some(lost)}{_hint(lost[0], files)}. Fix the paths, "
             f"put the files into {folder}, or delete these rows."
         )
     return [place for place in places if place is not None]
 
 
 def _leads_out(path: str) -> bool:
-    parts = PureWindowsPath(path)  # knows both separators
+    # a Windows path accepts both separators
+    parts = PureWindowsPath(path)
     return bool(parts.drive or parts.root or ".." in parts.parts)
 
 
@@ -171,7 +171,7 @@ def _example(files: Sequence[str]) -> str:
 
 
 def _hint(lost: str, files: Sequence[str]) -> str:
-    """A file that the path may mean: of that name in another case, in a folder, or with a suffix."""
+    """A file that the path may mean: the same name in another case, in another folder, or with a suffix."""
     name = PureWindowsPath(lost).name
 
     def n_alike(path: str) -> int:
@@ -179,11 +179,11 @@ def _hint(lost: str, files: Sequence[str]) -> str:
         return (look(path) == look(lost)) + (look(there.name) == look(name)) + (look(there.stem) == look(name))
 
     best = max(files, key=n_alike, default="")
-    return f" ({best!r} is there)" if best and n_alike(best) else ""
+    return f" ({best!r} exists)" if best and n_alike(best) else ""
 
 
 def _check_labels(where: str, labels: Sequence[str]) -> None:
-    """There are classes, of several images each, and no two names for one."""
+    """Check that there are several classes, of several images each, and no class under two spellings."""
     counts = Counter(map(nfc, labels))
     seen: dict[str, str] = {}
     for label, n in sorted(counts.items()):
@@ -199,24 +199,24 @@ def _check_labels(where: str, labels: Sequence[str]) -> None:
         named = ", ".join(repr(label) for label in sorted(counts)[:3])
         raise ValueError(
             f"{where}: want several rows for each label, got {len(counts)} labels in {len(labels)} rows, such as "
-            f"{named}. Where these name no classes, another column should be called label; else add images."
+            f"{named}. If these are not classes, name another column label; otherwise add images."
         )
 
 
 def _sense(label: str) -> str:
-    """What a label says: 1.0 and 1 are one number, and characters that are not seen or are spaces say nothing."""
+    """A label without differences of spelling: 1.0 becomes 1, and invisible characters and extra spaces go."""
     label = " ".join(UNSEEN.sub("", label).split())
     number = re.fullmatch(r"(\d+)(?:[.,]0+)?", label)
     return str(int(number[1])) if number else look(label)
 
 
-def _check_splits(where: str, lines: Sequence[_Line]) -> None:
+def _check_splits(where: str, lines: Sequence[_TableRow]) -> None:
     words = Counter(line.split for line in lines if line.split)
     unknown = [word for word, _ in words.most_common() if look(word) not in SPLIT_NAMES]
     if unknown:
         raise ValueError(
             f"{where}: want train, val or test in the column split, got {unknown[0]!r} in {words[unknown[0]]} rows. "
-            "Write one of these, or call the column otherwise: graft then cuts the splits."
+            "Write one of these, or rename the column: graft then cuts the splits."
         )
     named = {SPLIT_NAMES[look(word)] for word in words}
     if named and "train" not in named:
@@ -225,12 +225,17 @@ def _check_splits(where: str, lines: Sequence[_Line]) -> None:
         )
 
 
-def _split(line: _Line) -> Split | None:
+def _split(line: _TableRow) -> Split | None:
     return SPLIT_NAMES[look(line.split)] if line.split else None
 
 
 def _check_once(where: str, found: Sequence[Found]) -> None:
-    """Rows of one file say the same; they stand side by side."""
+    """Check that rows for one file agree.
+
+    Args:
+        where: the table, for the error message.
+        found: the files, sorted by path, so that rows for one file are neighbours.
+    """
     for column in ("label", "split", "group"):
         differ = [a.path for a, b in pairwise(found) if a.path == b.path and getattr(a, column) != getattr(b, column)]
         if differ:
@@ -244,5 +249,5 @@ def _check_classes(where: str, found: Sequence[Found]) -> None:
     for split, missing in absent_classes(found):
         raise ValueError(
             f"{where}: want rows of every label in every split, got none of {', '.join(map(repr, missing))} in "
-            f"{split}. Add some, or leave out the column split: graft then cuts the splits."
+            f"{split}. Add some, or remove the column split: graft then cuts the splits."
         )

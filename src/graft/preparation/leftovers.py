@@ -1,4 +1,4 @@
-"""What lies in a domain's folder and is left out: because of its name, or because it has no label."""
+"""Report files of a domain's folder that are left out, because of their name or because they have no label."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,16 +8,17 @@ from typing import Literal, NamedTuple, get_args
 from graft.preparation.found import Found
 from graft.records.catalog import LeftOut
 
+# Folders of disk stations, archivers and operating systems, in lower case; they hold thumbnails and deleted files.
 SYSTEM_FOLDERS = ("@eadir", "__macosx", "#recycle", "$recycle.bin", "lost+found", "system volume information")
-"""of disk stations, archivers and operating systems, in any case; they hold thumbnails and deleted files"""
 SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
+# Prefixes of hidden names with the same origin.
 HIDDEN_SYSTEM = (".ds_store", "._", ".spotlight-", ".trash", ".fseventsd", ".apdisk", ".thumbnails", ".@__thumb")
-"""how hidden names of the same origin begin"""
+# Suffixes of files that are meant to be images.
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
     *(".jp2", ".ppm", ".pgm", ".pbm", ".heic"),
 )
-"""files with these names are meant as images"""
+# Paths that the record names, for each kind.
 MOST_NAMED = 10
 
 Kind = Literal["hidden", "system_folder", "system_file", "unlabelled"]
@@ -30,32 +31,34 @@ class _Left(NamedTuple):
 
 
 def is_left_out(name: str) -> bool:
-    """Whether a file or folder of this name takes part in nothing."""
+    """Whether files and folders of this name are ignored everywhere."""
     return name.startswith(".") or is_system(name)
 
 
 def is_system(name: str) -> bool:
-    """Whether a name is one that an operating system, a disk station or an archiver gives."""
+    """Whether operating systems, disk stations or archivers create files or folders of this name."""
     folded = name.casefold()
     return folded in (*SYSTEM_FOLDERS, *SYSTEM_FILES) or folded.startswith(HIDDEN_SYSTEM)
 
 
 def left_out(folder: Path) -> tuple[LeftOut, ...]:
-    """What is left out by name, by kind: all files of systems, and of hidden files those that an image's suffix marks.
+    """Files that are left out because of their name, by kind.
+
+    All files of the operating system count, but hidden files only if they have the suffix of an image.
 
     Args:
-        folder: of the domain; nothing is left out of one that is not there.
+        folder: the domain's folder; the result is empty if it does not exist.
     """
     found = list(_walk(folder))
     return tuple(record for kind in get_args(Kind) if (record := _record(kind, found)).n_files)
 
 
 def unlabelled(folder: Path, found: Sequence[Found]) -> tuple[LeftOut, ...]:
-    """The images that no table of labels names, where there are any; in class folders all have a label.
+    """Images that the table of labels does not name. Without a table there are none: class folders label all images.
 
     Args:
-        folder: of the domain.
-        found: its files that have a label.
+        folder: the domain's folder.
+        found: the files in it that have a label.
     """
     labelled = {each.path for each in found}
     lost = [_Left("unlabelled", _recorded(path), 1) for path in _images(folder) if path not in labelled]
@@ -63,7 +66,7 @@ def unlabelled(folder: Path, found: Sequence[Found]) -> tuple[LeftOut, ...]:
 
 
 def _images(folder: Path) -> Iterator[str]:
-    """Paths of files that an image's suffix marks and whose names are not left out."""
+    """Paths of files with the suffix of an image whose names are not left out."""
     for top, folders, files in os.walk(folder):
         folders[:] = [each for each in folders if not is_left_out(each)]
         below = "".join(f"{part}/" for part in Path(top).relative_to(folder).parts)
@@ -91,7 +94,7 @@ def _walk(folder: Path) -> Iterator[_Left]:
 
 
 def _left(folder: Path, path: Path, files: Sequence[str]) -> Iterator[_Left]:
-    """One entry, unless a hidden one holds no images."""
+    """One entry; none for a hidden file or folder without images."""
     kind: Kind = "hidden"
     if is_system(path.name):
         kind = "system_folder" if path.is_dir() else "system_file"
@@ -101,4 +104,5 @@ def _left(folder: Path, path: Path, files: Sequence[str]) -> Iterator[_Left]:
 
 
 def _recorded(path: str) -> str:
-    return path.encode(errors="backslashreplace").decode()  # records are UTF-8
+    # records are UTF-8; a file name may be any bytes
+    return path.encode(errors="backslashreplace").decode()

@@ -1,29 +1,30 @@
-"""Names of files and classes, as they are compared: accents have two encodings, and disks keep either."""
+"""Match the file names in a table to files. Accents have two encodings, and disks keep either."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from graft.store.catalogue import nfc
 
+# Files that an error message names.
 MOST_NAMED = 3
-"""files that a sentence names"""
 
 
 def some(names: Sequence[str]) -> str:
-    """So many files, and the first of them by name."""
+    """The number of files and the first few names, for an error message."""
     shown = ", ".join(repr(name) for name in names[:MOST_NAMED])
     return f"{len(names)} of them: {shown}{', ...' if len(names) > MOST_NAMED else ''}"
 
 
 def finder(folder: Path, files: Sequence[str]) -> Callable[[str], str | None]:
-    r"""A function from a path as a table writes it to the file that it means, None where there is none.
+    r"""A function that maps a path as written in a table to the file it means, or to None if there is none.
 
-    A file of that very name comes first. Else accents may be in the other encoding, separators backslashes, and the
-    path may begin with `./` or with the end of the folder's own path, as in `data/raw/target/cat/1.png`.
+    A file of exactly that name comes first. Otherwise accents may be in the other encoding, separators may be
+    backslashes, and the path may begin with `./` or with the end of the folder's own path, as in
+    `data/raw/target/cat/1.png`.
 
     Args:
-        folder: of the domain.
-        files: below it, relative to it, forward slashes.
+        folder: the domain's folder.
+        files: paths of the files in it, relative to it, with forward slashes.
     """
     there, by_nfc = set(files), {nfc(name): name for name in files}
 
@@ -37,7 +38,8 @@ def finder(folder: Path, files: Sequence[str]) -> Callable[[str], str | None]:
 
 def _spellings(written: str, folder: Path) -> Iterator[str]:
     yield written
-    parts = PurePosixPath(written.replace("\\", "/")).parts  # without `.` and doubled slashes
+    # PurePosixPath drops `.` and doubled slashes
+    parts = PurePosixPath(written.replace("\\", "/")).parts
     yield "/".join(parts)
     for n_parts in range(1, len(parts)):
         if parts[:n_parts] == folder.parts[-n_parts:]:

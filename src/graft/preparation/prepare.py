@@ -1,4 +1,4 @@
-"""From the files of a domain to its catalogue, its image store and its record."""
+"""Make the catalogue, the image store and the record of a domain from its files."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from graft.files import visible
 from graft.params.data import PrepareData
 from graft.preparation.assembly import assemble
 from graft.preparation.found import Found
-from graft.preparation.groups import grouped, table_groups
+from graft.preparation.image_groups import grouped, table_groups
 from graft.preparation.label_doubts import table_doubts
 from graft.preparation.leftovers import left_out, unlabelled
 from graft.preparation.splits import Unit, assign_splits
@@ -21,55 +21,54 @@ from graft.records.catalog import Domain, Quarantined
 from graft.records.common import Preprocessing
 from graft.store.catalogue import SPLITS, CatalogRow, class_names, open_images
 
+# Unreadable files that the record names.
 MOST_NAMED = 1000
-"""files that cannot be read are named in the record up to this number"""
 
 
-class Recipe(NamedTuple):
-    """What is done to every image, and with all of them."""
+class PrepareSettings(NamedTuple):
+    """How images are preprocessed, grouped and split."""
 
     preprocessing: Preprocessing
     params: PrepareData
-    """which images belong together"""
+    """which images form groups"""
     seed: int
-    """of the splits that the folders do not name"""
+    """for splits that the folders do not name"""
 
 
 class Prepared(NamedTuple):
-    """A domain, read."""
+    """The catalogue and the record of a domain."""
 
     rows: tuple[CatalogRow, ...]
     domain: Domain
 
 
-def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, recipe: Recipe) -> Prepared:
+def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, settings: PrepareSettings) -> Prepared:
     """Decode every image, write the readable ones into an image store, and catalogue all of them.
 
     Args:
-        folder: of the domain.
-        found: the files in it; none where the domain is absent.
+        folder: the domain's folder.
+        found: the files in it; none if the domain is absent.
         store: the .npy file, (n readable images, crop_px, crop_px, 3) uint8, written when all else has succeeded.
-        shards: folder for what is done so far; a call that was stopped goes on from it, one that ends well
-            deletes it.
-        recipe: what to do.
+        shards: folder for intermediate results. An interrupted call resumes from it; a finished call deletes it.
+        settings: how images are preprocessed, grouped and split.
 
     Raises:
-        ValueError: a class has fewer readable images than there are splits, the groups make no sense, or the
-            range of the values of 16-bit files cannot be told.
-        OSError: no room on the disk.
+        ValueError: a class has fewer readable images than there are splits, the groups are inconsistent, or the
+            value range of 16-bit files cannot be determined.
+        OSError: the disk is full.
     """
-    of_table = table_groups(found, recipe.params, folder)
-    value_bits = recognised_bits(folder, found, recipe.preprocessing)
-    preprocessing = recipe.preprocessing.model_copy(update={"value_bits": value_bits})
+    of_table = table_groups(found, settings.params, folder)
+    value_bits = recognised_bits(folder, found, settings.preprocessing)
+    preprocessing = settings.preprocessing.model_copy(update={"value_bits": value_bits})
     assembled = assemble(folder, found, shards, preprocessing)
     _check_enough(folder, assembled.rows)
-    drafts = grouped(assembled.rows, open_images(assembled.store), recipe.params, folder, of_table)
-    rows = _with_splits(folder, found, drafts, recipe.seed)
+    drafts = grouped(assembled.rows, open_images(assembled.store), settings.params, folder, of_table)
+    rows = _with_splits(folder, found, drafts, settings.seed)
     store.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(assembled.store, store)
     shutil.rmtree(shards)
     domain = _describe(rows, assembled.sha256)
-    has_groups = bool(of_table or recipe.params.group_pattern or recipe.params.group_file)
+    has_groups = bool(of_table or settings.params.group_pattern or settings.params.group_file)
     seen = {
         "value_bits": value_bits,
         "left_out": (*left_out(folder), *unlabelled(folder, found)),
@@ -79,7 +78,7 @@ def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, rec
 
 
 def _with_splits(folder: Path, found: Sequence[Found], rows: Sequence[CatalogRow], seed: int) -> tuple[CatalogRow, ...]:
-    """Rows with their splits; what cannot be read keeps that of its folder, or train."""
+    """The rows with their splits. An unreadable file keeps the split of its folder, or train."""
     named = {each.path: each.split for each in found}
     readable = [row for row in rows if row.row >= 0]
     units = [Unit(row.label, row.group, named[row.path]) for row in readable]
@@ -102,7 +101,7 @@ def _check_enough(folder: Path, rows: Sequence[CatalogRow]) -> None:
 
 
 def _describe(rows: Sequence[CatalogRow], store_sha256: str) -> Domain:
-    """The record of a domain: n_images are the readable ones."""
+    """The record of a domain; its n_images counts readable images only."""
     classes = class_names(rows)
     readable = [row for row in rows if row.row >= 0]
     broken = [Quarantined(path=row.path, reason=row.error) for row in rows if row.row < 0]

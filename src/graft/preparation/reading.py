@@ -1,4 +1,4 @@
-"""Read one image file into its catalogue row and its pixels; whatever the file is, there is a row."""
+"""Read one image file into a catalogue row and pixels. Every file gets a row, whatever it is."""
 
 import errno
 import hashlib
@@ -16,20 +16,20 @@ from graft.preparation.found import Found
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow
 
+# Largest file that is read; an uncompressed image of decode.MAX_PIXELS in 16-bit RGBA takes 800 MB.
 MAX_BYTES = 1_000_000_000
-"""largest file that is read; an uncompressed image of decode.MAX_PIXELS in 16-bit RGBA takes 800 MB"""
 
 
 def read_file(folder: Path, found: Found, preprocessing: Preprocessing) -> tuple[CatalogRow, NDArray[np.uint8] | None]:
-    """The row of one file and what the network sees of it, or the row with the reason why there is nothing to see.
+    """Catalogue row and pixels of one file; an unreadable file gets a row with the reason, and no pixels.
 
-    The split is that of the folder the file lies in, or train; the group is the file's own sha256; the place
-    in the image array is 0 where there is an image, -1 where there is none.
+    The row's split is the one that folder or table name, or train. Its group is the file's own sha256. Its place in
+    the image array is 0 if there are pixels and -1 if not: the caller numbers the images.
 
     Args:
-        folder: of the domain.
+        folder: the domain's folder.
         found: the file.
-        preprocessing: what the image becomes.
+        preprocessing: sizes, interpolation, and limits of what is read.
 
     Returns:
         The row, and (crop_px, crop_px, 3) uint8 RGB or None.
@@ -61,7 +61,7 @@ def read_file(folder: Path, found: Found, preprocessing: Preprocessing) -> tuple
 
 
 def _blank(found: Found) -> CatalogRow:
-    """The row of a file of which nothing is known yet."""
+    """Row of a file before it is read."""
     nothing = {name: kind() for name, kind in CatalogRow.__annotations__.items() if kind in (int, float, str)}
     known = {"path": found.path, "label": found.label, "split": found.split or "train", "group": found.path}
     return CatalogRow(**{**nothing, **known, "frames": 1, "orientation": 1, "row": -1})
@@ -72,7 +72,7 @@ def _content(path: Path) -> bytes:
 
     Raises:
         OSError: it cannot be opened or read.
-        ValueError: no regular file (a pipe would never end), too large, or changed while it was read.
+        ValueError: it is not a regular file (a pipe would never end), is too large, or changed while it was read.
     """
     before = path.stat()
     if not stat.S_ISREG(before.st_mode):
@@ -83,17 +83,17 @@ def _content(path: Path) -> bytes:
     with path.open("rb") as file:
         content = file.read(before.st_size + 1)
     if len(content) != before.st_size or _state(path.stat()) != _state(before):
-        raise ValueError("want a file at rest, got one that changed while it was read. Run again when it is whole.")
+        raise ValueError("want a complete file, got one that changed while it was read. Run again when it is complete.")
     return content
 
 
 def _state(status: os.stat_result) -> tuple[int, int, int]:
-    """What differs when a file was written or replaced."""
+    """Size, time of change and inode: they differ after a file was written or replaced."""
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _why_unreadable(error: OSError) -> str:
-    cure = "Look at its permissions and at the disk."
+    cure = "Check its permissions and the disk."
     if error.errno in (errno.ENOENT, errno.ELOOP):
-        cure = "Mend the link, or delete it."
+        cure = "Fix the link, or delete it."
     return f"want a readable file, got: {error.strerror}. {cure}"

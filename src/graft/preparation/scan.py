@@ -1,4 +1,4 @@
-"""Find the images of a domain in its folders, and say what is wrong with the folders."""
+"""Find the images of a domain in its folders, and refuse folders that are wrong."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,21 +13,21 @@ from graft.store.catalogue import look, nfc
 
 
 def scan(folder: Path) -> tuple[Found, ...]:
-    """Image files under `<class>/` or `train|val|test/<class>/`, sorted by path, without what is left out by its name.
+    """Image files under `<class>/` or `train|val|test/<class>/`, sorted by path.
 
-    Where the folder holds a table of labels, labels.csv, that decides: the files that it names, wherever they lie
-    below. Whether they can be decoded is not looked at. Links to folders are refused: DVC does not look behind them,
-    so a change there would go unnoticed; links to files it follows.
+    Hidden files and those of the operating system are left out. If the folder has a table of labels (labels.csv),
+    the result is the files that it names, wherever they are below the folder. No file is decoded. Links to files are
+    followed. Links to folders are refused: DVC does not follow them, so that a change behind one would be missed.
 
     Args:
-        folder: of the domain, such as data/raw/target.
+        folder: the domain's folder, such as data/raw/target.
 
     Raises:
-        FileNotFoundError: no such folder.
-        OSError: a folder that cannot be read.
-        ValueError: the folder holds no images or loose images, fewer than two classes, an empty class, classes
-            that look alike, split folders that do not match, names that are not UTF-8, links
-            to folders or to nowhere, or a table that cannot be used.
+        FileNotFoundError: the folder does not exist.
+        OSError: a folder cannot be read.
+        ValueError: the folder has no images, images outside of class folders, fewer than two classes, an empty
+            class, classes that look alike, split folders that do not match, names that are not UTF-8, links to
+            folders, broken links, or an invalid table.
     """
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -52,7 +52,7 @@ def scan(folder: Path) -> tuple[Found, ...]:
 
 
 def scan_optional(folder: Path) -> tuple[Found, ...]:
-    """Like scan, but no files where the folder is absent or holds no class folders, no table and no images."""
+    """Like `scan`, but empty if the folder is absent, or has no class folders, no table and no images."""
     if not folder.is_dir() or not (
         _folders(folder) or _loose_images(folder) or _lost_links(folder) or table_in(folder)
     ):
@@ -62,14 +62,14 @@ def scan_optional(folder: Path) -> tuple[Found, ...]:
 
 _WANTED = "a folder of images for each class"
 _CURE = (
-    "Put images under {folder}/<class>/, or anywhere below with a table of path,label in {folder}/labels.csv (for a "
-    "queued experiment `dvc add` them, and `git add` the .dvc file), or set `prepare_data.dataset: example` in "
+    "Put images under {folder}/<class>/, or anywhere below {folder} with a table of path,label in {folder}/labels.csv "
+    "(for a queued experiment `dvc add` them, and `git add` the .dvc file), or set `prepare_data.dataset: example` in "
     "params.yaml."
 )
 
 
 def _split_folders(folder: Path) -> list[Path]:
-    """Folders named train, val or test, unless they are classes of those names."""
+    """Folders named train, val or test, unless they are classes with those names."""
     folders = _folders(folder)
     named = [each for each in folders if look(each.name) in SPLIT_NAMES]
     if not any(_folders(each) for each in named) and len(named) < len(folders):
@@ -95,7 +95,7 @@ def _split_folders(folder: Path) -> list[Path]:
 def _class_folders(parent: Path, domain: Path, split: Split | None) -> list[Found]:
     if lost := _lost_links(parent):
         raise ValueError(
-            f"{visible(parent)}: want links that lead somewhere, got {_listed(lost)}. Mend or delete them."
+            f"{visible(parent)}: want links to existing files, got broken ones: {_listed(lost)}. Fix or delete them."
         )
     loose = _loose_images(parent)
     if loose:
@@ -108,8 +108,9 @@ def _class_folders(parent: Path, domain: Path, split: Split | None) -> list[Foun
 
 
 def _files(folder: Path, domain: Path) -> Iterator[str]:
-    """Paths of the files below a folder, relative to the domain's."""
+    """Paths of the files below a folder, relative to the domain's folder."""
     for top, folders, files in os.walk(folder, onerror=_refuse):
+        # os.walk descends only into the folders that stay in its list
         folders[:] = [each for each in folders if not is_left_out(each)]
         for each in folders:
             _check_link(Path(top, each))
@@ -118,13 +119,11 @@ def _files(folder: Path, domain: Path) -> Iterator[str]:
 
 
 def _refuse(error: OSError) -> None:
-    raise OSError(
-        f"{visible(error.filename)}: want a folder that can be read, got: {error.strerror}. Look at its permissions."
-    )
+    raise OSError(f"{visible(error.filename)}: want a readable folder, got: {error.strerror}. Check its permissions.")
 
 
 def _check_names(folder: Path, found: Sequence[Found]) -> None:
-    """Names of other encodings cannot be written into catalogue and records."""
+    """Refuse names that are not UTF-8: catalogue and records cannot hold them."""
     foreign = [each.path for each in found if _is_foreign(each.path)]
     if foreign:
         raise ValueError(
@@ -146,7 +145,7 @@ def _check_empty(folder: Path, labels: Sequence[Found], found: Sequence[Found]) 
     empty = _listed(each.path for each in labels if (each.split, each.label) not in filled)
     if empty:
         raise ValueError(
-            f"{visible(folder)}: want images in every class folder, got none in {empty}. Add some, or remove it."
+            f"{visible(folder)}: want images in every class folder, got none in {empty}. Add some, or delete it."
         )
 
 
@@ -164,7 +163,7 @@ def _check_classes(folder: Path, found: Sequence[Found]) -> None:
 
 
 def _check_look(folder: Path, names: Sequence[str]) -> None:
-    """Class folders that look alike are one to the eye and to disks that ignore case."""
+    """Refuse class folders that look alike to a person, or are equal on a disk that ignores case."""
     seen: dict[str, str] = {}
     for name in names:
         alike = seen.setdefault(look(name), name)
@@ -203,5 +202,5 @@ def _lost_links(folder: Path) -> list[str]:
 
 
 def _shown(folder: Path) -> list[Path]:
-    """What lies in a folder and is not left out, sorted."""
+    """Entries of a folder that are not left out, sorted."""
     return sorted(each for each in folder.iterdir() if not is_left_out(each.name))

@@ -1,7 +1,7 @@
-"""Shards of the image store: each made by its own call, on any machine that has the images, and made once.
+"""Make shards of the image store, on any machine that has the images.
 
-A shard is two files named by its key: pixels (.npy), and rows (.csv, written last). The key is a hash of all
-that decides the content, so a shard of the right name is the right shard, wherever it was made.
+A shard is two files named by its key: pixels (.npy), and rows (.csv, written last). The key is a hash of everything
+that determines the content. So a shard with the right name is the right shard, wherever it was made.
 """
 
 import errno
@@ -28,13 +28,13 @@ from graft.preparation.reading import read_file
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow, read_catalog, write_catalog
 
+# Shards are kept here, in a folder for each domain, until the store is complete; no stage depends on them.
 SHARDS = Path("data/shards")
-"""shards wait here, a folder a domain, until the store is whole; no stage depends on them"""
 N_PER_SHARD = 1000
+# Images read ahead for each core, so that memory does not grow with the number of images.
 IN_FLIGHT = 2
-"""images read ahead for each core; memory does not grow with the number of images"""
+# Size of the header of an .npy file of images, whatever their number.
 HEADER_BYTES = 128
-"""of an .npy file of images, whatever their number"""
 
 Rows = tuple[CatalogRow, ...]
 T = TypeVar("T")
@@ -47,19 +47,19 @@ def shard_plan(found: Sequence[Found], n_per_shard: int) -> tuple[tuple[Found, .
 
 
 def make_shard(folder: Path, files: Sequence[Found], out: Path, preprocessing: Preprocessing) -> Path:
-    """Read the files of one shard into `out`, unless that was done before; whole or not at all.
+    """Read the files of one shard into `out`, whole or not at all, unless the shard exists.
 
     Args:
-        folder: of the domain.
+        folder: the domain's folder.
         files: one entry of `shard_plan`.
         out: folder of the shards.
-        preprocessing: what the images become.
+        preprocessing: sizes, interpolation, and limits of what is read.
 
     Returns:
-        The file of its rows; the pixels lie beside it.
+        The file of the shard's rows; the file of its pixels is beside it.
 
     Raises:
-        OSError: no room on the disk.
+        OSError: the disk is full.
     """
     shard = shard_file(folder, files, out, preprocessing)
     if made_rows(shard, len(files), preprocessing.crop_px) is not None:
@@ -78,10 +78,10 @@ def make_shard(folder: Path, files: Sequence[Found], out: Path, preprocessing: P
 
 
 def shard_file(folder: Path, files: Sequence[Found], out: Path, preprocessing: Preprocessing) -> Path:
-    """Where the rows of a shard belong: named by hash of files, preprocessing and code.
+    """File of a shard's rows, named by a hash of the images, the preprocessing and the code that reads them.
 
-    Of the files path, label, split, size and time of change count, so that copies on another machine must
-    keep their times.
+    An image counts by path, label, split, size and time of modification. So copies on another machine must keep
+    their times.
     """
     code = [Path(module.__file__ or "").read_text() for module in (decode, png, sixteen_bits, fingerprint, reading)]
     content = [[each.path, each.label, each.split, *_size_and_time(folder / each.path)] for each in files]
@@ -89,7 +89,7 @@ def shard_file(folder: Path, files: Sequence[Found], out: Path, preprocessing: P
 
 
 def made_rows(shard: Path, n_files: int, size_px: int) -> Rows | None:
-    """Rows of a shard; None where it is not made, or where a copy cut it short."""
+    """Rows of a shard; None if it does not exist, or was truncated when it was copied."""
     rows, pixels = written_rows(shard, n_files), shard.with_suffix(".npy")
     if rows is None or not pixels.is_file():
         return None
@@ -97,7 +97,7 @@ def made_rows(shard: Path, n_files: int, size_px: int) -> Rows | None:
 
 
 def written_rows(shard: Path, n_files: int) -> Rows | None:
-    """Rows of a shard, wherever its pixels are; None where they are not all there."""
+    """Rows of a shard, whether or not its pixels are beside them; None if the rows are missing or incomplete."""
     rows = read_catalog(shard) if shard.is_file() else ()
     return rows if len(rows) == n_files else None
 
@@ -105,7 +105,7 @@ def written_rows(shard: Path, n_files: int) -> Rows | None:
 def read_files(
     folder: Path, files: Sequence[Found], write: Callable[[bytes], object], preprocessing: Preprocessing
 ) -> Rows:
-    """Rows of the files, in their order; the pixels of the readable ones are written as they come."""
+    """Rows of the files, in order. The pixels of each readable file are passed to `write` as soon as they are read."""
     rows = []
     for row, image in in_order(lambda each: read_file(folder, each, preprocessing), files):
         rows.append(row)
@@ -115,10 +115,10 @@ def read_files(
 
 
 def check_room(folder: Path, n_images: int, size_px: int) -> None:
-    """Refuse before the work begins where the disk cannot hold so many images.
+    """Check, before the work begins, that the disk has room for n images.
 
     Raises:
-        OSError: less is free than they take.
+        OSError: it does not.
     """
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     needed, free = n_images * image_bytes(size_px), shutil.disk_usage(there).free
@@ -131,24 +131,24 @@ def check_room(folder: Path, n_images: int, size_px: int) -> None:
 
 @contextmanager
 def told_when_full(folder: Path) -> Iterator[None]:
-    """One sentence where the disk fills up on the way."""
+    """Turn a disk that fills up during the work into one clear error."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise OSError(
-            f"{folder}: want room for the images, got a full disk. Free some and run again: what is done is kept."
+            f"{folder}: want room for the images, got a full disk. Free some and run again: finished images are kept."
         ) from None
 
 
 def image_bytes(size_px: int) -> int:
-    """Size of one stored image."""
+    """Size of one stored image in bytes."""
     return size_px * size_px * 3
 
 
 def npy_header(n: int, size_px: int) -> bytes:
-    """What stands before n images in an .npy file."""
+    """Header of an .npy file of n images."""
     file = io.BytesIO()
     header = {"descr": "|u1", "fortran_order": False, "shape": (n, size_px, size_px, 3)}
     np.lib.format.write_array_header_1_0(file, header)
@@ -156,21 +156,21 @@ def npy_header(n: int, size_px: int) -> bytes:
 
 
 def n_readable(rows: Iterable[CatalogRow]) -> int:
-    """Rows that have an image."""
+    """Number of rows with an image."""
     return sum(row.row >= 0 for row in rows)
 
 
 def digest_of(value: object) -> str:
-    """A short hash of what JSON can hold."""
+    """A short hash of a value that JSON can represent."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
 
 
 def in_order(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
-    """Results of work in threads, in the order of the items, few of them in flight.
+    """Results of work in threads, in the order of the items, with only a few items in flight.
 
     Args:
-        work: what is done to each.
-        items: one after the other.
+        work: function of one item.
+        items: the items, which are taken one at a time.
     """
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     pending: deque[Future[U]] = deque()
@@ -184,23 +184,25 @@ def in_order(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
 
 
 def _temporary(shard: Path) -> Path:
-    """A name that no other machine takes for the same shard."""
+    """A file name that no other process and no other machine uses for the same shard."""
     return shard.with_suffix(f".{socket.gethostname()}-{os.getpid()}.tmp")
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
-    except OSError:  # a dangling link, or no permission: reading it will say so
+    except OSError:
+        # a broken link, or no permission: reading the file will report it
         return -1, 0
     return status.st_size, status.st_mtime_ns
 
 
 def _write_pixels(folder: Path, files: Sequence[Found], pixels: Path, preprocessing: Preprocessing) -> Rows:
-    """Rows of the files; writes the readable ones as an .npy file."""
+    """Rows of the files, after the pixels of the readable ones were written as an .npy file."""
     with pixels.open("wb") as file:
         file.write(npy_header(len(files), preprocessing.crop_px))
         rows = read_files(folder, files, file.write, preprocessing)
+        # the header's length does not depend on the number of images
         file.seek(0)
         file.write(npy_header(n_readable(rows), preprocessing.crop_px))
     return rows

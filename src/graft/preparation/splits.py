@@ -1,4 +1,4 @@
-"""Cut train, val and test where the folders do not name them."""
+"""Cut train, val and test if the folders do not name them."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -11,41 +11,41 @@ from graft.files import visible
 from graft.records.common import Split
 from graft.store.catalogue import SPLITS
 
+# Share of the images that val gets, and the same for test.
 CUT_SHARE = 0.15
-"""share of val, and of test, of what they are cut from"""
+# Moves of groups in the search for a cut in which every class is in every split.
 MOST_MOVES = 10_000
-"""moves of groups in the search for a cut in which no class lacks a split"""
 
+# For each group, the number of its images by class.
 Sizes = Mapping[str, Mapping[str, int]]
-"""of each group, how many images of each class it holds"""
 
 
 class Unit(NamedTuple):
-    """A readable image, as far as splitting looks at it."""
+    """What splitting needs to know of a readable image."""
 
     label: str
     group: str
-    """images of one group go to one split"""
+    """name of its group; images of a group go to one split"""
     split: Split | None
-    """of the folder it lies in"""
+    """split that its folder or the table of labels names"""
 
 
 def assign_splits(units: Sequence[Unit], where: str, seed: int) -> tuple[Split, ...]:
-    """A split for each image: named folders are kept, missing ones are cut from what there is.
+    """A split for each image: named splits are kept, missing ones are cut from train.
 
-    Without split folders, or with train alone, 15 % become val and 15 % test. With train and val, val
-    becomes test. With train and one other, 15 % of train become val. Groups stay whole. As far as whole groups
-    allow, every class keeps its shares (stratified), also where groups hold several classes. Order follows a
-    hash of seed and group, so that the same files fall the same way wherever they lie.
+    Without named splits, or with train alone, 15 % become val and 15 % test. With train and val, val becomes test.
+    With train and one other, 15 % of train become val. Groups stay whole. The cut is stratified by class as far as
+    whole groups allow, also if groups have images of several classes. Ties are broken by a hash of seed and group,
+    so that the split of an image does not depend on where the files are.
 
     Args:
         units: the images.
-        where: name of the domain's folder, for the message.
-        seed: of the hash and of the search.
+        where: the domain's folder, for the error message.
+        seed: seed for the hash and the search.
 
     Raises:
-        ValueError: a class has fewer groups than splits are to be cut, or no cut was found in which every class
-            has an image in every split.
+        ValueError: a class has fewer groups than splits to be cut, or no cut was found in which every class has an
+            image in every split.
     """
     named = {each.split for each in units} - {None}
     if named == set(SPLITS):
@@ -59,7 +59,7 @@ def assign_splits(units: Sequence[Unit], where: str, seed: int) -> tuple[Split, 
 
 
 def _cut(pool: Sequence[Unit], cut: Sequence[Split], where: str, seed: int) -> dict[str, Split]:
-    """The split of each group of the pool."""
+    """Split of each group in the pool."""
     sizes: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for each in pool:
         sizes[each.group][each.label] += 1
@@ -69,8 +69,9 @@ def _cut(pool: Sequence[Unit], cut: Sequence[Split], where: str, seed: int) -> d
     if lacking:
         label, split = lacking[0]
         raise ValueError(
-            f"{where}, class {visible(label)}: want images of it in every split, got none in {split}: its groups hold "
-            "other classes too, and no way to cut them was found. Add images of other groups, or make split folders."
+            f"{where}, class {visible(label)}: want images of it in every split, got none in {split}: its groups have "
+            "images of other classes too, and no way to cut them was found. Add images of other groups, or make split "
+            "folders."
         )
     return placed
 
@@ -83,13 +84,17 @@ def _check_enough(sizes: Sizes, cut: Sequence[Split], where: str) -> None:
             raise ValueError(
                 f"{where}, class {visible(label)}: want at least {len(cut)} different readable images, or groups of "
                 f"them, to cut {', '.join(cut)} from them, got {n_groups[label]} in {n_images} files. Add images of "
-                "it, or leave the class out; where images were joined that do not belong together, look at "
+                "it, or leave the class out; if unrelated images were joined into one group, check "
                 "prepare_data.group_pattern, group_file and near_duplicate_bits."
             )
 
 
 def _place(sizes: Sizes, cut: Sequence[Split], seed: int) -> dict[str, Split]:
-    """The split of each group, the largest first: where its classes lack most, as shares of each class."""
+    """Split of each group by a greedy rule.
+
+    The groups are placed in order of size, the largest first. Each goes to the split that still lacks the largest
+    share of the group's classes.
+    """
     totals: Counter[str] = Counter()
     for each in sizes.values():
         totals.update(each)
@@ -105,23 +110,33 @@ def _place(sizes: Sizes, cut: Sequence[Split], seed: int) -> dict[str, Split]:
 
 
 def _shares(n_images: int, cut: Sequence[Split]) -> dict[Split, int]:
-    """Images of a class that each split should have."""
+    """Number of images of a class that each split should get."""
     shares = {split: max(1, round(CUT_SHARE * n_images)) for split in cut}
     return {**shares, "train": n_images - sum(n for split, n in shares.items() if split != "train")}
 
 
 def _fill(placed: dict[str, Split], sizes: Sizes, cut: Sequence[Split], seed: int) -> list[tuple[str, Split]]:
-    """Move groups until every class has one in every split; returns what still lacks after MOST_MOVES.
+    """Move groups until every class is in every split.
 
-    A walk: into a split that a class lacks moves that one of its groups which leaves least lacking, drawn among
-    equals. To find such a cut, or that there is none, is a hard problem (colouring of a hypergraph); where groups
-    are few, the walk was seen to agree with trying all cuts.
+    This is a random walk: one missing pair of class and split is drawn, and of the groups with that class the one
+    whose move leaves the fewest pairs missing goes there, drawn among equals. Deciding whether such a cut exists is
+    a hard problem (hypergraph colouring). With few groups the walk was found to agree with trying all cuts.
+
+    Args:
+        placed: split of each group, which is changed in place.
+        sizes: images of each group by class.
+        cut: the splits.
+        seed: seed for the walk.
+
+    Returns:
+        The pairs of class and split that are still missing after MOST_MOVES.
     """
     rng = np.random.default_rng(seed)
     members: defaultdict[str, list[str]] = defaultdict(list)
     for group in sorted(sizes, key=lambda each: _hash(seed, each)):
         for label in sizes[group]:
             members[label].append(group)
+    # number of groups with images of a class in a split
     held = Counter((label, placed[group]) for group, of_group in sizes.items() for label in of_group)
 
     def lost(group: str, split: Split) -> int:

@@ -14,11 +14,18 @@ Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
 Arm = Literal["transfer", "scratch"]
 Budget = Literal["matched", "long"]
 
+# Records, tables and pages name an image by so many leading hex digits of its sha256: 48 bits, no clash in practice.
+SHA256_DIGITS = 12
+
 
 class Record(BaseModel):
-    """A frozen finding; unknown keys are an error, so that an old file is noticed."""
+    """A frozen finding; unknown keys are an error, so that an old file is noticed.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    `Kind.model_validate(result)` fills a record from the attributes of a result, such as a named tuple of
+    `graft.statistics`, by the names of the record's fields; other attributes are left out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
 class Linked(Record):

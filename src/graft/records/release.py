@@ -1,4 +1,4 @@
-"""Export and gate: models/records/export.json and gate.json."""
+"""Export and release: models/records/export.json, release.json and gate.json."""
 
 from typing import Literal
 
@@ -33,12 +33,31 @@ class Reason(Record):
     """number, limit and the param to change"""
 
 
-class GateRecord(Linked):
-    """Whether the model may be released: models/records/gate.json."""
+class ReleaseRecord(Linked):
+    """What speaks for a release and against it: models/records/release.json."""
 
     schema_version: Literal[1] = 1
-    passed: bool
     model_sha256: str
+    """sha256 of the model.onnx that was judged"""
     reasons: tuple[Reason, ...]
     next_steps: tuple[str, ...]
     """what to try next, the most pressing first"""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the model may be released: no reason fails."""
+        return not self.refusals
+
+    @property
+    def refusals(self) -> str:
+        """The sentences of the reasons that fail, in one line; empty if the model may be released."""
+        return " ".join(each.sentence for each in self.reasons if each.level == "fail")
+
+
+class GateRecord(Linked):
+    """Whether the model may be released: models/records/gate.json. The reasons are in the release record."""
+
+    schema_version: Literal[2] = 2
+    passed: bool
+    model_sha256: str
+    """sha256 of the model.onnx that was judged"""

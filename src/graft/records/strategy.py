@@ -1,9 +1,9 @@
-"""What select_strategy hands on: the choice, and what the features say of labels and splits."""
+"""What to train, and why: models/records/strategy.json."""
 
 from typing import Literal
 
-from graft.params.arms import Strategy
-from graft.records.common import Interval, Linked, Outcome, Record, Similarity, Split, StrategyName
+from graft.params.both_arms import Strategy
+from graft.records.common import Linked, Outcome, Record, Similarity, StrategyName
 
 TRANSFER_BY: dict[StrategyName, str] = {
     "feature_extraction": "training the head alone",
@@ -36,7 +36,7 @@ class Vote(Record):
     reason: str
 
 
-class Score(Record):
+class ProbeScore(Record):
     """A cross-validated accuracy on cached features."""
 
     mean: float
@@ -45,49 +45,10 @@ class Score(Record):
     """the chosen hyper-parameter, such as `C=0.1` or `k=5`"""
 
 
-class Suspect(Record):
-    """An image whose label a classifier contradicts."""
-
-    image: str
-    """first 12 hex digits of its sha256"""
-    path: str
-    label: str
-    suggested: str
-    of_label: float
-    """probability of the label"""
-    of_suggested: float
-
-
-class LabelCheck(Record):
-    """Labels of train and val held against a classifier that has not seen them."""
-
-    n_images: int
-    accuracy: float
-    """of that classifier, cross-validated"""
-    n_suspects: int
-    n_right: float
-    """suspects that are expected to be right after all"""
-    suspects: tuple[Suspect, ...]
-    """at most 50, the least probable label first"""
-    sentence: str
-
-
-class SplitCheck(Record):
-    """Train held against another split: can a classifier tell them apart."""
-
-    other: Split
-    by_class: bool
-    """only images of one class are compared; false: the images alone, labels unused"""
-    auc: Interval | None
-    """area under the curve, 0.5 is chance; null: too few images"""
-    warns: bool
-    sentence: str
-
-
 class StrategyRecord(Linked):
     """The choice and its reasons: models/records/strategy.json."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     n_train: int
     n_classes: int
     n_per_class: int
@@ -96,11 +57,11 @@ class StrategyRecord(Linked):
     votes: tuple[Vote, ...]
     conflict: bool
     """the tables that did not abstain disagree"""
-    probe: Score
+    probe: ProbeScore
     """linear probe"""
     probe_c: float
     """inverse regularisation of the chosen probe; the head of a fine-tuning starts from it"""
-    knn: Score
+    knn: ProbeScore
     """k nearest neighbours, cosine"""
     weights: dict[str, float]
     """sum of votes and evidence by strategy"""
@@ -111,5 +72,3 @@ class StrategyRecord(Linked):
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
     """what would have changed the choice"""
-    labels: LabelCheck
-    splits: tuple[SplitCheck, ...]

@@ -51,7 +51,7 @@ class RateCurve(Record):
     """well below the rate at which the loss rises again"""
 
 
-class Run(Record):
+class RunRecord(Record):
     """One seed of one arm, its best epoch on validation."""
 
     seed: int
@@ -85,7 +85,7 @@ class TrainingRecord(Linked):
     budget: Budget
     """the budget that counts: the stronger on validation"""
     trials: tuple[Trial, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
     """one a seed, of the budget that counts"""
 
     @property

@@ -1,4 +1,4 @@
-"""What is wrong with the data: data/records/validation.json."""
+"""What is wrong with the data, and whether it may be trained on: data/records/validation.json and validated.json."""
 
 from typing import Literal
 
@@ -26,3 +26,18 @@ class ValidationRecord(Linked):
     ok: bool
     """no critical finding"""
     findings: tuple[Finding, ...]
+
+
+class Stamp(Record):
+    """Whether these catalogues may be trained on: data/records/validated.json.
+
+    It holds nothing but the outcome, so that a change in the wording of a finding re-runs no later stage.
+    """
+
+    schema_version: Literal[1] = 1
+    ok: bool
+    """no critical finding"""
+    source_sha256: str
+    """sha256 of the source's catalogue file"""
+    target_sha256: str
+    """sha256 of the target's catalogue file"""

@@ -14,10 +14,21 @@ class Majority(Record):
     """share of the test images that are of this class"""
 
 
+class Variances(Record):
+    """Components of variance of the difference of one image in one seed, as squared shares."""
+
+    seeds: float
+    """common to all images of a seed"""
+    units: float
+    """common to all seeds of an image, or of a group of images"""
+    residual: float
+    """the remainder"""
+
+
 class VerdictRecord(Linked):
     """Did transfer help: models/records/verdict.json."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     verdict: Outcome
     sentence: str
     difference: Interval
@@ -26,9 +37,7 @@ class VerdictRecord(Linked):
     degrees_of_freedom: float
     margin: float
     standard_error: float
-    variance_seeds: float
-    variance_images: float
-    variance_residual: float
+    variances: Variances
     n_seeds: int
     n_images: int
     n_units: int

@@ -29,7 +29,7 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
         "shift_p_value": None if shift.test is None else shift.test.p_value,
         "probe_accuracy": strategy.probe.mean,
         "knn_accuracy": strategy.knn.mean,
-        "gate_refusals": sum(each.level == "fail" for each in evidence.reasons),
+        "gate_refusals": sum(each.level == "fail" for each in evidence.release.reasons),
     }
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from graft.params.training import mirror_note
+from graft.params.recipes import mirror_note
+from graft.records.checks import Suspect
 from graft.records.shift import ShiftRecord
-from graft.records.strategy import Suspect, claim
+from graft.records.strategy import claim
 from graft.reporting import shift_words, wording
 from graft.reporting.drawings import drawings, shift_drawings
 from graft.reporting.evidence import Evidence
@@ -55,7 +56,7 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
             figures=drawings(evidence) | shift_drawings(evidence.shift, shift_map),
             witnesses=sides,
             mistakes=_with_pictures(wrong, target),
-            suspects=_with_pictures(evidence.strategy.labels.suspects[:MOST_PICTURES], target),
+            suspects=_with_pictures(evidence.checks.labels.suspects[:MOST_PICTURES], target),
             sheets={
                 domain: sheet(stored, MOST_IN_SHEET)
                 for domain, stored in (("source", source), ("target", target))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graft.files import check_named_file, named_path, visible
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.cards import BackboneCard
 from graft.shift.sides import Side
 from graft.store.features import SourceDetails, read_arrays, save_arrays, source_arrays, source_details_of

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.common import Interval, Similarity
 from graft.records.shift import (
     ClassMoved,

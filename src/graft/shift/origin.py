@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from graft.files import visible
-from graft.params.shift import MeasureShift
+from graft.params.measure_shift import MeasureShift
 from graft.records.cards import BackboneCard
 from graft.records.shift import ShiftSource
 from graft.shift.feature_bank import read_bank

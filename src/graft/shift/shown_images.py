@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.records.common import SHA256_DIGITS
 from graft.records.shift import Witnesses
 from graft.shift.sides import Side
 from graft.statistics.groups import drawn_rows
@@ -11,8 +12,6 @@ from graft.store.features import MapPoint
 
 # Images in each row of the report.
 N_SHOWN = 8
-# Hex digits of an image's sha256 that name it.
-DIGITS = 12
 # Images per side from which the witness function is computed, at most.
 MOST_ROWS = 2_000
 # Images per side on the map, at most.
@@ -65,7 +64,9 @@ def map_of(source: Side, target: Side, seed: int) -> tuple[tuple[MapPoint, ...],
     # (n + m, d) to (n + m, 2)
     places = centred @ (axes * _signs(axes)).T
     shares = (np.append(values, 0.0)[:2] ** 2 / max(float(np.sum(values**2)), 1e-300)).tolist()
-    names = [(image[:DIGITS], label) for each in sides for image, label in zip(each.images, each.labels, strict=True)]
+    names = [
+        (image[:SHA256_DIGITS], label) for each in sides for image, label in zip(each.images, each.labels, strict=True)
+    ]
     n_source = len(sides[0].rows)
     points = tuple(
         MapPoint(str(image), "source" if index < n_source else "target", str(label), float(x), float(y))
@@ -91,4 +92,4 @@ def _strongest(side: Side, strength: NDArray[np.float64]) -> tuple[str, ...]:
     # Positions in `order` of the strongest image of each group, strongest first.
     first = np.sort(np.unique(side.groups[order], return_index=True)[1])
     shown = side.images[order[first[:N_SHOWN]]]
-    return tuple(str(image)[:DIGITS] for image in shown if image)
+    return tuple(str(image)[:SHA256_DIGITS] for image in shown if image)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
 from graft.preparation.splits import CUT_SHARE
 from graft.start.timing import Costs, costs_here
@@ -123,7 +123,7 @@ def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strate
     """A run of the transfer arm; other strategies than the first two learn in all blocks."""
     seen, epochs = _seen(params, counts), params.training.epochs
     head = seen * costs.head
-    if strategy == "feature_extraction" and params.network.head == "linear":
+    if strategy == "feature_extraction" and params.training.head == "linear":
         return head
     if strategy not in ("top_blocks", "feature_extraction"):
         return head + epochs * (seen * costs.full + counts.n_val * costs.forward)

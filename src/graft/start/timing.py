@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
 
     from graft.networks.networks import Network
-    from graft.params.arms import Strategy
+    from graft.networks.runtime import Runtime
+    from graft.params.both_arms import Strategy
 
 STEP_S = 1.0
 """a timed step takes about so long at most: of slow networks on large images it has fewer of them"""
@@ -61,24 +62,22 @@ def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Cost
     Raises:
         ValueError: no such network, or a size that it cannot take.
     """
-    from graft.networks.device import make_deterministic, pick_device
     from graft.networks.networks import build_network
     from graft.networks.preprocessing import preprocessing_for
+    from graft.networks.runtime import make_runtime
 
-    make_deterministic(params.seed)
-    device, preprocessing = pick_device(), preprocessing_for(params.network, params.images)
-    clock = _clock(device)
-    size_px = preprocessing.crop_px
-    network = build_network(params.network.name, n_classes, size_px, params.network.head).to(device)
-    forward = _forward(network, preprocessing, clock)
+    runtime, preprocessing = make_runtime(params.seed), preprocessing_for(params.network, params.images)
+    clock = _clock(runtime.device)
+    network = build_network(params.network.name, n_classes, preprocessing, params.training.head).to(runtime.device)
+    forward = _forward(network, clock)
     n = min(params.training.batch_size, max(FEWEST_IMAGES, int(STEP_S / (3 * forward))))
     head = _head(network.n_features, n_classes, clock)
     return Costs(
         start=_start(clock),
         read=_read(pictures, preprocessing, clock),
         forward=forward,
-        top=_step(network, "top_blocks", n, params, clock),
-        full=_step(network, "full", n, params, clock),
+        top=_step(network, "top_blocks", n, params, (runtime, clock)),
+        full=_step(network, "full", n, params, (runtime, clock)),
         head=head,
     )
 
@@ -120,40 +119,39 @@ def _read(pictures: Sequence[Path], preprocessing: Preprocessing, clock: Clock) 
     return (clock() - began) / len(pictures) / (os.cpu_count() or 1)
 
 
-def _forward(network: "Network", preprocessing: Preprocessing, clock: Clock) -> float:
+def _forward(network: "Network", clock: Clock) -> float:
     """An image through the network without learning."""
     from graft.networks.outputs import outputs_of
 
-    images = _noise(2, preprocessing.crop_px)
-    outputs_of(network, images, preprocessing)  # the first of a shape takes longer
+    size_px = network.preprocessing.crop_px
+    images = _noise(2, size_px)
+    outputs_of(network, images)  # the first of a shape takes longer
     began = clock()
-    outputs_of(network, images, preprocessing)
+    outputs_of(network, images)
     n = max(2, min(64, int(STEP_S / 2 / max(clock() - began, 1e-6) * 2)))
-    images = _noise(n, preprocessing.crop_px)
+    images = _noise(n, size_px)
     began = clock()
-    outputs_of(network, images, preprocessing)
+    outputs_of(network, images)
     return (clock() - began) / n
 
 
-def _step(network: "Network", strategy: "Strategy", n: int, params: Params, clock: Clock) -> float:
+def _step(network: "Network", strategy: "Strategy", n: int, params: Params, on: tuple["Runtime", Clock]) -> float:
     """An image of a training step of n, with its augmentation; the quickest of a few."""
     import torch
 
-    from graft.networks.device import pick_precision
-    from graft.networks.preprocessing import preprocessing_for
     from graft.training.batches import samples_on
     from graft.training.loop import fit
     from graft.training.plans import plan_of
     from graft.transfer.finetuning.strategies import phases_of
 
-    device, preprocessing = next(network.parameters()).device, preprocessing_for(params.network, params.images)
-    images = _noise(n * (N_STEPS + 1), preprocessing.crop_px)
+    (device, precision, *_), clock = on
+    images = _noise(n * (N_STEPS + 1), network.preprocessing.crop_px)
     labels = np.arange(len(images)) % network.n_classes
     train, val = samples_on(device, images, labels), samples_on(device, images[:1], labels[:1])
     phases = phases_of(strategy, list(network.blocks), 1e-6, params.finetune_target, 1, None)
     training = params.training.model_copy(update={"batch_size": n})
     recipe = params.recipes[training.augmentation]
-    plan = plan_of(phases, training, recipe, preprocessing, pick_precision(device), batchnorm="train")
+    plan = plan_of(phases, training, recipe, precision, batchnorm="train")
     ended: list[float] = []
 
     def note(n_seen: int) -> None:

@@ -220,7 +220,7 @@ def _published_names(name: str) -> list[str]:
 
 
 def _section(choice: Choice) -> NetworkParams:
-    return NetworkParams.model_validate({**choice.values(choice.file), "head": "linear"})
+    return NetworkParams.model_validate(choice.values(choice.file))
 
 
 def _hub() -> Path:

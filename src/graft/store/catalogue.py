@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.files import from_cell, write_table
+from graft.files import file_sha256, from_cell, read_record, write_table
 from graft.records.common import Split
+from graft.records.validation import Stamp
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -103,6 +104,29 @@ def labelled(catalog: Iterable[CatalogRow], classes: Sequence[str], split: Split
         groups=np.array([each.group for each in chosen], dtype=np.str_),
         sha256=np.array([each.sha256 for each in chosen], dtype=np.str_),
     )
+
+
+def check_judged(stamp: Path, *catalogs: Path) -> None:
+    """Refuse catalogues that validate_data has not judged, or in which it found critical faults.
+
+    Args:
+        stamp: the record of the judgement.
+        catalogs: files of catalogues.
+
+    Raises:
+        FileNotFoundError: there is no stamp.
+        RuntimeError: the stamp is of other catalogues, or it is not ok.
+    """
+    judged = read_record(Stamp, stamp)
+    for path in catalogs:
+        if file_sha256(path) not in (judged.source_sha256, judged.target_sha256):
+            raise RuntimeError(
+                f"{stamp}: want the judgement of {path}, got that of another catalogue. Run `dvc repro validate_data`."
+            )
+    if not judged.ok:
+        raise RuntimeError(
+            f"{stamp}: want data without critical findings, got some. Run `dvc repro validate_data`; it names them."
+        )
 
 
 def read_labelled(path: Path, split: Split | None = None) -> Labelled:

@@ -1,83 +1,118 @@
-"""Predictions of both arms on the test split, a small table in git: what later comparisons and the report read."""
+"""What both arms say of the test split: their logits, and the classes that follow from them.
 
-import csv
-import io
+check_transfer opens the test split once and writes both files; no later stage predicts again. The logits of every run
+are in one file that DVC tracks. The predicted classes are a small table in git, which the report and people read.
+"""
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.files import visible, write_whole
-from graft.records.common import Arm
-from graft.store.catalogue import Labelled
+from graft.files import read_arrays, read_table, write_arrays, write_table
+from graft.records.common import SHA256_DIGITS, Arm
 
-SHA256_PREFIX = 12
+Labels = NDArray[np.int64]
+AGAIN = "Run `dvc repro check_transfer`; it rewrites the file."
 
 
 class Predictions(NamedTuple):
-    """Predicted classes of n test images, s seeds an arm."""
+    """Predicted classes of n test images by s seeds of each arm."""
 
     images: tuple[str, ...]
-    """first hex digits of the images' sha256"""
-    labels: NDArray[np.int64]
+    """leading hex digits of the images' sha256"""
+    labels: Labels
     """(n,) true class numbers"""
-    by_arm: dict[str, NDArray[np.int64]]
+    by_arm: dict[str, Labels]
     """(s, n) predicted class numbers by arm"""
     seeds: dict[str, tuple[int, ...]]
     """the s seeds by arm"""
 
-    def of(self, arm: Arm, seed: int) -> NDArray[np.int64]:
+    def of(self, arm: Arm, seed: int) -> Labels:
         """(n,) class numbers that one run predicted."""
         place = self.seeds[arm].index(seed)
         runs = self.by_arm[arm]
         return runs[place, :]
 
 
-def write_predictions(predicted: Mapping[str, NDArray[np.int64]], test: Labelled, path: Path) -> None:
+class Logits(NamedTuple):
+    """Logits of n test images by every run of both arms."""
+
+    sha256: NDArray[np.str_]
+    """(n,) sha256 of the image files, in ascending order"""
+    labels: Labels
+    """(n,) true class numbers"""
+    by_run: dict[str, NDArray[np.float32]]
+    """(n, c) logits by arm and seed, such as `transfer_0`"""
+
+
+def write_logits(
+    logits: Mapping[str, NDArray[np.float32]], sha256: NDArray[np.str_], labels: Labels, path: Path
+) -> None:
+    """Write the logits of all runs as one .npz file, sorted by image.
+
+    Args:
+        logits: (n, c) float32 by arm and seed, such as `transfer_0`.
+        sha256: (n,) sha256 of the image files.
+        labels: (n,) true class numbers.
+        path: the .npz file.
+    """
+    order = np.argsort(sha256, kind="stable")
+    # one byte a digit: numpy's own strings take four
+    index: dict[str, NDArray[Any]] = {"sha256": sha256[order].astype("S"), "labels": labels[order]}
+    write_arrays(index | {name: values[order].astype(np.float32) for name, values in logits.items()}, path)
+
+
+def read_logits(path: Path) -> Logits:
+    """Logits that `write_logits` wrote.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: the file holds other arrays.
+    """
+    arrays = read_arrays(path, "logits of the test split", "check_transfer")
+    if [*arrays][:2] != ["sha256", "labels"]:
+        raise ValueError(f"{path}: want the arrays sha256, labels, ..., got {', '.join(arrays) or 'none'}. {AGAIN}")
+    sha256, labels = arrays.pop("sha256").astype(np.str_), arrays.pop("labels")
+    return Logits(sha256, labels, arrays)
+
+
+def write_predictions(predicted: Mapping[str, Labels], sha256: NDArray[np.str_], labels: Labels, path: Path) -> None:
     """Write `image,label,transfer_0,...,scratch_0,...`: class numbers, one row a test image, sorted by image.
 
-    Numbers keep it small (about 40 bytes an image with five seeds); the catalogue record has the names of the classes
-    in the same order.
+    Numbers instead of names keep the file small: about 40 bytes an image with five seeds. The names of the classes are
+    in the catalogue record, in the order of the numbers.
 
     Args:
         predicted: (n,) class numbers by arm and seed, such as `transfer_0`.
-        test: the n images.
-        path: of the CSV file.
+        sha256: (n,) sha256 of the image files.
+        labels: (n,) true class numbers.
+        path: the CSV file.
     """
     rows = sorted(
-        (sha256[:SHA256_PREFIX], int(label), *(int(column[index]) for column in predicted.values()))
-        for index, (sha256, label) in enumerate(zip(test.sha256, test.labels, strict=True))
+        (str(image)[:SHA256_DIGITS], int(labels[place]), *(int(column[place]) for column in predicted.values()))
+        for place, image in enumerate(sha256)
     )
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "label", *predicted])
-    writer.writerows(rows)
-    write_whole(path, text.getvalue().encode())
+    write_table(("image", "label", *predicted), rows, path)
 
 
 def read_predictions(path: Path, n_classes: int) -> Predictions:
-    """Predictions of a CSV file: image, label, then one column an arm and seed, such as `transfer_0`.
+    """Predictions that `write_predictions` wrote.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a column is missing or unknown, or a cell is no class number.
+        FileNotFoundError: the file does not exist.
+        ValueError: a column is missing, there are no rows, or a cell is not a class number.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: want predictions, got no file. Run `dvc repro check_transfer`.")
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *rows = [*csv.reader(file)] or [[]]
-    whole = [row for row in rows if len(row) == len(header)]
-    if not rows or len(whole) < len(rows) or header[:2] != ["image", "label"]:
-        raise ValueError(
-            f"{path}: want columns image, label, ... and rows as long as the header, got "
-            f"{visible(', '.join(header[:2]))} "
-            f"and {len(whole)} of {len(rows)} rows. Run `dvc repro check_transfer`; it writes the file anew."
-        )
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    numbers = {name: _class_numbers(f"{path}, {name}", columns[name], n_classes) for name in header[1:]}
-    runs = {arm: _runs_of(arm, header, path) for arm in ("transfer", "scratch")}
+    rows = list(read_table(("image", "label"), path, "predictions", "check_transfer"))
+    if not rows:
+        raise ValueError(f"{path}: want a row for each test image, got none. {AGAIN}")
+    columns = {name: tuple(row[name] for row in rows) for name in rows[0]}
+    numbers = {
+        name: _class_numbers(f"{path}, {name}", cells, n_classes) for name, cells in columns.items() if name != "image"
+    }
+    runs = {arm: _runs_of(arm, tuple(columns), path) for arm in ("transfer", "scratch")}
     return Predictions(
         images=columns["image"],
         labels=numbers["label"],
@@ -89,19 +124,13 @@ def read_predictions(path: Path, n_classes: int) -> Predictions:
 def _runs_of(arm: str, header: Sequence[str], path: Path) -> tuple[int, ...]:
     seeds = tuple(int(name.removeprefix(f"{arm}_")) for name in header if name.startswith(f"{arm}_"))
     if not seeds:
-        raise ValueError(
-            f"{path}: want columns {arm}_0, {arm}_1, ..., got none of them. "
-            "Run `dvc repro check_transfer`; it writes the file anew."
-        )
+        raise ValueError(f"{path}: want columns {arm}_0, {arm}_1, ..., got none of them. {AGAIN}")
     return seeds
 
 
-def _class_numbers(where: str, cells: Sequence[str], n_classes: int) -> NDArray[np.int64]:
+def _class_numbers(where: str, cells: Sequence[str], n_classes: int) -> Labels:
     allowed = {str(number) for number in range(n_classes)}
     strange = next((cell for cell in cells if cell not in allowed), None)
     if strange is not None:
-        raise ValueError(
-            f"{where}: want class numbers 0 to {n_classes - 1}, got {strange!r}. "
-            "Run `dvc repro check_transfer`; it writes the file anew."
-        )
+        raise ValueError(f"{where}: want class numbers 0 to {n_classes - 1}, got {strange!r}. {AGAIN}")
     return np.array(cells, dtype=np.int64)

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from graft.networks.device import free_bytes
-from graft.networks.networks import Network, normalised
-from graft.records.common import Preprocessing
+from graft.networks.networks import Network
+from graft.networks.runtime import free_bytes
 from graft.training.convolution import fast_convolutions
 
 AT_ONCE = 32
@@ -18,12 +17,12 @@ SHARE_OF_MEMORY = 0.25
 """of what is free that activations may take; while they are joined they are there twice"""
 
 
-def front(network: Network, n_blocks: int, images: Tensor, preprocessing: Preprocessing) -> Tensor:
+def front(network: Network, n_blocks: int, images: Tensor) -> Tensor:
     """What the lowest blocks say of (b, 3, s, s) uint8 images; no gradient goes through them.
 
     In channels-last order, which convolutions are fastest in.
     """
-    values = normalised(images, preprocessing).contiguous(memory_format=torch.channels_last)
+    values: Tensor = network.input_transform(images).contiguous(memory_format=torch.channels_last)
     with torch.no_grad(), fast_convolutions(images.device):
         for block in list(network.blocks.values())[:n_blocks]:
             values = block(values)
@@ -44,14 +43,14 @@ def parts(values: Tensor) -> tuple[Tensor, ...]:
     return torch.split(values, AT_ONCE_GPU if values.is_cuda else AT_ONCE)
 
 
-def activations(network: Network, n_blocks: int, batches: Iterable[Tensor], preprocessing: Preprocessing) -> Tensor:
+def activations(network: Network, n_blocks: int, batches: Iterable[Tensor]) -> Tensor:
     """(n, ...) what the lowest blocks, in evaluation mode, say of all images."""
-    return torch.cat([front(network, n_blocks, images, preprocessing) for images in batches])
+    return torch.cat([front(network, n_blocks, images) for images in batches])
 
 
-def bytes_of(network: Network, n_blocks: int, image: Tensor, preprocessing: Preprocessing) -> int:
+def bytes_of(network: Network, n_blocks: int, image: Tensor) -> int:
     """Memory that the activations of one (1, 3, s, s) uint8 image take."""
-    one = front(network, n_blocks, image, preprocessing)
+    one = front(network, n_blocks, image)
     return one.numel() * one.element_size()
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graft.networks.device import free_bytes
+from graft.networks.runtime import free_bytes
 
 
 class Samples(NamedTuple):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from graft.networks.device import autocast, free_bytes
 from graft.networks.networks import Network
 from graft.networks.outputs import Score, score_of
+from graft.networks.runtime import autocast, free_bytes
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.activations import AT_ONCE, SHARE_OF_MEMORY, activations, back, bytes_of, check_room, front, parts
 from graft.training.augmentation.augmentation import augmented
@@ -132,14 +132,14 @@ def feed_of(network: Network, phase: Phase, task: Task) -> Feed:
     network.eval()
     device, n_views = images.device, plan.views or 0
     with autocast(device, plan.precision):
-        one = bytes_of(network, n_front, images[:1], plan.preprocessing)
+        one = bytes_of(network, n_front, images[:1])
         fits = one * len(images) <= SHARE_OF_MEMORY * free_bytes(device)
-        val = activations(network, n_front, parts(images), plan.preprocessing) if fits else None
+        val = activations(network, n_front, parts(images)) if fits else None
         if n_views == 0:
             return Feed(n_front, val, ())
         check_room(one * n_views * len(task.train.labels), device, n_views)
         numbers = range(n_views)
-        views = [activations(network, n_front, _view(task, each), plan.preprocessing) for each in numbers]
+        views = [activations(network, n_front, _view(task, each)) for each in numbers]
     return Feed(n_front, val, tuple(views))
 
 
@@ -172,13 +172,13 @@ def _score(network: Network, feed: Feed, val: Samples, plan: Plan) -> Score:
     """Of the validation images, from what the frozen blocks said of them where that is kept."""
     network.eval()
     with torch.inference_mode(), autocast(val.labels.device, plan.precision):
-        fronts = _fronts(network, feed.n_front, val.images, plan) if feed.val is None else parts(feed.val)
+        fronts = _fronts(network, feed.n_front, val.images) if feed.val is None else parts(feed.val)
         logits = torch.cat([back(network, feed.n_front, each) for each in fronts])
     return score_of(logits.float(), val.labels)
 
 
-def _fronts(network: Network, n_front: int, images: Tensor, plan: Plan) -> Iterator[Tensor]:
-    return (front(network, n_front, each, plan.preprocessing) for each in parts(images))
+def _fronts(network: Network, n_front: int, images: Tensor) -> Iterator[Tensor]:
+    return (front(network, n_front, each) for each in parts(images))
 
 
 def _copy_of(network: nn.Module) -> dict[str, Tensor]:

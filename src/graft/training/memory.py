@@ -7,8 +7,8 @@ from numpy import uint8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graft.networks.device import autocast, free_bytes
 from graft.networks.networks import Network
+from graft.networks.runtime import autocast, free_bytes
 from graft.training.activations import front
 from graft.training.batches import Samples
 from graft.training.phases import Phase, n_frozen_blocks, trained_parameters
@@ -53,7 +53,8 @@ def needed_bytes(network: Network, train: Samples, plan: Plan) -> int:
     """What training takes at least, beyond the network and the images themselves."""
     phase = max(plan.phases, key=lambda each: _trained_bytes(network, each))
     trained = _trained_bytes(network, phase)
-    moments = 2 if plan.optimisation.optimizer == "adamw" else int(plan.optimisation.momentum > 0)
+    optimizer = plan.optimisation.optimizer
+    moments = 2 if optimizer == "adamw" else int(optimizer.momentum > 0)
     copies = 1 if plan.ema_decay is None else 2  # the best epoch's weights, the running mean
     weights: int = sum(each.nbytes for each in network.state_dict().values())
     n_front = n_frozen_blocks(network, phase)
@@ -79,7 +80,7 @@ def _kept_bytes(network: Network, n_front: int, images: Tensor, plan: Plan) -> i
 
     network.eval()  # draws nothing, and leaves the statistics of BatchNorm alone
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast(images.device, plan.precision):
-        values = front(network, n_front, images, plan.preprocessing)
+        values = front(network, n_front, images)
         # as they are: few images would go by products, which a whole batch may not, and which keep more
         network.head(nn.Sequential(*list(network.blocks.values())[n_front:])(values))
     return sum(n_bytes for place, n_bytes in kept.items() if place not in own)

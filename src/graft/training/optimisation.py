@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-ScheduleName = Literal["one_cycle", "cosine", "warm_restarts", "constant"]
-
+from graft.params.learning import OptimizerChoice, ScheduleChoice, WarmRestarts
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 """of one type, on one device"""
@@ -19,16 +18,12 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 class Optimisation(NamedTuple):
     """How weights are moved."""
 
-    optimizer: Literal["adamw", "sgd"]
-    momentum: float
-    """of sgd"""
+    optimizer: OptimizerChoice
     weight_decay: float
     """on weights; biases and norms do not decay"""
-    schedule: ScheduleName
+    schedule: ScheduleChoice
     warmup: float
     """share of the steps in which the rate rises to its peak"""
-    restarts: int
-    """cycles of warm_restarts"""
     clip_norm: float | None
     """largest norm of all gradients together; None: as large as they come"""
     accumulate: int
@@ -55,7 +50,8 @@ def build_optimizer(
     ]
     if settings.optimizer == "adamw":
         return AdamW(made, fused=True)
-    return SGD(made, momentum=settings.momentum, nesterov=settings.momentum > 0, fused=True)
+    momentum = settings.optimizer.momentum
+    return SGD(made, momentum=momentum, nesterov=momentum > 0, fused=True)
 
 
 def build_schedule(optimizer: Optimizer, n_steps: int, settings: Optimisation) -> LRScheduler:
@@ -80,7 +76,8 @@ def _factor(n_steps: int, settings: Optimisation) -> Callable[[int], float]:
     are of equal length.
     """
     n_warm = min(round(settings.warmup * n_steps), n_steps - 1)
-    n_cycles = {"cosine": 1, "warm_restarts": settings.restarts, "constant": 0}[settings.schedule]
+    schedule = settings.schedule
+    n_cycles = schedule.restarts if isinstance(schedule, WarmRestarts) else {"cosine": 1}.get(schedule, 0)
     length = (n_steps - n_warm) / max(n_cycles, 1)
 
     def factor(step: int) -> float:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from graft.networks.networks import Network, normalised
-from graft.records.common import Preprocessing
+from graft.networks.networks import Network
 from graft.training.batches import Samples
 
 BatchNormPolicy = Literal["frozen", "adapt", "train"]
@@ -76,8 +75,9 @@ def frozen_state(network: Network, phase: Phase, policy: BatchNormPolicy) -> dic
     for name, part in parts_of(network).items():
         if name in trained and (policy == "train" or name == "head"):
             moving |= {id(each) for norm in _batchnorms(part) for each in norm.buffers()}
-    named = (*network.named_parameters(), *network.named_buffers())
-    return {name: tensor for name, tensor in named if id(tensor) not in moving}
+    # the state dict leaves out the input transform, which is no state; keep_vars gives the very tensors, to tell apart
+    state = network.state_dict(keep_vars=True)
+    return {name: tensor for name, tensor in state.items() if id(tensor) not in moving}
 
 
 def frozen_sha256(network: Network, phase: Phase, policy: BatchNormPolicy) -> str | None:
@@ -106,7 +106,7 @@ def check_frozen(network: Network, phase: Phase, policy: BatchNormPolicy, before
         )
 
 
-def adapt_batchnorm(network: Network, samples: Samples, preprocessing: Preprocessing) -> None:
+def adapt_batchnorm(network: Network, samples: Samples) -> None:
     """Replace all BatchNorm statistics by those of these images, layer after layer in one pass.
 
     Batches are drawn at random: images come sorted by class, and a batch of one class would be normalised by its own
@@ -124,7 +124,7 @@ def adapt_batchnorm(network: Network, samples: Samples, preprocessing: Preproces
     rows = torch.randperm(len(samples.labels), generator=torch.Generator().manual_seed(0)).to(samples.labels.device)
     with torch.no_grad():
         for batch in torch.tensor_split(rows, max(1, len(rows) // ADAPT_BATCH)):
-            network.features(normalised(samples.images[batch], preprocessing))
+            network.features(samples.images[batch])
     for each, momentum in zip(norms, momenta, strict=True):
         each.momentum = momentum
     network.eval()

@@ -2,18 +2,17 @@
 
 import torch
 
-from graft.params.training import Recipe, Training
-from graft.records.common import Preprocessing
+from graft.params.learning import Learning
+from graft.params.recipes import Recipe
 from graft.training.optimisation import Optimisation
 from graft.training.phases import BatchNormPolicy, Phase
-from graft.training.steps import Mixing, Plan
+from graft.training.steps import Plan
 
 
 def plan_of(
     phases: tuple[Phase, ...],
-    training: Training,
+    training: Learning,
     recipe: Recipe,
-    preprocessing: Preprocessing,
     precision: torch.dtype,
     *,
     batchnorm: BatchNormPolicy = "train",
@@ -25,21 +24,18 @@ def plan_of(
         batch_size=training.batch_size,
         optimisation=Optimisation(
             optimizer=training.optimizer,
-            momentum=training.momentum,
             weight_decay=training.weight_decay,
             schedule=training.schedule,
             warmup=training.warmup,
-            restarts=training.restarts,
             clip_norm=training.clip_norm,
             accumulate=training.accumulate,
         ),
         ema_decay=training.ema_decay,
         label_smoothing=training.label_smoothing,
-        mixing=None if training.mixing == "none" else Mixing(training.mixing, training.mixing_alpha),
+        mixing=None if training.mixing == "none" else training.mixing,
         balance=training.balance,
         recipe=recipe,
         views=views,
         batchnorm=batchnorm,
-        preprocessing=preprocessing,
         precision=precision,
     )

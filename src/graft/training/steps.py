@@ -1,15 +1,15 @@
 """The steps of an epoch: a batch, its loss, and the move of the weights. Nothing here waits for the device."""
 
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graft.networks.device import autocast, sent
-from graft.params.training import Balance, Recipe
-from graft.records.common import Preprocessing
+from graft.networks.runtime import autocast, sent
+from graft.params.learning import Balance, Mixing
+from graft.params.recipes import Recipe
 from graft.training.activations import back, front
 from graft.training.augmentation.augmentation import augmented
 from graft.training.augmentation.mixing import cutmix, mixup, soft_targets
@@ -24,13 +24,6 @@ Tick = Callable[[int], object]
 
 
 MIXERS = {"mixup": mixup, "cutmix": cutmix}
-
-
-class Mixing(NamedTuple):
-    """How pairs of training images are blended."""
-
-    kind: Literal["mixup", "cutmix"]
-    alpha: float
 
 
 class Plan(NamedTuple):
@@ -48,7 +41,6 @@ class Plan(NamedTuple):
     views: int | None
     """fixed augmented views of each image in place of a new one every epoch, so that frozen blocks run once"""
     batchnorm: BatchNormPolicy
-    preprocessing: Preprocessing
     precision: torch.dtype
 
 
@@ -134,4 +126,4 @@ def _batch(run: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tens
     if plan.mixing is not None:
         targets = soft_targets(targets, run.network.n_classes)
         images, targets = MIXERS[plan.mixing.kind](images, targets, plan.mixing.alpha, run.generator)
-    return front(run.network, feed.n_front, images, plan.preprocessing), targets
+    return front(run.network, feed.n_front, images), targets

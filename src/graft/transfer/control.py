@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graft.networks.device import pick_precision
 from graft.networks.networks import Network, build_network
 from graft.params.pipeline import Params
 from graft.records.common import Budget
@@ -83,14 +82,13 @@ def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Pat
 
 
 def _new_network(data: TargetData, params: Params) -> Network:
-    return build_network(params.network.name, len(data.classes), data.preprocessing.crop_px, params.network.head)
+    return build_network(params.network.name, len(data.classes), data.preprocessing, params.training.head)
 
 
 def _plan(data: TargetData, params: Params, network: Network, rate: float, epochs: int) -> Plan:
     rates = equal_rates(list(network.blocks), rate)
     phase = Phase("scratch", rates, epochs, params.training.patience, norms_only=False)
-    precision = pick_precision(data.train.labels.device)
-    return plan_of((phase,), params.training, data.recipe, data.preprocessing, precision)
+    return plan_of((phase,), params.training, data.recipe, data.runtime.precision)
 
 
 def _rate_curve(data: TargetData, params: Params) -> RateCurve:

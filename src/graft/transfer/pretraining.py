@@ -6,8 +6,8 @@ import torch
 from numpy import uint8
 from numpy.typing import NDArray
 
-from graft.networks.device import pick_device, pick_precision
 from graft.networks.networks import Network, build_network, published_network, state_sha256
+from graft.networks.runtime import Runtime
 from graft.networks.saving import save_network
 from graft.params.pipeline import Params
 from graft.records.cards import BackboneCard
@@ -28,16 +28,18 @@ def make_backbone(
     images: NDArray[uint8],
     record: CatalogRecord,
     path: Path,
+    runtime: Runtime,
     keeper: Keeper = NOTHING,
 ) -> BackboneCard:
     """Write the backbone's weights; its card.
 
     Args:
-        params: network, pretraining, and the batch settings shared by all training.
+        params: network and pretraining.
         source: catalogue of the source; may be empty with published weights.
         images: (n, s, s, 3) uint8 store of the source.
         record: of prepare_data, for the preprocessing.
         path: of the safetensors file.
+        runtime: device and precision of pretraining.
         keeper: where the state of pretraining is kept, so that a killed one goes on.
 
     Raises:
@@ -52,11 +54,10 @@ def make_backbone(
 
         check_size(params.network.name, record.preprocessing.crop_px)
     if params.network.weights == "pretrain":
-        network, accuracy = _pretrained(params, source, images, record, keeper)
+        network, accuracy = _pretrained(params, source, images, record, runtime, keeper)
     else:
         torch.manual_seed(params.seed)
-        n_classes, size_px = len(record.target.classes), record.preprocessing.crop_px
-        network, read_as = published_network(params.network, n_classes, size_px)
+        network, read_as = published_network(params.network, len(record.target.classes), record.preprocessing)
     sha256 = save_network(network, params.network.name, path)
     origin = {"pretrain": "pretrain", "file": f"file {Path(params.network.weights_file or '').name}"}
     return BackboneCard(
@@ -73,7 +74,12 @@ def make_backbone(
 
 
 def _pretrained(
-    params: Params, source: tuple[CatalogRow, ...], images: NDArray[uint8], record: CatalogRecord, keeper: Keeper
+    params: Params,
+    source: tuple[CatalogRow, ...],
+    images: NDArray[uint8],
+    record: CatalogRecord,
+    runtime: Runtime,
+    keeper: Keeper,
 ) -> tuple[Network, float]:
     from tqdm import tqdm
 
@@ -83,22 +89,21 @@ def _pretrained(
             f"data/raw/source: want at least 2 classes of images with `network.weights: pretrain`, got {len(classes)}. "
             "Add source images, or set network.weights to a torchvision weight name or to file."
         )
-    device = pick_device()
     torch.manual_seed(params.seed)
-    network = build_network(params.network.name, len(classes), record.preprocessing.crop_px).to(device)
+    network = build_network(params.network.name, len(classes), record.preprocessing).to(runtime.device)
 
     def samples(split: Split) -> Samples:
         chosen = labelled(source, classes, split)
         check_room_for_images(images, len(chosen.rows))
-        return samples_on(device, images[chosen.rows], chosen.labels)
+        return samples_on(runtime.device, images[chosen.rows], chosen.labels)
 
     train, val = samples("train"), samples("val")
-    epochs = params.pretrain_source.epochs
-    rates = equal_rates(list(network.blocks), params.pretrain_source.rate)
-    phase = Phase("pretrain", rates, epochs, None, norms_only=False)
-    recipe = params.recipes[params.training.augmentation]
-    plan = plan_of((phase,), params.training, recipe, record.preprocessing, pick_precision(device))
+    settings = params.pretrain_source
+    rates = equal_rates(list(network.blocks), settings.rate)
+    phase = Phase("pretrain", rates, settings.epochs, None, norms_only=False)
+    recipe = params.recipes[settings.augmentation]
+    plan = plan_of((phase,), settings, recipe, runtime.precision)
     check_room_for_steps(network, train, plan)
-    with tqdm(total=epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
+    with tqdm(total=settings.epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
         fitted = fit(network, train, val, plan, params.seed, bar.update, keeper)
     return network, fitted.best.accuracy

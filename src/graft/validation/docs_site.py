@@ -1,4 +1,4 @@
-"""Make Great Expectations' Data Docs readable without a network: nothing in them is loaded from elsewhere."""
+"""Make Great Expectations' Data Docs readable offline: they load nothing from the network."""
 
 import html
 import re
@@ -33,23 +33,24 @@ HEAD = (
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     f"<title>Data Docs</title><style>{STYLE}</style>"
 )
+# What loads something, or runs a script, or is replaced by HEAD.
 DROPPED = re.compile(
     r"<script\b.*?</script>|<style\b.*?</style>|<footer\b.*?</footer>|<button\b.*?</button>|<title>.*?</title>"
     r"""|<(?:link|meta|img)\b[^>]*>|\s(?:on\w+|style)=(?:"[^"]*"|'[^']*')""",
     re.DOTALL | re.IGNORECASE,
 )
-"""what loads something or runs, and what the new head and style say instead"""
 ELSEWHERE = re.compile(r"""<a\b[^>]*href=["']https?:[^>]*>(.*?)</a>""", re.DOTALL | re.IGNORECASE)
 
 
 def readable_offline(docs: Path, findings: Sequence[Finding]) -> None:
-    """Take out of every page what it would load or run, put one own style in, and write a new first page.
+    """Remove everything that a page would load or run, add our own style, and write a new first page.
 
     Args:
-        docs: folder that great_expectations built, of numbers alone: names of files are in the findings.
-        findings: for the first page, whose own table a script would make.
+        docs: folder that great_expectations built. It has numbers but no file names, which are in the findings.
+        findings: the findings for the first page; Great Expectations' own first page needs a script.
     """
-    shutil.rmtree(docs / "static", ignore_errors=True)  # fonts and pictures that no page shows any more
+    # fonts and pictures that no page uses any more
+    shutil.rmtree(docs / "static", ignore_errors=True)
     index = docs / "index.html"
     pages = [each for each in sorted(docs.rglob("*.html")) if each != index]
     for page in pages:
@@ -59,7 +60,7 @@ def readable_offline(docs: Path, findings: Sequence[Finding]) -> None:
 
 
 def _first_page(docs: Path, pages: Sequence[Path], findings: Sequence[Finding]) -> Iterator[str]:
-    yield f'<!doctype html>\n<html lang="en">\n<head>{HEAD}</head>\n<body>\n<h1>Faults looked for in the data</h1>'
+    yield f'<!doctype html>\n<html lang="en">\n<head>{HEAD}</head>\n<body>\n<h1>Checks of the data</h1>'
     yield "<table>\n<tr><th>Result</th><th>Fault</th><th>Where</th></tr>"
     for each in findings:
         result = "none" if each.ok else each.severity

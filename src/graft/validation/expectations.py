@@ -1,4 +1,4 @@
-"""All tables and rules, judged; what came of each rule, and the sentences for those that broke."""
+"""Validate both domains: make all tables, check all rules, and describe the rules that are broken."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +11,12 @@ from graft.params.pipeline import Params
 from graft.records.common import Preprocessing
 from graft.records.validation import Finding, ValidationRecord
 from graft.validation.docs_site import readable_offline
+from graft.validation.domains import OpenDomain
 from graft.validation.failing import Failing, failing
 from graft.validation.judge import Suite, judge
 from graft.validation.looks import expected_looks, look_table
 from graft.validation.name_table import name_advice, name_table, names_tell
-from graft.validation.pairs import pair_table
+from graft.validation.pair_table import pair_table
 from graft.validation.rules import (
     Rule,
     class_rules,
@@ -29,35 +30,37 @@ from graft.validation.rules import (
     store_rules,
 )
 from graft.validation.shortcuts import shortcut_table
-from graft.validation.sides import Side
 from graft.validation.splitcheck import split_table
 from graft.validation.table import class_table, image_table, left_table, store_table
 
+# Examples that the record names for each finding.
 MAX_EXAMPLES = 10
 
 
 class Validated(NamedTuple):
-    """What came of all rules."""
+    """Result of all rules."""
 
     record: ValidationRecord
     failing: tuple[Failing, ...]
-    """all that breaks them, of which the record names some"""
+    """every row that breaks a rule; the record names some of them"""
 
 
-def validate(source: Side, target: Side, preprocessing: Preprocessing, params: Params, docs: Path) -> Validated:
-    """Hold both domains against all expectations.
+def validate(
+    source: OpenDomain, target: OpenDomain, preprocessing: Preprocessing, params: Params, docs: Path
+) -> Validated:
+    """Check both domains against all rules.
 
-    Where an image store is not the one that was catalogued, nothing is said that needs its pixels.
+    If an image store is damaged, rules that need pixels are skipped.
 
     Args:
-        source: the source; no rows where there is none.
-        target: the target.
-        preprocessing: what the images became, with mean and deviation of the weights.
-        params: limits, seed, and where the weights come from.
+        source: the source domain, without rows if there is none.
+        target: the target domain.
+        preprocessing: how the images were prepared, and the weights' mean and standard deviation.
+        params: limits, seed, and the origin of the weights.
         docs: existing folder for Great Expectations' Data Docs.
 
     Raises:
-        RuntimeError: great_expectations could not judge a rule.
+        RuntimeError: great_expectations could not check a rule.
     """
     suites = _suites(source, target, preprocessing, params)
     n_broken = judge(suites, docs)
@@ -69,7 +72,7 @@ def validate(source: Side, target: Side, preprocessing: Preprocessing, params: P
 
 
 def critical_sentences(record: ValidationRecord) -> list[str]:
-    """One sentence for each critical finding: what was wanted, which files break it, what to do."""
+    """One sentence for each critical finding: what is wanted, which files break it, and what to do."""
     return [
         f"images: want no {each.name}, got {each.n_unexpected}: {_told(each, len(each.examples))}"
         for each in record.findings
@@ -78,7 +81,7 @@ def critical_sentences(record: ValidationRecord) -> list[str]:
 
 
 def warning_sentences(record: ValidationRecord) -> list[str]:
-    """One sentence for each warning, with fewer names: they do not stop the pipeline."""
+    """One sentence for each warning, which does not stop the pipeline, with fewer names."""
     return [
         f"warning: {each.name} ({each.n_unexpected}): {_told(each, 2)}"
         for each in record.findings
@@ -92,11 +95,11 @@ def _told(finding: Finding, n_named: int) -> str:
     return f"{named}{more}. {finding.advice}"
 
 
-def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:
+def _suites(source: OpenDomain, target: OpenDomain, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:
     limits, bits = params.validate_data, params.prepare_data.near_duplicate_bits
     images = image_table(source.rows, target.rows)
-    sides = [side for side in (source, target) if side.readable]
-    told = names_tell(sides)
+    domains = [domain for domain in (source, target) if domain.readable]
+    told = names_tell(domains)
     names = pd.concat([left_table((source, target)), name_table(told)], ignore_index=True)
     suites = {
         "stores": _suite(store_table((source, target)), store_rules()),
@@ -109,8 +112,8 @@ def _suites(source: Side, target: Side, preprocessing: Preprocessing, params: Pa
     if bits is not None:
         suites["near_duplicates"] = _suite(pair_table(source, target, bits), pair_rules(limits))
     expected = expected_looks(source, preprocessing, made_on_source=params.network.weights == "pretrain")
-    suites["splits"] = _suite(split_table(sides, params.seed), split_rules())
-    looks = pd.concat([look_table(sides, expected), shortcut_table(sides, params.seed)], ignore_index=True)
+    suites["splits"] = _suite(split_table(domains, params.seed), split_rules())
+    looks = pd.concat([look_table(domains, expected), shortcut_table(domains, params.seed)], ignore_index=True)
     suites["looks"] = _suite(looks, (*look_rules(), *shortcut_rules()))
     return suites
 
@@ -124,7 +127,7 @@ def _is_critical(finding: Finding) -> bool:
 
 
 def _broken(rule: Rule, table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that break a rule; empty values break none."""
+    """The rows that break a rule; empty values break no rule."""
     values, no = table[rule.column], pd.Series(False, index=table.index)
     too_low = no if rule.least is None else values < rule.least
     too_high = no if rule.most is None else values > rule.most
@@ -132,10 +135,15 @@ def _broken(rule: Rule, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _finding(rule: Rule, broken: pd.DataFrame, n_broken: int) -> Finding:
-    """What came of a rule: great_expectations judged and counted, the same limits name the rows.
+    """Result of a rule.
+
+    Args:
+        rule: the rule.
+        broken: the rows that break it.
+        n_broken: number of such rows by great_expectations, which does not name them.
 
     Raises:
-        RuntimeError: the two do not agree.
+        RuntimeError: the two numbers differ.
     """
     if len(broken) != n_broken:
         raise RuntimeError(
@@ -153,7 +161,7 @@ def _finding(rule: Rule, broken: pd.DataFrame, n_broken: int) -> Finding:
 
 
 def _examples(rule: Rule, broken: pd.DataFrame) -> Iterator[str]:
-    """At most 10 names; with ties, at most 5 pairs such as `target/train/0/a.png = target/test/0/b.png`."""
+    """At most 10 names, or at most 5 pairs such as `target/train/0/a.png = target/test/0/b.png`."""
     ordered = broken.sort_values("name")
     if rule.same is None:
         yield from ordered["name"].head(MAX_EXAMPLES)

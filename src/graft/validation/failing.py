@@ -1,4 +1,4 @@
-"""Everything that breaks a rule, line by line, as a table that a person may sort: the record names ten of each."""
+"""A table of everything that breaks a rule, for people to sort and filter; the record names only ten of each."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,34 +11,34 @@ from graft.files import SIGNIFICANT_DIGITS, write_table
 from graft.validation.rules import Rule, Severity
 
 COLUMNS = ("finding", "severity", "domain", "path", "class", "split", "value", "with", "note")
+# Columns that only tables of files or classes have.
 PLACES = ("domain", "path", "label", "split", "with")
-"""columns that a table may have, where its rows are files or classes"""
 
 
 class Failing(NamedTuple):
-    """One thing that breaks a rule; what does not apply is empty."""
+    """One row that breaks a rule; fields that do not apply are empty."""
 
     finding: str
     severity: Severity
     domain: str
     path: str
-    """relative to the folder of the domain"""
+    """path relative to the domain's folder"""
     label: str
     split: str
     value: float | int
-    """that lies outside of the rule's limits"""
+    """the value outside of the rule's limits"""
     other: str
-    """the file that it is held against, with its domain: an equal one, or nearly so"""
+    """the equal or nearly equal file that it conflicts with, as domain and path"""
     note: str
-    """as the record names it"""
+    """the name by which the record mentions it"""
 
 
 def failing(rule: Rule, broken: pd.DataFrame) -> list[Failing]:
-    """The rows of a table that break a rule, by name.
+    """The rows that break a rule, sorted by name.
 
     Args:
         rule: the rule.
-        broken: rows that break it, with a column `name`.
+        broken: the rows of the table that break it, with a column `name`.
     """
     ordered = broken.sort_values("name", kind="stable")
     words = ordered.reindex(columns=[*PLACES, "name"]).astype("object").fillna("")
@@ -52,17 +52,24 @@ def failing(rule: Rule, broken: pd.DataFrame) -> list[Failing]:
 
 
 def write_failing(rows: Iterable[Failing], path: Path) -> None:
-    """Write all that fails as CSV, whole or not at all; names that begin like a formula get a quote before them."""
+    """Write the rows as CSV, whole or not at all."""
     write_table(COLUMNS, rows, path)
 
 
 def _tied(ordered: pd.DataFrame, ties: str, differ: str) -> list[str]:
-    """For each row the first file of its tie that differs from it as the rule asks; empty where there is none."""
+    """For each row, the first file that conflicts with it; empty if there is none.
+
+    Args:
+        ordered: rows that break a rule.
+        ties: column whose equal values mark rows that break the rule together.
+        differ: column in which the row and the file must differ.
+    """
     keys = list(zip(ordered[ties].astype(str), ordered[differ].astype(str), strict=True))
     of_tie: dict[str, dict[str, str]] = {}
     for (tie, value), file in zip(keys, ordered["file"], strict=True):
         firsts = of_tie.setdefault(tie, {})
-        if len(firsts) < 2:  # one of two differs from whatever the row has
+        # two are enough: at least one of them differs from any row
+        if len(firsts) < 2:
             firsts.setdefault(value, file)
     return [_other(of_tie[tie], value) for tie, value in keys]
 

@@ -1,4 +1,4 @@
-"""Great Expectations: judges the rules and writes Data Docs; the only file that imports it."""
+"""Check the rules with Great Expectations and write its Data Docs. Only this file imports it."""
 
 import os
 import warnings
@@ -12,26 +12,28 @@ from graft.validation.rules import Rule
 
 
 class Suite(NamedTuple):
-    """A table and what is expected of its rows."""
+    """A table and the rules for its rows."""
 
     table: pd.DataFrame
-    """with a column `name`, and one of numbers for each rule"""
+    """table with a column `name`, and a column of numbers for each rule"""
     rules: tuple[Rule, ...]
 
 
 def judge(suites: Mapping[str, Suite], docs: Path) -> dict[str, int]:
-    """How many rows break each rule, by its name; builds Data Docs.
+    """Build the Data Docs, and count the rows that break each rule, by its name.
 
     Args:
-        suites: by their names, which become names of files.
+        suites: suites by name; the names become file names.
         docs: existing folder for the Data Docs.
 
     Raises:
-        RuntimeError: great_expectations could not judge a rule.
+        RuntimeError: great_expectations could not check a rule.
     """
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before the import, which reads it
+    # read at import
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of great_expectations and what it imports: nothing a user could act on
+        # warnings of great_expectations and its dependencies, which a user could not act on
+        warnings.simplefilter("ignore")
         import great_expectations as gx
 
         context: Any = gx.get_context(mode="ephemeral")
@@ -52,13 +54,14 @@ def _site(docs: Path) -> dict[str, Any]:
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         "store_backend": {
             "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(docs.absolute()).replace("$", r"\$"),  # else $HOME in a path is expanded
+            # great_expectations would expand $HOME in a path
+            "base_directory": str(docs.absolute()).replace("$", r"\$"),
         },
     }
 
 
 def _check(context: Any, batch: Any, suite: Suite) -> dict[str, int]:
-    """How many rows of one table break each of its rules."""
+    """Number of rows of a table that break each of its rules."""
     import great_expectations as gx
 
     name = batch.data_asset.name
@@ -68,10 +71,12 @@ def _check(context: Any, batch: Any, suite: Suite) -> dict[str, int]:
         gx.Checkpoint(
             name=name,
             validation_definitions=[context.validation_definitions.add(definition)],
-            result_format="SUMMARY",  # with all that is unexpected, memory grows with what is wrong
+            # a format that lists all unexpected values would need memory for each of them
+            result_format="SUMMARY",
         )
     )
-    numbers = suite.table[sorted({rule.column for rule in suite.rules})]  # Data Docs would not escape names
+    # without names, which Data Docs would not escape
+    numbers = suite.table[sorted({rule.column for rule in suite.rules})]
     run = checkpoint.run(batch_parameters={"dataframe": numbers})
     results = next(iter(run.run_results.values())).results
     return {each.expectation_config.meta["rule"]: _n_broken(each) for each in results}
@@ -95,15 +100,15 @@ def _expectation(rule: Rule) -> Any:
 
 
 def _n_broken(result: Any) -> int:
-    """How many rows one result calls unexpected.
+    """Number of unexpected rows in a result.
 
     Raises:
-        RuntimeError: great_expectations could not judge the rule.
+        RuntimeError: great_expectations could not check the rule.
     """
     n = result.result.get("unexpected_count")
     if n is None or result.success != (n == 0):
         raise RuntimeError(
-            f"great_expectations: want a judgement of {result.expectation_config.meta['rule']}, got "
+            f"great_expectations: want a result for {result.expectation_config.meta['rule']}, got "
             f"{result.exception_info}. Report this, with the catalogues."
         )
     return int(n)

@@ -1,4 +1,4 @@
-"""Do the names of images tell which belong together: frames of one video, slices of one patient, days at one site."""
+"""Find groups in the names of images: frames of a video, slices of a patient, or days at a site."""
 
 import re
 from collections import Counter, defaultdict
@@ -10,26 +10,27 @@ from graft.store.catalogue import nfc
 
 Kind = Literal["frames", "patients", "sites"]
 
+# Smallest mean number of images in a group; with fewer, names identify images and not groups.
 MEAN_SIZE: dict[Kind, float] = {"patients": 1.5, "frames": 1.5, "sites": 3.0}
-"""images a group on average; with fewer the names tell images apart and not groups"""
+# As many groups as there are splits to cut.
 FEWEST_GROUPS = 3
-"""as many as there are splits to cut"""
+# Groups that are needed if no word in the names says what they are.
 FEWEST_SERIES = 10
-"""groups where no word in the names says what they are"""
+# The numbers of a series span less than this many times their count.
 SPARSE = 4
-"""numbers of a series leave out at most so many for each that is there"""
+# Share of the images whose number occurs in another series too: each series starts anew, but a camera counts on.
 SHARED = 0.5
-"""share of the images whose number occurs in another series too: series count from the start, a camera goes on"""
+# Share of the images whose number occurs once in their series; with fewer, the folder is part of the series' name.
 ONCE = 0.9
-"""share of the images whose number occurs once in their series; else the folder belongs to its name"""
+# Share of the images that a pattern must match to be reported if it does not match all.
 ALMOST = 0.2
-"""share of the images that a pattern must match to be told of where it does not match all"""
+# Letters of a word that may be the end of another, such as cam in webcam.
 MOST_SHORT = 4
-"""letters of a word that may end others, as cam does webcam"""
+# Paths from which patterns are made, and on which they are tried first.
 N_LOOKED_AT = 50
-"""paths that patterns are made from, and tried on first"""
 N_EXAMPLES = 3
 
+# A word before a number or a letter that names what an image shows.
 _WORDS: tuple[tuple[Kind, str], ...] = (
     (
         "patients",
@@ -43,56 +44,56 @@ _WORDS: tuple[tuple[Kind, str], ...] = (
         "room|machine|batch|session|ses|run|plate|flight",
     ),
 )
-"""a word before a number or a letter names what pictures are of"""
 _MARK = r"\d+|(?<=[ _-])(?=[A-Za-z]*\d)[A-Za-z0-9]+|[A-Z](?![A-Za-z])"
 _NAMED = {kind: re.compile(rf"(?<![A-Za-z])({words})([ _-]?)({_MARK})", re.IGNORECASE) for kind, words in _WORDS}
+# A word for a part of something; the text before it, or the folder, names the whole.
 _PART = re.compile(
     r"(?:([^/]*?)([_. -]?)(?<![A-Za-z]))(frame|frm|slice|tile|patch|crop|view|aug|shot|still|page)([_. -]?)\d",
     re.IGNORECASE,
 )
-"""a word for a part: what stands before it, or the folder, names the whole"""
+# Patterns that need no word in the names: case numbers, left and right, hashes of versions, dates.
 _FIXED: tuple[tuple[Kind, str], ...] = (
     ("patients", r"(TCGA-\w\w-\w{4})"),
     ("patients", r"(?<![A-Za-z0-9])([PS]\d+)(?=[_/-])"),
     ("patients", r"(?<![A-Za-z0-9])([ps]\d+)(?=[_/-])"),
     ("patients", r"([^/]+)[_-](?:left|right|LEFT|RIGHT|L|R|OD|OS)\b[^/]*$"),
-    ("frames", r"([^/]+)\.rf\.[0-9a-f]{16,}"),  # versions of one picture, as a known labelling service writes them
+    # versions of one image, as a known labelling service writes them
+    ("frames", r"([^/]+)\.rf\.[0-9a-f]{16,}"),
     ("sites", r"(?<!\d)((?:19|20)\d\d[01]\d[0-3]\d)(?!\d)"),
     ("sites", r"(?<!\d)((?:19|20)\d\d-[01]\d-[0-3]\d)(?!\d)"),
     ("sites", r"(?<!\d)((?:19|20)\d\d_[01]\d_[0-3]\d)(?!\d)"),
 )
+# A name with a digit, then a running number. If the numbers start anew in each folder, the folder is part of the name.
 _SERIES = (
     r"([^/]+)[_-][A-Za-z]*\d+\.[A-Za-z][^/]*$",
     r"([^/]+/[^/]+)[_-][A-Za-z]*\d+\.[A-Za-z][^/]*$",
     r"([^/]+)/[A-Za-z]*[_-]?\d+\.[A-Za-z][^/]*$",
 )
-"""a name with a digit, then a running number: where folders of classes each count anew, the folder belongs to it"""
 _LAST_NUMBER = re.compile(r"(\d+)\.[A-Za-z][^/]*$")
 _ORDER: tuple[Kind, ...] = ("patients", "frames", "sites")
 
 
 class Hint(NamedTuple):
-    """A way in which names tell groups."""
+    """A pattern that finds groups in the names of all images."""
 
     kind: Kind
-    """frames of a video and other pictures in series; patients and whatever is one thing in several pictures; sites,
-    cameras and days"""
+    """frames: a video or another series; patients: one thing in several images; sites: sites, cameras and days"""
     pattern: str
-    """regular expression with one group, for prepare_data.group_pattern; it matches every path"""
+    """regular expression with one capturing group for prepare_data.group_pattern; it matches every path"""
     n_groups: int
     examples: tuple[str, ...]
     """two or three paths of one group"""
 
 
 class Almost(NamedTuple):
-    """A way in which the names of some images tell groups; those of others do not."""
+    """A pattern that finds groups in the names of some images, but does not match others."""
 
     kind: Kind
     pattern: str
     n_matched: int
-    """images"""
+    """number of images that match"""
     n_groups: int
-    """of these images"""
+    """number of groups of the images that match"""
     examples: tuple[str, ...]
     """two or three paths of one group"""
     missed: str
@@ -100,13 +101,13 @@ class Almost(NamedTuple):
 
 
 def hints(paths: Sequence[str], labels: Sequence[str]) -> tuple[Hint, ...]:
-    """Patterns that cut images into groups by their names, at most one of a kind, the likeliest leak first.
+    """Patterns that find groups in the names of images, at most one of each kind, the likeliest leak first.
 
-    Each is tried on all paths: it matches every one, has fewer groups than images and at least three, and is not just
-    another name of the classes. A counter of a camera (`IMG_1234.jpg`), a running number or a hash is no group.
+    A pattern must match every path. Its groups must be fewer than the images and at least three, and must not just
+    repeat the classes. A camera's counter (`IMG_1234.jpg`), a running number or a hash is not a group.
 
     Args:
-        paths: of the images, relative to the folder of the domain, with forward slashes.
+        paths: paths of the images, relative to the domain's folder, with forward slashes.
         labels: class of each image.
     """
     names = [nfc(path) for path in paths]
@@ -123,16 +124,17 @@ def hints(paths: Sequence[str], labels: Sequence[str]) -> tuple[Hint, ...]:
 
 
 def almost(paths: Sequence[str], labels: Sequence[str]) -> Almost | None:
-    """The pattern that tells groups in the names of most images but not of all; None where there is none.
+    """The pattern that finds groups in the names of the most images, but not of all; None if there is none.
 
     Args:
-        paths: of the images, relative to the folder of the domain, with forward slashes.
+        paths: paths of the images, relative to the domain's folder, with forward slashes.
         labels: class of each image.
     """
     names = [nfc(path) for path in paths]
     some = _spread(names)
     best: Almost | None = None
     for kind, pattern in _patterns(some):
+        # half the share, since the paths that are tried first may match less often by chance
         if sum(bool(re.search(pattern, name)) for name in some) < ALMOST / 2 * len(some):
             continue
         marks = [match[1] if match else None for match in map(re.compile(pattern).search, names)]
@@ -151,12 +153,13 @@ def _spread(names: Sequence[str]) -> list[str]:
 
 
 def _patterns(some: Sequence[str]) -> list[tuple[Kind, str]]:
-    """Patterns that words in some paths suggest, each once, the commonest first, then those that need no word."""
+    """Patterns that words in some paths suggest, the commonest first, then those that need no word."""
     counts = Counter(each for name in some for each in dict.fromkeys(_suggested(name)))
     return [*(each for each, _ in counts.most_common()), *_FIXED]
 
 
 def _suggested(name: str) -> Iterator[tuple[Kind, str]]:
+    r"""Patterns that the words in a path suggest; `patient_7` suggests `(patient_\d+)`."""
     for kind, named in _NAMED.items():
         for word, gap, mark in (match.groups() for match in named.finditer(name)):
             kept = r"\d+" if mark.isdigit() else "[A-Z]" if len(mark) == 1 and not gap else "[A-Za-z0-9]+"
@@ -170,7 +173,7 @@ def _suggested(name: str) -> Iterator[tuple[Kind, str]]:
 
 
 def _groups(pattern: str, names: Sequence[str], some: Sequence[str]) -> list[str] | None:
-    """The group of each name; None where the pattern misses one."""
+    """Group of each name; None if the pattern does not match all names."""
     search = re.compile(pattern).search
     if not all(search(name) for name in some):
         return None
@@ -179,9 +182,9 @@ def _groups(pattern: str, names: Sequence[str], some: Sequence[str]) -> list[str
 
 
 def _tells(kind: Kind, groups: Sequence[str], names: Sequence[str], labels: Sequence[str]) -> bool:
-    """Whether groups are fewer than files, several, and not just another name of the classes.
+    """Whether groups are several, fewer than the files, and do not just repeat the classes.
 
-    Files of one name in several folders count once: `cat/scan_1.png` and `dog/scan_1.png` are no scan in common.
+    Files with equal names in several folders count once: `cat/scan_1.png` and `dog/scan_1.png` are not one scan.
     """
     n_groups, n_parts = len(set(groups)), len(set(zip(groups, labels, strict=True)))
     n_files = len({(group, name.rpartition("/")[2]) for group, name in zip(groups, names, strict=True)})
@@ -189,7 +192,7 @@ def _tells(kind: Kind, groups: Sequence[str], names: Sequence[str], labels: Sequ
 
 
 def _series(paths: Sequence[str], names: Sequence[str], some: Sequence[str], labels: Sequence[str]) -> Iterator[Hint]:
-    """The first of the patterns for names without a word that tells groups, if there is one."""
+    """The first pattern that finds series in names without a word for groups, if there is one."""
     for pattern in _SERIES:
         groups = _groups(pattern, names, some)
         if groups is None or len(set(groups)) < FEWEST_SERIES or not _tells("frames", groups, names, labels):
@@ -200,7 +203,7 @@ def _series(paths: Sequence[str], names: Sequence[str], some: Sequence[str], lab
 
 
 def _run(groups: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether the last numbers of most names run, group by group, from the same start, each number once."""
+    """Whether the last numbers of most names are series: in each group without gaps or repeats, and from one start."""
     numbers = [int(match[1]) if (match := _LAST_NUMBER.search(name)) else -1 for name in names]
     of_group: defaultdict[str, list[int]] = defaultdict(list)
     for group, number in zip(groups, numbers, strict=True):
@@ -214,7 +217,8 @@ def _run(groups: Sequence[str], names: Sequence[str]) -> bool:
 
 def _is_dense(numbers: Sequence[int]) -> bool:
     least = min(numbers)
-    step = gcd(*(number - least for number in numbers)) or 1  # every tenth frame may have been kept
+    # every tenth frame may have been kept
+    step = gcd(*(number - least for number in numbers)) or 1
     return (max(numbers) - least) / step < SPARSE * len(numbers)
 
 
@@ -224,7 +228,7 @@ def _as_numbers(groups: Sequence[str]) -> tuple[int, ...]:
 
 
 def _examples(paths: Sequence[str], groups: Sequence[str]) -> tuple[str, ...]:
-    """Paths of the first group that holds several."""
+    """Paths of the first group with several images."""
     sizes = Counter(groups)
     chosen = next(group for group in groups if sizes[group] > 1)
     return tuple(path for path, group in zip(paths, groups, strict=True) if group == chosen)[:N_EXAMPLES]

@@ -1,11 +1,11 @@
-"""What the names of images tell of groups that nobody named, as a table and in words."""
+"""Report groups that the names of images suggest while the user names none."""
 
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from graft.validation.domains import OpenDomain
 from graft.validation.name_hints import Almost, Hint, almost, hints
-from graft.validation.sides import Side
 
 KINDS = {
     "frames": "frames or other pictures in series",
@@ -13,54 +13,54 @@ KINDS = {
     "sites": "sites, cameras or days",
 }
 N_SHOWN = 2
-Told = tuple[Side, tuple[Hint, ...]]
-"""a domain, and the ways in which its names tell groups"""
+# A domain and the groups that its names suggest.
+Told = tuple[OpenDomain, tuple[Hint, ...]]
 
 
-def names_tell(sides: Sequence[Side]) -> tuple[Told, ...]:
-    """What the names of each domain tell; nothing where the user named groups."""
-    return tuple((side, () if _has_groups(side) else hints(*_names(side))) for side in sides)
+def names_tell(domains: Sequence[OpenDomain]) -> tuple[Told, ...]:
+    """The groups that the names of each domain suggest; none if the user names groups."""
+    return tuple((domain, () if _has_groups(domain) else hints(*_names(domain))) for domain in domains)
 
 
 def name_table(told: Sequence[Told]) -> pd.DataFrame:
-    """One row for each way in which names of a domain tell groups, or one row a domain where there is none.
+    """One row for each kind of group that the names of a domain suggest, or one row for a domain without any.
 
-    Columns: name (with how many groups there are, two images of one, and the line for params.yaml) and untold (1
-    where the domain has no groups of the user's, else 0).
+    Columns: name (with the number of groups, two images of one group, and the line for params.yaml) and untold (1 if
+    names suggest groups that the user does not name, else 0).
 
     Args:
-        told: by `names_tell`.
+        told: the result of `names_tell`.
     """
     rows = [{"name": name, "untold": untold} for each in told for name, untold in _rows(*each)]
     return pd.DataFrame(rows, columns=["name", "untold"]).astype({"name": "str", "untold": "float64"})
 
 
 def line_to_paste(pattern: str) -> str:
-    """The key of params.yaml and its value."""
+    """The line for params.yaml: key and value."""
     return f"`prepare_data.group_pattern: '{pattern}'`"
 
 
 def name_advice(told: Sequence[Told]) -> str:
-    """What to do about them, with the line to paste for the target, or for the source where only that has one."""
-    found = [hint for _, of_side in reversed(told) for hint in of_side]
+    """Advice with the line to paste for the target, or for the source if only its names suggest groups."""
+    found = [hint for _, of_domain in reversed(told) for hint in of_domain]
     line = f"write {line_to_paste(found[0].pattern)} into params.yaml" if found else "name them in a CSV"
     other = ", or name them in a CSV (prepare_data.group_file)" if found else " (prepare_data.group_file)"
     return (
-        f"Where such images belong together, {line}{other}: then they never stand in two splits. Else results on test "
-        "may be too good, for the network has seen their like."
+        f"If such images belong together, {line}{other}: graft then keeps them in one split. Otherwise results on test "
+        "may be too good, because the network was trained on similar images."
     )
 
 
-def _rows(side: Side, found: Sequence[Hint]) -> Iterator[tuple[str, int]]:
+def _rows(domain: OpenDomain, found: Sequence[Hint]) -> Iterator[tuple[str, int]]:
     for hint in found:
         line = line_to_paste(hint.pattern)
-        yield f"{side.name}: {_told(hint)} of {len(side.readable)} images: {line}", 1
-    near = None if found or _has_groups(side) else almost(*_names(side))
+        yield f"{domain.name}: {_told(hint)} of {len(domain.readable)} images: {line}", 1
+    near = None if found or _has_groups(domain) else almost(*_names(domain))
     if near is not None:
-        told = f"{_told(near)} in the names of {near.n_matched} of {len(side.readable)} images"
-        yield f"{side.name}: {told} ('{near.pattern}'), but not of {near.missed}", 1
+        told = f"{_told(near)} in the names of {near.n_matched} of {len(domain.readable)} images"
+        yield f"{domain.name}: {told} ('{near.pattern}'), but not of {near.missed}", 1
     elif not found:
-        yield side.name, 0
+        yield domain.name, 0
 
 
 def _told(found: Hint | Almost) -> str:
@@ -68,12 +68,12 @@ def _told(found: Hint | Almost) -> str:
     return f"{KINDS[found.kind]} ({shown}), {found.n_groups} groups"
 
 
-def _names(side: Side) -> tuple[list[str], list[str]]:
-    rows = side.readable
+def _names(domain: OpenDomain) -> tuple[list[str], list[str]]:
+    rows = domain.readable
     return [row.path for row in rows], [row.label for row in rows]
 
 
-def _has_groups(side: Side) -> bool:
-    """Whether the user named groups: those of copies, and of images alone, are called by the sha256 of an image."""
-    hashes = {row.sha256 for row in side.rows}
-    return any(row.group not in hashes for row in side.readable)
+def _has_groups(domain: OpenDomain) -> bool:
+    """Whether the user names groups. Groups of copies, and of single images, are named by the sha256 of an image."""
+    hashes = {row.sha256 for row in domain.rows}
+    return any(row.group not in hashes for row in domain.readable)

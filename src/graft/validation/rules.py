@@ -1,4 +1,4 @@
-"""Faults of images, near duplicates, classes, splits and whole domains: rules over the tables' columns."""
+"""The rules of validation: limits on columns of the tables of images, near duplicates, classes, splits and domains."""
 
 from typing import Literal, NamedTuple
 
@@ -7,70 +7,74 @@ from graft.params.data import ValidateData
 
 Severity = Literal["critical", "warning"]
 
+# Longest side by shortest side of an image that is seen whole; prepare_data cuts the ends of longer ones. Equal to
+# images.resizing.MAX_ASPECT, which is not imported: an edit of the resize code would re-run validate_data.
 MAX_ASPECT = 16
-"""of a picture that is seen whole: prepare_data cuts the ends of longer ones"""
+# Train images of the largest class by those of the smallest.
 MAX_SKEW = 10
-"""the largest class may have this many times the train images of the smallest"""
+# A split with a smaller share of the images may be small by mistake.
 SMALL_SHARE = 0.05
-"""a split with a smaller share of the images may be small by mistake"""
+# Share of a split's images that would have to change class for its class distribution to equal that of train.
 MAX_LABEL_SHIFT = 0.1
-"""share of the images of a split that would have to change class for the mix to be that of train"""
+# AUC of a classifier between two splits, where its interval lies above chance (0.5).
 MAX_AUC = 0.55
-"""area under the curve of a classifier between two splits, where its interval lies above 0.5, which is chance"""
+# Number of values from the darkest to the brightest of all pixels; photographs and scans use nearly all 256.
 MOST_NARROW = 64
-"""values between the darkest and the brightest of all pixels; photographs and scans use nearly all 256"""
+# Smallest standard deviation that the catalogue's rounding can hold.
 SOME_DEVIATION = 1e-4
-"""the smallest that the catalogue holds"""
+# How well brightness, colour and bytes may predict the class: 0 is guessing, 1 is always right. Subjects differ in
+# them; sound data reached at most 0.26 (docs/decisions/shortcuts.md).
 MOST_BY_CONTENT = 0.35
-"""of the way from guessing the class to always being right, by brightness, colour and bytes: subjects differ in them,
-and what was measured on sound data came to 0.26 (docs/decisions/shortcuts.md)"""
+# The same for width, height and format, in which subjects hardly differ.
 MOST_BY_FORM = 0.1
-"""the same by width, height and format, in which subjects hardly differ"""
+# Share of grey images where the weights were made on colour.
 MAX_GREY = 0.5
-"""share of grey images among those that go into weights made on colour"""
+# Comes before any advice to cut the splits anew, which would undo a test set that was kept apart with care.
 ASK_FIRST = (
-    "Is one of them meant to come from elsewhere (another site, year or device)? Then keep it so: test says how the "
-    "model does there."
+    "Is one of them meant to come from elsewhere (another site, year or device)? Then keep the splits as they are: "
+    "test shows how the model does there."
 )
-"""before any advice to cut the splits anew, which would undo a test set that was kept apart with care"""
-
+# Both kinds of facts get this advice: a legitimate difference between subjects looks the same as a shortcut.
 LOOK_WHETHER = "Look at pictures of each class, and find out whether this is the subject,"
 OR_TRACE = (
-    "or a trace of how the pictures were made, such as a camera, a program or an archive for one class. A trace is "
-    "learnt in place of the subject, and the test split, made the same way, does not show it: make all classes alike."
+    "or a trace of how the pictures were made, such as a camera, a program or an archive for one class. A model learns "
+    "such a trace in place of the subject, and a test split made the same way does not show it: make all classes alike."
 )
-"""said of both kinds of facts: what is right for a subject looks the same as what is wrong"""
 
 
 class Rule(NamedTuple):
-    """Values of a column lie between two limits, both included; empty values are not looked at."""
+    """The values of a column lie between two limits, both included; empty values are ignored."""
 
     name: str
-    """the fault of what lies outside of them, in the plural: `no <name>` is what is wanted"""
+    """the fault, in the plural, of rows that break the rule: `no <name>` is what is wanted"""
     severity: Severity
     column: str
     least: float | None
     most: float | None
     advice: str
     same: str | None = None
-    """column whose values tie together the rows that break the rule together, such as equal images"""
+    """column whose equal values mark rows that break the rule together, such as equal images"""
     differ: str | None = None
-    """column whose values tell such rows apart"""
+    """column in which such rows differ from one another"""
 
 
 def store_rules() -> tuple[Rule, ...]:
-    """What is expected of the image store of a domain."""
+    """Rules for the image store of a domain."""
     return (
         Rule(
             "damaged image stores", "critical", "whole", 1, 1,
-            "Run `dvc repro --force --single-item prepare_data`, which makes them again; if it comes back, "
-            "check the disk.",
+            "Run `dvc repro --force --single-item prepare_data`, which makes them again. If the "
+            "damage comes back, check the disk.",
         ),
     )  # fmt: skip
 
 
 def image_rules(params: ValidateData) -> tuple[Rule, ...]:
-    """What is expected of every image."""
+    """Rules for every image file."""
+    return (*_readable_rules(params), *_copy_rules(), *_shape_rules())
+
+
+def _readable_rules(params: ValidateData) -> tuple[Rule, ...]:
     unreadable: Severity = "warning" if params.on_undecodable == "quarantine" else "critical"
     return (
         Rule(
@@ -82,6 +86,12 @@ def image_rules(params: ValidateData) -> tuple[Rule, ...]:
             params.min_side_px, None,
             "Replace them by larger ones, or lower validate_data.min_side_px.",
         ),
+    )  # fmt: skip
+
+
+def _copy_rules() -> tuple[Rule, ...]:
+    """Rules for files, groups and names that occur more than once."""
+    return (
         Rule(
             "images in two splits", "critical", "splits_of_image", None, 1,
             "These files are equal: keep each image in one split, or results on test are too good.",
@@ -109,12 +119,18 @@ def image_rules(params: ValidateData) -> tuple[Rule, ...]:
         ),
         Rule(
             "files whose names differ only in case", "warning", "names_alike", None, 1,
-            "Rename one of them: where the disk ignores case, as on macOS and Windows, one is lost.",
+            "Rename one of them: a disk that ignores case, as on macOS and Windows, keeps only one.",
             "name_ignoring_case", "file",
         ),
+    )  # fmt: skip
+
+
+def _shape_rules() -> tuple[Rule, ...]:
+    """Rules for the frames, the shape and the contrast of an image."""
+    return (
         Rule(
             "files of several frames or pages", "warning", "frames", None, 1,
-            "Only the first is looked at: save the others as files of their own where they count.",
+            "Only the first is used: save the others as files of their own if they should count.",
         ),
         Rule(
             f"images more than {MAX_ASPECT} times as long as wide", "warning", "stretch", None, MAX_ASPECT,
@@ -122,21 +138,21 @@ def image_rules(params: ValidateData) -> tuple[Rule, ...]:
         ),
         Rule(
             "images of one colour throughout", "warning", "deviation", SOME_DEVIATION, None,
-            "Look at these files: there is nothing to see in them, or all of it is transparent.",
+            "Look at these files: there is nothing to see in them, or they are fully transparent.",
         ),
     )  # fmt: skip
 
 
 def left_rules() -> tuple[Rule, ...]:
-    """What is expected of files that are left out, and of a table of labels."""
+    """Rules for files that are left out, and for a table of labels."""
     return (
         Rule(
             "images in hidden folders or files", "warning", "hidden", None, 0,
-            "They are left out: rename those that should count, without the dot, or delete them.",
+            "They are left out: rename those that should count so that no name begins with a dot, or delete them.",
         ),
         Rule(
             "folders of operating systems, disk stations or archivers", "warning", "system_folder", None, 0,
-            "They are left out, with their thumbnails and copies: nothing is to be done, or delete them.",
+            "They are left out, with the thumbnails and copies in them: nothing needs to be done, or delete them.",
         ),
         Rule(
             "images without a label in labels.csv", "warning", "unlabelled", None, 0,
@@ -150,10 +166,10 @@ def left_rules() -> tuple[Rule, ...]:
 
 
 def name_rules(advice: str) -> tuple[Rule, ...]:
-    """What is expected of names where no groups are named.
+    """Rule for file names where params.yaml and labels.csv name no groups.
 
     Args:
-        advice: with the line for params.yaml.
+        advice: what to do, with the line for params.yaml.
     """
     return (
         Rule("names that look like frames, patients or sites without groups", "warning", "untold", None, 0, advice),
@@ -161,7 +177,7 @@ def name_rules(advice: str) -> tuple[Rule, ...]:
 
 
 def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
-    """What is expected of images that are nearly the same, pair by pair."""
+    """Rules for pairs of images that are nearly the same."""
     across: Severity = "critical" if params.on_near_duplicates == "fail" else "warning"
     return (
         Rule(
@@ -180,19 +196,19 @@ def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
         ),
         Rule(
             "near duplicates in one split", "warning", "in_one_split", None, 0,
-            "Look at these pictures: such images count more than the others; they stand in one group.",
+            "Look at these pictures: such images count more than the others. graft keeps them in one group.",
         ),
         Rule(
             f"near duplicates that connect over {MOST_SHARE:.0%} of a class", "warning", "chained", None, MOST_SHARE,
-            "So much looks alike where a camera stands still: these images are not joined into groups, and no pair "
-            "of them is reported. Where they are different images, lower prepare_data.near_duplicate_bits or set it to "
-            "null; where they are frames of one scene, name it with prepare_data.group_pattern or group_file.",
+            "So many images look alike when a camera stands still: they are not joined into groups, and no pair of "
+            "them is reported. If they are different images, lower prepare_data.near_duplicate_bits or set it to "
+            "null; if they are frames of one scene, name the scene with prepare_data.group_pattern or group_file.",
         ),
     )  # fmt: skip
 
 
 def class_rules(params: ValidateData) -> tuple[Rule, ...]:
-    """What is expected of every class."""
+    """Rules for every class."""
     expected = Rule(
         "classes that are not those of validate_data.classes", "critical", "expected", 1, 1,
         "Rename or remove these classes, or correct validate_data.classes.",
@@ -220,17 +236,17 @@ def class_rules(params: ValidateData) -> tuple[Rule, ...]:
 
 
 def split_rules() -> tuple[Rule, ...]:
-    """What is expected of the splits of a domain."""
+    """Rules for the splits of a domain."""
     return (
         Rule(
             f"splits of under {SMALL_SHARE:.0%} of the images", "warning", "small_share", SMALL_SHARE, None,
-            "Move images there: what is chosen on a small validation split, or judged on a small test split, is "
+            "Move images there: a choice made on a small validation split, or a judgement on a small test split, is "
             "left to chance.",
         ),
         Rule(
             "splits with another mix of classes than train", "warning", "label_shift", None, MAX_LABEL_SHIFT,
-            f"{ASK_FIRST} If not, put all images into <class>/ folders without train, val and test, or take the column "
-            "split out of labels.csv, and graft cuts them class by class.",
+            f"{ASK_FIRST} If not, put all images into <class>/ folders without train, val and test, or remove the "
+            "column split from labels.csv; graft then cuts the splits class by class.",
         ),
         Rule(
             "splits whose images can be told from train images", "warning", "told_apart", None, MAX_AUC,
@@ -241,7 +257,7 @@ def split_rules() -> tuple[Rule, ...]:
 
 
 def look_rules() -> tuple[Rule, ...]:
-    """What is expected of how the images look, as a whole."""
+    """Rules for the appearance of a domain's images as a whole."""
     return (
         Rule(
             "grey images where the weights were made on colour", "warning", "grey", None, MAX_GREY,
@@ -257,18 +273,18 @@ def look_rules() -> tuple[Rule, ...]:
         ),
         Rule(
             f"images that use {MOST_NARROW} or fewer of 256 values", "warning", "n_values", MOST_NARROW + 1, None,
-            "Look at the pictures: values of 10 to 14 bits in colour files of 16, and masks of classes, come out so; "
-            "save them with 8 bits, scaled to 0 to 255.",
+            "Look at the pictures: 16-bit colour files with values of 10 to 14 bits, and masks of class numbers, look "
+            "so. Save them with 8 bits, scaled to 0 to 255.",
         ),
         Rule(
             "16-bit files of source and target with different bits in use", "warning", "other_bits", None, 0,
-            "Each domain is scaled by its own largest value: where one camera took both, set images.value_bits.",
+            "Each domain is scaled by its own largest value: if one camera took both, set images.value_bits.",
         ),
     )  # fmt: skip
 
 
 def shortcut_rules() -> tuple[Rule, ...]:
-    """What is expected of facts about the files: that they do not tell the class."""
+    """Rules for facts about the files, which should not predict the class."""
     return (
         Rule(
             "facts about brightness or file size that tell the class", "warning", "by_content", None, MOST_BY_CONTENT,

@@ -1,29 +1,29 @@
-"""The catalogues as tables with computed columns, so that an expectation looks at one row at a time."""
+"""Tables of images, classes, stores and left-out files, with computed columns: a rule checks one row at a time."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 from graft.store.catalogue import SPLITS, CatalogRow, look, nfc
-from graft.validation.sides import Side
+from graft.validation.domains import OpenDomain
 
+# Catalogue columns that rules need; with all of them, 100,000 rows would take more memory.
 COLUMNS = (
     *("path", "label", "split", "group", "sha256", "width", "height", "frames", "row", "error"),
     *("std_red", "std_green", "std_blue"),
 )
-"""of the catalogue, as far as rules look at them: 100,000 rows are to stay small"""
 
 
 def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> pd.DataFrame:
-    """One row an image file of either domain.
+    """One row for each image file of either domain.
 
-    Beside columns of the catalogue: domain, file (domain and path), name (file, and why it cannot be
-    read), readable (0 or 1), min_side (pixels), stretch (longer by shorter side), deviation (of the channel that varies
-    most, in [0, 1]), image (domain and content), group_of_domain, name_ignoring_case,
-    splits_of_image, labels_of_image, copies_in_split, splits_of_group, names_alike (files of that name but for
-    case), and in_source_and_test (1 where an image stands in the source and in the target's test split). What does
-    not apply to a row is empty: everything about pixels and content where the image cannot be read, everything
-    about its group where an image stands alone.
+    Beside columns of the catalogue: domain, file (domain and path), name (file, and why it is unreadable), readable
+    (0 or 1), min_side (pixels), stretch (longer side by shorter side), deviation (standard deviation of the channel
+    that varies most, in [0, 1]), image (domain and sha256), group_of_domain (domain and group), name_ignoring_case,
+    splits_of_image, labels_of_image, copies_in_split, splits_of_group (counts), names_alike (number of files whose
+    names are equal apart from case), and in_source_and_test (1 if an image is in the source and in the target's test
+    split). Cells about pixels and content are empty for unreadable images, and cells about groups for images without
+    a group.
     """
     frames = [_frame(rows, domain) for domain, rows in (("source", source), ("target", target)) if rows]
     table = pd.concat(frames, ignore_index=True)
@@ -31,6 +31,7 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
     table["splits_of_image"] = table.groupby("image")["split"].transform("nunique").where(readable)
     table["labels_of_image"] = table.groupby("image")["label"].transform("nunique").where(readable)
     table["copies_in_split"] = table.groupby(["image", "split"])["file"].transform("size").where(readable)
+    # an image without a group has its own sha256 as its group
     in_group = readable & (table["group"] != table["sha256"])
     table["splits_of_group"] = table.groupby("group_of_domain")["split"].transform("nunique").where(in_group)
     table["names_alike"] = table.groupby("name_ignoring_case")["file"].transform("size")
@@ -42,16 +43,16 @@ def image_table(source: Sequence[CatalogRow], target: Sequence[CatalogRow]) -> p
 
 
 def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.DataFrame:
-    """One row a class of either domain, and one for each expected class that the target does not have.
+    """One row for each class of either domain, and for each expected class that the target does not have.
 
-    Columns: name (domain and class, and the splits that have none of it), domain, label, expected (1; 0 where the
-    target has a class that is not expected, or lacks one that is), spelt_alike (1 where a class of the source only
-    looks like one of the target), fewest (readable images in the split that has the fewest), train (readable images
-    in train), times_smaller (the largest class of the domain has so many times its train).
+    Columns: name (domain and class, and the splits without it), domain, label, expected (1; 0 if the target has a
+    class that is not expected, or lacks one that is), spelt_alike (1 if a class of the source only looks like one of
+    the target), fewest (readable images in the split with the fewest), train (readable images in train), and
+    times_smaller (train images of the domain's largest class by those of this class).
 
     Args:
-        images: the image table.
-        expected: names of the target's classes; None where any will do.
+        images: the result of `image_table`.
+        expected: the target's expected classes; None if any are allowed.
     """
     counts = images.pivot_table(
         index=["domain", "label"], columns="split", values="readable", aggfunc="sum", fill_value=0
@@ -86,28 +87,28 @@ def class_table(images: pd.DataFrame, expected: Sequence[str] | None) -> pd.Data
 
 
 def _lacking(counts: "pd.Series[int]") -> str:
-    """Which splits have no readable image of a class."""
+    """The splits without a readable image of a class, in words."""
     lacking = [split for split in SPLITS if counts[split] < 1]
     return f" (none in {' and '.join(lacking)})" if lacking else ""
 
 
-def store_table(sides: Sequence[Side]) -> pd.DataFrame:
-    """One row a domain: name (of the domain, or what is wrong with its store), whole (0 or 1)."""
-    names, whole = [side.fault or side.name for side in sides], [int(not side.fault) for side in sides]
+def store_table(domains: Sequence[OpenDomain]) -> pd.DataFrame:
+    """One row for each domain: name (domain, or how its store is damaged) and whole (0 or 1)."""
+    names, whole = [domain.fault or domain.name for domain in domains], [int(not domain.fault) for domain in domains]
     return pd.DataFrame({"name": names, "whole": whole})
 
 
-def left_table(sides: Sequence[Side]) -> pd.DataFrame:
-    """One row for each kind of files that a domain leaves out, and for each doubt about its table of labels.
+def left_table(domains: Sequence[OpenDomain]) -> pd.DataFrame:
+    """One row for each kind of file that a domain leaves out, and for each doubt about its table of labels.
 
-    Columns: name (with what is left out, or the doubt), a column a kind (files of that kind), doubtful (1).
+    Columns: name (with the files, or the doubt), one for each kind (number of files of that kind), and doubtful (1).
     """
     left = [
-        {"name": f"{side.name}: {', '.join(each.paths)} ({each.n_files} files)", each.kind: each.n_files}
-        for side in sides
-        for each in side.left_out
+        {"name": f"{domain.name}: {', '.join(each.paths)} ({each.n_files} files)", each.kind: each.n_files}
+        for domain in domains
+        for each in domain.left_out
     ]
-    doubts = [{"name": f"{side.name}: {each}", "doubtful": 1} for side in sides for each in side.table_doubts]
+    doubts = [{"name": f"{domain.name}: {each}", "doubtful": 1} for domain in domains for each in domain.table_doubts]
     columns = ["name", "hidden", "system_folder", "unlabelled", "doubtful"]
     return pd.DataFrame([*left, *doubts], columns=columns).astype({"name": "str"})
 

@@ -3,35 +3,39 @@ from typing import Any, cast, get_args
 
 import pytest
 from dvc.utils.serialize import parse_yaml
-from tests.examples import CLEAN, catalog_record, strategy_record, training_record, verdict_record
+from tests.examples import CHECKS, catalog_record, run_records, strategy_record, training_record, verdict_record
 from tests.house import ROOT
 
-from graft.decisions.release.advice import Findings, next_steps
-from graft.params.arms import Strategy
+from graft.decisions.release.advice import next_steps
+from graft.params.both_arms import Strategy
+from graft.params.learning import MOST_SEEDS
 from graft.params.pipeline import Params
-from graft.params.training import MOST_SEEDS
+from graft.records.chapters import Records
+from graft.records.checks import SplitCheck
 from graft.records.release import Reason
-from graft.records.strategy import TRANSFER_BY, SplitCheck, StrategyRecord
+from graft.records.strategy import TRANSFER_BY, StrategyRecord
 from graft.records.training import Epoch, TrainingRecord
 from graft.records.validation import Finding, ValidationRecord
 from graft.statistics.comparison.settling import MANY_SEEDS
 from graft.yaml_files import read_yaml
 
-SETTLED = Findings(
-    catalog_record("folders"), CLEAN, strategy_record(), training_record(), verdict_record("POSITIVE"), reasons=()
-)
+SETTLED = run_records()
+
+
+def _steps(records: Records, *reasons: Reason) -> tuple[str, ...]:
+    return next_steps(records, reasons)
 
 
 def test_a_settled_run_on_own_images_has_nothing_to_try() -> None:
-    assert next_steps(SETTLED) == ()
+    assert _steps(SETTLED) == ()
 
 
 def test_the_example_leads_to_own_images() -> None:
-    (said,) = next_steps(SETTLED._replace(catalog=catalog_record("example")))
+    (said,) = _steps(SETTLED._replace(catalog=catalog_record("example")))
     assert "`graft start --from FOLDER` goes on with your images" in said
 
 
-def _unsettled(**numbers: Any) -> Findings:
+def _unsettled(**numbers: Any) -> Records:
     return SETTLED._replace(verdict=verdict_record("INCONCLUSIVE").model_copy(update=numbers))
 
 
@@ -46,7 +50,7 @@ def _unsettled(**numbers: Any) -> Findings:
     ],
 )
 def test_an_open_verdict_says_what_would_settle_it(numbers: dict[str, Any], words: str) -> None:
-    (said,) = next_steps(_unsettled(**numbers))
+    (said,) = _steps(_unsettled(**numbers))
     assert words in said
 
 
@@ -55,19 +59,19 @@ def test_as_many_seeds_as_params_take_are_held_against_images() -> None:
 
 
 def test_transfer_that_hurt_gets_frozen_features_then_other_weights() -> None:
-    first, second = next_steps(SETTLED._replace(verdict=verdict_record("NEGATIVE")))
+    first, second = _steps(SETTLED._replace(verdict=verdict_record("NEGATIVE")))
     assert "overrule=feature_extraction" in first
     assert "network.weights" in second
 
 
 def test_frozen_features_that_hurt_are_not_advised_again() -> None:
     verdict = verdict_record("NEGATIVE").model_copy(update={"strategy": "feature_extraction"})
-    said = next_steps(SETTLED._replace(verdict=verdict))
+    said = _steps(SETTLED._replace(verdict=verdict))
     assert not any("feature_extraction" in each for each in said)
     assert "training the head alone from these gave nothing" in said[-1]
 
 
-def _by(strategy: str, outcome: str, **rates: float) -> Findings:
+def _by(strategy: str, outcome: str, **rates: float) -> Records:
     return SETTLED._replace(
         verdict=verdict_record(outcome).model_copy(update={"strategy": strategy}),
         transfer=training_record().model_copy(update={"strategy": strategy, "block_rates": rates}),
@@ -81,25 +85,25 @@ def _by(strategy: str, outcome: str, **rates: float) -> Findings:
 )
 def test_where_blocks_were_frozen_the_first_step_is_to_train_all(outcome: str, strategy: str, lowest: float) -> None:
     findings = _by(strategy, outcome, bottom=lowest, top=0.1, head=0.1)._replace(catalog=catalog_record("example"))
-    first = next_steps(findings)[0]
+    first = _steps(findings)[0]
     assert "`dvc exp run -S select_strategy.overrule=full`" in first
     assert TRANSFER_BY[cast(Strategy, strategy)] in first
 
 
 @pytest.mark.parametrize("strategy", ["full", "top_blocks"])
 def test_where_all_blocks_learnt_no_strategy_trains_more(strategy: str) -> None:
-    said = next_steps(_by(strategy, "NEGATIVE", bottom=0.1, top=0.1, head=0.1))
+    said = _steps(_by(strategy, "NEGATIVE", bottom=0.1, top=0.1, head=0.1))
     assert not any("overrule=full" in each for each in said)
 
 
 def test_transfer_that_helped_needs_no_other_strategy() -> None:
-    assert next_steps(_by("top_blocks", "POSITIVE", bottom=0.0, top=0.1, head=0.1)) == ()
+    assert _steps(_by("top_blocks", "POSITIVE", bottom=0.0, top=0.1, head=0.1)) == ()
 
 
 def test_full_fine_tuning_is_advised_once() -> None:
     weights = {"full": 4.0, "top_blocks": 4.5, "feature_extraction": 0.0}
     strategy = _strategy(weights=weights, choice="top_blocks", runner_up="full")
-    said = next_steps(_by("top_blocks", "INCONCLUSIVE", bottom=0.0, head=0.1)._replace(strategy=strategy))
+    said = _steps(_by("top_blocks", "INCONCLUSIVE", bottom=0.0, head=0.1)._replace(strategy=strategy))
     assert sum("overrule=full" in each for each in said) == 1
 
 
@@ -110,7 +114,7 @@ def test_every_command_sets_what_params_may_say(strategy: str) -> None:
         verdict=open_yet.verdict.model_copy(update={"seeds_to_settle": 12}),
         transfer=_trained((3, 3)).model_copy(update={"block_rates": {"bottom": 0.0}}),
     )
-    said = [*next_steps(findings), *next_steps(_by(strategy, "NEGATIVE", bottom=0.0, head=0.1))]
+    said = [*_steps(findings), *_steps(_by(strategy, "NEGATIVE", bottom=0.0, head=0.1))]
     settings = re.findall(r"`dvc exp run -S ([\w.]+)=(\S+)`", " ".join(said))
     assert settings
     for key, value in settings:
@@ -124,7 +128,7 @@ def test_every_command_sets_what_params_may_say(strategy: str) -> None:
 def test_a_finding_on_the_data_is_repeated_with_its_advice() -> None:
     values: dict[str, Any] = {"severity": "warning", "ok": False, "n_unexpected": 1, "examples": ("a",)}
     validation = ValidationRecord(ok=True, findings=(Finding(name="skew", advice="Add images.", **values),))
-    assert next_steps(SETTLED._replace(validation=validation)) == ("Look at your data (skew): Add images.",)
+    assert _steps(SETTLED._replace(validation=validation)) == ("Look at your data (skew): Add images.",)
 
 
 def _strategy(**changes: object) -> StrategyRecord:
@@ -132,17 +136,17 @@ def _strategy(**changes: object) -> StrategyRecord:
 
 
 def test_labels_that_look_wrong_are_pointed_at() -> None:
-    labels = strategy_record().labels.model_copy(update={"n_suspects": 7})
-    (said,) = next_steps(SETTLED._replace(strategy=_strategy(labels=labels)))
+    labels = CHECKS.labels.model_copy(update={"n_suspects": 7})
+    (said,) = _steps(SETTLED._replace(checks=CHECKS.model_copy(update={"labels": labels})))
     assert "7 look wrong" in said
 
 
 def test_splits_that_can_be_told_apart_are_pointed_at() -> None:
-    checks = [
+    splits = [
         SplitCheck(other=other, by_class=True, auc=None, warns=warns, sentence=f"Told apart: {other}.")
         for other, warns in (("val", False), ("test", True))
     ]
-    (said,) = next_steps(SETTLED._replace(strategy=_strategy(splits=checks)))
+    (said,) = _steps(SETTLED._replace(checks=CHECKS.model_copy(update={"splits": splits})))
     assert said == "Look at your splits. Told apart: test."
 
 
@@ -151,7 +155,7 @@ def test_a_rate_at_the_end_of_its_grid_is_repeated() -> None:
         Reason(check="rates", level="warn", sentence="Widen train_scratch.rates."),
         Reason(check="export", level="pass", sentence="Equal."),
     )
-    assert next_steps(SETTLED._replace(reasons=reasons)) == ("Widen train_scratch.rates.",)
+    assert _steps(SETTLED, *reasons) == ("Widen train_scratch.rates.",)
 
 
 def _trained(best_epochs: tuple[int, ...]) -> TrainingRecord:
@@ -162,7 +166,7 @@ def _trained(best_epochs: tuple[int, ...]) -> TrainingRecord:
 
 
 def test_runs_that_were_still_rising_should_go_on() -> None:
-    (said,) = next_steps(SETTLED._replace(transfer=_trained((3, 3, 1))))
+    (said,) = _steps(SETTLED._replace(transfer=_trained((3, 3, 1))))
     assert "the best in 2 of 3 seeds" in said
     assert "training.epochs=6" in said
 
@@ -172,19 +176,19 @@ def test_twice_the_epochs_of_the_run_that_went_on_longest_are_advised() -> None:
     trained = _trained((3, 1))
     short = trained.runs[1].model_copy(update={"curve": trained.runs[1].curve[:1]})
     trained = trained.model_copy(update={"runs": (trained.runs[0], short)})
-    (said,) = next_steps(SETTLED._replace(transfer=trained))
+    (said,) = _steps(SETTLED._replace(transfer=trained))
     assert "training.epochs=6" in said
 
 
 def test_runs_that_peaked_before_their_end_need_no_more_epochs() -> None:
-    assert next_steps(SETTLED._replace(transfer=_trained((3, 2, 1, 3)))) == ()
+    assert _steps(SETTLED._replace(transfer=_trained((3, 2, 1, 3)))) == ()
 
 
 @pytest.mark.parametrize(("lead", "n_steps"), [(0.5, 1), (1.0, 1), (3.0, 0)])
 def test_only_a_runner_up_that_came_close_is_worth_a_trial(lead: float, n_steps: int) -> None:
     weights = {"full": 1.0 + lead, "top_blocks": 1.0, "feature_extraction": 0.0}
     strategy = strategy_record().model_copy(update={"weights": weights, "runner_up": "top_blocks"})
-    said = next_steps(SETTLED._replace(strategy=strategy))
+    said = _steps(SETTLED._replace(strategy=strategy))
     assert len(said) == n_steps
     assert all("select_strategy.overrule=top_blocks" in each for each in said)
 
@@ -193,6 +197,5 @@ def test_there_are_at_most_three_steps() -> None:
     findings = _unsettled(seeds_to_settle=7)._replace(
         catalog=catalog_record("example"),
         transfer=_trained((3,)),
-        reasons=(Reason(check="rates", level="warn", sentence="Widen."),),
     )
-    assert len(next_steps(findings)) == 3
+    assert len(_steps(findings, Reason(check="rates", level="warn", sentence="Widen."))) == 3

@@ -1,10 +1,10 @@
 import pytest
-from tests.examples import CLEAN, EXPORT, training_record, verdict_record
+from tests.examples import CLEAN, EXPORT, catalog_record, run_records, training_record, verdict_record
 
-from graft.decisions.release.gate import gate_record, release_reasons
+from graft.decisions.release.gate import judge_release
 from graft.params.decisions import GateRelease
 from graft.records.common import Interval
-from graft.records.release import ExportRecord, Reason
+from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord, Trial
 from graft.records.validation import Finding, ValidationRecord
 from graft.records.verdict import Majority, VerdictRecord
@@ -17,9 +17,13 @@ def _levels(
     on_inconclusive: str = "warn",
     scratch: TrainingRecord | None = None,
 ) -> dict[str, str]:
-    params = GateRelease.model_validate({"on_inconclusive": on_inconclusive})
-    reasons = release_reasons(validation, (training_record(), scratch or training_record()), verdict, export, params)
-    return {reason.check: reason.level for reason in reasons}
+    records = run_records()._replace(validation=validation, verdict=verdict, export=export)
+    release = judge_release(records._replace(scratch=scratch or records.scratch), _params(on_inconclusive))
+    return {reason.check: reason.level for reason in release.reasons}
+
+
+def _params(on_inconclusive: str = "warn") -> GateRelease:
+    return GateRelease.model_validate({"on_inconclusive": on_inconclusive})
 
 
 def _finding(severity: str) -> ValidationRecord:
@@ -79,21 +83,27 @@ def test_a_breach_of_parity_fails(difference: float) -> None:
     assert _levels(verdict_record("POSITIVE"), export=broken)["export"] == "fail"
 
 
-@pytest.mark.parametrize(("levels", "passed"), [(("pass", "warn"), True), (("pass", "fail"), False), ((), True)])
-def test_gate_passes_where_no_reason_fails(levels: tuple[str, ...], passed: bool) -> None:
-    reasons = tuple(Reason.model_validate({"check": "x", "level": level, "sentence": "y"}) for level in levels)
-    assert gate_record(reasons, "0", ()).passed is passed
+@pytest.mark.parametrize(
+    ("levels", "passed", "refusals"),
+    [(("pass", "warn"), True, ""), (("pass", "fail", "fail"), False, "Is fail. Is fail."), ((), True, "")],
+)
+def test_a_release_passes_where_no_reason_fails(levels: tuple[str, ...], passed: bool, refusals: str) -> None:
+    reasons = tuple(Reason.model_validate({"check": "x", "level": each, "sentence": f"Is {each}."}) for each in levels)
+    release = ReleaseRecord(model_sha256="0", reasons=reasons, next_steps=())
+    assert (release.passed, release.refusals) == (passed, refusals)
+
+
+def test_a_release_names_the_model_and_what_to_try_next() -> None:
+    records = run_records()._replace(catalog=catalog_record("example"), scratch=_tried((0.1, 0.2), 0.2))
+    release = judge_release(records, _params())
+    assert release.model_sha256 == EXPORT.onnx_sha256
+    assert "graft start" in release.next_steps[0]
+    assert release.next_steps[1] == next(each.sentence for each in release.reasons if each.check == "rates")
 
 
 def test_a_refusal_names_the_param_to_change() -> None:
-    reasons = release_reasons(
-        CLEAN,
-        (training_record(), training_record()),
-        verdict_record("NEGATIVE"),
-        EXPORT,
-        GateRelease.model_validate({"on_inconclusive": "warn"}),
-    )
-    assert "check_transfer.on_negative" in next(each.sentence for each in reasons if each.check == "verdict")
+    release = judge_release(run_records()._replace(verdict=verdict_record("NEGATIVE")), _params())
+    assert "check_transfer.on_negative" in release.refusals
 
 
 def _held_against(accuracy: float, ships: str = "transfer") -> Reason:
@@ -102,8 +112,7 @@ def _held_against(accuracy: float, ships: str = "transfer") -> Reason:
         name: Interval(estimate=middle, low=low, high=high) for name, (middle, low, high) in intervals.items()
     } | {"majority": Majority(label="ant", accuracy=accuracy), "ships": ships}
     verdict = verdict_record("POSITIVE").model_copy(update=update)
-    params = GateRelease.model_validate({"on_inconclusive": "warn"})
-    reasons = release_reasons(CLEAN, (training_record(), training_record()), verdict, EXPORT, params)
+    reasons = judge_release(run_records()._replace(verdict=verdict), _params()).reasons
     return next(each for each in reasons if each.check == "majority")
 
 

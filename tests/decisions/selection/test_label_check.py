@@ -3,10 +3,10 @@ import pytest
 from tests.examples import catalog_row
 
 from graft.decisions.selection import label_check
+from graft.decisions.selection.choice import Target
 from graft.decisions.selection.label_check import check_labels
-from graft.decisions.selection.target import Target
+from graft.records.checks import LabelCheck
 from graft.records.common import Split
-from graft.records.strategy import LabelCheck
 
 CLASSES = ("ant", "bee", "cat")
 

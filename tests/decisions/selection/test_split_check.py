@@ -4,8 +4,8 @@ from numpy.typing import NDArray
 from tests.examples import catalog_row
 
 from graft.decisions.selection import split_check
+from graft.decisions.selection.choice import Target
 from graft.decisions.selection.split_check import check_splits
-from graft.decisions.selection.target import Target
 from graft.records.common import Split
 from graft.statistics.features.separability import Separability
 from graft.store.catalogue import SPLITS

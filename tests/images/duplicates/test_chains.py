@@ -29,7 +29,7 @@ def test_a_tenth_of_a_class_and_five_images_are_copies() -> None:
     assert chains(rows_of(10), chain_of(*range(6))).pairs.all()
 
 
-def test_a_chain_through_two_classes_counts_in_each() -> None:
+def test_a_chain_across_two_classes_counts_in_each() -> None:
     rows = [*rows_of(20), *rows_of(100, "dog")]
     found = chains(rows, chain_of(0, 1, 2, 20, 21, 22))
     assert found.pairs.all()
@@ -48,12 +48,12 @@ def test_no_images_and_no_pairs_have_no_chain() -> None:
     assert chains(rows_of(3), chain_of()).pairs.shape == (0,)
 
 
-def test_connected_names_each_place_by_the_smallest_it_is_connected_with() -> None:
+def test_a_component_is_named_by_its_smallest_position() -> None:
     assert connected(6, [(4, 5), (1, 3), (3, 5)]) == [0, 1, 2, 1, 1, 1]
 
 
-def test_images_of_a_class_that_were_not_compared_count_for_its_size() -> None:
-    """A test split of few images is no small class."""
+def test_images_that_were_not_compared_count_for_the_size_of_their_class() -> None:
+    """A class is not small because few of its images are in test."""
     source, test, rest = rows_of(1000, "source/cat"), rows_of(9, "target/cat"), rows_of(60, "target/cat", "rest")
     pairs = np.array([[place, 1000] for place in range(5)])
     assert chains([*source, *test], pairs).pairs.all()

@@ -20,14 +20,14 @@ Pixels = NDArray[np.uint8]
 
 
 def piece(number: int, side: int = SIDE) -> Pixels:
-    """A piece of a photograph, 0 to 47, that overlaps no other; some are bare sky."""
+    """One of 48 pieces of a photograph that do not overlap; some are bare sky."""
     photograph, (down, along) = PHOTOGRAPHS[number % 2], divmod(number // 2, 6)
     whole = photograph[down * PATCH :, along * PATCH :][:PATCH, :PATCH]
     return np.array(Image.fromarray(whole).resize((side, side), Image.Resampling.BILINEAR))
 
 
 RICH = [number for number in range(48) if piece(number).std() > 45]
-"""pieces with something in them: the hash of bare sky changes with every noise"""
+"""pieces that are not bare sky, whose hash changes with any noise"""
 
 
 def scene(number: int, side: int = SIDE) -> Pixels:
@@ -70,7 +70,7 @@ def naive(hashes: NDArray[np.uint64], bits: int) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("bits", range(9))
-def test_pairs_are_those_of_the_loop_over_all(bits: int) -> None:
+def test_pairs_equal_those_of_a_loop_over_all(bits: int) -> None:
     rng = np.random.default_rng(bits)
     seeds = rng.integers(0, 2**64, 60, dtype=np.uint64)
     hashes = np.concatenate([seeds, seeds[:20], *(flipped(seeds, n, rng) for n in (1, bits, bits + 1))])
@@ -79,7 +79,7 @@ def test_pairs_are_those_of_the_loop_over_all(bits: int) -> None:
     assert near_duplicates(hashes, bits).pairs.tolist() == expected
 
 
-def test_hashes_a_little_further_off_are_rivals() -> None:
+def test_hashes_that_differ_in_a_few_more_bits_are_rivals() -> None:
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, 2, dtype=np.uint64)
     rivals = hashes[:1] ^ np.uint64(0xFF)
@@ -96,7 +96,7 @@ def test_every_image_of_a_hash_has_its_rivals() -> None:
 
 @pytest.mark.parametrize("n_hashes", [1, 2, 300])
 def test_candidates_of_crowded_hashes_grow_with_n_and_not_with_its_square(n_hashes: int) -> None:
-    """Blank scans: hashes equal, or within a few bits of one another."""
+    """Blank scans have hashes that are equal or differ in a few bits."""
     rng = np.random.default_rng(0)
     blank = flipped(np.full(n_hashes, 7, dtype=np.uint64), 2, rng)
     hashes = np.resize(blank, 6000)
@@ -126,13 +126,13 @@ def test_a_hash_is_compared_with_a_bounded_number_of_others(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_none_and_one_have_no_pairs(n: int) -> None:
+def test_no_image_or_one_has_no_pairs(n: int) -> None:
     assert near_duplicates(np.zeros(n, dtype=np.uint64), 4).pairs.shape == (0, 2)
     rows = [catalog_row("0.png", phash="0" * 16)] * n
     assert duplicate_pairs(rows, np.zeros((n, SIDE, SIDE, 3), dtype=np.uint8), 4).shape == (0, 2)
 
 
-def test_other_pieces_of_a_photograph_are_no_pairs() -> None:
+def test_other_pieces_of_a_photograph_are_not_pairs() -> None:
     assert pairs_of(*(piece(number) for number in range(48)), bits=8) == []
 
 
@@ -152,26 +152,26 @@ def test_a_changed_copy_is_found_among_others(change: Callable[[Pixels], Pixels]
         assert pairs_of(scene(0), image, scene(1), change(image)) == [[1, 3]], number
 
 
-def test_other_pictures_of_equal_hash_are_no_pair() -> None:
+def test_different_images_with_equal_hashes_are_not_a_pair() -> None:
     image, other = scene(0), scene(1)
     candidates = Candidates(np.array([[0, 1]]), NONE)
     assert confirmed(candidates, thumbnails(np.stack([image, other]), np.arange(2))).tolist() == []
 
 
-def test_another_colour_is_no_pair() -> None:
+def test_images_of_another_colour_are_not_a_pair() -> None:
     image = scene(0)
     swapped = np.ascontiguousarray(image[:, :, ::-1])
     candidates = Candidates(np.array([[0, 1]]), NONE)
     assert confirmed(candidates, thumbnails(np.stack([image, swapped]), np.arange(2))).tolist() == []
 
 
-def test_a_blank_picture_is_no_pair_with_one_much_brighter() -> None:
+def test_a_blank_image_and_a_much_brighter_one_are_not_a_pair() -> None:
     blanks = np.stack([np.full((SIDE, SIDE, 3), grey, dtype=np.uint8) for grey in (100, 120, 200)])
     candidates = Candidates(np.array([[0, 1], [0, 2], [1, 2]]), NONE)
     assert confirmed(candidates, thumbnails(blanks, np.arange(3))).tolist() == [[0, 1]]
 
 
-def test_among_rivals_pictures_must_agree_more() -> None:
+def test_images_with_rivals_must_agree_more_closely() -> None:
     image = scene(0)
     changed = image.copy()
     changed[:8, :8] = np.clip(changed[:8, :8] + 0.4 * image.std(), 0, 255).astype(np.uint8)
@@ -182,7 +182,7 @@ def test_among_rivals_pictures_must_agree_more() -> None:
     assert len(confirmed(Candidates(pair, np.array([[1, 3]])), small)) == 1, "a copy is near"
 
 
-def test_one_other_picture_among_many_copies_is_no_rival() -> None:
+def test_one_other_image_among_many_copies_is_not_a_rival() -> None:
     image = scene(0)
     n = round(1 / pairs.RIVAL_SHARE)
     small = thumbnails(np.stack([image] * n + [scene(1)]), np.arange(n + 1))
@@ -192,7 +192,7 @@ def test_one_other_picture_among_many_copies_is_no_rival() -> None:
     assert len(confirmed(Candidates(pair, np.array([*copies, [1, n]])), small)) == 1
 
 
-def test_only_pictures_on_which_a_pair_depends_are_read() -> None:
+def test_only_images_on_which_a_pair_depends_are_read() -> None:
     small = thumbnails(np.stack([scene(0)] * 6), np.arange(6))
     read: list[int] = []
 
@@ -205,7 +205,7 @@ def test_only_pictures_on_which_a_pair_depends_are_read() -> None:
     assert read == [1, 3, 5]
 
 
-def test_many_mild_copies_of_one_picture_are_connected_and_nothing_else_is() -> None:
+def test_many_similar_copies_of_one_image_are_connected_and_nothing_else_is() -> None:
     n = 30
     rng = np.random.default_rng(0)
     levels = np.clip(scene(0)[None] * rng.uniform(0.9, 1.1, (n, 1, 1, 1)), 0, 255).astype(np.uint8)
@@ -221,7 +221,7 @@ def test_many_mild_copies_of_one_picture_are_connected_and_nothing_else_is() -> 
 
 
 @pytest.mark.parametrize("side", [16, 30, 224])
-def test_small_pictures_are_the_means_of_blocks(side: int) -> None:
+def test_thumbnails_are_the_means_of_blocks(side: int) -> None:
     images = np.stack([scene(number, side) for number in range(3)])
     small = thumbnails(images, np.array([2, 0]))
     edges = [place * side // 8 for place in range(9)]
@@ -232,14 +232,14 @@ def test_small_pictures_are_the_means_of_blocks(side: int) -> None:
     np.testing.assert_allclose(small[1].mean(), images[0].mean(), rtol=0.05)
 
 
-def test_small_pictures_do_not_depend_on_how_many_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thumbnails_do_not_depend_on_how_many_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.stack([scene(number) for number in range(5)])
     at_once = thumbnails(images, np.arange(5))
     monkeypatch.setattr(pairs, "AT_A_TIME", 2)
     np.testing.assert_array_equal(thumbnails(images, np.arange(5)), at_once)
 
 
-def test_places_are_those_of_the_rows_and_not_of_the_store() -> None:
+def test_pairs_are_positions_in_the_rows_and_not_in_the_store() -> None:
     image = scene(0)
     images = np.stack([image, scene(1), scene(2), brightened(image)])
     rows = [catalog_row(f"{place}.png", phash=phash(images[place]), row=place) for place in (3, 1, 0)]

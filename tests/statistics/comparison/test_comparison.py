@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graft.statistics.comparison.comparison import Comparison, Question, compare_arms, mean_accuracy, unit_values
+from graft.statistics.comparison.comparison import Comparison, Question, compare_arms, mean_score, unit_values
 from graft.statistics.comparison.crossed import crossed_mean, difference_half_width, half_width
 from graft.statistics.comparison.settling import is_settled
 
-Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 QUESTION = Question(confidence=0.95, margin=0.005, seed=0)
 
 
-def arms(p_a: float, p_b: float, k: int = 5, n: int = 300, seed: int = 0) -> tuple[Bools, Bools]:
+def arms(p_a: float, p_b: float, k: int = 5, n: int = 300, seed: int = 0) -> tuple[Floats, Floats]:
+    """Scores of two arms that are right with these probabilities: 1.0 or 0.0, (k, n) of each."""
     rng = np.random.default_rng(seed)
-    return rng.random((k, n)) < p_a, rng.random((k, n)) < p_b
+    return (rng.random((k, n)) < p_a).astype(np.float64), (rng.random((k, n)) < p_b).astype(np.float64)
 
 
 def test_difference_and_its_seeds_are_those_of_the_accuracies() -> None:
@@ -69,21 +70,21 @@ def test_a_difference_of_shares_cannot_pass_one() -> None:
 def test_one_differing_prediction_is_no_surer_than_none() -> None:
     a, _ = arms(0.8, 0.5, n=100)
     b = a.copy()
-    b[0, 0] = not b[0, 0]
+    b[0, 0] = 1 - b[0, 0]
     one, none = compare_arms(a, b, None, QUESTION), compare_arms(a, a, None, QUESTION)
     assert one.difference.high - one.difference.low >= none.difference.high - none.difference.low
 
 
 def test_an_arm_that_is_always_right_may_be_wrong_on_images_not_seen() -> None:
-    right = np.ones((5, 100), dtype=np.bool_)
-    accuracy = mean_accuracy(right, None, 0.95)
+    right = np.ones((5, 100))
+    accuracy = mean_score(right, None, 0.95)
     assert accuracy.low**100 == pytest.approx(0.05)
     assert accuracy.high == 1
 
 
 def test_groups_of_alike_images_widen_the_interval() -> None:
     flips = np.random.default_rng(1).random((2, 5, 40)) < 0.05
-    few = [each[:1] ^ flip for each, flip in zip(arms(0.8, 0.7, n=40), flips, strict=True)]  # seeds agree
+    few = [np.abs(each[:1] - flip) for each, flip in zip(arms(0.8, 0.7, n=40), flips, strict=True)]  # seeds agree
     a, b = (np.repeat(each, 5, axis=1) for each in few)
     groups = np.repeat(np.arange(40), 5)
     alone, grouped = compare_arms(a, b, None, QUESTION), compare_arms(a, b, groups, QUESTION)
@@ -96,7 +97,7 @@ def test_groups_of_alike_images_widen_the_interval() -> None:
 
 def test_unequal_groups_keep_the_mean_over_images_of_every_seed() -> None:
     a, b = arms(0.8, 0.6, n=200)
-    values = a.astype(np.int64) - b
+    values = a - b
     groups = np.random.default_rng(0).choice(30, size=200, p=np.arange(1, 31) / 465).astype(str)
     units = unit_values(values, groups)
     assert units.shape == (5, len(np.unique(groups)))
@@ -104,7 +105,7 @@ def test_unequal_groups_keep_the_mean_over_images_of_every_seed() -> None:
 
 
 def test_a_group_counts_by_its_deviation_from_the_mean_of_all_seeds_times_its_images() -> None:
-    values = np.array([[1, 1, 1, 0, 0, 1], [1, 0, 0, 0, 0, 1]])  # the mean is a half
+    values = np.array([[1.0, 1, 1, 0, 0, 1], [1, 0, 0, 0, 0, 1]])  # the mean is a half
     units = unit_values(values, np.array(["a", "a", "a", "a", "b", "b"]))
     a = [(3 - 4 / 2) * 2 / 6, (1 - 4 / 2) * 2 / 6]
     b = [(1 - 2 / 2) * 2 / 6, (1 - 2 / 2) * 2 / 6]
@@ -121,11 +122,11 @@ def test_a_million_images_are_a_million_also_where_they_come_in_groups() -> None
 
 def test_group_sizes_alone_add_no_spread() -> None:
     groups = np.repeat(np.arange(10), np.arange(1, 11))
-    right = np.ones((3, 55), dtype=np.bool_)
-    right[:, ::2] = False
-    accuracy = mean_accuracy(right, groups, 0.95)
+    right = np.ones((3, 55))
+    right[:, ::2] = 0
+    accuracy = mean_score(right, groups, 0.95)
     assert accuracy.high - accuracy.low < 0.2
-    always = mean_accuracy(np.ones((3, 55), dtype=np.bool_), groups, 0.95)
+    always = mean_score(np.ones((3, 55)), groups, 0.95)
     assert always == pytest.approx((1.0, 0.05 ** (1 / 10), 1.0))  # ten groups, not 55 images
 
 
@@ -137,9 +138,9 @@ def test_one_image_a_group_is_the_same_as_no_groups() -> None:
 
 def test_accuracy_has_the_crossed_interval_cut_to_shares() -> None:
     right, nearly = arms(0.7, 0.998)
-    mean = crossed_mean(right.astype(np.float64), 0.9)
-    assert mean_accuracy(right, None, 0.9) == pytest.approx((mean.estimate, mean.low, mean.high))
-    assert mean_accuracy(nearly, None, 0.95).high == 1.0
+    mean = crossed_mean(right, 0.9)
+    assert mean_score(right, None, 0.9) == pytest.approx((mean.estimate, mean.low, mean.high))
+    assert mean_score(nearly, None, 0.95).high == 1.0
 
 
 def test_settling_numbers_bring_the_interval_off_zero() -> None:
@@ -189,6 +190,24 @@ def test_arms_of_other_shapes_are_an_error() -> None:
     a, b = arms(0.8, 0.7)
     with pytest.raises(ValueError, match=r"want both arms as \(seeds, images\) of one shape"):
         compare_arms(a, b[:4], None, QUESTION)
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.int64])
+def test_scores_are_floats_and_never_right_or_wrong(kind: type[np.generic]) -> None:
+    a, b = arms(0.8, 0.7)
+    for one, other in ((a.astype(kind), b), (a, b.astype(kind))):
+        with pytest.raises(ValueError, match=f"want scores as floats, got {np.dtype(kind)}"):
+            compare_arms(one, other, None, QUESTION)
+    with pytest.raises(ValueError, match=f"want scores as floats, got {np.dtype(kind)}"):
+        mean_score(a.astype(kind), None, 0.95)
+
+
+def test_scores_of_any_size_are_compared_as_those_of_accuracy_are() -> None:
+    a, b = arms(0.8, 0.6)
+    accuracy, halved = compare_arms(a, b, None, QUESTION), compare_arms(a / 2 + 0.1, b / 2, None, QUESTION)
+    assert halved.difference.estimate == pytest.approx(accuracy.difference.estimate / 2 + 0.1)
+    assert halved.standard_error == pytest.approx(accuracy.standard_error / 2)
+    assert halved.sign_flip_p == 2 / 32
 
 
 def test_groups_of_another_length_are_an_error() -> None:

@@ -11,24 +11,37 @@ from graft.statistics.comparison.second_opinions import crossed_bootstrap, sign_
 
 def test_three_seeds_by_hand() -> None:
     # sums of +-1 +-2 +-4: 7, 5, 3, 1 and their negatives; observed 1 + 2 - 4 = -1, then 1 + 2 + 4 = 7, then 3
-    assert sign_flip_p(np.array([1, 2, -4])) == 8 / 8
-    assert sign_flip_p(np.array([1, 2, 4])) == 2 / 8
-    assert sign_flip_p(np.array([1, -2, 4])) == 6 / 8
+    assert sign_flip_p(np.array([1.0, 2, -4])) == 8 / 8
+    assert sign_flip_p(np.array([1.0, 2, 4])) == 2 / 8
+    assert sign_flip_p(np.array([1.0, -2, 4])) == 6 / 8
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_agrees_with_all_patterns_listed(seed: int) -> None:
-    totals = np.random.default_rng(seed).integers(-12, 20, 8) * 3
+    totals = 3 * np.random.default_rng(seed).integers(-12, 20, 8).astype(np.float64)
     sums = [int(np.dot(signs, totals)) for signs in itertools.product((-1, 1), repeat=8)]
     assert sign_flip_p(totals) == pytest.approx(np.mean([abs(s) >= abs(totals.sum()) for s in sums]))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_totals_that_are_not_whole_are_counted_in_fine_steps(seed: int) -> None:
+    totals = np.random.default_rng(seed).normal(0.5, 1, 8)
+    sums = [float(np.dot(signs, totals)) for signs in itertools.product((-1, 1), repeat=8)]
+    listed = np.mean([abs(s) >= abs(totals.sum()) - 1e-9 for s in sums])
+    assert sign_flip_p(totals) == pytest.approx(listed, abs=2 / 2**8)
+
+
+def test_the_unit_of_the_totals_does_not_count() -> None:
+    totals = np.array([0.5, -0.25, 1.0, 0.75])
+    assert sign_flip_p(totals) == sign_flip_p(4 * totals) == sign_flip_p(totals * 1e-3)
+
+
 def test_no_difference_at_all_gives_p_one() -> None:
-    assert sign_flip_p(np.zeros(5, dtype=np.int64)) == 1.0
+    assert sign_flip_p(np.zeros(5)) == 1.0
 
 
 def test_many_seeds_are_counted_and_not_listed() -> None:
-    assert sign_flip_p(np.full(50, 7)) == pytest.approx(2 / 2**50)
+    assert sign_flip_p(np.full(50, 7.0)) == pytest.approx(2 / 2**50)
 
 
 def test_bootstrap_spreads_as_its_variance_says() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from graft.networks.networks import build_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.training.augmentation.augmentation import augmented, contact_sheet
 
 
@@ -284,7 +284,7 @@ def test_a_contact_sheet_begins_with_each_image_as_it_is() -> None:
 
 def test_evaluation_sees_images_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tutorial trap of validating with the training transform: scores know of no recipe, and draw nothing."""
-    network = build_network("small_cnn", 2).eval()
+    network = build_network("small_cnn", 2, SMALL_CNN).eval()
     images = _images(n=8)
 
     def refuse(*_: object) -> None:
@@ -293,7 +293,7 @@ def test_evaluation_sees_images_as_they_are(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("graft.training.augmentation.augmentation.moved", refuse)
     monkeypatch.setattr("graft.training.augmentation.augmentation.resampled", refuse)
     before = torch.get_rng_state()
-    outputs = outputs_of(network, images.permute(0, 2, 3, 1).numpy(), SMALL_CNN)
+    outputs = outputs_of(network, images.permute(0, 2, 3, 1).numpy())
     assert torch.equal(torch.get_rng_state(), before)
     with torch.no_grad():
         logits = network((images.float() / 255 - 0.5) / 0.25)

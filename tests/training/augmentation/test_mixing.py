@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graft.networks.networks import normalised
+from graft.networks.input_transform import InputTransform
 from graft.networks.preprocessing import SMALL_CNN
 from graft.training.augmentation.mixing import Mixed, cutmix, mixup, soft_targets
 
@@ -48,8 +48,9 @@ def test_mixup_blends_each_image_with_the_one_before_by_the_share_of_its_target(
 
 
 def test_mixing_before_normalising_is_mixing_after_it_up_to_rounding() -> None:
-    before = normalised(_mixed(mixup, _noise()).images, SMALL_CNN)
-    after = _mixed(mixup, normalised(_noise(), SMALL_CNN)).images
+    transform = InputTransform(SMALL_CNN.mean, SMALL_CNN.std)
+    before = transform(_mixed(mixup, _noise()).images)
+    after = _mixed(mixup, transform(_noise())).images
     assert (before - after).abs().max() <= 0.5 / 255 / 0.25 + 1e-5
 
 

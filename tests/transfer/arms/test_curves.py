@@ -3,13 +3,13 @@
 import csv
 from pathlib import Path
 
-from graft.records.training import Epoch, PhaseRecord, Run
+from graft.records.training import Epoch, PhaseRecord, RunRecord
 from graft.transfer.arms.curves import write_curves
 
 
-def _run(seed: int, lengths: dict[str, int]) -> Run:
+def _run(seed: int, lengths: dict[str, int]) -> RunRecord:
     n = sum(lengths.values())
-    return Run(
+    return RunRecord(
         seed=seed,
         budget="matched",
         best_epoch=n,
@@ -24,7 +24,7 @@ def _run(seed: int, lengths: dict[str, int]) -> Run:
     )
 
 
-def _lines(runs: list[Run], tmp_path: Path) -> list[dict[str, str]]:
+def _lines(runs: list[RunRecord], tmp_path: Path) -> list[dict[str, str]]:
     write_curves(runs, tmp_path / "curves.csv")
     with (tmp_path / "curves.csv").open(newline="") as file:
         return list(csv.DictReader(file))

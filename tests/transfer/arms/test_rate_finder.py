@@ -11,13 +11,15 @@ import torch
 from tests.training.runs import ADAMW, NOTHING_VARIED, RECIPES, ignore, network, phase, plan, samples
 
 from graft.networks.networks import Network, build_network, state_sha256
-from graft.params.training import Recipe
+from graft.networks.preprocessing import SMALL_CNN
+from graft.params.learning import Mixing, Sgd
+from graft.params.recipes import Recipe
 from graft.records.training import RateCurve
 from graft.training.batches import Samples
 from graft.training.checkpoints import NOTHING
 from graft.training.loop import fit
 from graft.training.run import Run
-from graft.training.steps import Mixing, Plan, Task
+from graft.training.steps import Plan, Task
 from graft.transfer.arms import rate_finder
 from graft.transfer.arms.rate_finder import HIGHEST, LOWEST, MEMORY, N_STEPS, find_rate
 
@@ -40,7 +42,7 @@ def _task(to: Plan, seed: int = 0) -> Task:
 
 AS_TRAINING = {
     "recipe": {"recipe": VARIED},
-    "mixing": {"mixing": Mixing("mixup", 1.0)},
+    "mixing": {"mixing": Mixing(kind="mixup", alpha=1.0)},
     "label smoothing": {"label_smoothing": 0.3},
     "balance": {"balance": "weights"},
     "sampling": {"balance": "sampling"},
@@ -71,7 +73,7 @@ def test_the_first_step_of_the_trial_is_that_of_training(
 
 
 def test_gradients_are_clipped_in_the_trial_as_in_training() -> None:
-    sgd = ADAMW._replace(optimizer="sgd", momentum=0.0, weight_decay=0.0)
+    sgd = ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.0), weight_decay=0.0)
     free, clipped = (
         find_rate(network(), _task(plan(phase(rate=1.0), optimisation=sgd._replace(clip_norm=norm))))
         for norm in (None, 1e-6)
@@ -151,7 +153,7 @@ def _suggested(monkeypatch: pytest.MonkeyPatch, losses: Sequence[float]) -> floa
 
     monkeypatch.setattr(rate_finder, "steps_of_epoch", steps_of_epoch)
     torch.manual_seed(0)
-    found = find_rate(build_network("small_cnn", 10), _task(plan(phase(rate=1.0))))
+    found = find_rate(build_network("small_cnn", 10, SMALL_CNN), _task(plan(phase(rate=1.0))))
     np.testing.assert_allclose(found.losses, losses[: len(found.losses)], atol=1e-6)
     return found.suggested
 

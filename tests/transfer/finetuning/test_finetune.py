@@ -11,9 +11,8 @@ from tests.transfer.conftest import strategy, tiny_images, tiny_params
 from graft.files import to_json
 from graft.networks.networks import state_sha256
 from graft.networks.outputs import outputs_of
-from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network
-from graft.params.arms import Strategy
+from graft.params.both_arms import Strategy
 from graft.records.training import TrainingRecord
 from graft.statistics.features import probe
 from graft.transfer.arms.arms import TargetData, seen_by
@@ -35,7 +34,7 @@ def test_feature_extraction_equals_probe_on_the_running_backbone(task: Task, tmp
     places = seen_by(task.data, task.params.training, 1)
     rows = task.data.train_rows[places]
     head = probe.linear_head(task.backbone.features[rows], task.data.train.labels.numpy()[places], record.rate, 2)
-    naive = outputs_of(network, tiny_images(), SMALL_CNN).logits
+    naive = outputs_of(network, tiny_images()).logits
     np.testing.assert_allclose(naive, probe.head_logits(head, task.backbone.features), atol=1e-4)
 
 
@@ -65,8 +64,8 @@ def test_full_freezes_nothing(task: Task, tmp_path: Path) -> None:
 
 
 def _with_mlp(task: Task) -> Task:
-    network = task.params.network.model_copy(update={"head": "mlp"})
-    return task._replace(params=task.params.model_copy(update={"network": network}))
+    training = task.params.training.model_copy(update={"head": "mlp"})
+    return task._replace(params=task.params.model_copy(update={"training": training}))
 
 
 def test_mlp_is_trained_on_frozen_blocks(task: Task, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-import torch
+from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
 from graft.networks.preprocessing import SMALL_CNN
@@ -35,6 +35,6 @@ def test_the_same_seed_writes_the_same_bytes(data: TargetData, tmp_path: Path) -
 
 def test_few_images_make_a_small_sheet(tmp_path: Path) -> None:
     few = [row for row in tiny_catalog() if row.split != "train" or row.row < 4]
-    data = target_data(few, tiny_images(), SMALL_CNN, tiny_params().recipes["digits"], torch.device("cpu"))
+    data = target_data(few, tiny_images(), SMALL_CNN, tiny_params().recipes["digits"], ON_CPU)
     write_sheet(data, 0, tmp_path / "sheet.npy")
     assert len(np.load(tmp_path / "sheet.npy")) == 4

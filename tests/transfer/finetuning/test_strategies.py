@@ -1,6 +1,6 @@
 import pytest
 
-from graft.params.arms import FinetuneTarget, Strategy
+from graft.params.both_arms import FinetuneTarget, Plateau, Strategy
 from graft.training.phases import Phase, equal_rates
 from graft.transfer.finetuning.strategies import block_rates, phases_of
 
@@ -10,7 +10,6 @@ PARAMS = FinetuneTarget(
     depth_decay=0.5,
     top_blocks=1,
     unfreeze="schedule",
-    unfreeze_patience=2,
     surgical_blocks=("middle",),
     batchnorm="train",
     views=None,
@@ -99,6 +98,6 @@ def test_gradual_takes_as_many_epochs_as_any_strategy() -> None:
 
 
 def test_gradual_by_plateau_leaves_a_phase_early_and_by_schedule_never() -> None:
-    plateau = PARAMS.model_copy(update={"unfreeze": "plateau"})
+    plateau = PARAMS.model_copy(update={"unfreeze": Plateau(kind="plateau", patience=2)})
     assert [phase.patience for phase in phases_of("gradual", BLOCKS, 0.1, plateau, 9, 5)] == [2, 2, 5]
     assert [phase.patience for phase in phases_of("gradual", BLOCKS, 0.1, PARAMS, 9, 5)] == [None, None, 5]

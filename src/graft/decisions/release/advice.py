@@ -1,47 +1,37 @@
 """What to try next, from what a run found."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-from graft.params.training import MOST_SEEDS
-from graft.records.catalog import CatalogRecord
+from graft.params.learning import MOST_SEEDS
+from graft.records.chapters import Records
 from graft.records.release import Reason
-from graft.records.strategy import TRANSFER_BY, StrategyRecord
-from graft.records.training import TrainingRecord
-from graft.records.validation import ValidationRecord
+from graft.records.strategy import TRANSFER_BY
 from graft.records.verdict import VerdictRecord
 
 MOST_STEPS = 3
 HOLD_BACK = ("feature_extraction", "gradual", "norms")
 """strategies that keep weights frozen, for a part of training or all of it, where no block has a rate of 0"""
 TABLES_WEIGHT = 1.0
-"""of all published tables together (graft.decisions.selection.strategy.weigh): a lead of more rests on evidence"""
+"""of all published tables together (graft.decisions.selection.choice.weigh): a lead of more rests on evidence"""
 
 
-class Findings(NamedTuple):
-    """The records that advice comes from."""
+def next_steps(records: Records, reasons: Sequence[Reason]) -> tuple[str, ...]:
+    """Suggest at most three steps, the most pressing first; each names the param, the command or the images to change.
 
-    catalog: CatalogRecord
-    validation: ValidationRecord
-    strategy: StrategyRecord
-    transfer: TrainingRecord
-    verdict: VerdictRecord
-    reasons: Sequence[Reason]
-    """of the gate"""
-
-
-def next_steps(findings: Findings) -> tuple[str, ...]:
-    """At most three steps, the most pressing first; each names the param, the command or the images it is about."""
-    more = _train_more(findings)
-    every = (*more, *_data(findings), *_verdict(findings), *_training(findings), *_strategy(findings, bool(more)))
+    Args:
+        records: the records of the run.
+        reasons: the checks of the release.
+    """
+    more = _train_more(records)
+    every = (*more, *_data(records), *_verdict(records), *_training(records, reasons), *_strategy(records, bool(more)))
     return every[:MOST_STEPS]
 
 
-def _train_more(findings: Findings) -> tuple[str, ...]:
+def _train_more(records: Records) -> tuple[str, ...]:
     """Where transfer was not seen to help and blocks were held frozen: what they would do unfrozen is not known."""
-    strategy = findings.verdict.strategy
-    frozen = strategy in HOLD_BACK or 0.0 in findings.transfer.block_rates.values()
-    if findings.verdict.verdict == "POSITIVE" or not frozen:
+    strategy = records.verdict.strategy
+    frozen = strategy in HOLD_BACK or 0.0 in records.transfer.block_rates.values()
+    if records.verdict.verdict == "POSITIVE" or not frozen:
         return ()
     return (
         f"Train all blocks before you judge transfer: this verdict is on {TRANSFER_BY[strategy]}, and on no other "
@@ -49,25 +39,25 @@ def _train_more(findings: Findings) -> tuple[str, ...]:
     )
 
 
-def _data(findings: Findings) -> Iterator[str]:
-    if findings.catalog.dataset == "example":
+def _data(records: Records) -> Iterator[str]:
+    if records.catalog.dataset == "example":
         yield (
             "This was the built-in example. `graft start --from FOLDER` goes on with your images (`make start "
             'ARGS="--from FOLDER"` sets it up); `docs/tutorial-own-images.md` goes through it.'
         )
-    for each in findings.validation.findings:
+    for each in records.validation.findings:
         if not each.ok:
             yield f"Look at your data ({each.name}): {each.advice}"
-    labels = findings.strategy.labels
+    labels = records.checks.labels
     if labels.n_suspects:
         yield f"Look at your labels: {labels.n_suspects} look wrong; the report shows them under Labels to look at."
-    for check in findings.strategy.splits:
+    for check in records.checks.splits:
         if check.warns:
             yield f"Look at your splits. {check.sentence}"
 
 
-def _verdict(findings: Findings) -> Iterator[str]:
-    verdict = findings.verdict
+def _verdict(records: Records) -> Iterator[str]:
+    verdict = records.verdict
     if verdict.verdict == "INCONCLUSIVE":
         yield _to_settle(verdict)
     if verdict.verdict == "NEGATIVE" and verdict.strategy != "feature_extraction":
@@ -96,11 +86,11 @@ def _to_settle(verdict: VerdictRecord) -> str:
     )
 
 
-def _training(findings: Findings) -> Iterator[str]:
-    for each in findings.reasons:
+def _training(records: Records, reasons: Sequence[Reason]) -> Iterator[str]:
+    for each in reasons:
         if each.check == "rates" and each.level != "pass":
             yield each.sentence
-    runs = findings.transfer.runs
+    runs = records.transfer.runs
     last = sum(run.best_epoch == len(run.curve) > 0 for run in runs)
     if 2 * last > len(runs):
         longer = 2 * max(len(run.curve) for run in runs)
@@ -110,8 +100,8 @@ def _training(findings: Findings) -> Iterator[str]:
         )
 
 
-def _strategy(findings: Findings, full_is_advised: bool) -> Iterator[str]:
-    record = findings.strategy
+def _strategy(records: Records, full_is_advised: bool) -> Iterator[str]:
+    record = records.strategy
     second = None if record.overruled else record.runner_up
     if second == "full" and full_is_advised:
         return

@@ -1,28 +1,35 @@
-"""Whether the model may be released: one pure function from records to reasons."""
+"""Whether the model may be released: one pure function from the records of a run to its reasons."""
 
+from graft.decisions.release.advice import next_steps
 from graft.files import visible
 from graft.params.decisions import GateRelease
-from graft.records.release import ExportRecord, GateRecord, Reason
+from graft.records.chapters import Records
+from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord
 from graft.records.validation import ValidationRecord
 from graft.records.verdict import VerdictRecord
 
 
-def release_reasons(
-    validation: ValidationRecord,
-    arms: tuple[TrainingRecord, TrainingRecord],
-    verdict: VerdictRecord,
-    export: ExportRecord,
-    params: GateRelease,
-) -> tuple[Reason, ...]:
-    """Every check of the gate, passed or not, with its number, its limit and the param to change."""
-    return (_data(validation), _rates(arms), _verdict(verdict, params), _majority(verdict), _parity(export))
+def judge_release(records: Records, params: GateRelease) -> ReleaseRecord:
+    """Judge a release, once: the report shows this record, and the gate passes or refuses by it.
 
+    Args:
+        records: the records of the run.
+        params: what an open verdict does to a release.
 
-def gate_record(reasons: tuple[Reason, ...], model_sha256: str, next_steps: tuple[str, ...]) -> GateRecord:
-    """The gate's word on a model: passed where no reason fails."""
-    passed = all(reason.level != "fail" for reason in reasons)
-    return GateRecord(passed=passed, model_sha256=model_sha256, reasons=reasons, next_steps=next_steps)
+    Returns:
+        Every check, passed or not, with its number, its limit and the param to change, and what to try next.
+    """
+    reasons = (
+        _data(records.validation),
+        _rates((records.transfer, records.scratch)),
+        _verdict(records.verdict, params),
+        _majority(records.verdict),
+        _parity(records.export),
+    )
+    return ReleaseRecord(
+        model_sha256=records.export.onnx_sha256, reasons=reasons, next_steps=next_steps(records, reasons)
+    )
 
 
 def _data(validation: ValidationRecord) -> Reason:

@@ -1,7 +1,8 @@
 """Labels to look at again: what a classifier on frozen features contradicts, never acted on."""
 
-from graft.decisions.selection.target import Target
-from graft.records.strategy import LabelCheck, Suspect
+from graft.decisions.selection.choice import Target
+from graft.records.checks import LabelCheck, Suspect
+from graft.records.common import SHA256_DIGITS
 from graft.statistics.features.confident_learning import Doubts, doubtful_labels
 from graft.statistics.features.probe import held_out_probabilities
 from graft.statistics.groups import grouped_folds
@@ -9,8 +10,6 @@ from graft.store.catalogue import class_names, labelled
 
 MOST_SUSPECTS = 50
 """in the record"""
-IMAGE_DIGITS = 12
-"""of an image's sha256, as in the predictions"""
 
 
 def check_labels(target: Target, c: float, folds: int, seed: int) -> LabelCheck:
@@ -37,7 +36,7 @@ def check_labels(target: Target, c: float, folds: int, seed: int) -> LabelCheck:
     doubts = doubtful_labels(probabilities, images.labels)
     suspects = tuple(
         Suspect(
-            image=known[place].sha256[:IMAGE_DIGITS],
+            image=known[place].sha256[:SHA256_DIGITS],
             path=known[place].path,
             label=known[place].label,
             suggested=classes[suggested],

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from graft.decisions.selection.target import Target
+from graft.decisions.selection.choice import Target
+from graft.records.checks import SplitCheck
 from graft.records.common import Interval, Split
-from graft.records.strategy import SplitCheck
 from graft.statistics.features.separability import Sample, Separability, separability
 from graft.store.catalogue import class_names, labelled
 

@@ -1,1 +1,1 @@
-"""Pictures that are nearly the same: which pairs are, and what they connect."""
+"""Near duplicates: find the pairs, and what they connect."""

@@ -1,4 +1,4 @@
-"""Near duplicates that chain: a fixed camera makes every picture nearly every other."""
+"""Find near duplicates that connect too much of a class, as the images of a fixed camera do."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,22 +7,22 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+# Share of a class's images. Near duplicates that connect more show how the images were taken, not that they are copies.
 MOST_SHARE = 0.1
-"""of a class's images; near duplicates that connect more say how the pictures were taken, not that they are copies"""
+# A component of at most so many images is a burst or a set of copies, whatever its share of a small class.
 MOST_COPIES = 5
-"""a group of so few pictures is a burst or a set of copies, whatever its share of a small class"""
 
 
 class Named(Protocol):
-    """What a row of the catalogue says of an image file."""
+    """What is needed of a catalogue row."""
 
     @property
     def label(self) -> str:
-        """Class."""
+        """Class of the image."""
 
     @property
     def sha256(self) -> str:
-        """Of the file."""
+        """SHA-256 of the file."""
 
 
 class Chain(NamedTuple):
@@ -31,26 +31,27 @@ class Chain(NamedTuple):
     label: str
     n_connected: int
     n_images: int
-    """of the class; equal files count once"""
+    """number of images of the class; equal files count once"""
 
 
 class Chains(NamedTuple):
     """Near duplicates that connect too much to be copies."""
 
     pairs: NDArray[np.bool_]
-    """(m,) which pairs they are"""
+    """(m,) whether each pair is one of them"""
     classes: tuple[Chain, ...]
-    """the largest chain of each class that has one, by class"""
+    """the largest chain of each class that has one, sorted by class"""
 
 
 def chains(rows: Sequence[Named], pairs: NDArray[np.int64], beside: Sequence[Named] = ()) -> Chains:
     """Near duplicates that connect more than a tenth of a class, and more than 5 images.
 
     Args:
-        rows: readable ones.
-        pairs: (m, 2) places in `rows`.
-        beside: readable ones of the same classes that were not compared.
+        rows: rows of readable images.
+        pairs: (m, 2) positions in `rows`.
+        beside: rows of readable images of the same classes that were not compared.
     """
+    # equal files are one node of the graph
     place_of = {sha256: place for place, sha256 in enumerate(sorted({row.sha256 for row in rows}))}
     of_row = np.array([place_of[row.sha256] for row in rows], dtype=np.int64)
     roots = connected(len(place_of), of_row[pairs].tolist())
@@ -67,7 +68,7 @@ def chains(rows: Sequence[Named], pairs: NDArray[np.int64], beside: Sequence[Nam
 
 
 def connected(n: int, pairs: Iterable[Sequence[int]]) -> list[int]:
-    """For each of n places the smallest that is connected with it (union-find, paths halved)."""
+    """Smallest position in the connected component of each of n positions (union-find with path halving)."""
     parent = list(range(n))
 
     def root(place: int) -> int:

@@ -1,6 +1,6 @@
-"""Find pictures that are nearly the same: saved again, resized, a little brighter.
+"""Find images that are nearly the same: saved again, resized, or a little brighter.
 
-Perceptual hashes name the candidates, small pictures confirm them. The limits are measured ones:
+Perceptual hashes give candidates, and thumbnails confirm them. The limits were measured:
 docs/decisions/near-duplicates.md.
 """
 
@@ -14,35 +14,36 @@ from numpy.typing import NDArray
 from graft.files import AT_A_TIME, let_go
 
 HASH_BITS = 64
+# Hashes that differ in up to so many bits more than those of candidates give rivals. They show whether an image has
+# neighbours that are other images.
 RIVAL_BITS = 4
-"""hashes that differ in up to so many bits more than a candidate's may are compared too: are other pictures near?"""
+# Hashes with an equal band that each hash is compared with.
 MOST_COMPARED = 512
-"""hashes of one band that each hash is compared with"""
+# Candidates of each hash in one band, and candidates of each image among images of equal hash.
 MOST_PARTNERS = 8
-"""near hashes of a hash in one band, and images of equal hash, that become candidates of each"""
+# Images of a near hash that become candidates of each image.
 MOST_SHARED = 2
-"""images of a near hash that become candidates of each image"""
+# Rivals of each hash in one band.
 MOST_RIVALS = 4
-"""hashes of one band, a little further off than a candidate's, whose pictures are compared with those of each hash"""
 
+# Side of a thumbnail in pixels.
 SIDE = 8
-"""of the small pictures, in pixels"""
+# Largest difference of a value in two thumbnails, in standard deviations.
 LIMIT = 0.6
-"""largest difference of a value of two small pictures, in standard deviations"""
+# The same for an image that has rivals.
 LIMIT_AMONG_RIVALS = 0.2
-"""the same where an image has rivals"""
+# An image has rivals if it differs by more than LIMIT from a larger share of the images that it is compared with.
 RIVAL_SHARE = 0.1
-"""an image has rivals where a larger share of what it is compared with differs by more than LIMIT: other pictures"""
+# Largest difference of the mean grey values of two images, of 255.
 BRIGHTER = 32
-"""largest difference of the mean grey of two pictures, of 255"""
 CHUNK_PAIRS = 2**16
 
+# The first and the second positions of pairs.
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""the first and the second places of pairs"""
 
 
 class Stored(Protocol):
-    """What a row of the catalogue says of a readable image."""
+    """What is needed of a catalogue row of a readable image."""
 
     @property
     def phash(self) -> str:
@@ -54,36 +55,36 @@ class Stored(Protocol):
 
 
 class Candidates(NamedTuple):
-    """Pairs whose pictures are to be compared; of places, the smaller first, each pair once."""
+    """Pairs of positions of images to be compared, the smaller position first, each pair once."""
 
     pairs: NDArray[np.int64]
-    """(k, 2) of near hashes: nearly the same picture, if the pictures agree"""
+    """(k, 2) pairs with near hashes, which are near duplicates if their thumbnails agree"""
     rivals: NDArray[np.int64]
-    """(r, 2) never a result, as of hashes a little further off, but they tell whether other pictures are common here"""
+    """(r, 2) pairs whose hashes differ a little more: not near duplicates, but a measure of how common others are"""
 
 
 def duplicate_pairs(rows: Sequence[Stored], images: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
     """Pairs of images of a domain that are nearly or exactly the same.
 
     Args:
-        rows: readable ones, all of one domain.
-        images: its image store, (n, s, s, 3).
-        bits: in which the hashes of candidates may differ.
+        rows: rows of all readable images of the domain.
+        images: (n, s, s, 3) image store of the domain.
+        bits: bits in which the hashes of candidates may differ.
 
     Returns:
-        (m, 2) places in `rows`, the smaller first; of many images that are all alike not every pair, but enough
-        to connect them.
+        (m, 2) positions in `rows`, the smaller first. If many images are all alike, not every pair is returned, but
+        enough to connect them.
     """
     stored = np.array([row.row for row in rows], dtype=np.int64)
     return compared(near_duplicates(hash_numbers(rows), bits), lambda places: thumbnails(images, stored[places]))
 
 
 def compared(candidates: Candidates, small: Callable[[NDArray[np.int64]], NDArray[np.float32]]) -> NDArray[np.int64]:
-    """(m, 2) the pairs that are `confirmed`; only pictures on which that depends are asked for.
+    """(m, 2) pairs that are `confirmed`. Thumbnails are made only of images that matter for it.
 
     Args:
-        candidates: pairs of places.
-        small: gives the `thumbnails` of places, which are sorted.
+        candidates: pairs of positions.
+        small: function that returns the `thumbnails` of sorted positions.
     """
     pairs = candidates.pairs
     rivals = candidates.rivals[np.isin(candidates.rivals, pairs).any(axis=1)]
@@ -93,22 +94,25 @@ def compared(candidates: Candidates, small: Callable[[NDArray[np.int64]], NDArra
 
 
 def hash_numbers(rows: Sequence[Stored]) -> NDArray[np.uint64]:
-    """(n,) perceptual hashes of readable images as numbers."""
+    """(n,) perceptual hashes of readable images as 64-bit integers."""
     return np.array([int(row.phash, 16) for row in rows], dtype=np.uint64)
 
 
 def near_duplicates(hashes: NDArray[np.uint64], bits: int) -> Candidates:
-    """Pairs of hashes that differ in at most so many bits, and some of those that differ in a few more.
+    """Pairs of hashes that differ in at most the given number of bits, and some that differ in a few more.
 
-    Multi-index hashing (Norouzi, Punjani and Fleet 2012): of more bands than bits that differ, one is equal in
-    both. Equal hashes are collapsed first, and each hash is compared with and paired with a bounded number of
-    others, so that time and memory grow with n also where all hashes are alike, such as those of blank scans.
-    Where a band is shared by no more than MOST_COMPARED hashes, a hash by no more than MOST_SHARED images, and
-    near to no more than MOST_PARTNERS, every pair of near hashes is found.
+    Two hashes that differ in fewer bits than there are bands agree in at least one band. Equal hashes are collapsed
+    first. Each hash is compared and paired with a bounded number of others, so that time and memory are linear in n
+    even if all hashes are alike, such as those of blank scans.
+
+    Every pair of near hashes is found if at most MOST_COMPARED hashes share a band, at most MOST_SHARED images share
+    a hash, and a hash is near to at most MOST_PARTNERS others.
+
+    Source: multi-index hashing, Norouzi, Punjani and Fleet (2012).
 
     Args:
-        hashes: (n,) of 64 bits.
-        bits: in which the hashes of a pair may differ, 0 to 8.
+        hashes: (n,) hashes of 64 bits.
+        bits: bits in which the hashes of a pair may differ, 0 to 8.
     """
     unique, owners, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     members = np.argsort(owners, kind="stable")
@@ -120,11 +124,13 @@ def near_duplicates(hashes: NDArray[np.uint64], bits: int) -> Candidates:
 
 
 def thumbnails(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Small pictures of these rows of an image store, (len(rows), 8, 8, 3), mean grey levels 0 to 255."""
+    """Thumbnails of rows of an image store, (len(rows), 8, 8, 3): the mean of each cell of a grid, 0 to 255."""
+    # the grid's cells differ by a pixel if s is not a multiple of 8
     edges = np.arange(SIDE) * images.shape[1] // SIDE
     sizes = np.diff([*edges, images.shape[1]]).astype(np.float32)
     small = np.empty((len(rows), SIDE, SIDE, 3), dtype=np.float32)
     for start in range(0, len(rows), AT_A_TIME):
+        # (k, s, s, 3) -> (k, s, 8, 3) -> (k, 8, 8, 3)
         across = np.add.reduceat(images[rows[start : start + AT_A_TIME]], edges, axis=2, dtype=np.uint32)
         small[start : start + AT_A_TIME] = np.add.reduceat(across, edges, axis=1)
         let_go(images)
@@ -133,21 +139,22 @@ def thumbnails(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np
 
 
 def confirmed(candidates: Candidates, small: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The pairs whose pictures agree, but for brightness and contrast.
+    """Pairs whose thumbnails agree, apart from brightness and contrast.
 
-    Where other pictures are common among those that an image is compared with, near hashes say little, and its
-    pairs must agree more. Copies of one picture, however many, agree with one another and are no rivals.
+    If many of the images that an image is compared with are other images, near hashes mean little, and its pairs must
+    agree more closely. Copies of one image, however many, agree with one another and are not rivals.
 
     Args:
-        candidates: pairs of places in `small`.
-        small: (n, 8, 8, 3) of `thumbnails`.
+        candidates: pairs of positions in `small`.
+        small: (n, 8, 8, 3) thumbnails.
 
     Returns:
-        (m, 2) places in `small`.
+        (m, 2) positions in `small`.
     """
     pairs = candidates.pairs
     every = np.concatenate([pairs, candidates.rivals])
     difference = _differences(every, small)
+    # (n,) how many images each image is compared with, and how many of them are other images
     n_compared, n_others = (
         np.bincount(each.ravel(), minlength=len(small)) for each in (every, every[difference > LIMIT])
     )
@@ -160,10 +167,11 @@ def confirmed(candidates: Candidates, small: NDArray[np.float32]) -> NDArray[np.
 
 
 def _differences(pairs: NDArray[np.int64], small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(k,) the largest difference of each pair at any place, in standard deviations.
+    """(k,) largest difference of each pair of thumbnails in any value, in standard deviations.
 
-    The largest one counts: a copy differs a little everywhere, another picture much somewhere.
+    The largest difference counts, since a copy differs a little everywhere, but another image differs much somewhere.
     """
+    # (n, 8, 8, 3) -> (n, 192)
     flat = small.reshape(len(small), SIDE * SIDE * 3)
     deviation = np.maximum(flat.std(axis=1, keepdims=True), 1)
     values = (flat - flat.mean(axis=1, keepdims=True)) / deviation
@@ -175,19 +183,21 @@ def _differences(pairs: NDArray[np.int64], small: NDArray[np.float32]) -> NDArra
 
 
 def _bands(bits: int) -> list[tuple[int, int]]:
-    """First bit and width of each band; few bits too are looked for in several, where a little more meets."""
+    """First bit and width of each band; at least 5 bands, so that rivals meet in one of them even if bits is small."""
     edges = np.linspace(0, HASH_BITS, max(bits, RIVAL_BITS) + 2).astype(int).tolist()
     return [(start, end - start) for start, end in pairwise(edges)]
 
 
 def _near_in_band(unique: NDArray[np.uint64], band: tuple[int, int], bits: int) -> Iterator[tuple[Pairs, Pairs]]:
-    """Pairs of places in `unique` whose hashes are equal in one band: those that are near, and some a little less."""
+    """Pairs of positions in `unique` with an equal band: those whose hashes are near, and some rivals."""
     start, width = (np.uint64(number) for number in band)
+    # rotated so that the band is in the highest bits: after sorting, hashes with an equal band are neighbours
     rotated = (unique << start) | (unique >> np.uint64(HASH_BITS) - start) if start else unique
     order = np.argsort(rotated)
     key, value = rotated[order] >> np.uint64(HASH_BITS) - width, unique[order]
     n_partners, n_rivals = np.zeros((2, len(unique)), dtype=np.int64)
     here = np.arange(len(unique))
+    # each round compares every hash that is left with the one `step` positions after it
     for step in range(1, MOST_COMPARED + 1):
         here = here[(here + step < len(unique)) & (n_partners[here] < MOST_PARTNERS)]
         here = here[key[here] == key[here + step]]
@@ -204,7 +214,12 @@ def _near_in_band(unique: NDArray[np.uint64], band: tuple[int, int], bits: int) 
 
 
 def _of_equal_hash(owners: NDArray[np.int64], members: NDArray[np.int64]) -> Iterator[Pairs]:
-    """Images of equal hash: each and the next few; `owners` are the hashes of `members`, sorted."""
+    """Pairs of images with equal hashes: each image and the next few.
+
+    Args:
+        owners: (n,) number of each image's hash, sorted.
+        members: (n,) the images in that order.
+    """
     for step in range(1, MOST_PARTNERS + 1):
         here = np.flatnonzero(owners[step:] == owners[:-step])
         yield members[here], members[here + step]
@@ -213,10 +228,21 @@ def _of_equal_hash(owners: NDArray[np.int64], members: NDArray[np.int64]) -> Ite
 def _of_near_hash(
     near: NDArray[np.int64], members: NDArray[np.int64], counts: NDArray[np.int64], most: int
 ) -> Iterator[Pairs]:
-    """Images of hashes that are near: each image of the larger side and at most so many of the smaller, in turn."""
+    """Pairs of images whose hashes are near.
+
+    Each image of the hash with more images is paired with a few images of the other hash, which take turns.
+
+    Args:
+        near: (k, 2) pairs of hashes.
+        members: (n,) images sorted by hash.
+        counts: number of images of each hash.
+        most: pairs for each image.
+    """
+    # position in `members` of the first image of each hash
     starts = np.cumsum(counts) - counts
     larger, smaller = np.where(counts[near[:, :1]] >= counts[near[:, 1:]], near, near[:, ::-1]).T
     n = counts[larger]
+    # one entry for each image of each larger hash, numbered from 0 within its hash
     turn = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
     one = members[np.repeat(starts[larger], n) + turn]
     start, count = np.repeat(starts[smaller], n), np.repeat(counts[smaller], n)
@@ -226,6 +252,7 @@ def _of_near_hash(
 
 
 def _unique(parts: Iterable[Pairs], n: int) -> NDArray[np.int64]:
-    """(k, 2) pairs of places below n, the smaller first, sorted, each once."""
+    """(k, 2) pairs of positions below n, the smaller first, sorted, each once."""
+    # a pair as one integer sorts faster than a row of two
     codes = [np.minimum(one, two) * n + np.maximum(one, two) for one, two in parts]
     return np.stack(np.divmod(np.unique(np.concatenate([np.empty(0, dtype=np.int64), *codes])), max(1, n)), axis=1)

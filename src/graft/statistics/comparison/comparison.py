@@ -1,4 +1,4 @@
-"""Two arms, the same seeds and the same images: which is right more often, and how sure is that."""
+"""Two arms that share their seeds and their test images: which scores higher, and how sure is that."""
 
 import math
 from typing import Any, NamedTuple
@@ -18,7 +18,6 @@ from graft.statistics.comparison.settling import (
 from graft.statistics.groups import unseen_share
 
 Floats = NDArray[np.float64]
-Correct = NDArray[np.bool_]
 Groups = NDArray[Any]
 
 BOOTSTRAP_DRAWS = 2_000
@@ -31,7 +30,7 @@ class Question(NamedTuple):
     confidence: float
     """of the intervals, between 0 and 1"""
     margin: float
-    """differences of accuracy up to this share count as none"""
+    """differences up to this size count as none"""
     seed: int
     """of the bootstrap"""
 
@@ -45,7 +44,7 @@ class Estimate(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Accuracy of arm a minus accuracy of arm b, with all that is needed to judge it."""
+    """Mean score of arm a minus mean score of arm b, with all that is needed to judge it."""
 
     difference: Estimate
     standard_error: float
@@ -75,24 +74,25 @@ class Settling(NamedTuple):
     together: tuple[int, int] | None
 
 
-def compare_arms(correct_a: Correct, correct_b: Correct, groups: Groups | None, question: Question) -> Comparison:
-    """Compare the accuracy of two arms that share their seeds and their test images.
+def compare_arms(scores_a: Floats, scores_b: Floats, groups: Groups | None, question: Question) -> Comparison:
+    """Compare the mean scores of two arms that share their seeds and their test images.
 
     The difference on image i in seed s is mu + seed_s + unit_i + residual, with seeds and units both random
     and crossed (`crossed_mean`). The sign-flip test over seeds and the crossed bootstrap stand beside it as
     second opinions: at five seeds the one cannot reject and the other covers too little.
 
     Args:
-        correct_a: (k, n) whether arm a is right, k seeds by n images.
-        correct_b: (k, n) the same of arm b, in the same order.
-        groups: (n,) names of groups of images that are not independent; None: every image is.
+        scores_a: (k, n) influence values of the metric for arm a, k seeds by n images, such as `accuracy_scores`.
+        scores_b: (k, n) the same for arm b, in the same order.
+        groups: (n,) names of groups of images that are not independent. None if every image is independent.
         question: confidence, margin and the seed of the bootstrap.
 
     Raises:
-        ValueError: shapes that differ, fewer than two seeds, or fewer than two images or groups.
+        ValueError: scores that are not floats, shapes that differ, fewer than two seeds, or fewer than two images or
+            groups.
     """
-    _check(correct_a, correct_b, groups)
-    difference = correct_a.astype(np.int64) - correct_b
+    _check(scores_a, scores_b, groups)
+    difference = scores_a - scores_b
     units = unit_values(difference, groups)
     mean = crossed_mean(units, question.confidence)
     k, n = difference.shape
@@ -119,20 +119,21 @@ def compare_arms(correct_a: Correct, correct_b: Correct, groups: Groups | None, 
     )
 
 
-def mean_accuracy(correct: Correct, groups: Groups | None, confidence: float) -> Estimate:
-    """Accuracy of one arm over seeds and images with the interval of `crossed_mean`, cut to 0 and 1.
+def mean_score(scores: Floats, groups: Groups | None, confidence: float) -> Estimate:
+    """Mean score of one arm over seeds and images, with the interval of `crossed_mean` cut to 0 and 1.
 
     Args:
-        correct: (k, n) whether the arm is right.
+        scores: (k, n) influence values of a metric between 0 and 1.
         groups: (n,) as in `compare_arms`.
         confidence: of the interval, between 0 and 1.
 
     Raises:
         ValueError: as `compare_arms`.
     """
-    _check(correct, correct, groups)
-    mean = crossed_mean(unit_values(correct.astype(np.int64), groups), confidence)
-    seen = min(mean.estimate, 1 - mean.estimate)  # an arm that is always right may be wrong on images not seen
+    _check(scores, scores, groups)
+    mean = crossed_mean(unit_values(scores, groups), confidence)
+    # an arm that is always right here may be wrong on images that were not seen
+    seen = min(mean.estimate, 1 - mean.estimate)
     half = max(mean.high - mean.estimate, float(unseen_share(np.array(mean.n_units), confidence)) - seen)
     return Estimate(mean.estimate, max(mean.estimate - half, 0.0), min(mean.estimate + half, 1.0))
 
@@ -150,33 +151,40 @@ def _what_settles(mean: CrossedMean, question: Question, n_images: int) -> Settl
     return Settling(seeds, None, None if both is None else (both[0], math.ceil(both[1] * a_unit)))
 
 
-def unit_values(values: NDArray[np.int64], groups: Groups | None) -> Floats:
+def unit_values(values: Floats, groups: Groups | None) -> Floats:
     """(k, u) values by independent unit, whose mean over units is the mean over images, seed by seed.
 
     A group counts by its deviation from the mean times its images (the linear form of a ratio estimate):
     groups of unequal size then add no spread of their own.
     """
     if groups is None:
-        return values.astype(np.float64)
+        return values
     names, unit = np.unique(groups, return_inverse=True)
     n = values.shape[1]
     if len(names) == n:
-        return values.astype(np.float64)
+        return values
     sizes = np.bincount(unit)
+    # (k, n) -> (k, u): sums over the images of each group
     totals = np.stack([np.bincount(unit, weights=row, minlength=len(names)) for row in values])
     mean = float(values.mean())
     units: Floats = mean + (totals - mean * sizes) * (len(names) / n)
     return units
 
 
-def _check(correct_a: Correct, correct_b: Correct, groups: Groups | None) -> None:
-    if correct_a.ndim != 2 or correct_a.shape != correct_b.shape:
+def _check(scores_a: Floats, scores_b: Floats, groups: Groups | None) -> None:
+    for scores in (scores_a, scores_b):
+        if not np.issubdtype(scores.dtype, np.floating):
+            raise ValueError(
+                f"compare_arms: want scores as floats, got {scores.dtype}. Give every image the value of its metric, "
+                "such as 1.0 or 0.0 for accuracy."
+            )
+    if scores_a.ndim != 2 or scores_a.shape != scores_b.shape:
         raise ValueError(
-            f"compare_arms: want both arms as (seeds, images) of one shape, got {correct_a.shape} and "
-            f"{correct_b.shape}. Run both arms with the same seeds on the same images."
+            f"compare_arms: want both arms as (seeds, images) of one shape, got {scores_a.shape} and "
+            f"{scores_b.shape}. Run both arms with the same seeds on the same images."
         )
-    if groups is not None and groups.shape != correct_a.shape[1:]:
+    if groups is not None and groups.shape != scores_a.shape[1:]:
         raise ValueError(
-            f"compare_arms: want a group for each of {correct_a.shape[1]} images, got {groups.shape}. "
+            f"compare_arms: want a group for each of {scores_a.shape[1]} images, got {groups.shape}. "
             "Give one name an image, or None."
         )

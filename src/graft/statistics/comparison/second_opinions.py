@@ -1,29 +1,34 @@
-"""Two other ways to judge a difference over seeds and units, beside the interval; they decide nothing."""
+"""Two other ways to judge a difference over seeds and units. They are shown beside the interval and decide nothing."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+# Resampled units in memory at once: 32 MiB.
 CHUNK_ELEMENTS = 2**22
-"""resampled units in memory at once: 32 MiB"""
+# Steps in which totals that are not whole numbers are counted.
+STEPS = 10_000
 
 
-def sign_flip_p(totals: NDArray[np.int64]) -> float:
-    """Exact two-sided sign-flip test of the sum of paired differences.
+def sign_flip_p(totals: Floats) -> float:
+    """Two-sided sign-flip test of the sum of paired differences.
 
-    Under no difference every seed's sign is a toss of a coin; the p-value is the share of all 2^k sign
-    patterns whose sum is as far from 0 as the observed one, itself among them: at least 1/16 with five seeds.
+    Without a difference every sign is as likely as its opposite. The p-value is the share of all 2^k sign patterns
+    whose sum is at least as far from 0 as the observed one, which counts itself: at least 1/16 with five seeds.
 
     Args:
-        totals: (k,) whole numbers, one a seed: images that arm a gets right minus those that arm b does.
+        totals: (k,) sum of the differences of each seed. For accuracy these are whole numbers, and the test is exact.
+            Others are rounded to steps of 1 / 10,000 of the largest.
 
-    Source: Fisher, The design of experiments (1935); the patterns are counted by their sums, not listed.
+    Source: Fisher, The design of experiments (1935). Patterns are counted by their sums instead of listed.
     """
-    sizes = np.abs(totals[totals != 0])
+    steps = _in_steps(totals)
+    sizes = np.abs(steps[steps != 0])
     if len(sizes) == 0:
         return 1.0
     unit = np.gcd.reduce(sizes)
+    # ways[i]: sign patterns of the seeds so far whose sum is i - len(ways) // 2 units
     ways = np.ones(1)
     for size in sizes // unit:
         longer = np.zeros(len(ways) + 2 * size)
@@ -31,12 +36,19 @@ def sign_flip_p(totals: NDArray[np.int64]) -> float:
         longer[2 * size :] += ways
         ways = longer
     sums = np.arange(len(ways)) - len(ways) // 2
-    extreme = np.abs(sums) >= abs(int(totals.sum())) // unit
+    extreme = np.abs(sums) >= abs(int(steps.sum())) // unit
     return float(ways[extreme].sum() / ways.sum())
 
 
+def _in_steps(totals: Floats) -> NDArray[np.int64]:
+    """(k,) totals as whole numbers: as they are, or in steps of 1 / STEPS of the largest."""
+    whole = np.array_equal(totals, np.rint(totals))
+    steps: NDArray[np.int64] = np.rint(totals if whole else totals / np.abs(totals).max() * STEPS).astype(np.int64)
+    return steps
+
+
 def crossed_bootstrap(values: Floats, confidence: float, n_draws: int, seed: int) -> tuple[float, float]:
-    """Percentile interval of the mean when seeds and units are both drawn again, with replacement.
+    """Percentile interval of the mean when both seeds and units are resampled with replacement.
 
     Args:
         values: (k, u), seeds by units.
@@ -52,6 +64,7 @@ def crossed_bootstrap(values: Floats, confidence: float, n_draws: int, seed: int
     means = []
     for start in range(0, n_draws, step):
         draws = min(step, n_draws - start)
+        # (draws, k) and (draws, u): how often each seed and each unit was drawn
         seeds = rng.multinomial(k, np.full(k, 1 / k), size=draws)
         units = rng.multinomial(u, np.full(u, 1 / u), size=draws)
         means.append(np.einsum("bu,bu->b", seeds @ values, units) / (k * u))

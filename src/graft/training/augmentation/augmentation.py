@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graft.params.training import Recipe
+from graft.params.recipes import Recipe
 from graft.training.augmentation.colour import Tint, erased, posterized, rounded, solarized, tinted
 from graft.training.augmentation.geometry import Moves, Views, moved, resampled
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graft.networks.device import sent
+from graft.networks.runtime import sent
 from graft.training.augmentation.geometry import boxes
 
 LUMA = (0.299, 0.587, 0.114)

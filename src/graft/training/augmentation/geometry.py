@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graft.networks.device import sent
+from graft.networks.runtime import sent
 
 
 class Moves(NamedTuple):

@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from graft.networks.networks import Network
+from graft.networks.runtime import Runtime
 from graft.networks.saving import save_network
-from graft.params.training import Recipe, Training
+from graft.params.learning import Training
+from graft.params.recipes import Recipe
 from graft.records.common import Budget, Preprocessing
-from graft.records.training import Run, Trial
+from graft.records.training import RunRecord, Trial
 from graft.store.catalogue import CatalogRow, class_names, labelled
 from graft.training.batches import Samples, samples_on, subsample
 from graft.training.loop import Fitted
@@ -33,6 +35,7 @@ class TargetData(NamedTuple):
     preprocessing: Preprocessing
     recipe: Recipe
     """how the train images are varied"""
+    runtime: Runtime
 
 
 def target_data(
@@ -40,7 +43,7 @@ def target_data(
     images: NDArray[np.uint8],
     preprocessing: Preprocessing,
     recipe: Recipe,
-    device: torch.device,
+    runtime: Runtime,
 ) -> TargetData:
     """Train and validation images of the target on their device.
 
@@ -53,12 +56,13 @@ def target_data(
     check_room_for_images(images, len(train.rows) + len(val.rows))
     return TargetData(
         classes=classes,
-        train=samples_on(device, images[train.rows], train.labels),
-        val=samples_on(device, images[val.rows], val.labels),
+        train=samples_on(runtime.device, images[train.rows], train.labels),
+        val=samples_on(runtime.device, images[val.rows], val.labels),
         train_rows=train.rows,
         val_rows=val.rows,
         preprocessing=preprocessing,
         recipe=recipe,
+        runtime=runtime,
     )
 
 
@@ -84,7 +88,7 @@ class Arm(NamedTuple):
     rate: float
     """the best of the trials"""
     trials: tuple[Trial, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
 
 
 class _Tried(NamedTuple):
@@ -163,8 +167,8 @@ def _trial(rate: float, fitted: Sequence[Fitted], budget: Budget) -> Trial:
     return Trial(budget=budget, rate=rate, n_seeds=len(fitted), val_accuracy=accuracy, val_loss=loss)
 
 
-def _run(seed: int, fitted: Fitted, budget: Budget, weights_sha256: str) -> Run:
-    return Run(
+def _run(seed: int, fitted: Fitted, budget: Budget, weights_sha256: str) -> RunRecord:
+    return RunRecord(
         seed=seed,
         budget=budget,
         best_epoch=fitted.best_epoch,

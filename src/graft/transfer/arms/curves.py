@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graft.files import SIGNIFICANT_DIGITS, write_whole
-from graft.records.training import Run
+from graft.records.training import RunRecord
 
 COLUMNS = ("seed", "epoch", "phase", "train_loss", "val_loss", "val_accuracy")
 
 
-def write_curves(runs: Sequence[Run], path: Path) -> None:
+def write_curves(runs: Sequence[RunRecord], path: Path) -> None:
     """A line for every epoch of every seed, whole or not at all; only the head where nothing was trained by steps."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graft.networks.device import pick_precision
 from graft.networks.networks import Network, with_new_head
 from graft.networks.outputs import score_of
 from graft.params.pipeline import Params
@@ -90,7 +89,7 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
     settings, blocks = params.finetune_target, list(backbone.network.blocks)
     block_rates(strategy.choice, blocks, 1.0, settings)  # a name that is no block's gets its sentence first
     seeds, start = seeds_of(params.seed, params.training), start_of(task)
-    by_steps = strategy.choice != "feature_extraction" or params.network.head != "linear"
+    by_steps = strategy.choice != "feature_extraction" or params.training.head != "linear"
     if by_steps:
         check_room_for_steps(_blank(task, start).to(data.train.labels.device), data.train, _plan(task, 1.0))
     curve = _rate_curve(task, start, seeds[0]) if by_steps and params.training.find_rate else None
@@ -124,7 +123,7 @@ def finetune_target(task: Task, folder: Path, half_done: Path) -> TrainingRecord
 
 def _blank(task: Task, start: Start) -> Network:
     """The network under a head for weights to be read into."""
-    return with_new_head(copy.deepcopy(start.network), len(task.data.classes), task.params.network.head)
+    return with_new_head(copy.deepcopy(start.network), len(task.data.classes), task.params.training.head)
 
 
 def start_of(task: Task) -> Start:
@@ -141,13 +140,13 @@ def start_of(task: Task) -> Start:
     check_norms(task.strategy.choice, network, backbone.name)
     policy = batchnorm_of(params)
     if policy == "adapt":
-        adapt_batchnorm(network, data.train, data.preprocessing)
+        adapt_batchnorm(network, data.train)
     n_views = settings.views if n_frozen_blocks(network, _plan(task, 1.0).phases[0]) else None
     if policy != "adapt" and n_views is None:
         return Start(network, backbone.features[data.train_rows][None], backbone.features[data.val_rows])
     views = [_features(network, task, number) for number in range(n_views or 0)]
     train = np.stack(views or [_features(network, task, None)])
-    val = activations(network, len(network.blocks), parts(data.val.images), data.preprocessing)
+    val = activations(network, len(network.blocks), parts(data.val.images))
     return Start(network, train, val.cpu().numpy())
 
 
@@ -164,7 +163,7 @@ def _features(network: Network, task: Task, view: int | None) -> Features:
     if view is not None:
         generator.manual_seed(loop.view_seed(task.params.seed, view))
         batches = tuple(augmented(each, data.recipe, generator) for each in batches)
-    features: Features = activations(network, len(network.blocks), batches, data.preprocessing).cpu().numpy()
+    features: Features = activations(network, len(network.blocks), batches).cpu().numpy()
     return features
 
 
@@ -182,7 +181,7 @@ def _with_head(task: Task, start: Start, places: NDArray[np.int64], c: float) ->
     A linear one is what a linear probe of these images gives (LP-FT, Kumar et al. 2022); an mlp is random.
     """
     data = task.data
-    network = with_new_head(copy.deepcopy(start.network), len(data.classes), task.params.network.head)
+    network = with_new_head(copy.deepcopy(start.network), len(data.classes), task.params.training.head)
     if isinstance(network.head, nn.Linear):
         labels = np.tile(data.train.labels.cpu().numpy()[places], len(start.train))
         seen = np.concatenate([each[places] for each in start.train])
@@ -242,8 +241,7 @@ def _plan(task: Task, rate: float) -> Plan:
         phases_of(task.strategy.choice, blocks, rate, settings, training.epochs, training.patience),
         training,
         data.recipe,
-        data.preprocessing,
-        pick_precision(data.train.labels.device),
+        data.runtime.precision,
         batchnorm=batchnorm_of(params),
         views=settings.views,
     )

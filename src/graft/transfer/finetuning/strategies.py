@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from graft.files import visible
 from graft.networks.networks import Network
-from graft.params.arms import FinetuneTarget, Strategy
+from graft.params.both_arms import FinetuneTarget, Plateau, Strategy
 from graft.training.phases import Phase, equal_rates, has_norms
 
 
@@ -14,8 +14,8 @@ def phases_of(
     """The phases of a run, by name of what they train; all strategies take at most as many epochs.
 
     Gradual unfreezing trains the block nearest to the head first, then one more each phase (Howard and Ruder 2018).
-    All phases are of equal length; by plateau a phase ends early when validation has not risen for
-    `unfreeze_patience` epochs.
+    All phases are of equal length; by plateau a phase ends early when validation has not risen for as many epochs
+    as its patience.
 
     Args:
         strategy: that was chosen.
@@ -31,7 +31,7 @@ def phases_of(
     if strategy != "gradual":
         rates = block_rates(strategy, blocks, rate, params)
         return (Phase(strategy, rates, epochs, patience, norms_only=strategy == "norms"),)
-    by_plateau = params.unfreeze == "plateau"
+    waits = params.unfreeze.patience if isinstance(params.unfreeze, Plateau) else None
     n_phases = min(len(blocks), epochs)
     heights = [round((index + 1) * len(blocks) / n_phases) for index in range(n_phases)]
     lengths = [(index + 1) * epochs // n_phases - index * epochs // n_phases for index in range(n_phases)]
@@ -40,7 +40,7 @@ def phases_of(
             name=f"top {height} of {len(blocks)}",
             rates=_decayed(blocks, rate, height, params.depth_decay),
             epochs=length,
-            patience=patience if height == len(blocks) else params.unfreeze_patience if by_plateau else None,
+            patience=patience if height == len(blocks) else waits,
             norms_only=False,
         )
         for height, length in zip(heights, lengths, strict=True)

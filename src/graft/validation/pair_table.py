@@ -1,4 +1,4 @@
-"""Images that are nearly the same, as a table of pairs."""
+"""A table of pairs of images that are nearly the same."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,11 +17,11 @@ from graft.images.duplicates.pairs import (
     thumbnails,
 )
 from graft.store.catalogue import CatalogRow
-from graft.validation.sides import Side
+from graft.validation.domains import OpenDomain
 
 
 class Pair(NamedTuple):
-    """Two images that are nearly the same, but not the same file, or a class of such; what does not apply is None."""
+    """Two images that are nearly the same but not equal files, or a class with too many; None where not applicable."""
 
     name: str
     in_one_split: int | None = None
@@ -30,29 +30,31 @@ class Pair(NamedTuple):
     in_source_and_test: int | None = None
     chained: float | None = None
     domain: str = ""
-    """of the first of the two"""
+    """domain of the first image, as are path, label and split"""
     path: str = ""
     label: str = ""
     split: str = ""
     other: str = ""
-    """the second, with its domain"""
+    """the second image, as domain and path"""
 
 
+# Columns of text; all others are numbers.
 WORDS = ("name", "domain", "path", "label", "split", "with")
 
 
-def pair_table(source: Side, target: Side, bits: int) -> pd.DataFrame:
-    """One row a pair of near duplicates in a domain, or in the source and in the target's test split; one a chain.
+def pair_table(source: OpenDomain, target: OpenDomain, bits: int) -> pd.DataFrame:
+    """One row for each pair of near duplicates within a domain, or between the source and the target's test split.
 
-    Columns: name (both files), domain, path, label and split of the first, with (the second), in_one_split,
-    in_two_splits, under_two_classes (0 or 1, within a domain) and in_source_and_test (1, between the domains). Pairs
-    that connect too much of a class (`chains`) are left out; such a class has a row with chained (its share). Of many
-    images that are all alike not every pair is there, but enough to connect them.
+    Columns: name (both files), domain, path, label and split of the first image, with (the second image),
+    in_one_split, in_two_splits, under_two_classes (0 or 1, within a domain), in_source_and_test (1, between the
+    domains) and chained. Pairs that connect too much of a class (`chains`) are left out. Such a class has a row of its
+    own, whose chained is the share that they connect. If many images are all alike, not every pair has a row, but
+    enough to connect them.
 
     Args:
-        source: the source.
-        target: the target.
-        bits: of perceptual hashes that may differ for two pictures to be compared.
+        source: the source domain.
+        target: the target domain.
+        bits: bits in which the perceptual hashes of candidates may differ.
     """
     pairs = [*_within(source, bits), *_within(target, bits), *_between(source, target, bits)]
     columns = {name: [getattr(pair, name) for pair in pairs] for name in Pair._fields}
@@ -61,17 +63,17 @@ def pair_table(source: Side, target: Side, bits: int) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
 
 
-def _within(side: Side, bits: int) -> list[Pair]:
-    rows = side.readable
-    pairs = duplicate_pairs(rows, side.images, bits)
-    found = chains([_of_domain(row, side) for row in rows], pairs)
+def _within(domain: OpenDomain, bits: int) -> list[Pair]:
+    rows = domain.readable
+    pairs = duplicate_pairs(rows, domain.images, bits)
+    found = chains([_of_domain(row, domain) for row in rows], pairs)
     return [
         *map(_chained, found.classes),
         *(
             _pair(
-                side.name,
+                domain.name,
                 one,
-                f"{side.name}/{two.path}",
+                f"{domain.name}/{two.path}",
                 in_one_split=int(one.split == two.split),
                 in_two_splits=int(one.split != two.split),
                 under_two_classes=int(one.label != two.label),
@@ -81,20 +83,22 @@ def _within(side: Side, bits: int) -> list[Pair]:
     ]
 
 
-def _between(source: Side, target: Side, bits: int) -> list[Pair]:
+def _between(source: OpenDomain, target: OpenDomain, bits: int) -> list[Pair]:
     of_source, of_test = source.readable, tuple(row for row in target.readable if row.split == "test")
     rows = (*of_source, *of_test)
     stored = np.array([row.row for row in rows], dtype=np.int64)
     pairs, rivals = near_duplicates(hash_numbers(rows), bits)
+    # (m,) whether one image of a pair is in the source and the other is not
     across = (pairs < len(of_source)).sum(axis=1) == 1
 
     def small(places: NDArray[np.int64]) -> NDArray[np.float32]:
+        # positions are sorted, those in the source first
         firsts, seconds = np.split(places, [np.searchsorted(places, len(of_source))])
         return np.concatenate([thumbnails(source.images, stored[firsts]), thumbnails(target.images, stored[seconds])])
 
     alike = compared(Candidates(pairs[across], np.concatenate([pairs[~across], rivals])), small)
     known = [*(_of_domain(row, source) for row in of_source), *(_of_domain(row, target) for row in of_test)]
-    # a class is all of its images: of a small test split one image would be a tenth
+    # a chain is measured against all images of its class: of a small test split, one image may be a tenth
     beside = [_of_domain(row, target) for row in target.readable if row.split != "test"]
     found = chains(known, alike, beside)
     return [
@@ -106,9 +110,9 @@ def _between(source: Side, target: Side, bits: int) -> list[Pair]:
     ]
 
 
-def _of_domain(row: CatalogRow, side: Side) -> CatalogRow:
-    """With the domain in the name of its class: classes of that name in the other are others."""
-    return row._replace(label=f"{side.name}/{row.label}")
+def _of_domain(row: CatalogRow, domain: OpenDomain) -> CatalogRow:
+    """The row with its domain before its class: equal names in the two domains are different classes."""
+    return row._replace(label=f"{domain.name}/{row.label}")
 
 
 def _chained(chain: Chain) -> Pair:
@@ -117,7 +121,7 @@ def _chained(chain: Chain) -> Pair:
 
 
 def _different(rows: Sequence[CatalogRow], pairs: NDArray[np.int64]) -> list[tuple[CatalogRow, CatalogRow]]:
-    """Rows of pairs that are not the same file."""
+    """Rows of pairs that are not equal files."""
     couples = [(rows[first], rows[second]) for first, second in pairs.tolist()]
     return [(one, two) for one, two in couples if one.sha256 != two.sha256]
 

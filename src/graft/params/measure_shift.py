@@ -24,9 +24,9 @@ class MeasureShift(Section):
     """similarity is near where the source's own images, corrupted below this severity, move as far; 0 to 5"""
     far_above: float = Field(ge=0, le=5, examples=[3.0])
     """similarity is far where it takes a corruption above this severity, 0 to 5; between the two, mid"""
-    bank_file: str | None = Field(examples=[None])
+    bank_file: str | None = None
     """features of images that stand for the source where you have none, made by `graft bank`; null: none"""
-    bank_sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$", examples=[None])
+    bank_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """sha256 of that file, 64 hex digits, as `graft bank` prints it; null without one"""
 
     @model_validator(mode="after")

@@ -1,25 +1,32 @@
 """The choice of a strategy: evidence from cached features first, published tables where it is unclear."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from graft.decisions.selection.label_check import check_labels
-from graft.decisions.selection.split_check import check_splits
 from graft.decisions.selection.tables import votes
-from graft.decisions.selection.target import Target
 from graft.params.decisions import SelectStrategy
 from graft.records.common import Similarity, StrategyName
-from graft.records.strategy import Score, StrategyRecord, Vote
+from graft.records.strategy import ProbeScore, StrategyRecord, Vote
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
-from graft.store.catalogue import class_names, labelled
+from graft.store.catalogue import CatalogRow, class_names, labelled
 
 Choice = Literal["feature_extraction", "top_blocks", "full"]
 
 CHEAPEST_FIRST: tuple[Choice, ...] = ("feature_extraction", "top_blocks", "full")
 EVIDENCE_WEIGHT = 4.0
 """against 1 for all tables together: they choose among what the evidence leaves open, and no more"""
+
+
+class Target(NamedTuple):
+    """The target's images as the choice and the checks see them."""
+
+    features: NDArray[np.float32]
+    """(n, d) features of the unmodified backbone; `row` of the catalogue is the index of an image's row"""
+    catalog: Sequence[CatalogRow]
 
 
 class Facts(NamedTuple):
@@ -36,7 +43,7 @@ class Facts(NamedTuple):
 
 
 def select_strategy(target: Target, similarity: Similarity, params: SelectStrategy, seed: int) -> StrategyRecord:
-    """Choose what to train and say why; beside it, what the features say of labels and splits.
+    """Choose what to train, and say why.
 
     The choice comes from the train split alone. A group never stands on both sides of a fold.
 
@@ -69,17 +76,15 @@ def select_strategy(target: Target, similarity: Similarity, params: SelectStrate
         similarity=similarity,
         votes=table_votes,
         conflict=len(named) > 1,
-        probe=Score(mean=linear.mean, standard_error=linear.standard_error, setting=f"C={linear.setting:g}"),
+        probe=ProbeScore(mean=linear.mean, standard_error=linear.standard_error, setting=f"C={linear.setting:g}"),
         probe_c=linear.setting,
-        knn=Score(mean=nearest.mean, standard_error=nearest.standard_error, setting=f"k={nearest.setting:g}"),
+        knn=ProbeScore(mean=nearest.mean, standard_error=nearest.standard_error, setting=f"k={nearest.setting:g}"),
         weights=dict(weights),
         choice=chosen,
         runner_up=next((each for each in ranked if each != chosen), None),
         overruled=params.overrule is not None,
         reasons=_reasons(facts, table_votes, weights, params),
         would_change=would_change(facts, params),
-        labels=check_labels(target, linear.setting, params.folds, seed),
-        splits=check_splits(target, seed),
     )
 
 

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from tests.examples import catalog_row
 
-from graft.decisions.selection.strategy import Facts, evidence, ranking, select_strategy, weigh, would_change
+from graft.decisions.selection.choice import Facts, Target, evidence, ranking, select_strategy, weigh, would_change
 from graft.decisions.selection.tables import votes
-from graft.decisions.selection.target import Target
 from graft.params.decisions import SelectStrategy
 from graft.records.strategy import Vote
 from graft.statistics.features import probe
@@ -147,11 +146,3 @@ def test_the_choice_comes_from_train_alone() -> None:
     train = select_strategy(target._replace(catalog=[each for each in rows if each.split == "train"]), "far", PARAMS, 0)
     assert whole.n_train == 34
     assert (whole.probe, whole.knn, whole.choice) == (train.probe, train.knn, train.choice)
-
-
-def test_what_the_features_say_of_labels_and_splits_stands_in_the_record() -> None:
-    target = _target(spread=12)
-    rows = [each._replace(label="b") if each.row == 0 else each for each in target.catalog]
-    record = select_strategy(target._replace(catalog=rows), "far", PARAMS, 0)
-    assert [each.path for each in record.labels.suspects] == ["0.png"]
-    assert [(each.other, each.auc) for each in record.splits] == [("val", None), ("test", None)]

@@ -1,4 +1,4 @@
-"""Which images belong together: the user's groups, exact copies and near duplicates."""
+"""Group images that belong together: groups that the user names, exact copies and near duplicates."""
 
 import re
 from collections import Counter, defaultdict
@@ -28,22 +28,24 @@ def grouped(
 ) -> tuple[CatalogRow, ...]:
     """Rows with the group of each readable image.
 
-    A group is what a chain of equal user groups, exact copies and near duplicates connects. Copies connect only
-    within a split that the folders name: across them they are a fault, which validate_data finds and tells apart
-    from a user's group that stands in two splits. Near duplicates that chain too much of a class (`chains`) connect
-    nothing: one group of them could not be cut into splits. The group's name is the user's, the first of several,
-    else the smallest sha256; an image alone is called by its own.
+    A group is a connected component of images that share a user group, are exact copies, or are near duplicates.
+    Copies connect only within a split that the folders name. Across splits they are a fault, which validate_data
+    reports apart from a user group that is in two splits. Near duplicates that connect too much of a class
+    (`chains`) are ignored, since a group that large could not be cut into splits.
+
+    A group is named by the first of its user groups in alphabetical order, or else by its smallest sha256. An image
+    on its own is named by its own sha256.
 
     Args:
-        rows: of a domain, with `split` as the folders name it, or train.
-        images: its image store, (n, s, s, 3).
-        params: which groups there are, and how near duplicates are looked for.
-        folder: of the domain; the one called source may do without groups of the user's.
-        of_table: groups that the table of labels names, by path; none where it names none.
+        rows: rows of a domain, with `split` as the folders name it, or train.
+        images: (n, s, s, 3) image store of the domain.
+        params: where user groups come from, and how near duplicates are found.
+        folder: the domain's folder. The source may have no user groups where the target has some.
+        of_table: user groups from the table of labels, by path; empty if it names none.
 
     Raises:
-        FileNotFoundError: there is no group file.
-        ValueError: the group file cannot be used, or an image has no group where others have one.
+        FileNotFoundError: the group file does not exist.
+        ValueError: the group file is invalid, or only some of the images have a group.
     """
     readable = [row for row in rows if row.row >= 0]
     named = of_table or _user_groups(rows, params, folder)
@@ -55,23 +57,23 @@ def grouped(
 
 
 def table_groups(found: Sequence[Found], params: PrepareData, folder: Path) -> dict[str, str]:
-    """The groups that the table of labels names, by path.
+    """User groups from the table of labels, by path.
 
     Raises:
-        ValueError: params name groups, too.
+        ValueError: params.yaml names groups as well.
     """
     groups = {each.path: each.group for each in found if each.group is not None}
     for key, value in (("group_pattern", params.group_pattern), ("group_file", params.group_file)):
         if groups and value is not None:
             raise ValueError(
                 f"{folder / TABLE}: want no column group where params.yaml sets prepare_data.{key}, got both. "
-                f"Set {key} to null, or call the column otherwise."
+                f"Set {key} to null, or rename the column."
             )
     return groups
 
 
 def _user_groups(rows: Sequence[CatalogRow], params: PrepareData, folder: Path) -> Mapping[str, str]:
-    """The user's group of each readable image by its path; empty where there are none."""
+    """User group of each readable image, by path; empty if there are none."""
     is_source = folder.name == "source"
     if params.group_pattern is not None:
         return _from_pattern(rows, params.group_pattern, folder, is_source)
@@ -81,10 +83,10 @@ def _user_groups(rows: Sequence[CatalogRow], params: PrepareData, folder: Path) 
 
 
 def _from_pattern(rows: Sequence[CatalogRow], pattern: str, folder: Path, may_lack: bool) -> dict[str, str]:
-    """What the pattern finds in each path.
+    """The group that the pattern captures in each path.
 
-    An image in which it finds nothing is refused, not left alone: most often the pattern misses one way of
-    writing the name, and the same patient would stand in two splits.
+    A path without a match is an error, not a group of its own: most often the pattern misses one spelling of a name,
+    and the same patient would be in two splits.
     """
     found = {row.path: re.search(nfc(pattern), nfc(row.path)) for row in rows if row.row >= 0}
     groups = {path: match[1] for path, match in found.items() if match and match[1]}
@@ -98,7 +100,7 @@ def _from_pattern(rows: Sequence[CatalogRow], pattern: str, folder: Path, may_la
 
 
 def _from_file(rows: Sequence[CatalogRow], path: Path) -> dict[str, str]:
-    """The group of each image as a CSV says, path,group; it must say one for every readable image."""
+    """Group of each image from a CSV with the columns path,group, which must name every readable image."""
     find = finder(path.parent, [row.path for row in rows])
     lines = [(find(name), name, group) for name, group in _lines(path)]
     twice = [place for place, n in Counter(place for place, _, _ in lines if place).items() if n > 1]
@@ -106,9 +108,9 @@ def _from_file(rows: Sequence[CatalogRow], path: Path) -> dict[str, str]:
     groups = {place: group for place, _, group in lines if place and group}
     missed = [row.path for row in rows if row.row >= 0 and row.path not in groups]
     for names, want, cure in (
-        (twice, "every path once", "Delete the lines that are too many."),
-        (unknown, f"paths of images under {path.parent}, with forward slashes", "Mend or delete these lines."),
-        (missed, "a group for every image", "Add them; an image that stands alone gets a group of its own."),
+        (twice, "every path once", "Delete the extra lines."),
+        (unknown, f"paths of images under {path.parent}, with forward slashes", "Fix or delete these lines."),
+        (missed, "a group for every image", "Add them; an image that belongs to no other gets a group of its own."),
     ):
         if names:
             raise ValueError(f"{path}: want {want}, got it wrong for {some(names)}. {cure}")
@@ -116,7 +118,7 @@ def _from_file(rows: Sequence[CatalogRow], path: Path) -> dict[str, str]:
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:
-    """Path and group of each line of a group file."""
+    """Path and group from each line of a group file."""
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: want a CSV with the columns path,group, got no file. "
@@ -129,13 +131,13 @@ def _lines(path: Path) -> list[tuple[str, str]]:
 
 
 def _alike(keys: Iterable[object]) -> Iterator[tuple[int, int]]:
-    """Pairs of places that connect all places of equal key; None is equal to nothing."""
+    """Pairs of positions that connect all positions with equal keys; None equals nothing."""
     first: dict[object, int] = {}
     return ((first.setdefault(key, place), place) for place, key in enumerate(keys) if key is not None)
 
 
 def _near(rows: Sequence[CatalogRow], images: NDArray[np.uint8], bits: int | None) -> Iterator[tuple[int, int]]:
-    """Pairs of places of near duplicates in one split; none are looked for where bits is None."""
+    """Pairs of positions of near duplicates within one split; none if bits is None."""
     if bits is None:
         return iter(())
     pairs = duplicate_pairs(rows, images, bits)
@@ -144,7 +146,7 @@ def _near(rows: Sequence[CatalogRow], images: NDArray[np.uint8], bits: int | Non
 
 
 def _names(rows: Sequence[CatalogRow], roots: Sequence[int], named: Mapping[str, str]) -> list[str]:
-    """The name of each row's group."""
+    """Name of each row's group, where rows with equal roots form a group."""
     of_user: defaultdict[int, list[str]] = defaultdict(list)
     hashes: defaultdict[int, list[str]] = defaultdict(list)
     for row, root in zip(rows, roots, strict=True):

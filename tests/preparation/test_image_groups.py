@@ -12,7 +12,7 @@ from tests.examples import catalog_row
 from graft.images.fingerprint import phash
 from graft.params.data import PrepareData
 from graft.preparation.found import Found
-from graft.preparation.groups import grouped, table_groups
+from graft.preparation.image_groups import grouped, table_groups
 from graft.store.catalogue import CatalogRow
 
 PARAMS = {"dataset": "folders", "group_pattern": None, "group_file": None, "near_duplicate_bits": None}
@@ -47,27 +47,27 @@ def blobs(seed: int) -> NDArray[np.uint8]:
     return np.array(Image.fromarray(coarse).resize((32, 32), Image.Resampling.BILINEAR))
 
 
-def test_an_image_alone_is_called_by_its_own_hash() -> None:
+def test_an_image_on_its_own_is_a_group_named_by_its_hash() -> None:
     assert groups(rows_of("cat/0.png", "cat/1.png")) == [sha("cat/0.png"), sha("cat/1.png")]
 
 
-def test_images_of_the_same_match_are_one_group_in_whatever_class() -> None:
+def test_images_with_equal_matches_are_one_group_in_any_class() -> None:
     rows = rows_of("cat/p1_0.png", "dog/p1_1.png", "dog/p2_0.png")
     assert groups(rows, group_pattern=PATIENT) == ["p1", "p1", "p2"]
 
 
-def test_exact_copies_are_one_group_called_by_their_hash() -> None:
+def test_exact_copies_are_one_group_named_by_their_hash() -> None:
     rows = rows_of("cat/0.png", "cat/1.png", sha256="5" * 64)
     assert groups(rows) == ["5" * 64] * 2
 
 
-def test_copies_join_the_groups_of_the_user_under_the_first_name() -> None:
+def test_copies_join_user_groups_under_the_first_name() -> None:
     rows = rows_of("cat/p2_0.png", "cat/p1_0.png", "cat/p2_1.png", "cat/p3_0.png")
     rows[1] = rows[1]._replace(sha256=rows[0].sha256)
     assert groups(rows, group_pattern=PATIENT) == ["p1", "p1", "p1", "p3"]
 
 
-def test_near_duplicates_are_one_group_called_by_the_smallest_hash() -> None:
+def test_near_duplicates_are_one_group_named_by_the_smallest_hash() -> None:
     image, other = blobs(0), blobs(1)
     images = np.stack([image, other, np.clip(image + 3.0, 0, 255).astype(np.uint8)])
     rows = [catalog_row(f"cat/{place}.png", row=place, phash=phash(images[place])) for place in range(3)]
@@ -77,8 +77,8 @@ def test_near_duplicates_are_one_group_called_by_the_smallest_hash() -> None:
 
 
 @pytest.mark.parametrize("how", ["exact", "near"])
-def test_copies_in_two_splits_of_the_folders_do_not_join_groups(how: str) -> None:
-    """validate_data finds the copies; the user's groups must not seem to stand in two splits."""
+def test_copies_in_two_named_splits_do_not_join_groups(how: str) -> None:
+    """validate_data finds the copies; a user group must not seem to be in two splits."""
     images = np.stack([blobs(0), blobs(0)])
     rows = [
         catalog_row(f"{split}/cat/{name}.png", split=split, row=place, phash=phash(images[0]))
@@ -90,7 +90,7 @@ def test_copies_in_two_splits_of_the_folders_do_not_join_groups(how: str) -> Non
     assert [row.group for row in found] == ["p1", "p2"]
 
 
-def test_a_group_of_the_user_in_two_splits_of_the_folders_stays_one() -> None:
+def test_a_user_group_in_two_named_splits_stays_one() -> None:
     rows = [catalog_row("train/cat/p1.png", split="train", row=0), catalog_row("test/cat/p1.png", split="test", row=1)]
     assert groups(rows, group_pattern=PATIENT) == ["p1", "p1"]
 
@@ -104,7 +104,7 @@ def test_a_chain_of_copies_and_groups_is_one_group() -> None:
     assert set(groups(chained, group_pattern=PATIENT)) == {"p0"}
 
 
-def test_an_image_that_cannot_be_read_is_left_as_it_is() -> None:
+def test_the_row_of_an_unreadable_image_stays_as_it_is() -> None:
     rows = [*rows_of("cat/p1_0.png"), catalog_row("cat/broken.png", error="truncated", group="as it was")]
     assert groups(rows, group_pattern=PATIENT) == ["p1", "as it was"]
 
@@ -115,7 +115,7 @@ def test_no_images_have_no_groups() -> None:
 
 
 @pytest.mark.parametrize("pattern", [PATIENT, r"cat/(p\d+)?", r"cat/(p?)"])
-def test_an_image_without_a_match_is_refused_by_name(pattern: str) -> None:
+def test_images_without_a_match_are_refused_by_name(pattern: str) -> None:
     rows = rows_of("cat/p1.png", *(f"cat/P{number}.png" for number in range(4)))
     with pytest.raises(
         ValueError, match=r"target: want a match of .+, got none in 4 of them: 'cat/P0\.png', .+, \.\.\.\. Widen"
@@ -123,14 +123,14 @@ def test_an_image_without_a_match_is_refused_by_name(pattern: str) -> None:
         groups(rows, group_pattern=pattern)
 
 
-def test_a_source_in_which_nothing_matches_has_no_groups_but_half_of_it_is_refused() -> None:
+def test_a_source_without_any_match_has_no_groups_but_one_with_some_is_refused() -> None:
     alone = rows_of("cat/a.png", "cat/b.png")
     assert groups(alone, Path("source"), group_pattern=PATIENT) == [row.sha256 for row in alone]
     with pytest.raises(ValueError, match=r"got none in 1 of them: 'cat/a\.png'\."):
         groups(rows_of("cat/a.png", "cat/p1.png"), Path("source"), group_pattern=PATIENT)
 
 
-def test_a_table_of_labels_names_the_groups_and_images_of_one_are_one() -> None:
+def test_a_table_of_labels_names_groups() -> None:
     rows = rows_of("0.png", "1.png", "2.png")
     of_table = {"0.png": "x", "1.png": "y", "2.png": "x"}
     found = grouped(rows, np.zeros((3, 16, 16, 3), dtype=np.uint8), params(), Path("target"), of_table)
@@ -145,7 +145,7 @@ def test_the_groups_of_a_table_are_those_of_its_rows_or_none() -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), [("group_pattern", PATIENT), ("group_file", "groups.csv")])
-def test_groups_of_a_table_and_of_params_at_once_are_a_sentence(key: str, value: str) -> None:
+def test_groups_in_both_table_and_params_are_an_error(key: str, value: str) -> None:
     sentence = rf"target/labels\.csv: want no column group where params\.yaml sets prepare_data\.{key}, got both\. Set"
     with pytest.raises(ValueError, match=sentence):
         table_groups([Found("0.png", "cat", None, "x")], params(**{key: value}), Path("target"))
@@ -161,7 +161,7 @@ def test_a_group_file_may_be_written_as_other_programs_write_it(tmp_path: Path) 
     assert groups(rows_of("cat/0.png", "cat/1.png"), folder, group_file="groups.csv") == ["x", "y"]
 
 
-def test_a_group_file_may_leave_out_and_may_name_what_cannot_be_read(tmp_path: Path) -> None:
+def test_a_group_file_may_name_or_leave_out_unreadable_files(tmp_path: Path) -> None:
     folder = with_file(tmp_path / "target", "path,group\ncat/0.png,x\ncat/b.png,x\n")
     broken = [catalog_row(f"cat/{name}.png", error="truncated", group="as it was") for name in "bc"]
     assert groups([*rows_of("cat/0.png"), *broken], folder, group_file="groups.csv") == ["x", "as it was", "as it was"]
@@ -186,13 +186,13 @@ def test_the_target_needs_its_group_file_and_the_source_does_not(tmp_path: Path)
         ("path,group\ncat/0.png,x\ncat/1.png,x\ncat/0.png,y\n", r"want every path once, .+ 1 of them: 'cat/0\.png'\."),
     ],
 )
-def test_a_group_file_that_cannot_be_used_is_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+def test_an_invalid_group_file_is_an_error(tmp_path: Path, text: str, sentence: str) -> None:
     folder = with_file(tmp_path / "target", text)
     with pytest.raises(ValueError, match=r"target/groups\.csv: " + sentence):
         groups(rows_of("cat/0.png", "cat/1.png"), folder, group_file="groups.csv")
 
 
-def test_a_group_file_of_other_bytes_is_a_sentence(tmp_path: Path) -> None:
+def test_a_group_file_of_other_bytes_is_an_error(tmp_path: Path) -> None:
     folder = with_file(tmp_path / "target", "")
     (folder / "groups.csv").write_bytes("path,group\ncat/0.png,é\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"groups\.csv: want a CSV in UTF-8, got .+ Save it again"):
@@ -211,9 +211,7 @@ def test_a_group_file_of_other_bytes_is_a_sentence(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_pattern_that_cannot_be_used_is_refused_before_anything_is_read(
-    changes: dict[str, str], sentence: str
-) -> None:
+def test_an_invalid_pattern_is_refused_before_anything_is_read(changes: dict[str, str], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         params(**changes)
 
@@ -227,7 +225,7 @@ def test_a_pattern_may_write_accents_in_another_encoding_than_the_disk() -> None
     assert groups(rows_of("cat/cafe\u0301_1.png"), group_pattern="(caf\u00e9_[0-9])") == ["caf\u00e9_1"]
 
 
-def test_near_duplicates_that_chain_too_much_of_a_class_join_nothing_but_equal_files() -> None:
+def test_near_duplicates_that_connect_too_much_of_a_class_join_only_equal_files() -> None:
     images = np.stack([np.clip(blobs(0) + shade, 0, 255).astype(np.uint8) for shade in (0.0, *range(11))])
     rows = [catalog_row(f"cat/{place}.png", row=place, phash=phash(images[place])) for place in range(12)]
     rows[1] = rows[1]._replace(sha256=rows[0].sha256)

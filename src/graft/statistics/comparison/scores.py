@@ -1,0 +1,26 @@
+"""The primary metric as a value: one score for each image and each seed.
+
+A comparison never asks which metric it compares. It takes influence values: floats whose mean over the test images is
+the metric. Another metric is another function here.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+def accuracy_scores(predicted: Labels, labels: Labels) -> Floats:
+    """Score every prediction for accuracy: 1.0 if it is right, 0.0 if it is wrong.
+
+    Args:
+        predicted: (k, n) class numbers that k seeds predict for n images.
+        labels: (n,) true class numbers.
+
+    Returns:
+        (k, n) scores.
+    """
+    # (k, n) == (n,) broadcasts the labels over the seeds
+    scores: Floats = (predicted == labels).astype(np.float64)
+    return scores

@@ -1,0 +1,96 @@
+"""The stage: it opens the test split once, and every later stage reads what it wrote."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.examples import catalog_record, training_record, write_stamp
+from tests.house import ROOT
+from tests.transfer.conftest import tiny_catalog, tiny_images
+
+from graft.files import read_record, write_record
+from graft.networks.networks import build_network
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.saving import load_network, save_network
+from graft.records.verdict import VerdictRecord
+from graft.store.catalogue import write_catalog
+from graft.store.predictions import read_logits, read_predictions
+
+MAIN = runpy.run_path(str(ROOT / "stages" / "check_transfer.py"))["main"]
+FILES = {
+    "stamp": "validated.json",
+    "catalog": "catalog.json",
+    "training": "training.json",
+    "scratch": "scratch.json",
+    "transfer-weights": "finetuned",
+    "scratch-weights": "scratch",
+    "target-catalog": "target.csv",
+    "target-images": "target.npy",
+    "logits": "predictions/logits.npz",
+    "predictions": "predictions.csv",
+    "record": "verdict.json",
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seeds of each arm, judged on eight test images of two classes."""
+    folder = tmp_path_factory.mktemp("check")
+    write_catalog(tiny_catalog(), folder / "target.csv")
+    np.save(folder / "target.npy", tiny_images())
+    write_stamp(folder)
+    write_record(catalog_record("folders").model_copy(update={"preprocessing": SMALL_CNN}), folder / "catalog.json")
+    run = training_record().runs[0]
+    for arm, record, weights in (("transfer", "training", "finetuned"), ("scratch", "scratch", "scratch")):
+        runs = tuple(run.model_copy(update={"seed": seed}) for seed in (0, 1))
+        write_record(training_record().model_copy(update={"arm": arm, "runs": runs}), folder / f"{record}.json")
+        for seed in (0, 1):
+            torch.manual_seed(seed + 2 * (arm == "scratch"))
+            save_network(
+                build_network("small_cnn", 2, SMALL_CNN), "small_cnn", folder / weights / f"seed_{seed}.safetensors"
+            )
+    MAIN(arguments(folder))
+    return folder
+
+
+def arguments(folder: Path) -> list[str]:
+    options = [part for name, file in FILES.items() for part in (f"--{name}", str(folder / file))]
+    return [*options, "--params", str(ROOT / "params.yaml")]
+
+
+def test_the_logits_are_those_of_every_run_on_the_test_split(done: Path) -> None:
+    logits = read_logits(done / "predictions/logits.npz")
+    assert [*logits.by_run] == ["transfer_0", "transfer_1", "scratch_0", "scratch_1"]
+    assert logits.sha256.tolist() == [row.sha256 for row in tiny_catalog() if row.split == "test"]
+    network = load_network(done / "scratch/seed_1.safetensors")
+    expected = outputs_of(network, tiny_images()[-8:]).logits
+    np.testing.assert_allclose(logits.by_run["scratch_1"], expected, atol=1e-6)
+
+
+def test_the_predicted_classes_are_those_of_the_logits(done: Path) -> None:
+    logits = read_logits(done / "predictions/logits.npz")
+    classes = (logits.labels, *(each.argmax(axis=1) for each in logits.by_run.values()))
+    predictions = read_predictions(done / "predictions.csv", 2)
+    columns = (predictions.labels, *predictions.by_arm["transfer"], *predictions.by_arm["scratch"])
+    # the images of this test share their first digits, so that the table is sorted by what follows them
+    assert list(zip(*columns, strict=True)) == sorted(zip(*classes, strict=True))
+
+
+def test_the_verdict_is_on_these_predictions(done: Path) -> None:
+    predictions = read_predictions(done / "predictions.csv", 2)
+    verdict = read_record(VerdictRecord, done / "verdict.json")
+    right = {arm: float((runs == predictions.labels).mean()) for arm, runs in predictions.by_arm.items()}
+    assert (verdict.n_seeds, verdict.n_images) == (2, 8)
+    assert verdict.difference.estimate == pytest.approx(right["transfer"] - right["scratch"])
+
+
+def test_a_test_split_that_was_not_judged_is_not_opened(done: Path, tmp_path: Path) -> None:
+    write_catalog(tiny_catalog()[1:], tmp_path / "target.csv")
+    files = [*arguments(done), "--target-catalog", str(tmp_path / "target.csv")]
+    with pytest.raises(
+        RuntimeError, match=r"validated\.json: want the judgement of \S+target\.csv, got that of another"
+    ):
+        MAIN(files)
