@@ -43,6 +43,13 @@ def test_calls_are_made_by_probes_that_have_not_seen_the_row_nor_its_group() -> 
     assert np.mean(held_out_calls(features, labels, groups, c=10.0, seed=0) == labels) < 0.8
 
 
+def test_a_rare_class_is_never_held_out_whole_where_its_images_are_independent() -> None:
+    labels = np.repeat([0, 1], [38, 2])
+    features = (np.random.default_rng(0).normal(size=(40, 4)) + 9 * labels[:, None]).astype(np.float32)
+    for seed in range(10):
+        assert held_out_calls(features, labels, np.arange(40), c=1.0, seed=seed).tolist() == labels.tolist()
+
+
 def test_a_fold_that_leaves_one_class_to_learn_from_calls_that_class() -> None:
     """Twelve patients, of whom two have the rare class too, dealt to the same fold by one seed of many."""
     groups, labels = np.repeat(np.arange(12), 5), np.zeros(60, dtype=np.int64)

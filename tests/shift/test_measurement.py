@@ -197,6 +197,11 @@ def test_classes_are_matched_by_name_where_their_numbers_differ() -> None:
     assert "1 of 2 shared classes moved: c." in found.remarks
 
 
+def test_images_without_a_class_are_not_a_class() -> None:
+    found = record_of(side_of(normal(30, 1), "b"), side_of(normal(40, 0), "a"))
+    assert (found.classes, found.labels) == ((), None)
+
+
 def test_the_mix_of_shared_classes_is_counted_and_told_by_the_probe() -> None:
     target = classes_of(100, "bbbbc", 1, "b")
     found = record_of(target).labels
