@@ -199,6 +199,13 @@ def test_the_place_is_a_range_over_corruptions_around_the_interval(
     assert found.sentence.startswith(f"The target lies {said} (the source's own images, corrupted; severity ")
 
 
+def test_the_place_by_each_corruption_comes_with_its_name() -> None:
+    found = dict(_place(SPREAD, 0.09).by_corruption)
+    assert set(found) == {"blur", "noise", "contrast", "pixelate"}  # JPEG hardly moves the source
+    assert found == severities(SPREAD, 0.09)
+    assert found["blur"] == pytest.approx(3)
+
+
 def test_a_wider_interval_makes_a_wider_range() -> None:
     assert _place(SPREAD, 0.09, half=0.015).between == ("pixelate 4", "contrast 1")
     assert _place(SPREAD, 0.09, half=None).between == ("blur 3", "blur 3")  # the mark itself, without an interval
