@@ -14,7 +14,7 @@ def _draw(n: int, shares: tuple[float, ...], seed: int) -> tuple[Features, Label
     return (rng.normal(size=(n, 4)) + 1.5 * np.eye(3, 4)[labels]).astype(np.float32), labels
 
 
-def test_shares_come_back_that_the_probes_calls_alone_get_wrong() -> None:
+def test_shares_are_recovered_where_the_predictions_alone_are_wrong() -> None:
     features, labels = _draw(900, (0.4, 0.4, 0.2), 0)
     target, _ = _draw(900, (0.05, 0.15, 0.8), 1)
     found = target_shares(features, labels, (np.arange(900), np.arange(900)), target, c=0.1, confidence=0.95, seed=0)

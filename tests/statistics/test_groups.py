@@ -83,5 +83,5 @@ def test_a_class_of_one_group_cannot_be_cross_validated(labels: list[int]) -> No
         grouped_folds(np.array(labels), groups, 5, 0)
 
 
-def test_what_is_not_seen_among_n_may_be_three_in_n() -> None:
+def test_the_unseen_share_is_about_three_in_n() -> None:
     np.testing.assert_allclose(unseen_share(np.array([100, 1000]), 0.95), [0.0295, 0.00299], rtol=0.01)
