@@ -43,9 +43,9 @@ from graft.training.loop import fit
 from graft.training.steps import Plan
 from graft.training.steps import Task as Given
 from graft.transfer import control
-from graft.transfer.arms.arms import TargetData, part_of, seen_by, target_data
+from graft.transfer.arms.data import TargetData, part_of, seen_by, target_data
 from graft.transfer.arms.rate_finder import find_rate
-from graft.transfer.finetuning import finetune
+from graft.transfer.finetuning.task import Backbone, TransferTask, plan_at, start_of, with_head
 from graft.transfer.pretraining import make_backbone
 from graft.yaml_files import read_yaml
 
@@ -66,7 +66,7 @@ class Subject(NamedTuple):
     name: str
     data: TargetData
     test: Samples
-    backbone: finetune.Backbone
+    backbone: Backbone
     params: Params
     probe_c: float
 
@@ -130,9 +130,9 @@ def measure(subject: Subject, start: str, of: Start, seed: int, results: Path) -
 def _tuned(subject: Subject, seed: int, rate: float) -> tuple[Network, Plan]:
     torch.manual_seed(seed)
     chosen: dict[str, Any] = {"choice": "full", "probe_c": subject.probe_c}
-    task = finetune.Task(subject.backbone, subject.data, StrategyRecord.model_construct(**chosen), subject.params)
+    task = TransferTask(subject.backbone, subject.data, StrategyRecord.model_construct(**chosen), subject.params)
     places = seen_by(subject.data, subject.params.training, seed)
-    return finetune._with_head(task, finetune.start_of(task), places, subject.probe_c), finetune._plan(task, rate)
+    return with_head(task, start_of(task), places, subject.probe_c), plan_at(task, rate)
 
 
 def _from_nothing(subject: Subject, seed: int, rate: float) -> tuple[Network, Plan]:
@@ -195,7 +195,7 @@ def subject_of(
         name=name,
         data=target_data(rows, images, preprocessing, params.recipes[params.training.augmentation], runtime),
         test=samples_on(runtime.device, images[test.rows], test.labels),
-        backbone=finetune.Backbone(network, params.network.name, features),
+        backbone=Backbone(network, params.network.name, features),
         params=params,
         probe_c=probe_accuracy(
             features[train.rows], train.labels, grouped_folds(train.labels, train.groups, 5, 0)

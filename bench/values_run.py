@@ -33,18 +33,21 @@ from graft.params.pipeline import Params
 from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.records.strategy import StrategyRecord
-from graft.records.training import TrainingRecord
+from graft.records.training import RunRecord
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 from graft.training.batches import Samples, samples_on
 from graft.training.checkpoints import Keeper
 from graft.training.loop import fit
 from graft.training.phases import Phase, equal_rates
-from graft.training.plans import plan_of
-from graft.transfer.arms.arms import Arm as Runs
-from graft.transfer.arms.arms import TargetData, part_of, run_arm, save_to, seeds_of, seen_by
-from graft.transfer.arms.runs import Trained, remembered
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.training.steps import Plan, Tick
+from graft.transfer.arms.data import TargetData, part_of, seen_by
+from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, seeds_of
+from graft.transfer.arms.processes import Crew, train_all
+from graft.transfer.arms.results import saved_runs
+from graft.transfer.arms.runs import Trained
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from graft.yaml_files import read_yaml
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
@@ -132,43 +135,48 @@ def measured(arm: Arm, data: Path, folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as made:
         weights = Path(made)
         if arm.strategy == "scratch":
-            record: TrainingRecord | Runs = train_control(target, params, weights)
+            chosen, runs = train_control(target, params, weights)
         else:
             read: dict[str, Any] = {"choice": arm.strategy, "probe_c": ground.probe_c}  # the rest is for reports
             strategy = StrategyRecord.model_construct(**read)
-            record = finetune_target(Task(ground.backbone, target, strategy, params), weights, weights / "half_done")
+            record = finetune_target(
+                TransferTask(ground.backbone, target, strategy, params), weights, weights / "half_done"
+            )
+            chosen, runs = Chosen(record.rate, record.trials, ()), record.runs
         cpu_s = time.process_time() - start
         correct = [is_right(load_network(file), ground.pool) for file in sorted(weights.glob("seed_*.safetensors"))]
     return {
         "arm": arm[:4],
-        "rate": record.rate,
-        "trials": [[each.rate, each.val_accuracy, each.val_loss] for each in record.trials],
-        "best_epochs": [each.best_epoch for each in record.runs],
+        "rate": chosen.rate,
+        "trials": [[each.rate, each.val_accuracy, each.val_loss] for each in chosen.trials],
+        "best_epochs": [each.best_epoch for each in runs],
         "accuracy": round(float(np.mean(correct)), 4),
         "cpu_s": round(cpu_s, 1),
         "correct": ["".join(map(str, each.astype(int))) for each in correct],
     }
 
 
-def train_control(data: TargetData, params: Params, folder: Path) -> Runs:
+def train_control(data: TargetData, params: Params, folder: Path) -> tuple[Chosen, tuple[RunRecord, ...]]:
     """Train the network from random start, at one budget."""
 
     def blank() -> Network:
         return build_network(params.network.name, len(data.classes), data.preprocessing)
 
-    def run(seed: int, rate: float, keeper: Keeper) -> Trained:
-        torch.manual_seed(seed)
+    def train(run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
+        torch.manual_seed(run.seed)
         network = blank()
         phase = Phase(
-            "scratch", equal_rates(list(network.blocks), rate), params.training.epochs, None, norms_only=False
+            "scratch", equal_rates(list(network.blocks), run.rate), params.training.epochs, None, norms_only=False
         )
-        plan = plan_of((phase,), params.training, data.recipe, data.runtime.precision)
-        train = part_of(data.train, seen_by(data, params.training, seed))
-        return Trained(network, fit(network, train, data.val, plan, seed, lambda n: None, keeper))
+        plan = Plan((phase,), params.training, data.recipe, data.runtime.precision)
+        seen = part_of(data.train, seen_by(data, params.training, run.seed))
+        return Trained(network, fit(network, seen, data.val, plan, run.seed, tick, keeper))
 
-    seeds, save = seeds_of(params.seed, params.training), save_to(folder, params.network.name)
-    runs = remembered(run, blank, folder / "half_done", lambda n: None)
-    return run_arm(runs, seeds, params.train_scratch.rates, "matched", save)
+    halving = Halving("matched", params.train_scratch.rates, seeds_of(params.seed, params.training))
+    half_done = folder / "half_done"
+    fitted = train_all([halving], half_done, train, Crew(data.runtime), ("train_scratch", 0))
+    chosen = choose(halving, {run: each.best for run, each in fitted.items()})
+    return chosen, saved_runs(chosen.runs, fitted, half_done, blank, (folder, params.network.name))
 
 
 def is_right(network: Network, pool: Pool) -> NDArray[np.bool_]:
@@ -229,7 +237,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
         preprocessing, settings = preprocessing_for(params.network, params.images), params.pretrain_source
         network = build_network(params.network.name, int(source.labels.max()) + 1, preprocessing)
         phase = Phase("pretrain", equal_rates(list(network.blocks), settings.rate), settings.epochs, None, False)
-        plan = plan_of((phase,), settings, params.recipes["digits"], torch.float32)
+        plan = Plan((phase,), settings, params.recipes["digits"], torch.float32)
         held = np.arange(len(source.labels)) % 10 == 0
         train, val = (part_of(source, np.flatnonzero(each)) for each in (~held, held))
         print("pretrained", file.name, fit(network, train, val, plan, params.seed, lambda n: None).best, flush=True)

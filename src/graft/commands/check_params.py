@@ -61,7 +61,7 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
         check_norms(choice, shapes, network.name)
     read_as = ""
     if network.weights == "file":
-        from graft.networks.weights import load_published  # with torchvision, which small_cnn never needs
+        from graft.networks.published import load_published  # with torchvision, which small_cnn never needs
 
         read_as = load_published(network, preprocessing.crop_px).read_as
     n_bytes = sum(value.numel() * value.element_size() for value in shapes.state_dict().values())
