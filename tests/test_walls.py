@@ -205,7 +205,7 @@ def test_stage_without_torch_does_not_import_it(stage: str) -> None:
 
 
 def test_reach_follows_imports_inside_functions() -> None:
-    assert PACKAGE / "networks" / "weights.py" in reach(PACKAGE / "networks" / "networks.py")
+    assert PACKAGE / "networks" / "published.py" in reach(PACKAGE / "networks" / "networks.py")
 
 
 WITHOUT_LEARNING = """

@@ -63,7 +63,7 @@ def read_bank(params: MeasureShift, card: BackboneCard) -> Bank:
     """
     path = named_path(params.bank_file or "")
     absent = f"want a bank, got no file {path}. Make one: `graft bank --help`."
-    check_named_file(path, params.bank_sha256, "measure_shift.bank", absent)
+    check_named_file(path, params.bank_sha256, "params.yaml, measure_shift.bank", absent)
     try:
         arrays = read_arrays(path, "a bank", "measure_shift")
         side = Side(**{name: arrays[f"side {name}"] for name in Side._fields})

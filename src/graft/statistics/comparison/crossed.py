@@ -57,7 +57,7 @@ def crossed_mean(values: Floats, confidence: float) -> CrossedMean:
     if k < 2 or u < 2:
         raise ValueError(
             f"crossed_mean: want at least 2 seeds and 2 images (or groups of images), got {k} and {u}. "
-            "Raise training.n_seeds or add test images."
+            "Run more seeds or add images."
         )
     mean = float(values.mean())
     # (k,) and (u,): main effects of seeds and of units
