@@ -75,7 +75,7 @@ def on(images: Labelled) -> OnTest:
 
 
 def predicted(labels: Labels, accuracy: float, k: int, rng: np.random.Generator) -> Labels:
-    """Predictions right with this probability, independently by seed and image."""
+    """Predictions that are right with this probability, independently by seed and image."""
     wrong = rng.random((k, len(labels))) >= accuracy
     return np.where(wrong, (labels + rng.integers(1, N_CLASSES, wrong.shape)) % N_CLASSES, labels)
 
@@ -280,7 +280,7 @@ def test_the_median_run_ships(runs: list[tuple[int, float, float]], seed: int) -
 
 
 def test_groups_widen_the_intervals_of_both_arms() -> None:
-    """Copies bring no evidence: with their groups they give the intervals of the images that they are copies of."""
+    """Copies add no evidence: with groups they give the same intervals as the images they are copied from."""
     test, rng = split_of(80), np.random.default_rng(0)
     arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.8, 0.7)]
     five = Labelled(*(np.repeat(each, 5) for each in test))  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 class _Point(NamedTuple):
-    """What statistics returns: an epoch's numbers, and one that no record has."""
+    """A result as statistics returns it, with one attribute that the record does not have."""
 
     epoch: int
     train_loss: float

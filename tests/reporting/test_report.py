@@ -53,7 +53,7 @@ def variant(request: pytest.FixtureRequest, samples: ModuleType) -> Evidence:
 
 
 def _html(evidence: Evidence, target: StoredImages, provenance: Provenance) -> str:
-    """The page of a run; without a map, and a source that looks like the target."""
+    """Page of a run, without a map, whose source looks like the target."""
     return html_report(evidence, sample_exhibits(target), provenance)
 
 

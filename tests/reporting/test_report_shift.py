@@ -22,7 +22,7 @@ def _section(text: str) -> str:
 
 
 def _page(evidence: Evidence, samples: ModuleType, kind: str = "own") -> Page:
-    """The section on shift alone; only with a source of one's own are there source images."""
+    """The section on shift. There are source images only if the source is the user's own."""
     target = samples.sample_target()
     target = target._replace(catalog=[each._replace(split="train") for each in target.catalog])
     source = target if kind == "own" else NO_IMAGES

@@ -172,7 +172,7 @@ def test_runs_that_were_still_improving_get_more_epochs() -> None:
 
 
 def test_twice_the_epochs_of_the_run_that_went_on_longest_are_advised() -> None:
-    """The others ended early, by patience."""
+    """Other runs ended early because validation stopped improving."""
     trained = _trained((3, 1))
     short = trained.runs[1].model_copy(update={"curve": trained.runs[1].curve[:1]})
     trained = trained.model_copy(update={"runs": (trained.runs[0], short)})

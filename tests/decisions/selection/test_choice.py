@@ -17,7 +17,7 @@ def _facts(accuracy: float, standard_error: float = 0.0, n: int = 200) -> Facts:
 
 
 def _target(spread: float, n: int = 100) -> Target:
-    """Two classes whose features lie `spread` standard deviations apart; all images in train."""
+    """Two classes whose features are `spread` standard deviations apart, with all images in train."""
     labels = np.arange(n) % 2
     features = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
     features[:, 0] += spread * labels
@@ -98,7 +98,7 @@ def test_would_change_names_only_changes_that_change_the_choice() -> None:
 
 
 def test_more_images_mean_more_images_per_class() -> None:
-    """Evidence that is shared leaves the choice to the tables, one of which counts images a class."""
+    """Shared evidence leaves the choice to the tables, one of which counts images per class."""
     sentences = would_change(_facts(0.95, standard_error=0.02), PARAMS)
     assert "With 10 times the images the choice would be top_blocks." in sentences
 

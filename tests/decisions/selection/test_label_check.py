@@ -12,7 +12,7 @@ CLASSES = ("ant", "bee", "cat")
 
 
 def _target(wrong: dict[int, str], n: int = 150, spread: float = 8.0) -> Target:
-    """Three classes far apart, thirds of each in train, val and test; some rows with a wrong label.
+    """Three classes far apart, a third of each in train, val and test, with some wrong labels.
 
     Catalogue and features stand in opposite order, and an unreadable image comes first.
     """

@@ -14,7 +14,7 @@ from graft.store.catalogue import SPLITS
 def _target(
     shift: dict[Split, float], labels: NDArray[np.int64] | None = None, sizes: tuple[int, int, int] = (120, 60, 90)
 ) -> Target:
-    """Two classes; the features of some splits are shifted, and those of the second class lie apart."""
+    """Two classes with features far apart. Features of some splits are shifted."""
     splits = [split for split, n in zip(SPLITS, sizes, strict=True) for _ in range(n)]
     labels = np.arange(len(splits)) % 2 if labels is None else labels
     features = np.random.default_rng(0).normal(size=(len(splits), 8))

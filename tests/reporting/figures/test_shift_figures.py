@@ -105,7 +105,7 @@ def test_the_band_of_the_yardstick_is_the_interval_of_the_target(scale: ShiftYar
 
 
 def _numbers(scale: ShiftYardstick, size: ShiftSize, mmds: Sequence[float]) -> list[str]:
-    """What is written above the dots of one corruption, from left to right."""
+    """Labels above the dots of one corruption, from left to right."""
     marks = tuple(YardstickMark(corruption="blur", severity=place + 1, mmd2=mmd**2) for place, mmd in enumerate(mmds))
     figure = yardstick(scale.model_copy(update={"marks": marks}), size)
     written = sorted(_all(figure, "text", "small"), key=lambda each: float(each.attrib["x"]))
@@ -202,7 +202,7 @@ def test_a_profile_of_one_block_can_be_drawn(profile: BlockProfile) -> None:
 
 
 def _places(figure: Markup, side: str) -> list[tuple[float, float]]:
-    """Where the marks of a side begin, the one of the legend left out."""
+    """Start points of the marks of a domain, without that of the legend."""
     drawn = max((each.attrib["d"] for each in _all(figure, "path", side)), key=len)
     starts = re.findall(r"M([\d.]+) ([\d.]+)(?=" + re.escape(SHAPES[side]) + ")", drawn)
     return [(float(x), float(y)) for x, y in starts]

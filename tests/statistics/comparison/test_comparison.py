@@ -113,7 +113,7 @@ def test_a_group_counts_by_its_deviation_from_the_mean_of_all_seeds_times_its_im
 
 
 def test_a_million_images_are_a_million_also_in_groups() -> None:
-    """Three hundred thousand units would settle it: as many images, or ten times as many."""
+    """300,000 units would settle the comparison: as many images, or ten times as many in groups of ten."""
     a, _ = arms(0.8, 0.5)
     small = Question(confidence=0.95, margin=1e-5, seed=0)
     assert compare_arms(a, a, None, small).images_to_settle == pytest.approx(3e5, rel=0.01)
@@ -170,7 +170,7 @@ def test_images_to_settle_count_images_and_not_groups() -> None:
 
 
 def test_images_to_settle_are_those_of_the_fewest_groups_that_do() -> None:
-    """Groups of two and of three in turn: two and a half images each."""
+    """Groups of two and three images in turn: 2.5 images each on average."""
     few = arms(0.75, 0.65, n=60, seed=4)
     a, b = (np.repeat(each, [2, 3] * 30, axis=1) for each in few)
     comparison = compare_arms(a, b, np.repeat(np.arange(60), [2, 3] * 30), QUESTION)
