@@ -1,6 +1,6 @@
-"""This project's loop as the benchmarks of training run it: which network, and under which plan.
+"""This project's loop for the benchmarks of training: the network and the plan.
 
-It imports graft, and therefore not where a peer's environment runs training_run.py.
+It imports graft, so a peer's environment that runs training_run.py does not import it.
 """
 
 from typing import NamedTuple
@@ -9,49 +9,48 @@ import torch
 from torch import nn
 
 from graft.networks.networks import Network, from_torchvision
+from graft.params.learning import Learning
 from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.training.batches import Samples
 from graft.training.loop import fit
-from graft.training.optimisation import Optimisation
 from graft.training.phases import Phase, parts_of
 from graft.training.steps import Plan, Tick
 
+LEARNING = Learning(
+    epochs=1,
+    batch_size=32,
+    optimizer="adamw",
+    weight_decay=0.01,
+    schedule="one_cycle",
+    warmup=0.3,
+    augmentation="none",
+)
 UNVARIED = Recipe()
 
 
 class Way(NamedTuple):
-    """What is trained of a network, and how."""
+    """Part of a network that is trained, and how."""
 
     batch: int
     precision: torch.dtype
     recipe: Recipe = UNVARIED
     top: bool = False
-    """the top block and the head alone"""
+    """whether only the top block and the head are trained"""
     views: int | None = None
-    """fixed augmented views, on which the frozen blocks run once"""
+    """number of fixed augmented views, on which the frozen blocks run once; None: a new view every epoch"""
     epochs: int = 1
 
 
 def train(model: nn.Module, name: str, given: Samples, way: Way, tick: Tick) -> None:
-    """Train a plain network of torch on images that lie on its device, normalised and augmented at every step."""
+    """Train a plain torch network on images that are on its device, normalised and augmented at every step."""
     side, n_classes = given.images.shape[2], int(given.labels.max()) + 1
     net = named(model, name, side, n_classes).to(given.images.device)
     frozen = list(net.blocks)[:-1] if way.top else []
     rates = {part: 0.0 if part in frozen else 1e-3 for part in parts_of(net)}
-    plan = Plan(
-        phases=(Phase("bench", rates, way.epochs, None, norms_only=False),),
-        batch_size=way.batch,
-        optimisation=Optimisation("adamw", 0.01, "one_cycle", 0.3, None, 1),
-        ema_decay=None,
-        label_smoothing=0.0,
-        mixing=None,
-        balance="none",
-        recipe=way.recipe,
-        views=way.views,
-        batchnorm="train",
-        precision=way.precision,
-    )
+    phase = Phase("bench", rates, way.epochs, None, norms_only=False)
+    learning = LEARNING.model_copy(update={"batch_size": way.batch})
+    plan = Plan((phase,), learning, way.recipe, way.precision, views=way.views)
     few = Samples(given.images[: way.batch], given.labels[: way.batch])
     fit(net, given, few, plan, 0, tick)
 

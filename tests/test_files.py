@@ -3,10 +3,23 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from graft.files import from_cell, plain_json, printable, read_table, to_cell, visible, write_table
+from graft.files import (
+    from_cell,
+    plain_json,
+    printable,
+    read_arrays,
+    read_table,
+    to_cell,
+    visible,
+    write_arrays,
+    write_table,
+)
 
 UNSEEN = [
     ("\x1b[2J\x1b]0;owned\x07", r"\x1b[2J\x1b]0;owned\x07"),
@@ -129,3 +142,20 @@ def test_any_csv_reader_understands_a_table(tmp_path: Path) -> None:
     write_table(("name", "n"), [("a\rb,c", 1)], tmp_path / "t.csv")
     with (tmp_path / "t.csv").open(newline="") as file:
         assert [*csv.reader(file)] == [["name", "n"], ["a\rb,c", "1"]]
+
+
+def test_arrays_come_back_by_name_in_their_order(tmp_path: Path) -> None:
+    arrays: dict[str, NDArray[Any]] = {"b": np.arange(3), "a": np.ones((2, 2), np.float32)}
+    write_arrays(arrays, tmp_path / "deep" / "t.npz")
+    read = read_arrays(tmp_path / "deep" / "t.npz", "arrays", "extract_features")
+    assert [*read] == ["b", "a"]
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].dtype == array.dtype
+
+
+def test_absent_arrays_name_the_stage_that_writes_them(tmp_path: Path) -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"t\.npz: want arrays, got no file\. Run `dvc repro extract_features`\."
+    ):
+        read_arrays(tmp_path / "t.npz", "arrays", "extract_features")

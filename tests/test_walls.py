@@ -175,7 +175,7 @@ def _imports_without(forbidden: set[str], module: str) -> subprocess.CompletedPr
     [
         ("graft.serving.predictor", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy", "bentoml"}),
         ("graft.serving.service", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy"}),
-        ("graft.decisions.verdict", {"torch", "great_expectations", "bentoml"}),
+        ("graft.decisions.transfer_verdict", {"torch", "great_expectations", "bentoml"}),
         ("graft.decisions.selection.choice", {"torch", "great_expectations", "bentoml"}),
         ("graft.shift.measurement", {"torch", "great_expectations", "sklearn", "bentoml"}),
         (
@@ -208,7 +208,7 @@ def test_stage_without_torch_does_not_import_it(stage: str) -> None:
 
 
 def test_reach_follows_imports_inside_functions() -> None:
-    assert PACKAGE / "networks" / "weights.py" in reach(PACKAGE / "networks" / "networks.py")
+    assert PACKAGE / "networks" / "published.py" in reach(PACKAGE / "networks" / "networks.py")
 
 
 WITHOUT_LEARNING = """

@@ -64,6 +64,8 @@ def read_yaml(path: Path, wants_name: Callable[[Place], bool] = lambda place: Fa
 def with_values(path: Path, values: Mapping[Place, Any]) -> str:
     """Text of a YAML file with new values at some places; all other characters stay.
 
+    A key that its section leaves out gets a line of its own below the section's name.
+
     Args:
         path: the file, in UTF-8, which must be valid for `read_yaml`.
         values: new values by place: None, booleans, numbers, text, or lists of these.
@@ -92,6 +94,8 @@ def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int, str
     for name in place:
         pairs = node.value if isinstance(node.value, list) else []
         found = [(key, value) for key, value in pairs if key.value == name]
+        if not found and len(place) > 1 and name == place[-1] and pairs and not node.flow_style and node.anchor is None:
+            return _new_line(text, after, f"{' ' * pairs[0][0].start_mark.column}{name}: ")
         if not found or found[0][1].anchor is not None:
             dotted = ".".join(map(str, place))
             got = "an anchor or an alias" if found else "none"
@@ -105,6 +109,14 @@ def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int, str
     # DVC writes lists with their dashes below the key; there a value on one line would not be valid
     in_line_with_key = node.start_mark.column == column
     return start, start + len(text[start:end].rstrip()), "  " if in_line_with_key else ""
+
+
+def _new_line(text: str, after: int, key: str) -> tuple[int, int, str]:
+    """Where a new line goes, below the line that holds a place, and how it begins."""
+    end = text.index("\n", after)
+    line_end = "\r\n" if text[end - 1] == "\r" else "\n"
+    start = end + 1 - len(line_end)
+    return start, start, f"{line_end}{key}"
 
 
 def _end(node: Any) -> int:

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from graft.networks.networks import build_network
-from graft.networks.outputs import outputs_of, score_of
+from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 
 
@@ -31,12 +31,3 @@ def test_outputs_do_not_move_batchnorm_statistics() -> None:
     before = {key: value.clone() for key, value in network.state_dict().items()}
     outputs_of(network, _images(8))
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
-
-
-def test_score_is_mean_cross_entropy_and_share_right() -> None:
-    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
-    labels = torch.tensor([0, 1, 1])
-    expected = np.mean([np.log(1 + np.exp(-2)), np.log(1 + np.exp(-1)), np.log(1 + np.exp(3))])
-    score = score_of(logits, labels)
-    np.testing.assert_allclose(score.loss, expected, rtol=1e-6)
-    np.testing.assert_allclose(score.accuracy, 2 / 3, rtol=1e-6)

@@ -14,7 +14,7 @@ from graft.records.shift import SourceKind
 from graft.records.strategy import ProbeScore, StrategyRecord, Vote
 from graft.records.training import Epoch, PhaseRecord, RateCurve, RunRecord, TrainingRecord, Trial
 from graft.records.validation import Finding, ValidationRecord
-from graft.records.verdict import Majority, Variances, VerdictRecord
+from graft.records.verdict import Majority, VarianceComponents, VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.store.catalogue import SPLITS
 from graft.store.predictions import Predictions
@@ -61,7 +61,7 @@ def sample_evidence(
                 ),
                 Reason(check="seeds", level="pass", sentence="5 seeds were trained and 5 compared."),
                 Reason.model_validate({"check": "verdict", "level": level, "sentence": verdict.sentence}),
-                Reason(check="export", level="pass", sentence="ONNX says what torch says (limit `1e-4`)."),
+                Reason(check="export", level="pass", sentence="ONNX agrees with torch (limit `1e-4`)."),
             ),
             next_steps=("Train longer: `dvc exp run -S training.epochs=60`.",),
         ),
@@ -104,7 +104,7 @@ def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool, firs
         degrees_of_freedom=11.4,
         margin=0.005,
         standard_error=half / 2.2,
-        variances=Variances(seeds=1e-5, units=1e-4, residual=2e-5),
+        variances=VarianceComponents(seeds=1e-5, units=1e-4, residual=2e-5),
         n_seeds=N_SEEDS,
         n_images=N_TEST,
         n_units=N_TEST,

@@ -218,7 +218,7 @@ def test_what_was_run_is_shown_where_it_is_known(
     unknown = Page(_html(evidence, target, NOTHING)).words
     assert "torch 2.10.0" in known
     assert "pretrain_source" in known
-    assert "Nothing is known here" in unknown
+    assert "how long the stages ran was not recorded here" in unknown
 
 
 def test_the_page_is_small(samples: ModuleType) -> None:
@@ -258,7 +258,7 @@ def test_the_headline_names_the_strategy(samples: ModuleType, target: StoredImag
     assert "<title>Transfer by training the head alone hurt: graft report</title>" in _html(negative, target, NOTHING)
 
 
-def test_both_reports_say_what_the_interval_speaks_for(evidence: Evidence, target: StoredImages) -> None:
-    said = "with these training images and this way of choosing rates"
+def test_both_reports_say_what_the_interval_holds_for(evidence: Evidence, target: StoredImages) -> None:
+    said = "given these training images and this way of choosing rates"
     assert said in markdown_report(evidence)
     assert said in Page(_html(evidence, target, NOTHING)).words

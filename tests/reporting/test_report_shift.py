@@ -137,12 +137,12 @@ def test_bandwidths_are_listed_with_the_reason_of_those_dropped(evidence: Eviden
     assert len(chosen) == 1
 
 
-def test_shares_by_predictions_are_shown_where_the_probe_tells_enough(evidence: Evidence, samples: ModuleType) -> None:
+def test_shares_by_predictions_are_shown_if_the_probe_is_strong_enough(evidence: Evidence, samples: ModuleType) -> None:
     assert evidence.shift.labels is not None
     assert "5.0% (3.5% to 6.5%)" in _page(evidence, samples).words
     unsure = evidence.shift.labels.model_copy(update={"black_box": None})
     words = _page(_with(evidence, labels=unsure), samples).words
-    assert "tell too little" in words
+    assert "are too weak to estimate" in words
     assert "By predictions" not in words
 
 

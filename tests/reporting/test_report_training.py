@@ -7,7 +7,7 @@ from tests.reporting.conftest import sample_exhibits, sample_sheet
 from tests.reporting.pages import Page
 
 from graft.reporting.evidence import Evidence
-from graft.reporting.phases import phase_rows
+from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import StoredImages, data_uri
 from graft.reporting.provenance import Provenance
 from graft.reporting.report import html_report, markdown_report
@@ -66,8 +66,8 @@ def test_every_trial_stands_in_the_table_with_its_seeds(evidence: Evidence, targ
 
 
 def test_the_search_for_a_rate_is_drawn_where_there_was_one(samples: ModuleType, target: StoredImages) -> None:
-    assert "Looking for the rate" in _section(samples.sample_evidence(gradual=True), target)
-    assert "Looking for the rate" not in _section(samples.sample_evidence(), target)
+    assert "Search for the rate" in _section(samples.sample_evidence(gradual=True), target)
+    assert "Search for the rate" not in _section(samples.sample_evidence(), target)
 
 
 def test_each_row_of_the_sheet_starts_with_the_image_as_it_is(evidence: Evidence, target: StoredImages) -> None:

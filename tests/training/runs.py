@@ -6,18 +6,27 @@ import torch
 from tests.house import ROOT
 
 from graft.networks.networks import Network, build_network
-from graft.networks.outputs import Score, outputs_of, score_of
+from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
+from graft.params.learning import Learning
 from graft.params.recipes import Recipe
 from graft.training.batches import Samples
-from graft.training.optimisation import Optimisation
-from graft.training.phases import Phase, parts_of
+from graft.training.objective import Score, score_of
+from graft.training.phases import BatchNormPolicy, Phase, parts_of
 from graft.training.steps import Plan
 from graft.yaml_files import read_yaml
 
 RECIPES = read_yaml(ROOT / "params.yaml")["recipes"]
 NOTHING_VARIED, SHIFTED = Recipe.model_validate(RECIPES["none"]), Recipe.model_validate(RECIPES["digits"])
-ADAMW = Optimisation("adamw", 0.01, "one_cycle", 0.3, None, 1)
+ADAMW = Learning(
+    epochs=3,
+    batch_size=8,
+    optimizer="adamw",
+    weight_decay=0.01,
+    schedule="one_cycle",
+    warmup=0.3,
+    augmentation="digits",
+)
 
 
 def samples(n: int, seed: int) -> Samples:
@@ -40,22 +49,21 @@ def phase(rate: float = 0.01, frozen: tuple[str, ...] = (), epochs: int = 3, **o
     return Phase("phase", rates, epochs, None, norms_only=False)._replace(**others)
 
 
-def plan(*phases: Phase, optimisation: Optimisation = ADAMW, **others: Any) -> Plan:
-    """A plan in float32 with the defaults of params.yaml but for smaller batches."""
-    made = Plan(
-        phases=phases or (phase(),),
-        batch_size=8,
-        optimisation=optimisation,
-        ema_decay=None,
-        label_smoothing=0.0,
-        mixing=None,
-        balance="none",
-        recipe=SHIFTED,
-        views=None,
-        batchnorm="train",
-        precision=torch.float32,
-    )
-    return made._replace(**others)
+def learning(**changes: Any) -> Learning:
+    """What params.yaml says but for smaller batches, with these changes."""
+    return Learning.model_validate({**ADAMW.model_dump(), **changes})
+
+
+def plan(
+    *phases: Phase,
+    recipe: Recipe = SHIFTED,
+    precision: torch.dtype = torch.float32,
+    batchnorm: BatchNormPolicy = "train",
+    views: int | None = None,
+    **changes: Any,
+) -> Plan:
+    """A plan in float32; changes are those of `learning`."""
+    return Plan(phases or (phase(),), learning(**changes), recipe, precision, batchnorm, views)
 
 
 def ignore(n: int) -> None:

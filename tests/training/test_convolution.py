@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from graft.training import convolution
-from graft.training.convolution import ConvolutionByProducts, Pair, Windows, fast_convolutions
+from graft.training.convolution import ByProducts, ConvolutionByProducts, Pair, Windows, fast_convolutions
 
 CPU = torch.device("cpu")
 BY_PRODUCTS, BY_TORCH = "ConvolutionByProductsBackward", "ConvolutionBackward0"
@@ -187,6 +187,33 @@ def test_convolutions_that_no_layer_calls_are_as_without() -> None:
         found = F.conv2d(maps, weights), F.conv2d(maps, weights, stride=2, padding=1)
     assert torch.equal(found[0], F.conv2d(maps, weights))
     assert torch.equal(found[1], F.conv2d(maps, weights, stride=2, padding=1))
+
+
+SMALL, KERNELS, BIAS = torch.rand(1, 16, 4, 4), torch.rand(16, 16, 3, 3, requires_grad=True), torch.rand(16)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        pytest.param((SMALL, KERNELS, BIAS, 1, 1, 1, 1), {}, id="numbers for pairs"),
+        pytest.param((SMALL, KERNELS, BIAS, (1, 1), (1, 1), (1, 1)), {"groups": 1}, id="by name"),
+        pytest.param((SMALL[0], KERNELS, BIAS, (1, 1), (1, 1), (1, 1), 1), {}, id="no batch"),
+        pytest.param((SMALL, KERNELS, BIAS, [1, 1], [1, 1], [1, 1], 1), {}, id="lists"),
+        pytest.param((SMALL, KERNELS, BIAS, (1,), (1,), (1,), 1), {}, id="one for both"),
+    ],
+)
+def test_a_call_that_another_torch_may_make_is_left_to_torch(args: tuple[object, ...], kwargs: dict[str, int]) -> None:
+    wanted = F.conv2d(*args, **kwargs)  # type: ignore[call-overload]
+    with fast_convolutions(CPU):
+        found = F.conv2d(*args, **kwargs)  # type: ignore[call-overload]
+    assert torch.equal(found, wanted)
+    assert BY_PRODUCTS not in _maker(found)
+
+
+def test_an_argument_that_is_not_known_here_is_not_dropped() -> None:
+    call = (SMALL, KERNELS, BIAS, (1, 1), (1, 1), (1, 1), 1)
+    with pytest.raises(TypeError, match="new"):
+        ByProducts().__torch_function__(F.conv2d, (), call, {"new": 1})
 
 
 def test_weights_of_a_type_that_was_not_measured_learn_by_torch() -> None:

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from tests.training.recipes import SHIPPED
-from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
+from tests.training.runs import evaluate, ignore, network, phase, plan, samples
 
 from graft.networks.networks import state_sha256
 from graft.networks.outputs import outputs_of
@@ -80,7 +80,7 @@ def test_no_step_waits_for_the_device() -> None:
         phase(epochs=1),
         recipe=SHIPPED["strong"],
         mixing=Mixing(kind="cutmix", alpha=1.0),
-        optimisation=ADAMW._replace(clip_norm=1.0),
+        clip_norm=1.0,
     )
     try:
         fit(network().cuda(), on_device(64, 1), on_device(32, 2), to, 0, watch)

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.training.runs import ADAMW, network, phase, plan, samples
+from tests.training.runs import network, phase, plan, samples
 from torch import nn
 
 from graft.networks.networks import Network
@@ -15,7 +15,6 @@ from graft.training import memory
 from graft.training.activations import back, front
 from graft.training.batches import Samples
 from graft.training.memory import check_room_for_images, check_room_for_steps, needed_bytes
-from graft.training.optimisation import Optimisation
 from graft.training.phases import Phase
 from graft.training.steps import Plan
 
@@ -24,12 +23,12 @@ N_FEATURES = 3 * 8 * 8
 N_WEIGHTS = 2 * N_FEATURES + 2
 
 
-def _flat(optimisation: Optimisation = ADAMW, **others: Any) -> tuple[Network, Samples, Plan]:
+def _flat(**changes: Any) -> tuple[Network, Samples, Plan]:
     """A head on the pixels themselves, 20 images of 8 px, batches of 8."""
     flat = Network({"flat": nn.Flatten()}, N_FEATURES, 2, SMALL_CNN)
     head_alone = Phase("phase", {"flat": 0.0, "head": 0.1}, 1, None, norms_only=False)
     images = torch.zeros((20, 3, 8, 8), dtype=torch.uint8)
-    return flat, Samples(images, torch.arange(20) % 2), plan(head_alone, optimisation=optimisation, **others)
+    return flat, Samples(images, torch.arange(20) % 2), plan(head_alone, **changes)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +36,8 @@ def _flat(optimisation: Optimisation = ADAMW, **others: Any) -> tuple[Network, S
     [
         ({}, 1 + 2 + 1),  # gradients, two moments, the best epoch's weights
         ({"ema_decay": 0.9}, 1 + 2 + 2),
-        ({"optimisation": ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.9))}, 1 + 1 + 1),
-        ({"optimisation": ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.0))}, 1 + 0 + 1),
+        ({"optimizer": Sgd(kind="sgd", momentum=0.9)}, 1 + 1 + 1),
+        ({"optimizer": Sgd(kind="sgd", momentum=0.0)}, 1 + 0 + 1),
     ],
 )
 def test_weights_gradients_moments_and_what_a_linear_layer_keeps_are_counted(
@@ -72,7 +71,7 @@ def _kept_of_a_step(net: Network, train: Samples, given: Plan) -> int:
     net.train().requires_grad_(True).to(memory_format=torch.channels_last)
     # now, for the weights have moved, and what follows may lie where they lay
     own = {each.untyped_storage().data_ptr() for each in net.state_dict().values()}
-    images = train.images[: given.batch_size]
+    images = train.images[: given.learning.batch_size]
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast(CPU, given.precision):
         alive = back(net, 0, front(net, 0, images))
     assert len(alive) == len(images)
@@ -124,7 +123,7 @@ def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     given = network(), samples(20, 0), plan()
     monkeypatch.setattr(memory, "free_bytes", lambda device: needed_bytes(*given) - 1)
     with pytest.raises(
-        ValueError, match=r"^training: want \d+ MiB of memory for steps of 8 images of 32 x 32 pixels, got .*Lower tr"
+        ValueError, match=r"^batch_size: want \d+ MiB of memory for steps of 8 images of 32 x 32 pixels, got .*Lower it"
     ):
         check_room_for_steps(*given)
 
@@ -139,7 +138,5 @@ def test_images_that_do_not_fit_are_refused_before_they_are_read(monkeypatch: py
     store = np.broadcast_to(np.uint8(0), (2**20, 64, 64, 3))  # takes no memory here
     monkeypatch.setattr(memory, "free_bytes", lambda device: 100 * math.prod(store.shape[1:]))
     check_room_for_images(store, 100)
-    with pytest.raises(
-        ValueError, match=r"^training: want 1 MiB of memory for 101 images of 64 x 64 pixels, got 1 MiB"
-    ):
+    with pytest.raises(ValueError, match=r"^images: want 1 MiB of memory for 101 images of 64 x 64 pixels, got 1 MiB"):
         check_room_for_images(store, 101)

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from tests.training.runs import learning
 from torch import nn
 
-from graft.params.learning import ScheduleChoice, Sgd, WarmRestarts
-from graft.training.optimisation import Optimisation, build_optimizer, build_schedule, take_step
+from graft.params.learning import Learning, ScheduleChoice, Sgd, WarmRestarts
+from graft.training.optimisation import build_optimizer, build_schedule, take_step
 
-PLAIN = Optimisation("adamw", 0.01, "one_cycle", 0.3, None, 1)
+PLAIN = learning()
 RESTARTS = WarmRestarts(kind="warm_restarts", restarts=3)
 
 
-def _rates(settings: Optimisation, n_steps: int) -> list[float]:
+def _rates(settings: Learning, n_steps: int) -> list[float]:
     weight = nn.Parameter(torch.zeros(2, 2))
     optimizer = build_optimizer({"head": [weight]}, {"head": 0.5}, settings)
     schedule = build_schedule(optimizer, n_steps, settings)
@@ -42,23 +43,23 @@ def test_weights_decay_and_biases_and_norms_do_not() -> None:
 
 
 def test_cosine_follows_its_formula_after_the_warm_up() -> None:
-    rates = _rates(PLAIN._replace(schedule="cosine", warmup=0.2), 50)
+    rates = _rates(learning(schedule="cosine", warmup=0.2), 50)
     assert rates[:10] == pytest.approx([0.5 * (k + 1) / 11 for k in range(10)])
     assert rates[10:] == pytest.approx([0.25 * (1 + math.cos(math.pi * k / 40)) for k in range(40)])
 
 
 def test_warm_restarts_return_to_the_peak_at_each_cycle() -> None:
-    rates = _rates(PLAIN._replace(schedule=RESTARTS, warmup=0.0), 30)
+    rates = _rates(learning(schedule=RESTARTS, warmup=0.0), 30)
     assert [k for k in range(1, 30) if rates[k] > rates[k - 1]] == [10, 20]
     assert rates[10] == rates[20] == pytest.approx(0.5)
 
 
 def test_a_constant_rate_stays() -> None:
-    assert _rates(PLAIN._replace(schedule="constant", warmup=0.0), 5) == [0.5] * 5
+    assert _rates(learning(schedule="constant", warmup=0.0), 5) == [0.5] * 5
 
 
 def test_a_constant_rate_stays_once_it_has_risen() -> None:
-    rates = _rates(PLAIN._replace(schedule="constant", warmup=0.4), 5)
+    rates = _rates(learning(schedule="constant", warmup=0.4), 5)
     assert rates == pytest.approx([0.5 / 3, 1.0 / 3, 0.5, 0.5, 0.5])
 
 
@@ -72,7 +73,7 @@ def test_one_cycle_peaks_where_the_warm_up_ends() -> None:
 @pytest.mark.parametrize("name", ["cosine", RESTARTS])
 def test_a_schedule_ends_at_nothing_and_does_not_begin_again(name: ScheduleChoice) -> None:
     optimizer = build_optimizer({"head": [nn.Parameter(torch.zeros(2, 2))]}, {"head": 0.5}, PLAIN)
-    schedule = build_schedule(optimizer, 10, PLAIN._replace(schedule=name))
+    schedule = build_schedule(optimizer, 10, learning(schedule=name))
     optimizer.step()
     for _ in range(10):
         schedule.step()
@@ -82,7 +83,7 @@ def test_a_schedule_ends_at_nothing_and_does_not_begin_again(name: ScheduleChoic
 @pytest.mark.parametrize("name", ["one_cycle", "cosine", RESTARTS, "constant"])
 def test_parts_keep_the_ratio_of_their_rates_at_every_step(name: ScheduleChoice) -> None:
     low, high = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(2, 2))
-    settings = PLAIN._replace(schedule=name)
+    settings = learning(schedule=name)
     optimizer = build_optimizer({"low": [low], "high": [high]}, {"low": 0.1, "high": 0.5}, settings)
     schedule = build_schedule(optimizer, 10, settings)
     for _ in range(9):
@@ -95,14 +96,12 @@ def test_parts_keep_the_ratio_of_their_rates_at_every_step(name: ScheduleChoice)
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 4])
 @pytest.mark.parametrize("warmup", [0.0, 0.3, 0.5, 0.9])
 def test_few_steps_are_no_fault(name: ScheduleChoice, n_steps: int, warmup: float) -> None:
-    rates = _rates(PLAIN._replace(schedule=name, warmup=warmup), n_steps)
+    rates = _rates(learning(schedule=name, warmup=warmup), n_steps)
     assert all(0 <= rate <= 0.5 + 1e-9 for rate in rates)
 
 
 def test_sgd_with_momentum_moves_as_its_formula_says() -> None:
-    settings = PLAIN._replace(
-        optimizer=Sgd(kind="sgd", momentum=0.9), weight_decay=0.0, schedule="constant", warmup=0.0
-    )
+    settings = learning(optimizer=Sgd(kind="sgd", momentum=0.9), weight_decay=0.0, schedule="constant", warmup=0.0)
     weight = nn.Parameter(torch.tensor([[1.0]]))
     optimizer = build_optimizer({"head": [weight]}, {"head": 0.1}, settings)
     schedule = build_schedule(optimizer, 9, settings)
@@ -116,7 +115,7 @@ def test_sgd_with_momentum_moves_as_its_formula_says() -> None:
 
 
 def test_adamw_moves_as_its_formula_says() -> None:
-    settings = PLAIN._replace(weight_decay=0.1, schedule="constant", warmup=0.0)
+    settings = learning(weight_decay=0.1, schedule="constant", warmup=0.0)
     weight = nn.Parameter(torch.tensor([[1.0]]))
     optimizer = build_optimizer({"head": [weight]}, {"head": 0.1}, settings)
     schedule = build_schedule(optimizer, 9, settings)
@@ -131,9 +130,7 @@ def test_adamw_moves_as_its_formula_says() -> None:
 
 
 def test_gradients_are_clipped_to_the_norm_of_all_together() -> None:
-    settings = PLAIN._replace(
-        optimizer=Sgd(kind="sgd", momentum=0.0), weight_decay=0.0, schedule="constant", warmup=0.0
-    )
+    settings = learning(optimizer=Sgd(kind="sgd", momentum=0.0), weight_decay=0.0, schedule="constant", warmup=0.0)
     one, two = nn.Parameter(torch.zeros(1, 1)), nn.Parameter(torch.zeros(1, 1))
     optimizer = build_optimizer({"head": [one, two]}, {"head": 1.0}, settings)
     one.grad, two.grad = torch.tensor([[30.0]]), torch.tensor([[40.0]])
@@ -145,9 +142,9 @@ def test_gradients_are_clipped_to_the_norm_of_all_together() -> None:
 def test_momentum_of_sgd_stays_what_it_was_set_to_under_one_cycle(momentum: float) -> None:
     weight = nn.Parameter(torch.zeros(2, 2))
     optimizer = build_optimizer(
-        {"head": [weight]}, {"head": 0.1}, PLAIN._replace(optimizer=Sgd(kind="sgd", momentum=momentum))
+        {"head": [weight]}, {"head": 0.1}, learning(optimizer=Sgd(kind="sgd", momentum=momentum))
     )
-    schedule = build_schedule(optimizer, 10, PLAIN._replace(optimizer=Sgd(kind="sgd", momentum=momentum)))
+    schedule = build_schedule(optimizer, 10, learning(optimizer=Sgd(kind="sgd", momentum=momentum)))
     for _ in range(9):
         assert optimizer.param_groups[0]["momentum"] == momentum
         weight.grad = torch.zeros_like(weight)

@@ -13,6 +13,7 @@ from graft.training.phases import (
     BatchNormPolicy,
     Phase,
     adapt_batchnorm,
+    freeze,
     frozen_sha256,
     frozen_state,
     n_frozen_blocks,
@@ -48,9 +49,26 @@ def test_trained_and_frozen_make_up_the_whole_network(network: Network) -> None:
 
 
 def test_only_what_is_trained_asks_for_gradients(network: Network) -> None:
-    trained_parameters(network, _phase("block4", "head"))
+    freeze(network, _phase("block4", "head"))
     asking = [name.removeprefix("blocks.") for name, each in network.named_parameters() if each.requires_grad]
     assert {name.split(".")[0] for name in asking} == {"block4", "head"}
+
+
+def test_freezing_for_a_phase_that_trains_more_thaws(network: Network) -> None:
+    freeze(network, _phase("head"))
+    freeze(network, _phase(*NAMES))
+    assert all(each.requires_grad for each in network.parameters())
+
+
+@pytest.mark.parametrize("trained", [("head",), NAMES])
+def test_asking_what_a_phase_trains_changes_nothing(network: Network, trained: tuple[str, ...]) -> None:
+    freeze(network, _phase("block4", "head"))
+    before = [each.requires_grad for each in network.parameters()]
+    trained_parameters(network, _phase(*trained))
+    n_frozen_blocks(network, _phase(*trained))
+    frozen_state(network, _phase(*trained), "train")
+    set_modes(network, _phase(*trained), "train")
+    assert [each.requires_grad for each in network.parameters()] == before
 
 
 def test_norms_only_trains_norms_and_the_head(network: Network) -> None:

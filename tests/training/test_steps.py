@@ -2,12 +2,13 @@
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.training.runs import ADAMW, NOTHING_VARIED, SHIFTED, ignore, network, phase, plan, samples
+from tests.training.runs import NOTHING_VARIED, SHIFTED, ignore, learning, network, phase, plan, samples
 from torch import Tensor, nn
 
 from graft.networks.networks import Network
@@ -35,7 +36,7 @@ def _first_batch(n: int = 32) -> tuple[Tensor, Tensor, torch.Generator]:
 
 def _loss_of_first_batch(to: Plan) -> float:
     """As a run notes it: of the start, for it is taken before the step."""
-    whole = to._replace(phases=(HEAD_ALONE,), batch_size=32)
+    whole = to._replace(phases=(HEAD_ALONE,), learning=to.learning.model_copy(update={"batch_size": 32}))
     return fit(network(), samples(32, 1), samples(16, 2), whole, 0, ignore).curve[0].train_loss
 
 
@@ -127,8 +128,7 @@ def test_weighted_losses_are_a_mean_over_images_whatever_the_batch(
     """Divided by the weights of its own batch a rare class would count less the smaller the batch."""
     net = network()
     rare = Samples(samples(32, 1).images, (torch.arange(32) % 8 == 0).long())
-    settings = ADAMW._replace(accumulate=accumulate)
-    to = plan(optimisation=settings, batch_size=32 // accumulate, balance="weights")
+    to = plan(accumulate=accumulate, batch_size=32 // accumulate, balance="weights")
     (gradient,) = _gradients(monkeypatch, net, rare, to)
     weights = torch.tensor([32 / (2 * 28), 32 / (2 * 4)])[rare.labels]
     (expected,) = torch.autograd.grad((weights * _losses(net, rare)).mean(), [net.get_parameter("head.weight")])
@@ -137,7 +137,7 @@ def test_weighted_losses_are_a_mean_over_images_whatever_the_batch(
 
 def test_the_last_step_of_an_epoch_is_the_mean_of_the_batches_that_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     net, train = network(), samples(40, 1)  # five batches, two a step
-    gradients = _gradients(monkeypatch, net, train, plan(optimisation=ADAMW._replace(accumulate=2)))
+    gradients = _gradients(monkeypatch, net, train, plan(accumulate=2))
     assert len(gradients) == 3
     last = batch_rows(40, 8, torch.Generator().manual_seed(0))[-1]
     (expected,) = torch.autograd.grad(_losses(net, train)[last].mean(), [net.get_parameter("head.weight")])
@@ -146,7 +146,7 @@ def test_the_last_step_of_an_epoch_is_the_mean_of_the_batches_that_are_left(monk
 
 def test_accumulated_batches_make_the_step_of_one_large_batch() -> None:
     large = plan(phase(epochs=1), recipe=NOTHING_VARIED, batchnorm="frozen", batch_size=32)
-    small = large._replace(batch_size=8, optimisation=ADAMW._replace(accumulate=4))
+    small = large._replace(learning=learning(accumulate=4))
     one, two = network(), network()
     for net, to in ((one, large), (two, small)):
         fit(net, samples(32, 1), samples(16, 2), to, 0, ignore)
@@ -162,8 +162,8 @@ def test_the_schedule_ends_with_the_last_step_where_batches_are_accumulated(monk
         take_step(optimizer, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(steps, "take_step", watch)
-    settings = ADAMW._replace(schedule="cosine", warmup=0.0, accumulate=2)
-    fit(network(), samples(24, 1), samples(16, 2), plan(phase(epochs=3), optimisation=settings), 0, ignore)
+    to = plan(phase(epochs=3), schedule="cosine", warmup=0.0, accumulate=2)
+    fit(network(), samples(24, 1), samples(16, 2), to, 0, ignore)
     # three batches an epoch are two steps
     assert rates == pytest.approx([0.01 * (1 + math.cos(math.pi * k / 6)) / 2 for k in range(6)])
 
@@ -182,8 +182,13 @@ def test_a_step_goes_as_far_as_the_clipped_gradient_takes_it(monkeypatch: pytest
         distances.append((whole(parameters) - before).norm().item())
 
     monkeypatch.setattr(steps, "take_step", watch)
-    plain = ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.0), weight_decay=0.0, schedule="constant", warmup=0.0)
-    to = plan(phase(rate=0.5, epochs=1), optimisation=plain._replace(clip_norm=0.1))
+    plain: dict[str, Any] = {
+        "optimizer": Sgd(kind="sgd", momentum=0.0),
+        "weight_decay": 0.0,
+        "schedule": "constant",
+        "warmup": 0.0,
+    }
+    to = plan(phase(rate=0.5, epochs=1), **plain, clip_norm=0.1)
     fit(network(), samples(32, 1), samples(16, 2), to, 0, ignore)
     assert distances == pytest.approx([0.05] * 4, rel=1e-3)
 

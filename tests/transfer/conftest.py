@@ -11,8 +11,8 @@ from graft.params.pipeline import Params
 from graft.records.common import Split
 from graft.records.strategy import ProbeScore, StrategyRecord
 from graft.store.catalogue import CatalogRow
-from graft.transfer.arms.arms import TargetData, target_data
-from graft.transfer.finetuning.finetune import Backbone
+from graft.transfer.arms.data import TargetData, target_data
+from graft.transfer.finetuning.task import Backbone
 from graft.yaml_files import read_yaml
 from tests.examples import catalog_row
 from tests.networks.runtimes import ON_CPU
@@ -30,7 +30,7 @@ def tiny_params(**sections: dict[str, object]) -> Params:
         "training": {"n_seeds": 2, "epochs": 2, "batch_size": 8},
         "finetune_target": {"rates": [0.001, 0.01]},
         "train_scratch": {"rates": [0.001, 0.01], "long_factor": 2},
-        "pretrain_source": {"epochs": 2},
+        "pretrain_source": {"epochs": 2, "batch_size": 8},
     }
     for name, section in (*small.items(), *sections.items()):
         values[name].update(section)

@@ -7,9 +7,10 @@ import pytest
 from graft.networks.preprocessing import SMALL_CNN
 from graft.records.catalog import CatalogRecord
 from graft.training import memory
-from graft.transfer.arms.arms import TargetData, target_data
+from graft.transfer.arms.data import TargetData, target_data
 from graft.transfer.control import train_scratch
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from graft.transfer.pretraining import make_backbone
 from tests.examples import domain_record
 from tests.networks.runtimes import ON_CPU
@@ -35,7 +36,7 @@ def test_the_control_is_refused_before_its_first_run(
     data: TargetData, no_room: None, tmp_path: Path, find_rate: bool
 ) -> None:
     params = tiny_params(training={"find_rate": find_rate})
-    with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
+    with pytest.raises(ValueError, match=r"^params\.yaml, training\.batch_size: want \d MiB of memory for steps of 8"):
         train_scratch(data, params, tmp_path, tmp_path / "half")
     assert list(tmp_path.iterdir()) == []
 
@@ -44,8 +45,8 @@ def test_the_control_is_refused_before_its_first_run(
 def test_fine_tuning_is_refused_before_its_first_run(
     backbone: Backbone, data: TargetData, no_room: None, tmp_path: Path, find_rate: bool
 ) -> None:
-    task = Task(backbone, data, strategy("full"), tiny_params(training={"find_rate": find_rate}))
-    with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
+    task = TransferTask(backbone, data, strategy("full"), tiny_params(training={"find_rate": find_rate}))
+    with pytest.raises(ValueError, match=r"^params\.yaml, training\.batch_size: want \d MiB of memory for steps of 8"):
         finetune_target(task, tmp_path, tmp_path / "half")
     assert list(tmp_path.iterdir()) == []
 
@@ -53,17 +54,17 @@ def test_fine_tuning_is_refused_before_its_first_run(
 def test_a_head_that_is_fitted_takes_no_steps(
     backbone: Backbone, data: TargetData, no_room: None, tmp_path: Path
 ) -> None:
-    task = Task(backbone, data, strategy("feature_extraction"), tiny_params())
+    task = TransferTask(backbone, data, strategy("feature_extraction"), tiny_params())
     assert finetune_target(task, tmp_path, tmp_path / "half").in_closed_form
 
 
 def test_pretraining_is_refused_before_its_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _leave(STEPS, monkeypatch)
     record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain_record(), target=domain_record())
-    with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
+    with pytest.raises(ValueError, match=r"^params\.yaml, pretrain_source\.batch_size: want \d MiB .* steps of 8 "):
         make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors", ON_CPU)
     _leave(IMAGES, monkeypatch)
-    with pytest.raises(ValueError, match=r"^training: want 0 MiB of memory for 24 images of 32 x 32 pixels"):
+    with pytest.raises(ValueError, match=r"^params\.yaml, images\.size_px: want 0 MiB of memory for 24 images of 32"):
         make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors", ON_CPU)
 
 
@@ -71,5 +72,5 @@ def test_images_of_the_target_are_refused_before_they_are_taken(
     backbone: Backbone, data: TargetData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _leave(IMAGES, monkeypatch)
-    with pytest.raises(ValueError, match=r"^training: want 0 MiB of memory for 32 images of 32 x 32 pixels"):
+    with pytest.raises(ValueError, match=r"^params\.yaml, images\.size_px: want 0 MiB of memory for 32 images of 32"):
         target_data(tiny_catalog(), tiny_images(), SMALL_CNN, data.recipe, ON_CPU)

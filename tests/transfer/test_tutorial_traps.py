@@ -22,10 +22,11 @@ from graft.training import loop, steps
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples
 from graft.training.optimisation import build_optimizer
-from graft.training.phases import Phase, frozen_state, n_frozen_blocks, parts_of, trained_parameters
-from graft.transfer.arms.arms import TargetData
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.training.phases import Phase, freeze, frozen_state, n_frozen_blocks, parts_of, trained_parameters
+from graft.transfer.arms.data import TargetData
+from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.strategies import phases_of
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from tests.networks.sizes import of_size
 from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
 from tests.transfer.conftest import VALUES_OF, strategy, tiny_params
@@ -49,6 +50,7 @@ def phases(choice: Strategy, net: Network) -> tuple[Phase, ...]:
 def test_trap_1_a_slice_that_freezes_nothing(resnet: Network, choice: Strategy) -> None:
     """`children[:-20]` of a network with 10 children is empty: all stays unfrozen, whatever the optimizer holds."""
     for each in phases(choice, resnet):
+        freeze(resnet, each)
         parts = trained_parameters(resnet, each)
         held = {
             id(value) for group in build_optimizer(parts, each.rates, ADAMW).param_groups for value in group["params"]
@@ -135,7 +137,7 @@ def test_trap_4_the_test_split_takes_no_part_in_training(
         return loop.fit(net, train, val, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr("graft.transfer.finetuning.finetune.fit", watch)
-    finetune_target(Task(backbone, data, strategy("full"), tiny_params()), tmp_path, tmp_path / "half")
+    finetune_target(TransferTask(backbone, data, strategy("full"), tiny_params()), tmp_path, tmp_path / "half")
     assert TargetData._fields[1:3] == ("train", "val")
     assert {len(each.labels) for each in given} == {22, 8}  # 90 % of 24, and 8: none of the 8 test images
 

@@ -1,4 +1,4 @@
-"""The card that travels with the model: all the service needs to know."""
+"""The card that ships with the model and holds all that the service needs to know."""
 
 from graft import __version__
 from graft.records.cards import BackboneCard, ModelCard, preprocessing_sha256
@@ -11,13 +11,13 @@ from graft.records.verdict import VerdictRecord
 def model_card(
     catalog: CatalogRecord, backbone: BackboneCard, arm: TrainingRecord, verdict: VerdictRecord, export: ExportRecord
 ) -> ModelCard:
-    """The card of the arm that ships.
+    """Card of the arm that ships.
 
     Args:
         catalog: labels, preprocessing and hash of the data.
-        backbone: where the pretrained weights came from.
-        arm: the training record of the arm that ships.
-        verdict: names the seed that ships.
+        backbone: origin of the pretrained weights.
+        arm: training record of the arm that ships.
+        verdict: holds the seed that ships.
         export: hashes of model.onnx and of the files beside it that hold its weights.
     """
     run = next(each for each in arm.runs if each.seed == verdict.ships_seed)

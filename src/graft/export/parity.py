@@ -1,4 +1,4 @@
-"""Does the ONNX file say what the pipeline says, on real images and at several batch sizes?"""
+"""Check that the ONNX file gives the outputs of the pipeline, on real images and at several batch sizes."""
 
 import os
 from pathlib import Path
@@ -15,8 +15,8 @@ from graft.records.release import ExportRecord
 
 LOGIT_TOLERANCE = 1e-4
 BATCH_SIZES = (1, 3, 8, 64)
+# below this standard deviation all logits are alike, and their agreement shows nothing
 MIN_LOGIT_STD = 1e-2
-"""below this the logits are all alike and agreement says nothing"""
 
 Floats = NDArray[np.float32]
 
@@ -30,9 +30,9 @@ def check_parity(path: Path, network: Network, images: NDArray[np.uint8]) -> Exp
         images: (n, s, s, 3) uint8 RGB, real ones.
 
     Raises:
-        RuntimeError: logits beyond 1e-4 of torch or not finite, probabilities that are not their softmax,
-            another top class outside that tolerance, or logits too alike to compare.
-        onnx.checker.ValidationError: not a valid ONNX file.
+        RuntimeError: logits differ from those of torch by more than 1e-4 or are not finite, probabilities are not
+            their softmax, another class is on top outside that tolerance, or logits are too alike to compare.
+        onnx.checker.ValidationError: the file is not valid ONNX.
     """
     import onnx
 
@@ -54,8 +54,9 @@ def check_parity(path: Path, network: Network, images: NDArray[np.uint8]) -> Exp
 
 
 def _run(path: Path, images: NDArray[np.uint8], batch_size: int) -> tuple[Floats, Floats]:
-    """Logits and probabilities of all images, so many at a time."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; on by default
+    """Logits and probabilities of all images, in batches of this size."""
+    # read when onnxruntime is imported; telemetry is on by default
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -72,6 +73,7 @@ def _raise_on_breach(path: Path, expected: Floats, found: list[tuple[Floats, Flo
             f"{path}: want logits that differ between images, got a standard deviation of {expected.std():.1e}. "
             "The network has learnt nothing: look at the training curves."
         )
+    # (n,) each, of the two largest logits; where they are closer than twice the tolerance either may be the top
     second, first = np.sort(expected, axis=1)[:, -2:].T
     clear = first - second > 2 * LOGIT_TOLERANCE
     for logits, probabilities in found:

@@ -1,4 +1,4 @@
-"""The graph that ships: uint8 RGB images in; logits, probabilities and features out; the input transform inside."""
+"""The graph that ships: from uint8 RGB images to logits, probabilities and features."""
 
 import warnings
 from pathlib import Path
@@ -10,12 +10,13 @@ from graft.networks.networks import Network
 
 OUTPUTS = ("logits", "probabilities", "features")
 OPSET = 20
+# largest size of weights within the ONNX file: protobuf ends at 2 GiB, and torch's exporter writes weights to another
+# file from 1.5 GiB on
 MOST_BYTES_INSIDE = 1_500_000_000
-"""of weights in the ONNX file itself: protobuf ends at 2 GiB, and torch's exporter puts them elsewhere from 1.5 GiB"""
 
 
 class Shipped(nn.Module):
-    """A network with the axes of an image file and the three outputs that ship.
+    """A network with channels last in its input, as decoded images have them, and the three outputs that ship.
 
     Args:
         network: in evaluation mode.
@@ -34,20 +35,21 @@ class Shipped(nn.Module):
 
 
 def export_onnx(network: Network, path: Path) -> None:
-    """Write the graph with a free batch axis, and its weights inside or, where they are too large, in a file beside it.
+    """Write the graph with a free batch axis; weights that are too large for it go to a second file.
 
     Args:
-        network: what ships.
-        path: of the graph, such as model.onnx; then the weights are in model.onnx.data.
+        network: network that ships, with its input transform.
+        path: of the graph, such as model.onnx; the second file is then model.onnx.data.
 
     Raises:
         RuntimeError: torch cannot export the network.
     """
     shipped, size_px = Shipped(network.cpu().eval()).eval(), network.preprocessing.crop_px
-    # Two images, not one: an axis of size 1 would be taken for a constant.
+    # two images, because the exporter would take an axis of size 1 for a constant
     example = torch.zeros(2, size_px, size_px, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter warns of its own internals
+        # torch's exporter warns of its own internals
+        warnings.simplefilter("ignore")
         program = torch.onnx.export(
             shipped,
             (example,),
@@ -67,7 +69,7 @@ def export_onnx(network: Network, path: Path) -> None:
 
 
 def data_files(path: Path) -> list[str]:
-    """Names of the files beside an ONNX file that hold its weights, sorted; none where it holds them itself."""
+    """Sorted names of the files beside an ONNX file that hold its weights; empty where it holds them itself."""
     import onnx
     from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
@@ -76,7 +78,7 @@ def data_files(path: Path) -> list[str]:
 
 
 def _strip_traces(path: Path) -> None:
-    """Take out the exporter's stack traces: they name folders of this machine and change the file's hash."""
+    """Remove the exporter's stack traces, which name folders of this machine and change the hash of the file."""
     import onnx
 
     model = onnx.load(path, load_external_data=False)

@@ -1,1 +1,1 @@
-"""The stage extract_features: what the unmodified backbone makes of images."""
+"""The stage extract_features: activations of the unmodified backbone for images, clean and corrupted."""

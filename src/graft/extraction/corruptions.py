@@ -1,4 +1,4 @@
-"""Named corruptions of images at five severities, by which a distance can be understood."""
+"""Named corruptions of images at five severities, as a yardstick for distances between images."""
 
 import io
 from collections.abc import Callable
@@ -10,21 +10,18 @@ from PIL import Image, ImageFilter
 from graft.store.features import SEVERITIES, Images
 
 Corruption = Callable[[Images, int, np.random.Generator], Images]
+# side of the images that the constants were chosen for; lengths in pixels scale with the side
 MADE_FOR_PX = 224
-"""side of the images that the constants were chosen for; lengths in pixels scale with the side"""
-BLUR_PX = (1.0, 2.0, 3.0, 4.0, 6.0)
-"""standard deviation"""
-NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)
-"""standard deviation, as a share of white"""
-CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)
-"""share of the contrast that is left"""
+# each by severity, 1 to 5
+BLUR_PX = (1.0, 2.0, 3.0, 4.0, 6.0)  # standard deviation
+NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)  # standard deviation, as a share of white
+CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)  # share of the contrast that is left
 JPEG_QUALITY = (25, 18, 15, 10, 7)
-PIXELATE = (0.6, 0.5, 0.4, 0.3, 0.25)
-"""share of the side's pixels that are left"""
+PIXELATE = (0.6, 0.5, 0.4, 0.3, 0.25)  # share of the side's pixels that are left
 
 
 def corrupted(images: Images, name: str, severity: int, seed: int) -> Images:
-    """The images under a corruption of this name.
+    """Corrupt images.
 
     Args:
         images: (n, s, s, 3) RGB.
@@ -32,8 +29,11 @@ def corrupted(images: Images, name: str, severity: int, seed: int) -> Images:
         severity: 1 to 5.
         seed: of the noise.
 
+    Returns:
+        Images of the same shape.
+
     Raises:
-        ValueError: no such corruption or severity.
+        ValueError: there is no such corruption or severity.
 
     Source: Hendrycks and Dietterich, Benchmarking neural network robustness to common corruptions and
     perturbations, ICLR (2019).
@@ -51,7 +51,7 @@ def corrupted(images: Images, name: str, severity: int, seed: int) -> Images:
 
 
 def pure_noise(like: Images, seed: int) -> Images:
-    """Images of the same shape whose every value is drawn by itself from all 256."""
+    """Images of the same shape with every value drawn independently from 0 to 255."""
     return np.random.default_rng(seed).integers(0, 256, like.shape, dtype=np.uint8)
 
 
@@ -65,6 +65,7 @@ def _noise(image: Images, step: int, rng: np.random.Generator) -> Images:
 
 
 def _contrast(image: Images, step: int, rng: np.random.Generator) -> Images:
+    # (3,) mean colour, about which the contrast shrinks
     mean = image.mean(axis=(0, 1))
     return _rounded(mean + (image - mean) * CONTRAST[step])
 
@@ -77,6 +78,7 @@ def _jpeg(image: Images, step: int, rng: np.random.Generator) -> Images:
 
 def _pixelate(image: Images, step: int, rng: np.random.Generator) -> Images:
     height, width = image.shape[:2]
+    # Pillow takes width before height
     few = max(1, int(width * PIXELATE[step])), max(1, int(height * PIXELATE[step]))
     small = Image.fromarray(image).resize(few, Image.Resampling.BOX)
     return np.asarray(small.resize((width, height), Image.Resampling.BOX))

@@ -1,4 +1,4 @@
-"""What a network says of a sample of images beyond their features; kept in files between the stages."""
+"""Activations and moments of a sample of images beyond their features, as the stages after need them."""
 
 from collections.abc import Callable
 from itertools import product
@@ -24,25 +24,25 @@ from graft.store.features import (
 
 
 class Looks(NamedTuple):
-    """How a network looks at (n, s, s, 3) uint8 images; whoever has torch hands it in."""
+    """Functions of a network on (n, s, s, 3) uint8 images, passed in so that this module does not need torch."""
 
     features: Callable[[Images], Array]
     block_means: Callable[[Images], tuple[BlockMeans, ...]]
     moments: Callable[[Images], tuple[BlockMoments, ...]]
-    """raises ValueError where the network has no BatchNorm"""
+    """Raises ValueError where the network does not have BatchNorm."""
 
 
 def look_at_source(
     images: Images, rows: Places, groups: NDArray[Any], network: Looks, n_sample: int, seed: int
 ) -> SourceDetails:
-    """Blocks and yardstick of a sample of source images.
+    """Block activations and yardstick features of a sample of source images.
 
     Args:
         images: (n, s, s, 3), the image store.
-        rows: (k,) places of the images that may be looked at; none where there is no source.
+        rows: (k,) rows of the images that may be sampled; empty where there is no source.
         groups: (k,) names of groups of images that are not independent.
-        network: how the images are looked at.
-        n_sample: images that are looked at, at most.
+        network: functions of the backbone.
+        n_sample: largest number of images in the sample.
         seed: of the sample, and of the yardstick's halves and noise.
     """
     chosen = _sample(len(rows), n_sample, seed)
@@ -55,15 +55,15 @@ def look_at_source(
 def look_at_target(
     images: Images, rows: Places, network: Looks, n_sample: int, seed: int, with_moments: bool
 ) -> TargetDetails:
-    """Blocks of a sample of target images, and where there is no source what they put into BatchNorm layers.
+    """Block activations of a sample of target images, and the moments of their BatchNorm inputs where asked for.
 
     Args:
         images: (n, s, s, 3), the image store.
-        rows: (k,) places of the images that may be looked at.
-        network: how the images are looked at.
-        n_sample: images that are looked at, at most.
+        rows: (k,) rows of the images that may be sampled.
+        network: functions of the backbone.
+        n_sample: largest number of images in the sample.
         seed: of the sample.
-        with_moments: whether the moments are needed.
+        with_moments: whether moments are needed, as they are where there is no source.
     """
     chosen = rows[_sample(len(rows), n_sample, seed)]
     sample = images[chosen]
@@ -77,26 +77,26 @@ def look_at_target(
 
 
 def _sample(n: int, n_sample: int, seed: int) -> Places:
-    """Sorted places of at most n_sample of n."""
+    """Sorted places of at most n_sample of n images."""
     return np.sort(np.random.default_rng(seed).permutation(n)[:n_sample])
 
 
+# (n, s, s, 3) images to (n, d) features
 Features = Callable[[Images], Array]
-"""(n, s, s, 3) images to (n, d) features"""
 
 
 def yardstick_features(
     images: Images, features: Features, *, groups: NDArray[Any] | None = None, seed: int
 ) -> YardstickFeatures:
-    """Features of half of the source as it is, and of the other half clean, under each corruption, and as noise.
+    """Features of one half of the source, and of the other half clean, under each corruption, and as pure noise.
 
-    No image is compared with its own corruption. The network runs 27 times over half of the images, and once over
-    the other.
+    The halves differ so that no image is compared with its own corruption. The network runs 27 times over one half of
+    the images and once over the other.
 
     Args:
         images: (n, s, s, 3) source images.
-        features: of the unmodified backbone.
-        groups: (n,) names of groups of images that are not independent, such as near-duplicates; none is torn apart.
+        features: function of the unmodified backbone.
+        groups: (n,) names of groups of images that are not independent, such as near-duplicates; none is split.
         seed: of the halves and of the noise.
 
     Raises:
@@ -114,7 +114,7 @@ def yardstick_features(
 
 
 def _halves(names: NDArray[Any], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of each half; a group stands whole in one."""
+    """Rows of each half; all images of a group are in the same half."""
     group = np.unique(names, return_inverse=True)[1]
     n_groups = int(group.max(initial=-1)) + 1
     if n_groups < FEWEST:

@@ -1,4 +1,4 @@
-"""What images put into the blocks of a network: mean activations, and the moments that BatchNorm layers see."""
+"""Mean activations of a network's blocks, and moments of the inputs of its BatchNorm layers."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,11 +20,11 @@ def block_means(network: Network, images: NDArray[np.uint8]) -> tuple[BlockMeans
     """Mean activation of every channel at the end of every block, image by image, in evaluation mode.
 
     Args:
-        network: whose blocks are looked at.
+        network: on its device.
         images: (n, s, s, 3) uint8 RGB.
 
     Returns:
-        Blocks from input to output; none where there are no images.
+        (n, channels) means by block, from input to output; empty where there are no images.
     """
     seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in network.blocks}
     handles = [block.register_forward_hook(_keep_mean(seen[name])) for name, block in network.blocks.items()]
@@ -35,17 +35,17 @@ def block_means(network: Network, images: NDArray[np.uint8]) -> tuple[BlockMeans
 def batchnorm_moments(network: Network, images: NDArray[np.uint8]) -> tuple[BlockMoments, ...]:
     """Moments of the input of every BatchNorm layer, block by block, from one pass in evaluation mode.
 
-    Two numbers for each image and channel are kept: 45,000 channels and 1,000 images take 360 MB.
+    The result holds two numbers for each image and channel: 45,000 channels and 1,000 images take 360 MB.
 
     Args:
-        network: with running moments of the images that it was trained on.
+        network: has running moments of the images that it was trained on.
         images: (n, s, s, 3) uint8 RGB.
 
     Returns:
-        Blocks that have BatchNorm, from input to output.
+        Moments by block, from input to output, of the blocks that have BatchNorm.
 
     Raises:
-        ValueError: no images, or a network without BatchNorm's running moments.
+        ValueError: there are no images, or the network does not have running moments of BatchNorm.
     """
     watched = _watched(network)
     if len(images) == 0:
@@ -57,12 +57,13 @@ def batchnorm_moments(network: Network, images: NDArray[np.uint8]) -> tuple[Bloc
 
 
 def _run(network: Network, images: NDArray[np.uint8], handles: Sequence[RemovableHandle]) -> None:
-    """Show all images to the network, then take the hooks off."""
+    """Run the network on all images, then remove the hooks."""
     device = next(network.parameters()).device
     network.eval()
     try:
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
+                # (b, s, s, 3) to (b, 3, s, s); a copy, because torch warns of read-only arrays, as a memory map is
                 block = torch.from_numpy(np.array(images[start : start + BATCH])).permute(0, 3, 1, 2)
                 network.features(block.to(device))
     finally:
@@ -78,7 +79,7 @@ def _keep_mean(seen: list[NDArray[np.float32]]) -> Callable[[nn.Module, tuple[Te
 
 
 def _watched(network: Network) -> Watched:
-    """BatchNorm layers with running moments of each block that has any."""
+    """BatchNorm layers with running moments, by block; blocks without any are left out."""
     layers = {
         name: [each for each in block.modules() if isinstance(each, _BatchNorm) and each.running_mean is not None]
         for name, block in network.blocks.items()
@@ -95,22 +96,25 @@ def _watched(network: Network) -> Watched:
 def _keep(seen: dict[_BatchNorm, list[tuple[Tensor, Tensor]]]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
     def hook(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(layer, _BatchNorm)
+        # (n, k, h, w) or (n, k) to (n, k, places)
         values = inputs[0].flatten(2) if inputs[0].ndim > 2 else inputs[0][:, :, None]
         mean, scale = _source_moments(layer)
         values = (values - mean[:, None]) / scale[:, None]
+        # first and second moments, (b, k) each
         seen[layer].append((values.mean(dim=2).cpu(), (values**2).mean(dim=2).cpu()))
 
     return hook
 
 
 def _source_moments(layer: _BatchNorm) -> tuple[Tensor, Tensor]:
-    """(k,) running mean and the deviation that BatchNorm divides by."""
+    """(k,) running mean, and (k,) deviation that BatchNorm divides by."""
     assert layer.running_mean is not None
     assert layer.running_var is not None
     return layer.running_mean, torch.sqrt(layer.running_var + layer.eps)
 
 
 def _of_block(name: str, layers: list[_BatchNorm], seen: dict[_BatchNorm, list[tuple[Tensor, Tensor]]]) -> BlockMoments:
+    # by layer batches of (b, k) to (n, all channels of the block)
     means, squares = (
         torch.cat([torch.cat([pair[k] for pair in seen[each]]) for each in layers], dim=1) for k in (0, 1)
     )

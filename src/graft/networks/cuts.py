@@ -1,8 +1,8 @@
 """How a torchvision network is cut into blocks.
 
-A cut is a function from the network to its backbone's blocks, named from input to output. Together they hold every
-parameter and buffer but those of the last linear layer. Between blocks stand (n, c, h, w) maps or (n, t, d) tokens;
-the last block ends in (n, d) features.
+A cut is a function from the network to the blocks of its backbone, named from input to output. Together the blocks
+hold every parameter and buffer but those of the last linear layer. Blocks exchange (n, c, h, w) maps or (n, t, d)
+tokens; the last block returns (n, d) features.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,36 +17,36 @@ Tail = Callable[[nn.Module], list[nn.Module]]
 
 
 def pool(net: nn.Module) -> list[nn.Module]:
-    """Tail of most families: the mean over all places."""
+    """Tail of most families: mean over height and width."""
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(1)]
 
 
 def relu_pool(net: nn.Module) -> list[nn.Module]:
-    """Tail of DenseNet, whose last activation stands in its forward."""
+    """Tail of DenseNet, whose forward applies the last activation itself."""
     return [nn.ReLU(), *pool(net)]
 
 
 def rest_of_classifier(net: nn.Module) -> list[nn.Module]:
-    """Tail of MaxViT: all that its classifier holds before the last linear layer."""
+    """Tail of MaxViT: its classifier without the last linear layer."""
     return list(net.get_submodule("classifier").children())[:-1]
 
 
 def pool_norm(net: nn.Module) -> list[nn.Module]:
-    """Tail of ConvNeXt: the mean first, its norm after."""
+    """Tail of ConvNeXt: mean over height and width, then its norm."""
     return [nn.AdaptiveAvgPool2d(1), *rest_of_classifier(net)]
 
 
 def nothing(net: nn.Module) -> list[nn.Module]:
-    """No tail."""
+    """Empty tail."""
     return []
 
 
 def by_name(blocks: Mapping[str, str], tail: Tail = pool) -> Cut:
-    """A cut by the names of modules.
+    """Cut by the names of modules.
 
     Args:
-        blocks: by block the dotted names of its modules, with blanks between.
-        tail: modules that end the last block.
+        blocks: dotted names of the modules of each block, separated by blanks.
+        tail: returns the modules that end the last block.
     """
 
     def cut(net: nn.Module) -> Blocks:
@@ -58,11 +58,11 @@ def by_name(blocks: Mapping[str, str], tail: Tail = pool) -> Cut:
 
 
 def by_place(starts: Iterable[int], tail: Tail = pool, within: str = "features") -> Cut:
-    """A cut of one long Sequential into stem, block1, block2 and so on.
+    """Cut of one long Sequential into stem, block1, block2 and so on.
 
     Args:
-        starts: where blocks begin; those beyond the end are left out.
-        tail: modules that end the last block.
+        starts: index of the first layer of each block; those beyond the end are left out.
+        tail: returns the modules that end the last block.
         within: name of the Sequential.
     """
 
@@ -81,9 +81,10 @@ def _numbered(parts: Iterable[Iterable[nn.Module]]) -> Blocks:
 
 
 class GridMeans(nn.Module):
-    """(n, c, p, q) means of (n, c, h, w) maps over a grid, as nn.AdaptiveAvgPool2d((p, q)) makes them.
+    """(n, c, p, q) means of (n, c, h, w) maps over a grid, the same as nn.AdaptiveAvgPool2d((p, q)).
 
-    The gradient of that one is added up in no fixed order on a GPU, so that torch refuses it where runs must repeat.
+    On a GPU the gradient of torch's own layer is summed in no fixed order, so that torch refuses it in deterministic
+    mode.
     """
 
     def __init__(self, rows: int, columns: int) -> None:
@@ -91,22 +92,25 @@ class GridMeans(nn.Module):
         self.rows, self.columns = rows, columns
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Sums by two products, so that the gradient is made of products too."""
+        """Average by two matrix products, so that the gradient consists of products too."""
         down, across = _shares(self.rows, maps.shape[2], maps), _shares(self.columns, maps.shape[3], maps)
+        # (p, h) @ (n, c, h, w) @ (w, q)
         return down @ maps @ across.T
 
 
 def _shares(n: int, size: int, like: Tensor) -> Tensor:
-    """(n, size) share of each place in each of n cells, which overlap where the sizes do not divide."""
+    """(n, size) weight of each place in each of n cells, which overlap where n does not divide the size."""
     cell, place = (torch.arange(each, device=like.device) for each in (n, size))
+    # as torch: from the floor of the cell's start to the ceiling of its end
     starts, ends = cell * size // n, -((cell + 1) * -size // n)
     inside = (place >= starts[:, None]) & (place < ends[:, None])
     return inside.to(like.dtype) / inside.sum(dim=1, keepdim=True)
 
 
 def at_pools(net: nn.Module) -> Blocks:
-    """VGG and AlexNet: a block up to each pooling, and their two large linear layers as a block of their own."""
+    """Cut of VGG and AlexNet: a block up to each pooling, and a block of the two large linear layers."""
     layers = list(net.get_submodule("features").children())
+    # a block begins behind each pooling
     starts = [0, *(place for place, layer in enumerate(layers, start=1) if isinstance(layer, nn.MaxPool2d))]
     rows, columns = net.get_submodule("avgpool").output_size  # type: ignore[misc]
     hidden = nn.Sequential(GridMeans(rows, columns), nn.Flatten(1), *rest_of_classifier(net))
@@ -114,7 +118,7 @@ def at_pools(net: nn.Module) -> Blocks:
 
 
 def mobilenet_v3(net: nn.Module) -> Blocks:
-    """Its large and small member differ in length: stem, three equal parts, and what widens the features."""
+    """Cut of MobileNetV3, large or small: stem, three parts of equal length, and the layers that widen the features."""
 
     def tail(net: nn.Module) -> list[nn.Module]:
         expand, activation, *_ = net.get_submodule("classifier").children()
@@ -126,7 +130,7 @@ def mobilenet_v3(net: nn.Module) -> Blocks:
 
 
 def swin(net: nn.Module) -> Blocks:
-    """Inside a stage torchvision keeps the channels last; from block to block they come first, as everywhere."""
+    """Cut of Swin: torchvision keeps channels last inside a stage; blocks exchange them first, as everywhere."""
     to_last, to_first = net.get_submodule("features.0.1"), net.get_submodule("permute")
     stem, *stages = by_place((0, 1, 2, 4, 6), nothing)(net).values()
     parts = [[stem, to_first], *([to_last, stage, to_first] for stage in stages)]
@@ -135,7 +139,7 @@ def swin(net: nn.Module) -> Blocks:
 
 
 class _Tokens(nn.Module):
-    """(n, t, d) tokens of (n, 3, s, s) images: a class token and one a patch, their positions added."""
+    """(n, t, d) tokens of (n, 3, s, s) values: a class token and one token a patch, with position embeddings added."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -145,6 +149,7 @@ class _Tokens(nn.Module):
         self.dropout = net.get_submodule("encoder.dropout")
 
     def forward(self, images: Tensor) -> Tensor:
+        # (n, d, p, q) to (n, p q, d)
         patches = self.conv_proj(images).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.class_token.expand(len(images), -1, -1), patches], dim=1)
         dropped: Tensor = self.dropout(tokens + self.pos_embedding)
@@ -159,7 +164,7 @@ class _ClassToken(nn.Module):
 
 
 def vision_transformer(net: nn.Module) -> Blocks:
-    """Tokens, then the layers in four equal parts: as many blocks as a ResNet has, whatever the depth."""
+    """Cut of a vision transformer: tokens, then the layers in four equal parts, as many blocks as a ResNet has."""
     layers = list(net.get_submodule("encoder.layers").children())
     quarter = len(layers) // 4
     parts = [layers[start : start + quarter] for start in range(0, len(layers), quarter)]

@@ -1,6 +1,6 @@
-"""Torchvision's classification networks: one entry in FAMILIES says all that graft knows of a family.
+"""Torchvision's classification networks: one entry in FAMILIES holds all that graft knows of a family.
 
-torchvision is imported inside the functions: it costs seconds, and small_cnn needs none of it.
+torchvision is imported inside the functions: it costs seconds, and small_cnn does not need it.
 """
 
 import re
@@ -26,14 +26,14 @@ def _as_it_is(net: nn.Module, state: State) -> State:
 
 
 class Family(NamedTuple):
-    """How the networks of a family are built, filled and cut."""
+    """How the networks of a family are built, loaded and cut."""
 
     cut: cuts.Cut
-    """the network to its blocks"""
+    """Returns the blocks of a network."""
     options: Callable[[int], dict[str, Any]] = _no_options
-    """image size in pixels to what torchvision's builder must be told"""
+    """Returns the arguments of torchvision's builder for an image size in pixels."""
     translate: Callable[[nn.Module, State], State] = _as_it_is
-    """the network and a published state to the state it takes, where names or shapes differ"""
+    """Returns the state that a network loads from a published state whose names or shapes differ."""
 
 
 def _inception_options(size_px: int) -> dict[str, Any]:
@@ -45,12 +45,12 @@ def _without_auxiliary_heads(net: nn.Module, state: State) -> State:
 
 
 def _densenet_state(net: nn.Module, state: State) -> State:
-    """The published files still say `norm.1` where the network says `norm1`."""
+    """State with `norm1` for the `norm.1` of the published files."""
     return {re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)", r"\1\2", key): value for key, value in state.items()}
 
 
 def _mnasnet_state(net: nn.Module, state: State) -> State:
-    """MNASNet alone asks a state for its version, which safetensors cannot hold."""
+    """State with its version, which MNASNet alone asks for, and which safetensors cannot hold."""
     versioned = OrderedDict(state)
     known = getattr(state, "_metadata", None)
     versioned._metadata = known or net.state_dict()._metadata  # type: ignore[attr-defined]
@@ -58,7 +58,7 @@ def _mnasnet_state(net: nn.Module, state: State) -> State:
 
 
 def _vision_transformer_state(net: nn.Module, state: State) -> State:
-    """Position embeddings of another image size are interpolated."""
+    """State with position embeddings interpolated to the size of the network's images."""
     from torchvision.models.vision_transformer import interpolate_embeddings
 
     resized: State = interpolate_embeddings(net.image_size, net.patch_size, OrderedDict(state))
@@ -142,14 +142,14 @@ def family_of(name: str) -> Family:
     family = FAMILIES.get(family_name(name))
     if family is None:
         raise ValueError(
-            f"params.yaml, network.name: want a network of a family that graft knows, got {name!r}. "
+            f"name: want a network of a family that graft knows, got {name!r}. "
             f"Choices: small_cnn, {', '.join(networks())}."
         )
     return family
 
 
 def torchvision_network(name: str, size_px: int) -> nn.Module:
-    """A torchvision network from random start, made for square images of so many pixels a side.
+    """Randomly initialised torchvision network for square images of size_px pixels a side.
 
     Raises:
         ValueError: no such network.
@@ -161,22 +161,23 @@ def torchvision_network(name: str, size_px: int) -> nn.Module:
 
 
 def head_of(net: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
-    """Name and module of a torchvision network's last layer; SqueezeNet's is a convolution."""
+    """Name and module of a torchvision network's last layer, which is a convolution in SqueezeNet."""
     *_, head = ((name, part) for name, part in net.named_modules() if isinstance(part, nn.Linear | nn.Conv2d))
     return head
 
 
 def check_size(name: str, size_px: int) -> None:
-    """Refuse an image size that a network cannot take, by running it on shapes alone.
+    """Refuse an image size that a network cannot take, found by running it on the meta device.
 
     Raises:
-        ValueError: no such network, images too small for its poolings, or no multiple of its patches.
+        ValueError: there is no such network, or the size is too small for it or not a multiple of its patches.
     """
     torchvision = import_torchvision()
 
     family_of(name)
     weights = next(iter(torchvision.models.get_model_weights(name)))
-    if max(weights.meta["min_size"]) == 1:  # any size will do
+    # 1: the network takes any size
+    if max(weights.meta["min_size"]) == 1:
         return
     try:
         with torch.device("meta"), torch.no_grad():
@@ -184,6 +185,6 @@ def check_size(name: str, size_px: int) -> None:
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"params.yaml, images.size_px: want a size that {name} takes, got {size_px} ({reason}). "
+            f"size_px: want a size that {name} takes, got {size_px} ({reason}). "
             f"Set it to null for the size of its weights, {weights.transforms().crop_size[0]}."
         ) from None

@@ -1,4 +1,4 @@
-"""Which tensors of a file are the weights of a network: under prefixes, in containers, with heads of any kind."""
+"""Find the weights of a network among the tensors of a file: under prefixes, in containers, with any head."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,44 +13,45 @@ from graft.networks.families import head_of
 from graft.networks.state_files import State
 
 MOST_NAMED = 3
+# end of the names of BatchNorm's counters, which old files do not have
 COUNTER = "num_batches_tracked"
-"""end of the names of BatchNorm's counters, which files of old do not have"""
+# parts of names in state dicts of other libraries
 OTHER_LIBRARIES = {
     "timm": ("patch_embed.proj.", "conv_stem.", "stem.conv1.", "stages.0.blocks."),
     "Hugging Face's transformers": ("embeddings.patch_embeddings.", "embedder.", "encoder.layer.0.attention."),
     "Ultralytics": ("model.0.conv.", "model.0.cv1."),
 }
-"""parts of names in state dicts of other libraries"""
 
 
 class Fit(NamedTuple):
-    """Tensors that are a network's backbone."""
+    """Tensors of a file that are a network's backbone."""
 
     state: State
-    """by the names of the network, its head left out"""
+    """Tensors by the names of the network, without its head."""
     container: str
-    """keys that lead to them in the file, joined by dots; empty where the file is the state dict"""
+    """Keys that lead to the tensors in the file, joined by dots; empty where the file is the state dict."""
     prefix: str
-    """before each of the names; may be empty"""
+    """Prefix of all names in the file; may be empty."""
     left_out: tuple[str, ...]
-    """names of other tensors beside them: heads"""
+    """Names of tensors of other heads, which are not used."""
     n_classes: int | None
-    """of the file's head, where it is named as the network's is"""
+    """Number of classes of the file's head; None where it does not have the name of the network's head."""
 
 
 Translate = Callable[[nn.Module, State], State]
 
 
 def fits(net: nn.Module, translate: Translate, states: Mapping[str, State]) -> tuple[list[Fit], str]:
-    """All ways in which tensors of a file are the backbone of a network; where there are none, why not.
+    """All ways to read tensors of a file as the backbone of a network, and the reason where there are none.
 
     Args:
         net: a torchvision network, with any head.
-        translate: of its family, from published names and shapes to the network's.
-        states: as `states_in` finds them.
+        translate: function of its family from published names and shapes to those of the network.
+        states: result of `states_in`.
     """
     found: list[Fit] = []
-    reasons: dict[int, str] = {}  # by how many names are those of the network
+    # by the number of names that are those of the network
+    reasons: dict[int, str] = {}
     for container, state in states.items():
         for prefix in _prefixes(state, len(_needed(net))):
             try:
@@ -62,7 +63,7 @@ def fits(net: nn.Module, translate: Translate, states: Mapping[str, State]) -> t
 
 
 def sentence(fit: Fit) -> str:
-    """What was taken off or left out of a file of weights; empty where nothing was."""
+    """Clauses on what was renamed or left out of a file of weights; empty where nothing was."""
     n = len(fit.state)
     parts = [
         f"`{fit.container}` of the file taken" if fit.container else "",
@@ -74,12 +75,12 @@ def sentence(fit: Fit) -> str:
 
 
 def place(fit: Fit) -> str:
-    """Where in the file these weights stand."""
+    """Keys and prefix of these weights in the file."""
     return ".".join(filter(None, (fit.container, fit.prefix.rstrip("."))))
 
 
 def library_of(states: Mapping[str, State]) -> str | None:
-    """Another library whose names these are."""
+    """Other library whose names these are; None where it is not known."""
     names = [f".{name}" for state in states.values() for name in state]
     for library, parts in OTHER_LIBRARIES.items():
         if any(f".{part}" in name for part in parts for name in names):
@@ -88,7 +89,7 @@ def library_of(states: Mapping[str, State]) -> str | None:
 
 
 def _needed(net: nn.Module) -> State:
-    """Of a network's backbone by name; what BatchNorm counts is absent from files of old."""
+    """Tensors of a network's backbone by name, without BatchNorm's counters, which old files do not have."""
     head, _ = head_of(net)
     skipped = (f"{head}.weight", f"{head}.bias")
     return {
@@ -97,7 +98,7 @@ def _needed(net: nn.Module) -> State:
 
 
 def _prefixes(state: State, n_needed: int) -> Iterator[str]:
-    """No prefix first; then those that stand before as many names as are needed."""
+    """The empty prefix, then those that at least n_needed names begin with."""
     yield ""
     counts = Counter(prefix for name in state for prefix in accumulate(f"{part}." for part in name.split(".")[:-1]))
     yield from (prefix for prefix, n in counts.items() if n >= n_needed)
@@ -106,7 +107,8 @@ def _prefixes(state: State, n_needed: int) -> Iterator[str]:
 def _fit(net: nn.Module, translate: Translate, state: State, at: tuple[str, str]) -> Fit:
     container, prefix = at
     cut = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    own = copy(translate(net, cut if prefix else state))  # a copy keeps the versions that torch hangs on it
+    # a copy of the dictionary itself, because torch keeps versions of modules in an attribute of it
+    own = copy(translate(net, cut if prefix else state))
     needed, (head, _) = _needed(net), head_of(net)
     _check_same(needed, own)
     left_out = tuple(name for name in own if name not in net.state_dict())
@@ -126,12 +128,12 @@ def _check_same(needed: State, own: State) -> None:
 
 
 def _check_heads(left_out: Sequence[str], needed: State, parent: str) -> None:
-    """Refuse more layers in the backbone than the network has: those of a deeper one are no head.
+    """Refuse layers in the backbone that the network does not have, as a deeper network would.
 
     Args:
-        left_out: names that the network does not have.
-        needed: of the backbone.
-        parent: of the network's head, such as `classifier`; what stands beside the head may go with it.
+        left_out: names in the file that the network does not have.
+        needed: tensors of the backbone.
+        parent: module that holds the network's head, such as `classifier`; other layers in it count as the head.
     """
     inner = {name.split(".")[0] for name in needed if not parent or not name.startswith(f"{parent}.")}
     more = [name for name in left_out if name.split(".")[0] in inner]

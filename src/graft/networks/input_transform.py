@@ -1,4 +1,4 @@
-"""From the uint8 images of the store to the values that a network computes with; nothing else normalises."""
+"""From the uint8 images of the store to the input of the first block; no other code normalises."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 class InputTransform(nn.Module):
     """First module of every network: scale uint8 values to [0, 1], subtract the mean, divide by the deviation.
 
-    Its tensors are buffers that move with the network but are in no state dict: they are a property of the network,
-    like the number of its blocks, and neither trained nor part of a hash of weights.
+    Its tensors are buffers that move with the network but are not in its state dict: like the number of blocks they
+    belong to what the network is, and are neither trained nor part of a hash of weights.
 
     Args:
-        mean: of the red, green and blue values, in [0, 1].
-        std: their deviation, above 0.
+        mean: mean of the red, green and blue values, in [0, 1].
+        std: standard deviation of the red, green and blue values, above 0.
     """
 
     factor: Tensor
@@ -29,10 +29,10 @@ class InputTransform(nn.Module):
         self.register_buffer("offset", -means / deviations, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 3, s, s) float32 network input of (n, 3, s, s) uint8 images.
+        """Normalise (n, 3, s, s) uint8 images to float32.
 
         Raises:
-            TypeError: the images are not uint8, so that they were scaled or normalised before.
+            TypeError: the images are not uint8, as if they were normalised before.
         """
         if images.dtype is not torch.uint8:
             raise TypeError(f"Network: want uint8 images, got {images.dtype}. Pass them as the image store holds them.")

@@ -1,4 +1,4 @@
-"""Networks as named blocks from input to output, then a head."""
+"""Networks: an input transform, named blocks from input to output, and a head."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -63,7 +63,7 @@ class Network(nn.Module):
 
 
 def make_head(n_features: int, n_classes: int, kind: Head) -> nn.Module:
-    """A randomly initialised head.
+    """Randomly initialised head.
 
     Args:
         n_features: d, the width of the backbone's output.
@@ -83,7 +83,7 @@ def make_head(n_features: int, n_classes: int, kind: Head) -> nn.Module:
 
 
 def build_network(name: str, n_classes: int, preprocessing: Preprocessing, head: Head = "linear") -> Network:
-    """A randomly initialised network.
+    """Randomly initialised network.
 
     Args:
         name: small_cnn, or a torchvision name.
@@ -93,7 +93,7 @@ def build_network(name: str, n_classes: int, preprocessing: Preprocessing, head:
         head: linear or mlp.
 
     Raises:
-        ValueError: no such network.
+        ValueError: there is no such network.
     """
     if name == "small_cnn":
         return Network(_small_cnn(), SMALL_CNN_WIDTHS[-1], n_classes, preprocessing, head)
@@ -101,13 +101,13 @@ def build_network(name: str, n_classes: int, preprocessing: Preprocessing, head:
 
 
 class _OnMeta(TorchFunctionMode):
-    """New parameters get shapes and no numbers.
+    """Context in which new parameters have shapes but no values.
 
-    `torch.device("meta")` would also take the arithmetic by which RegNet reckons its widths.
+    `torch.device("meta")` does not do, because RegNet computes its widths with tensors.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        # nothing is drawn, for which torch would load its compiler
+        # draw nothing: on the meta device torch would load its compiler for it
         if getattr(func, "__module__", None) == nn.init.__name__:
             return kwargs["tensor"]
         if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
@@ -117,17 +117,17 @@ class _OnMeta(TorchFunctionMode):
 
 
 def outline(name: str, preprocessing: Preprocessing, head: Head = "linear") -> Network:
-    """Blocks, names and shapes of a network for two classes, without a number in it and at no cost.
+    """Blocks, names and shapes of a network for two classes, without values and at no cost.
 
     Raises:
-        ValueError: no such network.
+        ValueError: there is no such network.
     """
     with _OnMeta():
         return build_network(name, 2, preprocessing, head)
 
 
 def published_network(network: NetworkParams, n_classes: int, preprocessing: Preprocessing) -> tuple[Network, str]:
-    """A network with published weights and a new linear head, and what was left out of a file of weights.
+    """Network with published weights and a new linear head, and a clause on how a file of weights was read.
 
     Args:
         network: its name and where its weights come from.
@@ -136,10 +136,10 @@ def published_network(network: NetworkParams, n_classes: int, preprocessing: Pre
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: no such network, wrong sha256, or weights of another network.
+        ValueError: there is no such network, or the weights have another sha256 or belong to another network.
         RuntimeError: the weights cannot be downloaded here.
     """
-    from graft.networks.weights import load_published  # with torchvision, which small_cnn never needs
+    from graft.networks.published import load_published  # with torchvision, which small_cnn never needs
 
     model, read_as = load_published(network, preprocessing.crop_px)
     return from_torchvision(model, network.name, n_classes, preprocessing), read_as
@@ -148,14 +148,14 @@ def published_network(network: NetworkParams, n_classes: int, preprocessing: Pre
 def from_torchvision(
     model: nn.Module, name: str, n_classes: int, preprocessing: Preprocessing, head: Head = "linear"
 ) -> Network:
-    """A torchvision network, cut into blocks, under a new head."""
+    """Torchvision network, cut into blocks, with a new head."""
     _, last = head_of(model)
     n_features = last.in_features if isinstance(last, nn.Linear) else last.in_channels
     return Network(family_of(name).cut(model), n_features, n_classes, preprocessing, head)
 
 
 def _small_cnn() -> Blocks:
-    """Four convolution blocks for images of about 32 px: 0.15 million parameters, made for a CPU."""
+    """Four convolution blocks for images of about 32 px, with 0.15 million parameters, small enough for a CPU."""
     widths = (3, *SMALL_CNN_WIDTHS)
     blocks: Blocks = {}
     for index, (n_in, n_out) in enumerate(pairwise(widths), start=1):
@@ -168,17 +168,18 @@ def _small_cnn() -> Blocks:
 
 
 def with_new_head(network: Network, n_classes: int, head: Head = "linear") -> Network:
-    """The same blocks under a freshly initialised head of c outputs."""
+    """Give the network a randomly initialised head of n_classes outputs, in place."""
     network.head = make_head(network.n_features, n_classes, head)
     network.n_classes, network.head_kind = n_classes, head
     return network
 
 
 def pooled(activations: Tensor) -> Tensor:
-    """(n, d) means of a block's output: over the places of an (n, d, h, w) map, over the tokens of (n, t, d).
+    """(n, d) means of a block's output, over height and width of (n, d, h, w) maps or over the tokens of (n, t, d).
 
-    Features, (n, d), are given back as they are.
+    (n, d) features are returned as they are.
     """
+    # by the number of axes
     places: dict[int, tuple[int, ...]] = {4: (2, 3), 3: (1,)}
     return activations.mean(dim=places[activations.ndim]) if activations.ndim in places else activations
 

@@ -1,6 +1,6 @@
-"""Preprocessing follows the weights: sizes, mean and deviation come from their own metadata and params.yaml.
+"""Preprocessing follows the weights: sizes, mean and deviation come from their metadata and params.yaml.
 
-torchvision is imported inside the functions: it costs seconds, and small_cnn needs none of it.
+torchvision is imported inside the functions: it costs seconds, and small_cnn does not need it.
 """
 
 import importlib
@@ -14,8 +14,8 @@ from graft.records.common import Preprocessing
 SMALL_CNN = Preprocessing(
     resize_px=32, crop_px=32, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), interpolation="bilinear"
 )
+# by family; the published networks convert the mean and deviation of their metadata into these inside their forward
 OWN_MEAN_AND_STD = {"GoogLeNet": 0.5, "Inception3": 0.5}
-"""by family: the published network converts the mean and deviation of its metadata into these by itself"""
 
 
 def preprocessing_for(network: NetworkParams, images: Images) -> Preprocessing:
@@ -25,7 +25,7 @@ def preprocessing_for(network: NetworkParams, images: Images) -> Preprocessing:
     the convention: state dicts in circulation follow it.
 
     Raises:
-        ValueError: no such network, or no such weights of it.
+        ValueError: torchvision has no such network, or no such weights of it.
     """
     preset = SMALL_CNN if network.name == "small_cnn" else _torchvision_preset(network)
     values = {"value_bits": images.value_bits, "max_pixels": images.max_megapixels * 1_000_000}
@@ -48,7 +48,7 @@ def _torchvision_preset(network: NetworkParams) -> Preprocessing:
 
 
 def published_weights(network: NetworkParams) -> Any:
-    """The torchvision weights of this name; for `file` and `pretrain` the first of this network.
+    """Torchvision weights of this name; for `file` and `pretrain` the first of this network.
 
     Raises:
         ValueError: torchvision has no such network, or no such weights of it.
@@ -56,20 +56,20 @@ def published_weights(network: NetworkParams) -> Any:
     torchvision = import_torchvision()
 
     check_name(network.name)
-    # One of VGG's holds features alone, and no number where its other layers stand.
+    # weights without categories hold the features of VGG alone
     known = {each.name: each for each in torchvision.models.get_model_weights(network.name) if each.meta["categories"]}
     if network.weights in ("file", "pretrain"):
         return next(iter(known.values()))
     if network.weights not in known:
         raise ValueError(
-            f"params.yaml, network.weights: want pretrain, file or weights of {network.name}, got "
+            f"weights: want pretrain, file or weights of {network.name}, got "
             f"{network.weights!r}. Choices: {', '.join(known)}."
         )
     return known[network.weights]
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that torchvision does not know.
+    """Refuse a name that is not a torchvision classification network.
 
     Raises:
         ValueError: torchvision has no such classification network.
@@ -78,13 +78,13 @@ def check_name(name: str) -> None:
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
         raise ValueError(
-            f"params.yaml, network.name: want small_cnn or a torchvision classification network, got {name!r}. "
+            f"name: want small_cnn or a torchvision classification network, got {name!r}. "
             f"Choices: small_cnn, {', '.join(known)}."
         )
 
 
 def family_name(name: str) -> str:
-    """Class name of the network that a torchvision builder returns, known without building it."""
+    """Class name of the network that a torchvision builder returns, found without building it."""
     torchvision = import_torchvision()
 
     returned: type = torchvision.models.get_model_builder(name).__annotations__["return"]
@@ -92,11 +92,11 @@ def family_name(name: str) -> str:
 
 
 def import_torchvision() -> Any:
-    """torchvision, without torch's compiler, which importing it would load and no stage uses.
+    """Import torchvision without torch's compiler, which no stage uses.
 
-    torchvision 0.29 asks the compiler one question in an operator for object detection, and loads it when it is
-    imported itself: most of the time that this takes. The question is put off until that operator is called; whatever
-    else is asked of the compiler loads it.
+    torchvision 0.29 asks the compiler one question for an operator of object detection, and loads it on import, which
+    takes most of the time of the import. A stand-in module puts the question off until that operator is called; any
+    other attribute of it loads the compiler.
     """
     name = "torch._dynamo.utils"
     if name in sys.modules or "torchvision" in sys.modules:

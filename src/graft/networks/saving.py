@@ -1,4 +1,4 @@
-"""Networks as safetensors files that say how to build them again."""
+"""Networks as safetensors files, with what is needed to build them again in their metadata."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from graft.records.common import Preprocessing
 
 
 def save_network(network: Network, name: str, path: Path) -> str:
-    """Write a network's weights as safetensors, whole or not at all; its sha256."""
+    """Write a network as safetensors, whole or not at all; return the sha256 of the file."""
     metadata = {
         "network": name,
         "n_classes": network.n_classes,
@@ -27,11 +27,11 @@ def save_network(network: Network, name: str, path: Path) -> str:
 
 
 def load_network(path: Path) -> Network:
-    """A network that save_network wrote, on the CPU, in evaluation mode.
+    """Read a network that save_network wrote, on the CPU and in evaluation mode.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it does not hold the network's preprocessing, as files of older versions.
+        ValueError: the file does not hold the network's preprocessing, as those of older versions.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want weights, got no file. Run `dvc repro`.")

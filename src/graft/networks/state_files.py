@@ -1,6 +1,6 @@
-"""Files of weights as people have them: what is in them, found by their content, and nothing of it unpickled.
+"""Read files of weights as people have them, by their content and without unpickling.
 
-Only tensors are taken: from safetensors, or from torch's own format by its reader that runs no code.
+Only tensors are read: from safetensors, or from torch's own format by its reader that runs no code.
 """
 
 import re
@@ -14,9 +14,10 @@ from torch import Tensor
 
 State = dict[str, Tensor]
 
+# levels of nested dictionaries that are searched, such as {"model": {"state_dict": ...}}
 DEEPEST = 3
-"""dictionaries in dictionaries that are looked into, such as {"model": {"state_dict": ...}}"""
 SAVE = "Save it with `torch.save(network.state_dict(), path)`."
+# first bytes of files that are not weights, what the files are, and what to do
 BEGINNINGS = (
     (b"version https://git-lfs", "a Git LFS pointer", "Fetch the file itself with `git lfs pull`."),
     (b"<", "a web page", "Download the file itself, not the page about it."),
@@ -24,14 +25,13 @@ BEGINNINGS = (
     (b"\x89HDF", "an HDF5 file, such as Keras writes", "Take weights of torchvision's network."),
     (b"\x1f\x8b", "a gzip archive", "Unpack it."),
 )
-"""how files begin that are no weights, what they are, and what to do"""
 
 
 def states_in(path: Path) -> dict[str, State]:
-    """All sets of named tensors in a file, by the keys that lead to them; "" where the file is one itself.
+    """All sets of named tensors in a file, by the keys that lead to them; "" for the file itself.
 
     Raises:
-        ValueError: the file holds none, is cut short, or wants code of its own to be run.
+        ValueError: the file holds no tensors, is cut short, or needs code of its own to be run.
     """
     with path.open("rb") as file:
         start = file.read(64)
@@ -56,7 +56,7 @@ def _states(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, State]]:
         return
     tensors = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
     if tensors:
-        # the dictionary itself where it is one of tensors: torch hangs versions of modules on it
+        # the dictionary itself where it holds tensors alone: torch keeps versions of modules in an attribute of it
         yield ".".join(keys), content if len(tensors) == len(content) and isinstance(content, dict) else tensors
     for key, value in content.items():
         yield from _states(value, (*keys, str(key)))
@@ -75,8 +75,9 @@ def _safetensors(path: Path) -> Any:
 def _torch_file(path: Path) -> Any:
     _check_archive(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)  # never unpickles code
-    except Exception as error:  # torch raises many kinds for a file that is none of its own
+        return torch.load(path, map_location="cpu", weights_only=True)
+    # torch raises many kinds of exception for a file of another format
+    except Exception as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         if found is None:
             raise _no_weights(path, f"a file that torch cannot read ({type(error).__name__})", SAVE) from None
@@ -86,7 +87,7 @@ def _torch_file(path: Path) -> Any:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse zip archives that are cut short or hold something else than torch.save writes."""
+    """Refuse zip archives that are cut short or were not written by torch.save."""
     with path.open("rb") as file:
         if file.read(2) != b"PK":
             return

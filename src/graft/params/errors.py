@@ -4,7 +4,8 @@ import difflib
 import json
 import math
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
@@ -32,6 +33,26 @@ MOVED = {
     "`overrule: gradual`. Remove this line, and under other strategies unfreeze too.",
 }
 """where keys of older files went"""
+
+
+@contextmanager
+def said_as_keys(keys: Mapping[str, str]) -> Iterator[None]:
+    """Say a key of params.yaml where the sentence of an error begins with the name of an argument.
+
+    Rooms such as networks know no params and name their own arguments: `size_px: want ...`. Who calls them knows where
+    the values come from: `params.yaml, images.size_px: want ...`.
+
+    Args:
+        keys: dotted key by name of an argument.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        key = keys.get(str(error).partition(":")[0])
+        if key is None:
+            raise
+        said = str(error).partition(":")[2]
+        raise type(error)(f"params.yaml, {key}:{said}") from None
 
 
 def sentences(path: Path, errors: list[Any], root: type[BaseModel]) -> str:

@@ -7,6 +7,17 @@ from pydantic import Field, model_validator
 from graft.params.section import Section
 
 Head = Literal["linear", "mlp"]
+# keys of params.yaml behind the arguments that networks and training name in errors
+NETWORK_KEYS = {
+    "name": "network.name",
+    "weights": "network.weights",
+    "weights_file": "network.weights_file",
+    "weights_sha256": "network.weights_sha256",
+    "size_px": "images.size_px",
+    "images": "images.size_px",
+}
+PRETRAINING_KEYS = {**NETWORK_KEYS, "batch_size": "pretrain_source.batch_size"}
+ARM_KEYS = {**NETWORK_KEYS, "batch_size": "training.batch_size", "views": "finetune_target.views"}
 
 
 class NetworkParams(Section):

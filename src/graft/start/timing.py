@@ -141,7 +141,7 @@ def _step(network: "Network", strategy: "Strategy", n: int, params: Params, on: 
 
     from graft.training.batches import samples_on
     from graft.training.loop import fit
-    from graft.training.plans import plan_of
+    from graft.training.steps import Plan
     from graft.transfer.finetuning.strategies import phases_of
 
     (device, precision, *_), clock = on
@@ -151,7 +151,7 @@ def _step(network: "Network", strategy: "Strategy", n: int, params: Params, on: 
     phases = phases_of(strategy, list(network.blocks), 1e-6, params.finetune_target, 1, None)
     training = params.training.model_copy(update={"batch_size": n})
     recipe = params.recipes[training.augmentation]
-    plan = plan_of(phases, training, recipe, precision, batchnorm="train")
+    plan = Plan(phases, training, recipe, precision)
     ended: list[float] = []
 
     def note(n_seen: int) -> None:

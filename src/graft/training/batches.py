@@ -1,4 +1,4 @@
-"""Batches of uint8 images: order, subsample, normalisation; all draws come from the seed alone."""
+"""Batches of uint8 images: their order, subsamples and class weights; all draws come from the seed alone."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from graft.networks.runtime import free_bytes
 
 
 class Samples(NamedTuple):
-    """Labelled images of one split, ready on their device."""
+    """Labelled images of one split, on their device."""
 
     images: Tensor
     """(n, 3, s, s) uint8 RGB"""
@@ -20,45 +20,48 @@ class Samples(NamedTuple):
 
 
 def samples_on(device: torch.device, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Samples:
-    """Labelled images moved to a device.
+    """Copy labelled images to a device.
 
     Args:
-        device: where they shall live.
+        device: of the result.
         images: (n, s, s, 3) uint8 RGB.
         labels: (n,) class numbers.
 
     Raises:
-        ValueError: a GPU has no room for the images.
+        ValueError: the images do not fit into the memory of a GPU.
     """
     if device.type == "cuda" and images.nbytes > (free := free_bytes(device)):
         raise ValueError(
-            f"training: want all images in {free / 2**30:.1f} GiB of the GPU's free memory, got "
-            f"{images.nbytes / 2**30:.1f} GiB. Lower images.size_px, or set GRAFT_DEVICE=cpu."
+            f"images: want all of them in {free / 2**30:.1f} GiB of the GPU's free memory, got "
+            f"{images.nbytes / 2**30:.1f} GiB. Lower their size, or set GRAFT_DEVICE=cpu."
         )
+    # torch warns of arrays that cannot be written; (n, s, s, 3) to (n, 3, s, s) without moving a byte
     tensor = torch.from_numpy(np.require(images, requirements="W")).permute(0, 3, 1, 2)
     return Samples(tensor.to(device), torch.from_numpy(labels).to(device))
 
 
 def batch_rows(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:
-    """One epoch's shuffled rows in batches of nearly equal size, none of them a lonely image.
+    """Shuffled rows of one epoch, in batches of nearly equal size with two images or more.
 
-    Equal sizes matter: a last batch of one image breaks BatchNorm, and dropping it loses data.
+    A last batch of one image would break BatchNorm, and dropping it would lose data.
     """
     return _in_batches(torch.randperm(n, generator=generator), batch_size)
 
 
 def balanced_rows(labels: Tensor, batch_size: int, generator: torch.Generator) -> list[Tensor]:
-    """One epoch of as many rows as there are images, each class that is there equally often up to one row.
+    """Rows of one epoch, as many as there are images, with each class equally often up to one row.
 
-    Within a class every image is drawn before one is drawn again: a small class is repeated evenly, and of a large
-    one each epoch sees another part.
+    Within a class every image is drawn before any is drawn again: small classes are repeated evenly, and each epoch
+    sees another part of large ones.
 
     Args:
         labels: (n,) class numbers on the CPU.
         batch_size: images in a batch; batches are of nearly equal size, as in `batch_rows`.
         generator: on the CPU.
     """
+    # by class the rows of its images, (n_of_class,)
     members = [torch.nonzero(labels == label).flatten() for label in torch.unique(labels)]
+    # rows of each class; a random choice of classes has one more where the number of rows is not a multiple
     quotas = torch.full((len(members),), len(labels) // len(members))
     quotas[torch.randperm(len(members), generator=generator)[: len(labels) % len(members)]] += 1
     rows = torch.cat([_drawn(each, int(quota), generator) for each, quota in zip(members, quotas, strict=True)])
@@ -66,20 +69,21 @@ def balanced_rows(labels: Tensor, batch_size: int, generator: torch.Generator) -
 
 
 def _drawn(rows: Tensor, quota: int, generator: torch.Generator) -> Tensor:
-    """So many of the rows, in rounds: none comes again before all have come."""
+    """Quota rows, drawn in rounds: none comes again before all have come."""
     rounds = -(-quota // len(rows))
     return torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])[:quota]
 
 
 def _in_batches(rows: Tensor, batch_size: int) -> list[Tensor]:
+    # at most half as many batches as rows, so that none holds a single image
     n_batches = max(1, min(-(-len(rows) // batch_size), len(rows) // 2))
     return list(rows.tensor_split(n_batches))
 
 
 def class_weights(labels: Tensor, n_classes: int) -> Tensor:
-    """(c,) float32 weights of a loss, in inverse proportion to the images of a class; their mean over images is 1.
+    """Class weights for a loss, (c,) float32, inversely proportional to the number of images of a class.
 
-    A class without images weighs 0.
+    Their mean over images is 1, and a class without images weighs 0.
 
     Args:
         labels: (n,) class numbers.
@@ -91,12 +95,12 @@ def class_weights(labels: Tensor, n_classes: int) -> Tensor:
 
 
 def subsample(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.int64]:
-    """Sorted rows of a random share of each class, at least one a class.
+    """Sorted rows of a random share of each class, at least one row a class.
 
     Args:
         labels: (n,) class numbers.
-        share: above 0 to 1.
-        seed: the same seed gives both arms the same images.
+        share: of each class, above 0 to 1.
+        seed: of the draw; the same seed gives both arms the same images.
     """
     generator = np.random.default_rng(seed)
     kept = [

@@ -1,7 +1,7 @@
-"""Half-done training, kept so that a killed stage goes on where it was; nothing else ever reads it.
+"""Checkpoints of unfinished training, from which a killed stage continues; nothing else reads them.
 
-A stage has one folder, named by a hash of everything that decides on its result, so that old state is never taken
-up under new params, data or code. It goes when the stage is done.
+A stage has one folder, named by a hash of everything that decides its result, so that a state is never loaded under
+other params, data or code. The folder is deleted when the stage is done.
 """
 
 import fcntl
@@ -20,28 +20,28 @@ from graft.files import room_for
 
 FOLDER = Path("models/checkpoints")
 SECONDS_BETWEEN = 10.0
+# largest share of the time that saving may take
 SHARE_OF_TIME = 0.02
-"""that saving may take at most"""
 
+# tensors, numbers and text, nested: what torch.load reads with weights_only, without running code of the file
 State = dict[str, Any]
-"""tensors, numbers and text, nested: what can be read back without running foreign code"""
 
 
 class Keeper(NamedTuple):
-    """Where one run keeps its state."""
+    """How one run loads and saves its state."""
 
     load: Callable[[], State | None]
-    """the last state; None: start anew"""
+    """Returns the last state; None where there is none."""
     save: Callable[[Callable[[], State]], None]
-    """called after every step with what makes the state: it is made and written when enough time has passed"""
+    """Is called after every step with a function that makes the state, and calls it when a save is due."""
 
 
+# for a run that is too short to be worth saving
 NOTHING = Keeper(lambda: None, lambda state: None)
-"""of a run that is not worth keeping"""
 
 
 def key_of(parts: Iterable[str], code: Iterable[Path]) -> str:
-    """Hash of what decides on a result, and of the code that makes it.
+    """Hash of everything that decides a result, code included.
 
     Args:
         parts: params, records, hashes of data, device and versions.
@@ -58,9 +58,9 @@ def key_of(parts: Iterable[str], code: Iterable[Path]) -> str:
 
 @contextmanager
 def checkpoints(stage: str, key: str) -> Iterator[Path]:
-    """The stage's folder for this key, alone in this process; deleted when the stage ends well.
+    """Folder of the stage's checkpoints under this key, locked by this process, deleted when the stage ends well.
 
-    Folders of other keys go at once: nothing will ever take them up.
+    Folders of other keys are deleted at once, because no later run can load them.
 
     Raises:
         RuntimeError: another process trains this stage.
@@ -85,7 +85,7 @@ def checkpoints(stage: str, key: str) -> Iterator[Path]:
 
 
 def keeper_in(folder: Path, name: str) -> Keeper:
-    """Keeper of one run; it writes as often as SECONDS_BETWEEN and SHARE_OF_TIME allow."""
+    """Keeper of one run that writes as often as SECONDS_BETWEEN and SHARE_OF_TIME allow."""
     path = folder / f"{name}.pt"
     due = time.monotonic() + SECONDS_BETWEEN
 
@@ -101,7 +101,7 @@ def keeper_in(folder: Path, name: str) -> Keeper:
 
 
 def write_state(state: State, path: Path) -> None:
-    """Write a state whole or not at all, and down to the disk."""
+    """Write a state whole or not at all, and flush it to the disk."""
     temporary = path.with_suffix(".tmp")
     with room_for(path), temporary.open("wb") as file:
         torch.save(state, file)
@@ -111,7 +111,7 @@ def write_state(state: State, path: Path) -> None:
 
 
 def read_state(path: Path) -> State | None:
-    """A state that write_state wrote; None where there is none."""
+    """Read a state that write_state wrote; None where there is no file."""
     if not path.is_file():
         return None
     state: State = torch.load(path, map_location="cpu", weights_only=True)

@@ -9,32 +9,32 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from graft.networks.networks import Network
-from graft.networks.outputs import Score, score_of
 from graft.networks.runtime import autocast, free_bytes
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.activations import AT_ONCE, SHARE_OF_MEMORY, activations, back, bytes_of, check_room, front, parts
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples, batch_rows
 from graft.training.checkpoints import NOTHING, Keeper, State
+from graft.training.objective import Score, score_of
 from graft.training.optimisation import build_optimizer, build_schedule, running_mean
 from graft.training.phases import Phase, check_frozen, frozen_sha256, n_frozen_blocks, trained_parameters
 from graft.training.run import Run, Stepping, run_of, take_up
 from graft.training.steps import Feed, Plan, Task, Tick, train_epoch
 
+# distance between the seeds of two fixed views: far above the seeds of runs, so that no two runs share a view
 VIEW_SEEDS = 1_000_003
-"""apart: seeds of the fixed views, so that no two runs share one"""
 
 
 class Fitted(NamedTuple):
-    """The end of a run; the network given now holds its best epoch's weights."""
+    """Result of a run; the network that was trained holds the weights of the best epoch."""
 
     best_epoch: int
-    """0: the start of the run was not surpassed"""
+    """Epoch of the best validation score, from 1; 0: no epoch surpassed the start of the run."""
     best: Score
     curve: tuple[Epoch, ...]
     phases: tuple[PhaseRecord, ...]
     n_seen: int
-    """images that went through a step"""
+    """Images that went through a step, repeats included."""
 
 
 def fit(
@@ -42,24 +42,25 @@ def fit(
 ) -> Fitted:
     """Train a network and leave it with the weights of its best epoch on validation.
 
-    Order, augmentation and mixing are drawn from the seed alone, on the CPU: two arms with one seed see the same
+    Order, augmentation and mixing are drawn from the seed alone, on the CPU: two arms with the same seed see the same
     images in the same order under the same augmentation, unless one of them has fixed views. Every phase starts from
-    the best weights so far: one that ended worse than it began is rolled back.
+    the best weights so far, so that a phase that ends worse than it began is rolled back.
 
     Args:
-        network: on its device; blocks with rate 0 stay untouched, BatchNorm statistics included.
+        network: on its device; blocks with rate 0 do not change, BatchNorm statistics included.
         train: images to learn from.
-        val: images to choose the epoch by: highest accuracy, then lowest loss, then the earliest.
-        plan: phases, rates, budget and the rest.
-        seed: of all that is drawn.
-        tick: called after each batch, for a progress bar.
-        keeper: where the state is kept, so that a killed run goes on to the same result, to the last bit.
+        val: images by which the epoch is chosen: highest accuracy, then lowest loss, then the earliest.
+        plan: phases, learning rates and everything else that params.yaml says of training.
+        seed: of all draws.
+        tick: is called with the number of images of each batch, for a progress bar.
+        keeper: loads and saves the state, so that a killed run continues to the same result, to the last bit.
 
     Raises:
         ValueError: the fixed views do not fit into memory.
         RuntimeError: a frozen block changed.
     """
-    torch.manual_seed(seed)  # of dropout
+    # for dropout
+    torch.manual_seed(seed)
     network.to(memory_format=torch.channels_last)
     state = keeper.load()
     run = _start(network, val, plan, seed) if state is None else run_of(network, state)
@@ -76,7 +77,7 @@ def _start(network: Network, val: Samples, plan: Plan, seed: int) -> Run:
 
 
 def _run_phase(run: Run, phase: Phase, task: Task, state: State | None) -> None:
-    """Train by one phase, or what is left of it, and record what came of it."""
+    """Train one phase, or the rest of it, and record its result."""
     plan, network = task.plan, run.network
     if state is None:
         run.epoch, run.step, run.since_gain = 0, 0, 0
@@ -89,11 +90,13 @@ def _run_phase(run: Run, phase: Phase, task: Task, state: State | None) -> None:
         counted = _counted(network, stepping)
         score = _score(counted, feed, task.val, plan)
         if not (math.isfinite(train_loss) and math.isfinite(score.loss)):
-            break  # the rate was too large: the best epoch so far stands
+            # the learning rate was too large; the best epoch so far counts
+            break
         _judge(run, train_loss, score, counted)
     check_frozen(network, phase, plan.batchnorm, run.frozen_sha256)
     network.load_state_dict(run.kept)
-    check_frozen(network, phase, plan.batchnorm, run.frozen_sha256)  # of what goes on from here, a running mean perhaps
+    # again, because the best weights may be those of the running mean
+    check_frozen(network, phase, plan.batchnorm, run.frozen_sha256)
     run.records.append(
         PhaseRecord(
             name=phase.name,
@@ -107,7 +110,7 @@ def _run_phase(run: Run, phase: Phase, task: Task, state: State | None) -> None:
 
 
 def _counted(network: Network, stepping: Stepping) -> Network:
-    """The network that is scored and kept: the running mean where there is one."""
+    """Network that is scored and kept: the running mean of the weights where there is one."""
     if stepping.ema is None:
         return network
     assert isinstance(stepping.ema.module, Network)
@@ -115,7 +118,7 @@ def _counted(network: Network, stepping: Stepping) -> Network:
 
 
 def _judge(run: Run, train_loss: float, score: Score, counted: Network) -> None:
-    """Note the score of the epoch that has ended, and keep its weights where they are the best so far."""
+    """Record the score of an epoch, and keep its weights if they are the best so far."""
     run.curve.append(
         Epoch(epoch=len(run.curve) + 1, train_loss=train_loss, val_loss=score.loss, val_accuracy=score.accuracy)
     )
@@ -125,11 +128,12 @@ def _judge(run: Run, train_loss: float, score: Score, counted: Network) -> None:
 
 
 def feed_of(network: Network, phase: Phase, task: Task) -> Feed:
-    """What the steps of a phase see; where the lowest blocks are frozen, what these say is made once."""
+    """Input of the steps of a phase; the output of frozen lowest blocks is computed once, as far as memory allows."""
     plan, n_front, images = task.plan, n_frozen_blocks(network, phase), task.val.images
     if n_front == 0:
         return Feed(0, None, ())
     network.eval()
+    # blocks are frozen in evaluation mode, and their output is kept in the precision of training
     device, n_views = images.device, plan.views or 0
     with autocast(device, plan.precision):
         one = bytes_of(network, n_front, images[:1])
@@ -144,7 +148,7 @@ def feed_of(network: Network, phase: Phase, task: Task) -> Feed:
 
 
 def _view(task: Task, number: int) -> Iterator[Tensor]:
-    """Batches of one fixed augmented view of all training images."""
+    """Batches of one fixed augmented view of all training images, each (b, 3, s, s) uint8."""
     generator = torch.Generator().manual_seed(view_seed(task.seed, number))
     for images in torch.split(task.train.images, AT_ONCE):
         yield augmented(images, task.plan.recipe, generator)
@@ -156,20 +160,21 @@ def view_seed(seed: int, number: int) -> int:
 
 
 def _stepping(network: Network, phase: Phase, task: Task) -> Stepping:
-    plan = task.plan
+    learning = task.plan.learning
     trained = trained_parameters(network, phase)
-    optimizer = build_optimizer(trained, phase.rates, plan.optimisation)
-    n_batches = len(batch_rows(len(task.train.labels), plan.batch_size, torch.Generator()))
-    n_steps = phase.epochs * -(-n_batches // plan.optimisation.accumulate)
+    optimizer = build_optimizer(trained, phase.rates, learning)
+    n_batches = len(batch_rows(len(task.train.labels), learning.batch_size, torch.Generator()))
+    # an epoch's last step may have fewer batches
+    n_steps = phase.epochs * -(-n_batches // learning.accumulate)
     ema = None
-    if plan.ema_decay is not None:
-        ema = AveragedModel(network, multi_avg_fn=running_mean(plan.ema_decay), use_buffers=True)
+    if learning.ema_decay is not None:
+        ema = AveragedModel(network, multi_avg_fn=running_mean(learning.ema_decay), use_buffers=True)
     parameters = [each for members in trained.values() for each in members]
-    return Stepping(parameters, optimizer, build_schedule(optimizer, n_steps, plan.optimisation), ema)
+    return Stepping(parameters, optimizer, build_schedule(optimizer, n_steps, learning), ema)
 
 
 def _score(network: Network, feed: Feed, val: Samples, plan: Plan) -> Score:
-    """Of the validation images, from what the frozen blocks said of them where that is kept."""
+    """Validation score, from cached activations of the frozen blocks if there are any."""
     network.eval()
     with torch.inference_mode(), autocast(val.labels.device, plan.precision):
         fronts = _fronts(network, feed.n_front, val.images) if feed.val is None else parts(feed.val)

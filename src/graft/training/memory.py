@@ -1,4 +1,4 @@
-"""Memory that training takes, reckoned before it starts: a lower bound, so that nothing that fits is refused."""
+"""Estimate of the memory that training takes: a lower bound, so that nothing that fits is refused."""
 
 import math
 
@@ -11,56 +11,58 @@ from graft.networks.networks import Network
 from graft.networks.runtime import autocast, free_bytes
 from graft.training.activations import front
 from graft.training.batches import Samples
-from graft.training.phases import Phase, n_frozen_blocks, trained_parameters
+from graft.training.phases import Phase, freeze, n_frozen_blocks, trained_parameters
 from graft.training.steps import Plan
 
 CPU = torch.device("cpu")
 
 
 def check_room_for_images(store: NDArray[uint8], n: int) -> None:
-    """Refuse where so many images of a store do not fit into memory.
+    """Refuse n images of a store that do not fit into memory.
 
     Raises:
-        ValueError: they take more than is free.
+        ValueError: they take more memory than is free.
     """
     needed, free = n * math.prod(store.shape[1:]), free_bytes(CPU)
     if needed > free:
         raise ValueError(
-            f"training: want {_mib(needed)} of memory for {n:,} images of {store.shape[1]} x {store.shape[2]} pixels, "
-            f"got {_mib(free)} free. Lower images.size_px, or close other programs."
+            f"images: want {_mib(needed)} of memory for {n:,} images of {store.shape[1]} x {store.shape[2]} pixels, "
+            f"got {_mib(free)} free. Lower their size, or close other programs."
         )
 
 
 def check_room_for_steps(network: Network, train: Samples, plan: Plan) -> None:
-    """Refuse where weights, gradients, the optimizer's moments or a step's activations do not fit into memory.
+    """Refuse training whose weights, gradients, optimizer state and activations do not fit into memory.
 
-    Of the phases, that counts which trains most. To be called once, before the first run: a process that has trained
-    keeps memory that it uses again, and that counts as taken.
+    The phase that trains most counts. Call it once, before the first run: a process that has trained keeps memory for
+    its next steps, and that memory would count as taken.
 
     Raises:
-        ValueError: they take more than is free on the device.
+        ValueError: they take more memory than is free on the device.
     """
     needed, free = needed_bytes(network, train, plan), free_bytes(train.images.device)
     if needed > free:
-        n, size = min(plan.batch_size, len(train.labels)), train.images.shape[-1]
+        n, size = min(plan.learning.batch_size, len(train.labels)), train.images.shape[-1]
         raise ValueError(
-            f"training: want {_mib(needed)} of memory for steps of {n} images of {size} x {size} pixels, got "
-            f"{_mib(free)} free. Lower training.batch_size or images.size_px, or choose a smaller network.name."
+            f"batch_size: want {_mib(needed)} of memory for steps of {n} images of {size} x {size} pixels, got "
+            f"{_mib(free)} free. Lower it or the size of the images, or choose a smaller network."
         )
 
 
 def needed_bytes(network: Network, train: Samples, plan: Plan) -> int:
-    """What training takes at least, beyond the network and the images themselves."""
+    """Lower bound of the memory that training takes, beyond the network and the images."""
     phase = max(plan.phases, key=lambda each: _trained_bytes(network, each))
     trained = _trained_bytes(network, phase)
-    optimizer = plan.optimisation.optimizer
+    optimizer = plan.learning.optimizer
     moments = 2 if optimizer == "adamw" else int(optimizer.momentum > 0)
-    copies = 1 if plan.ema_decay is None else 2  # the best epoch's weights, the running mean
+    # the best epoch's weights, and the running mean
+    copies = 1 if plan.learning.ema_decay is None else 2
     weights: int = sum(each.nbytes for each in network.state_dict().values())
     n_front = n_frozen_blocks(network, phase)
-    # what two images keep beyond one grows with the batch; the rest, such as weights cast to bfloat16, does not
+    freeze(network, phase)
+    # the difference of two images and one grows with the batch; the rest, such as weights cast to bfloat16, does not
     one, two = (_kept_bytes(network, n_front, train.images[:n], plan) for n in (1, 2))
-    n = min(plan.batch_size, len(train.labels))
+    n = min(plan.learning.batch_size, len(train.labels))
     return trained * (1 + moments) + weights * copies + one + max(two - one, 0) * (n - 1)
 
 
@@ -69,7 +71,7 @@ def _trained_bytes(network: Network, phase: Phase) -> int:
 
 
 def _kept_bytes(network: Network, n_front: int, images: Tensor, plan: Plan) -> int:
-    """What a step over these images keeps for its way back, the weights left out."""
+    """Bytes that a step over these images keeps for the backward pass, without the weights."""
     own = {each.untyped_storage().data_ptr() for each in network.state_dict().values()}
     kept: dict[int, int] = {}
 
@@ -78,10 +80,11 @@ def _kept_bytes(network: Network, n_front: int, images: Tensor, plan: Plan) -> i
         kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    network.eval()  # draws nothing, and leaves the statistics of BatchNorm alone
+    # in evaluation mode nothing is drawn, and BatchNorm statistics stay as they are
+    network.eval()
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast(images.device, plan.precision):
         values = front(network, n_front, images)
-        # as they are: few images would go by products, which a whole batch may not, and which keep more
+        # not by `back`: one or two images would go by products, which keep more, and which a whole batch may not take
         network.head(nn.Sequential(*list(network.blocks.values())[n_front:])(values))
     return sum(n_bytes for place, n_bytes in kept.items() if place not in own)
 

@@ -2,47 +2,32 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from graft.params.learning import OptimizerChoice, ScheduleChoice, WarmRestarts
+from graft.params.learning import Learning, WarmRestarts
 
+# of one type, on one device
 Tensors = tuple[Tensor, ...] | list[Tensor]
-"""of one type, on one device"""
-
-
-class Optimisation(NamedTuple):
-    """How weights are moved."""
-
-    optimizer: OptimizerChoice
-    weight_decay: float
-    """on weights; biases and norms do not decay"""
-    schedule: ScheduleChoice
-    warmup: float
-    """share of the steps in which the rate rises to its peak"""
-    clip_norm: float | None
-    """largest norm of all gradients together; None: as large as they come"""
-    accumulate: int
-    """batches whose gradients make one step"""
 
 
 def build_optimizer(
-    parts: Mapping[str, list[nn.Parameter]], rates: Mapping[str, float], settings: Optimisation
+    parts: Mapping[str, list[nn.Parameter]], rates: Mapping[str, float], settings: Learning
 ) -> Optimizer:
-    """One optimizer with a group for the weights and a group for the biases and norms at each rate.
+    """Optimizer with two groups for each learning rate: weights, which decay, and biases and norms, which do not.
 
     Args:
-        parts: parameters that learn, by part.
+        parts: trained parameters by part of the network.
         rates: peak learning rate by part.
-        settings: which optimizer, and its values.
+        settings: optimizer and weight decay.
     """
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameters in parts.items():
         for each in parameters:
+            # biases and the parameters of norms are vectors, weights have two axes or more
             groups.setdefault((rates[name], each.ndim > 1), []).append(each)
     made = [
         {"params": members, "weight_decay": settings.weight_decay if decays else 0.0, "lr": rate}
@@ -54,8 +39,8 @@ def build_optimizer(
     return SGD(made, momentum=momentum, nesterov=momentum > 0, fused=True)
 
 
-def build_schedule(optimizer: Optimizer, n_steps: int, settings: Optimisation) -> LRScheduler:
-    """The schedule over all steps of a phase; its peaks are the rates that the optimizer was built with."""
+def build_schedule(optimizer: Optimizer, n_steps: int, settings: Learning) -> LRScheduler:
+    """Learning-rate schedule over all steps of a phase; its peaks are the rates that the optimizer was built with."""
     n_steps = max(n_steps, 2)
     if settings.schedule == "one_cycle":
         peaks = [group["lr"] for group in optimizer.param_groups]
@@ -64,13 +49,14 @@ def build_schedule(optimizer: Optimizer, n_steps: int, settings: Optimisation) -
             max_lr=peaks,
             total_steps=n_steps,
             pct_start=max(settings.warmup, 1.5 / n_steps),
-            cycle_momentum=settings.optimizer == "adamw",  # that of sgd is a param
+            # momentum of sgd is a param, which a cycle would override
+            cycle_momentum=settings.optimizer == "adamw",
         )
     return LambdaLR(optimizer, _factor(n_steps, settings))
 
 
-def _factor(n_steps: int, settings: Optimisation) -> Callable[[int], float]:
-    """Share of the peak rate at a step, from 0 on.
+def _factor(n_steps: int, settings: Learning) -> Callable[[int], float]:
+    """Learning rate at a step, counted from 0, as a share of the peak.
 
     Source: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, ICLR (2017); all cycles
     are of equal length.
@@ -85,6 +71,7 @@ def _factor(n_steps: int, settings: Optimisation) -> Callable[[int], float]:
             return (step + 1) / (n_warm + 1)
         if n_cycles == 0:
             return 1.0
+        # position in the cycle, in [0, 1); the last step must not begin another cycle
         through = min((step - n_warm) / length, n_cycles * (1 - 1e-12)) % 1.0
         return (1 + math.cos(math.pi * through)) / 2
 
@@ -92,9 +79,9 @@ def _factor(n_steps: int, settings: Optimisation) -> Callable[[int], float]:
 
 
 def running_mean(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """Update of an exponential running mean of weights; counters are taken over as they are.
+    """Update function of an exponential running mean of weights, in place; counters are copied.
 
-    torch's own update rounds a mean of counters downwards, so that those of frozen blocks would not stand still.
+    torch's own update rounds the mean of counters downwards, so that counters of frozen blocks would change.
     """
 
     @torch.no_grad()
@@ -110,7 +97,7 @@ def running_mean(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], Non
 def take_step(
     optimizer: Optimizer, schedule: LRScheduler, parameters: list[nn.Parameter], clip_norm: float | None
 ) -> None:
-    """One step of the optimizer and the schedule; gradients are gone afterwards."""
+    """Take one step of the optimizer and the schedule, and drop the gradients."""
     if clip_norm is not None:
         torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
     optimizer.step()

@@ -1,4 +1,4 @@
-"""What a phase of a run trains, and proof that it leaves the rest alone."""
+"""Which parts of a network a phase trains, and proof that it changes no other."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,42 +17,47 @@ ADAPT_BATCH = 64
 
 
 class Phase(NamedTuple):
-    """A part of a run with its own schedule; each starts from the best weights so far."""
+    """A part of a run with its own schedule; it starts from the best weights so far."""
 
     name: str
     rates: Mapping[str, float]
-    """peak learning rate by block, `head` included; 0 keeps a block frozen"""
+    """Peak learning rate by block, `head` included; 0 keeps a block frozen."""
     epochs: int
-    """at most"""
+    """Largest number of epochs."""
     patience: int | None
-    """epochs without gain on validation after which it ends; None: never"""
+    """Epochs without gain on validation after which the phase ends; None: it never ends early."""
     norms_only: bool
-    """of the blocks that learn only normalisation layers do; the head learns whole"""
+    """Whether only the normalisation layers of the blocks learn; the head always learns whole."""
 
 
 def parts_of(network: Network) -> dict[str, nn.Module]:
-    """Blocks from input to output, then the head."""
+    """Blocks by name from input to output, then the head."""
     return {**dict(network.blocks.items()), "head": network.head}
 
 
 def trained_parameters(network: Network, phase: Phase) -> dict[str, list[nn.Parameter]]:
-    """Parameters that a phase trains, by part, parts without any left out; all others stop asking for gradients."""
-    network.requires_grad_(False)
+    """Parameters that a phase trains, by part; parts without any are left out."""
     trained: dict[str, list[nn.Parameter]] = {}
     for name, part in parts_of(network).items():
         modules = _norms(part) if phase.norms_only and name != "head" else [part]
         found = [each for module in modules for each in module.parameters()]
         if found and phase.rates[name] > 0:
             trained[name] = found
-            for each in found:
-                each.requires_grad_(True)
     return trained
 
 
-def set_modes(network: Network, phase: Phase, policy: BatchNormPolicy) -> None:
-    """Training mode for the blocks that learn; BatchNorm statistics of frozen blocks stand still.
+def freeze(network: Network, phase: Phase) -> None:
+    """Make the parameters that a phase trains require gradients, and no others."""
+    network.requires_grad_(False)
+    for members in trained_parameters(network, phase).values():
+        for each in members:
+            each.requires_grad_(True)
 
-    Where the policy is not `train`, those of learning blocks stand still too.
+
+def set_modes(network: Network, phase: Phase, policy: BatchNormPolicy) -> None:
+    """Set training mode for the parts that learn; BatchNorm statistics of frozen blocks do not change.
+
+    Unless the policy is `train`, the statistics of blocks that learn do not change either.
     """
     trained = trained_parameters(network, phase)
     for name, part in parts_of(network).items():
@@ -63,40 +68,41 @@ def set_modes(network: Network, phase: Phase, policy: BatchNormPolicy) -> None:
 
 
 def n_frozen_blocks(network: Network, phase: Phase) -> int:
-    """Blocks below the first that learns: what they say of an image never changes during the phase."""
+    """Number of blocks below the first that learns; their output for an image does not change during the phase."""
     trained = trained_parameters(network, phase)
     return next((n for n, name in enumerate(network.blocks) if name in trained), len(network.blocks))
 
 
 def frozen_state(network: Network, phase: Phase, policy: BatchNormPolicy) -> dict[str, Tensor]:
-    """Parameters and buffers that the phase must leave as they are, by name."""
+    """Parameters and buffers that the phase must not change, by name."""
     trained = trained_parameters(network, phase)
     moving = {id(each) for members in trained.values() for each in members}
     for name, part in parts_of(network).items():
         if name in trained and (policy == "train" or name == "head"):
             moving |= {id(each) for norm in _batchnorms(part) for each in norm.buffers()}
-    # the state dict leaves out the input transform, which is no state; keep_vars gives the very tensors, to tell apart
+    # a state dict, because it leaves out the input transform; keep_vars, for tensors with the ids of the network's own
     state = network.state_dict(keep_vars=True)
     return {name: tensor for name, tensor in state.items() if id(tensor) not in moving}
 
 
 def frozen_sha256(network: Network, phase: Phase, policy: BatchNormPolicy) -> str | None:
-    """Hash of all that a phase must leave alone; None where it trains everything."""
+    """Hash of everything that a phase must not change; None where it trains everything."""
     state = frozen_state(network, phase, policy)
     if not state:
         return None
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(name.encode())
+        # as bytes, because numpy does not have bfloat16
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
 def check_frozen(network: Network, phase: Phase, policy: BatchNormPolicy, before: str | None) -> None:
-    """Frozen means frozen, parameters and buffers: hold the hash against the one from before the phase.
+    """Check that frozen parameters and buffers still have the hash from before the phase.
 
     Raises:
-        RuntimeError: something frozen changed.
+        RuntimeError: a frozen parameter or buffer changed.
     """
     after = frozen_sha256(network, phase, policy)
     if after != before:
@@ -107,10 +113,10 @@ def check_frozen(network: Network, phase: Phase, policy: BatchNormPolicy, before
 
 
 def adapt_batchnorm(network: Network, samples: Samples) -> None:
-    """Replace all BatchNorm statistics by those of these images, layer after layer in one pass.
+    """Replace the BatchNorm statistics of all blocks by those of these images, in one pass.
 
-    Batches are drawn at random: images come sorted by class, and a batch of one class would be normalised by its own
-    mean.
+    Batches are drawn at random: images are sorted by class, and a batch of one class would be normalised by the mean
+    of that class.
 
     Source: Li et al., Revisiting batch normalization for practical domain adaptation (2016).
     """
@@ -119,7 +125,8 @@ def adapt_batchnorm(network: Network, samples: Samples) -> None:
     network.eval()
     for each in norms:
         each.reset_running_stats()
-        each.momentum = None  # a plain mean over batches
+        # without momentum the statistics are the plain mean over batches
+        each.momentum = None
         each.train()
     rows = torch.randperm(len(samples.labels), generator=torch.Generator().manual_seed(0)).to(samples.labels.device)
     with torch.no_grad():
@@ -131,7 +138,7 @@ def adapt_batchnorm(network: Network, samples: Samples) -> None:
 
 
 def has_norms(network: Network) -> bool:
-    """Whether any block has a normalisation layer."""
+    """Whether any block of the network has a normalisation layer."""
     return bool(_norms(network.blocks))
 
 
@@ -144,5 +151,5 @@ def _batchnorms(part: nn.Module) -> list[_BatchNorm]:
 
 
 def equal_rates(blocks: Sequence[str], rate: float) -> dict[str, float]:
-    """One rate for all blocks and the head: from random start nothing has been learnt yet."""
+    """The same learning rate for all blocks and the head, as random initialisation needs."""
     return dict.fromkeys([*blocks, "head"], rate)

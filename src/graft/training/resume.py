@@ -1,4 +1,4 @@
-"""Where a stage that trains keeps what is half done, so that a killed one goes on under the same conditions alone."""
+"""Where a stage keeps its checkpoints, so that a killed stage continues only under the same conditions."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -14,21 +14,21 @@ CODE = tuple(
     PACKAGE / name
     for name in ("networks", "training", "transfer", "statistics/features/probe.py", "store/catalogue.py")
 )
+# packages that compute networks, steps, and the head that is fitted
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
-"""that compute: networks, steps, and the head that is fitted"""
 
 
 def half_done(stage: str, params: str, files: Iterable[Path], runtime: Runtime) -> AbstractContextManager[Path]:
-    """Folder of this stage's checkpoints for these params, files and this runtime, this code and its packages.
+    """Folder of the stage's checkpoints for these params, files and runtime, this code and its packages.
 
-    Files are hashed, the image store too: the sha256 in its record says what prepare_data wrote, and nobody holds the
-    file against it where a stage is run without those before it.
+    Files are hashed themselves, the image store too: the sha256 in its record is what prepare_data wrote, and a stage
+    that is run alone does not compare it with the file.
 
     Args:
-        stage: its name.
-        params: those that decide on the result.
-        files: all that the stage reads.
-        runtime: device, precision and threads count; the number of processes does not, for it changes no number.
+        stage: name of the stage.
+        params: JSON of the params that decide the result.
+        files: everything that the stage reads.
+        runtime: device, precision and threads are part of the key; the number of processes changes no result.
 
     Raises:
         RuntimeError: another process trains this stage.

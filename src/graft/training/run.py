@@ -1,4 +1,4 @@
-"""A run under way, and its state as a checkpoint holds it."""
+"""A run in progress, and its state as a checkpoint holds it."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -10,46 +10,49 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from graft.networks.networks import Network
-from graft.networks.outputs import Score
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.checkpoints import State
+from graft.training.objective import Score
 
 
 @dataclass
 class Run:
-    """Where a run stands; with the stepping of its phase and torch's own generators, all that its future depends on."""
+    """Progress of a run.
+
+    Together with the stepping of its phase and torch's own generators it decides the rest of the run.
+    """
 
     network: Network
     generator: torch.Generator
-    """of order, augmentation and mixing"""
+    """Of the order of images, augmentation and mixing."""
     best: Score
     best_epoch: int
     kept: dict[str, Tensor]
-    """weights of the best epoch"""
+    """Weights of the best epoch."""
     curve: list[Epoch] = field(default_factory=list)
     records: list[PhaseRecord] = field(default_factory=list)
-    """of the phases that are done"""
+    """Records of the phases that are done."""
     n_seen: int = 0
-    """images that went through a step"""
+    """Images that went through a step, repeats included."""
     epoch: int = 0
-    """epochs of this phase that are done"""
+    """Epochs of this phase that are done."""
     step: int = 0
-    """batches of the epoch that are done"""
+    """Batches of this epoch that are done."""
     since_gain: int = 0
-    """epochs of this phase since validation last rose"""
+    """Epochs of this phase since the validation score last rose."""
     frozen_sha256: str | None = None
-    """of all that this phase leaves alone, from before its first step"""
+    """Hash of everything that this phase must not change, from before its first step."""
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
-    """the generator's state when the epoch's order was drawn"""
+    """State of the generator when the order of the epoch was drawn."""
     loss: Tensor = field(default_factory=lambda: torch.zeros(()))
-    """summed over the images of the epoch so far, on the device"""
+    """Sum of the loss over the images of the epoch so far, on the device."""
 
 
 PLAIN_FIELDS = ("best_epoch", "n_seen", "epoch", "step", "since_gain", "frozen_sha256")
 
 
 class Stepping(NamedTuple):
-    """What a phase steps with."""
+    """Parameters, optimizer and schedule of a phase, and the running mean of the weights if there is one."""
 
     parameters: list[nn.Parameter]
     optimizer: Optimizer
@@ -58,7 +61,7 @@ class Stepping(NamedTuple):
 
 
 def state_of(run: Run, stepping: Stepping) -> State:
-    """All that the rest of the run depends on; made between two steps of the optimizer."""
+    """State that the rest of the run depends on, taken between two steps of the optimizer."""
     device = run.loss.device
     return {
         **{name: getattr(run, name) for name in PLAIN_FIELDS},
@@ -79,7 +82,7 @@ def state_of(run: Run, stepping: Stepping) -> State:
 
 
 def run_of(network: Network, state: State) -> Run:
-    """The run whose state was kept; its network gets the weights it had."""
+    """Restore a run from its state; the weights are loaded into the network."""
     device = next(network.parameters()).device
     network.load_state_dict(state["network"])
     return Run(
@@ -96,7 +99,7 @@ def run_of(network: Network, state: State) -> Run:
 
 
 def take_up(run: Run, stepping: Stepping, state: State) -> None:
-    """Give the generators and the stepping of the run's phase what they had when the state was kept."""
+    """Restore the generators and the stepping of the run's phase from its state."""
     stepping.optimizer.load_state_dict(state["optimizer"])
     stepping.schedule.load_state_dict(state["schedule"])
     if stepping.ema is not None:

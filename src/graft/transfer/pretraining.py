@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from graft.networks.networks import Network, build_network, published_network, state_sha256
 from graft.networks.runtime import Runtime
 from graft.networks.saving import save_network
+from graft.params.errors import said_as_keys
+from graft.params.network import PRETRAINING_KEYS
 from graft.params.pipeline import Params
 from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord
@@ -19,9 +21,10 @@ from graft.training.checkpoints import NOTHING, Keeper
 from graft.training.loop import fit
 from graft.training.memory import check_room_for_images, check_room_for_steps
 from graft.training.phases import Phase, equal_rates
-from graft.training.plans import plan_of
+from graft.training.steps import Plan
 
 
+@said_as_keys(PRETRAINING_KEYS)
 def make_backbone(
     params: Params,
     source: tuple[CatalogRow, ...],
@@ -31,22 +34,22 @@ def make_backbone(
     runtime: Runtime,
     keeper: Keeper = NOTHING,
 ) -> BackboneCard:
-    """Write the backbone's weights; its card.
+    """Write the weights of the backbone, and return its card.
 
     Args:
-        params: network and pretraining.
-        source: catalogue of the source; may be empty with published weights.
+        params: all of params.yaml.
+        source: catalogue of the source; may be empty where weights are published.
         images: (n, s, s, 3) uint8 store of the source.
-        record: of prepare_data, for the preprocessing.
-        path: of the safetensors file.
+        record: record of prepare_data, which holds the preprocessing.
+        path: becomes the safetensors file.
         runtime: device and precision of pretraining.
         keeper: where the state of pretraining is kept, so that a killed one goes on.
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: `pretrain` without source images, an unknown network, weights that do not fit, a size that the
-            network cannot take, or no room in memory.
-        RuntimeError: the weights cannot be downloaded here.
+        ValueError: weights are `pretrain` and there are no source images, the network is unknown, its weights do not
+            fit, it cannot take images of this size, or training does not fit into memory.
+        RuntimeError: the weights cannot be downloaded.
     """
     accuracy, read_as = None, ""
     if params.network.name != "small_cnn":
@@ -102,7 +105,7 @@ def _pretrained(
     rates = equal_rates(list(network.blocks), settings.rate)
     phase = Phase("pretrain", rates, settings.epochs, None, norms_only=False)
     recipe = params.recipes[settings.augmentation]
-    plan = plan_of((phase,), settings, recipe, runtime.precision)
+    plan = Plan((phase,), settings, recipe, runtime.precision)
     check_room_for_steps(network, train, plan)
     with tqdm(total=settings.epochs * len(train.labels), desc="pretrain_source", unit=" images", disable=None) as bar:
         fitted = fit(network, train, val, plan, params.seed, bar.update, keeper)

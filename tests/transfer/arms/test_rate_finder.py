@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.training.runs import ADAMW, NOTHING_VARIED, RECIPES, ignore, network, phase, plan, samples
+from tests.training.runs import NOTHING_VARIED, RECIPES, ignore, network, phase, plan, samples
 
 from graft.networks.networks import Network, build_network, state_sha256
 from graft.networks.preprocessing import SMALL_CNN
@@ -47,7 +47,7 @@ AS_TRAINING = {
     "balance": {"balance": "weights"},
     "sampling": {"balance": "sampling"},
     "views": {"views": 2, "recipe": VARIED},
-    "accumulation": {"batch_size": 8, "optimisation": ADAMW._replace(accumulate=8)},
+    "accumulation": {"batch_size": 8, "accumulate": 8},
 }
 
 
@@ -73,9 +73,9 @@ def test_the_first_step_of_the_trial_is_that_of_training(
 
 
 def test_gradients_are_clipped_in_the_trial_as_in_training() -> None:
-    sgd = ADAMW._replace(optimizer=Sgd(kind="sgd", momentum=0.0), weight_decay=0.0)
+    sgd = Sgd(kind="sgd", momentum=0.0)
     free, clipped = (
-        find_rate(network(), _task(plan(phase(rate=1.0), optimisation=sgd._replace(clip_norm=norm))))
+        find_rate(network(), _task(plan(phase(rate=1.0), optimizer=sgd, weight_decay=0.0, clip_norm=norm)))
         for norm in (None, 1e-6)
     )
     assert min(free.losses) < 0.8 * free.losses[0]

@@ -1,7 +1,7 @@
-"""Augmentation of uint8 batches on their device, a separate draw for each image.
+"""Augmentation of uint8 batches on their device, with separate draws for each image.
 
-Every draw comes from a generator on the CPU, so that each device sees the same: on the GPU, values that were resampled
-or tinted may differ from the CPU's by one level, where a sum falls on the other side of a half.
+All draws come from a generator on the CPU, so that every device gets the same. On a GPU, values that were resampled or
+tinted may differ from those of the CPU by one level, where a sum is rounded the other way.
 """
 
 import math
@@ -23,19 +23,19 @@ _DEGREES, _SHEAR, _SHIFT, _FACTOR, _BITS, _LEVELS = 30.0, 0.3, 0.45, 0.9, 4, 255
 
 
 def augmented(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Augment each image by its own draw: first where its pixels lie, then their colours, then the erased box.
+    """Augment each image by its own draws: first geometry, then colours, then the erased box.
 
-    A recipe of shift and flip alone moves whole pixels and changes no value. All other geometry is one affine map an
-    image, read once; all colour is one matrix an image. Colour, operations and erasing are neither drawn nor computed
-    where the recipe has none.
+    A recipe of shift and flip alone moves whole pixels and changes no value. All other geometry is one affine map for
+    each image, resampled once, and all colour is one matrix for each image. Colour, operations and erasing are neither
+    drawn nor computed where the recipe does not have them.
 
     Args:
         images: (n, 3, s, s) uint8 RGB.
-        recipe: what may happen.
+        recipe: which changes are drawn, and how large.
         generator: on the CPU.
 
     Returns:
-        (n, 3, s, s) uint8, on the same device; channels last in memory only where pixels were no more than moved.
+        (n, 3, s, s) uint8 on the same device, in channels-last order only where whole pixels were moved at most.
     """
     n, _, s, _ = images.shape
     moves = _moves(n, s, recipe, generator)
@@ -55,12 +55,12 @@ def augmented(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Ten
 
 
 def contact_sheet(images: NDArray[np.uint8], recipe: Recipe, n_views: int, seed: int) -> NDArray[np.uint8]:
-    """What training may see of images: each as it is, then augmented views of it.
+    """Images as they are, each with augmented views of it as training may see them.
 
     Args:
         images: (n, s, s, 3) uint8 RGB.
-        recipe: what may happen.
-        n_views: augmented views an image.
+        recipe: which changes are drawn, and how large.
+        n_views: number of augmented views of each image.
         seed: of the draws.
 
     Returns:
@@ -68,24 +68,26 @@ def contact_sheet(images: NDArray[np.uint8], recipe: Recipe, n_views: int, seed:
     """
     generator = torch.Generator().manual_seed(seed)
     batch = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
+    # (n, 1 + n_views, 3, s, s), then channels last
     views = torch.stack([batch, *(augmented(batch, recipe, generator) for _ in range(n_views))], dim=1)
     sheet: NDArray[np.uint8] = views.permute(0, 1, 3, 4, 2).contiguous().numpy()
     return sheet
 
 
 def _moves(n: int, s: int, recipe: Recipe, generator: torch.Generator) -> Moves:
-    """The mirror and the whole-pixel shift of each image."""
+    """Mirror and whole-pixel shift of each image."""
     reach = round(recipe.shift * s)
     down, right = torch.randint(0, 2 * reach + 1, (2, n), generator=generator) - reach
     return Moves(torch.rand(n, generator=generator) < recipe.flip, down, right)
 
 
 def _pushes(n: int, recipe: Recipe, generator: torch.Generator) -> dict[str, Tensor]:
-    """How far each image is pushed in each way, (n,) float32: the sum of `ops` pushes of `magnitude`.
+    """Strength of each operation for each image, (n,) float32: the sum of `ops` draws of `magnitude`.
 
     In the manner of RandAugment (Cubuk et al. 2020), but without sharpness, equalize and autocontrast, and with
-    geometry before colour whatever the order of the draws, so that an image is read once.
+    geometry before colour whatever the order of the draws, so that each image is resampled once.
     """
+    # (operations, n)
     pushed = torch.zeros(len(_PUSHES), n)
     for _ in range(recipe.ops):
         which = torch.randint(0, len(_PUSHES), (1, n), generator=generator)
@@ -95,9 +97,10 @@ def _pushes(n: int, recipe: Recipe, generator: torch.Generator) -> dict[str, Ten
 
 
 def _views(moves: Moves, pushes: dict[str, Tensor], recipe: Recipe, s: int, generator: torch.Generator) -> Views:
-    """The moves, a crop, a turn and the pushes of each image in one; a crop never leaves the image."""
+    """Moves, crop, rotation and operations of each image in one map; a crop never leaves the image."""
     area, shape, right, down, turn = torch.rand(5, len(moves.mirrored), generator=generator)
     ratio = recipe.stretch ** (2 * shape - 1)
+    # share of the area, with the sides in that ratio; clamped, where a side would be longer than the image
     kept = 1 - (1 - recipe.crop) * area
     width, height = (kept * ratio).sqrt().clamp(max=1), (kept / ratio).sqrt().clamp(max=1)
     return Views(
@@ -112,7 +115,7 @@ def _views(moves: Moves, pushes: dict[str, Tensor], recipe: Recipe, s: int, gene
 
 
 def _tint(pushes: dict[str, Tensor], recipe: Recipe, generator: torch.Generator) -> Tint:
-    """The colour changes of each image."""
+    """Colour changes of each image, those of the recipe and of its operations."""
     draws = torch.rand(5, len(pushes["identity"]), generator=generator)
     reaches = {"brightness": recipe.brightness, "contrast": recipe.contrast, "saturation": recipe.saturation}
     brightness, contrast, saturation = (

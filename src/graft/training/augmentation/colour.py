@@ -1,4 +1,4 @@
-"""What happens to the colours of an augmented batch: one matrix an image, then posterize, solarize and erase."""
+"""Colours of an augmented batch: one matrix for each image, then posterize, solarize and erase."""
 
 import math
 from typing import NamedTuple
@@ -17,46 +17,49 @@ _QUARTER_TURN = (np.linalg.inv(_YIQ) @ [[0, 0, 0], [0, 0, -1], [0, 1, 0]] @ _YIQ
 
 
 class Tint(NamedTuple):
-    """Colour changes of each image; (n,) float32 on the CPU."""
+    """Colour changes of each image; all fields are (n,) float32 on the CPU."""
 
     brightness: Tensor
-    """factor; 1 changes nothing"""
+    """Factor of all values; 1 changes nothing."""
     contrast: Tensor
-    """factor of the distance from the image's mean grey"""
+    """Factor of the distance from the image's mean grey; 1 changes nothing."""
     saturation: Tensor
-    """factor of the distance from each pixel's own grey; 0: a grey image"""
+    """Factor of the distance from each pixel's own grey; 1 changes nothing, 0 gives a grey image."""
     hue: Tensor
-    """turn of the colour circle, radians; 0 changes nothing"""
+    """Rotation of the colour circle in radians; 0 changes nothing."""
 
 
 def tinted(images: Tensor, tint: Tint) -> Tensor:
     """Brightness, contrast, saturation and hue in this order, as one matrix and one offset for each image.
 
-    Nothing is cut off between the four, so that an image first brightened and then dimmed loses nothing. Hue is a
-    turn in the plane of I and Q (YIQ), which keeps each pixel's grey; it is linear, the hue of HSV is not.
+    Values are not clipped between the four, so that an image first brightened and then dimmed loses nothing. Hue is a
+    rotation in the plane of I and Q (YIQ), which keeps each pixel's grey and is linear, as the hue of HSV is not.
 
     Args:
         images: (n, 3, s, s) uint8 or float RGB, 0 to 255.
         tint: the changes of each image.
 
     Returns:
-        (n, 3, s, s) float32, neither rounded nor cut off at 0 and 255.
+        (n, 3, s, s) float32, neither rounded nor clipped to 0 to 255.
     """
     device = images.device
     values = images.to(torch.float32)
+    # (n, 3, 3, 1, 1)
     matrix = sent(_matrices(tint), device)[..., None, None]
+    # (n,) by channel, then (n,) mean grey
     means = values.mean(dim=(2, 3)).unbind(1)
     grey = sum(share * mean for share, mean in zip(LUMA, means, strict=True))
-    offset = sent((1 - tint.contrast) * tint.brightness, device) * grey  # grey stays grey under saturation and hue
-    # sums of products and no matrix product: that would be rounded to TF32 or bfloat16 where those are allowed
+    # of contrast alone, because grey stays grey under saturation and hue
+    offset = sent((1 - tint.contrast) * tint.brightness, device) * grey
+    # sums of products, because a matrix product would be rounded to TF32 or bfloat16 where these are allowed
     made = torch.addcmul(offset[:, None, None, None], matrix[:, :, 0], values[:, :1])
     return made.addcmul_(matrix[:, :, 1], values[:, 1:2]).addcmul_(matrix[:, :, 2], values[:, 2:])
 
 
 def _matrices(tint: Tint) -> Tensor:
-    """(n, 3, 3) what each channel takes of red, green and blue.
+    """(n, 3, 3) weights of red, green and blue in each channel.
 
-    A colour is its grey and the rest; saturation shortens the rest and hue turns it, so both are one sum.
+    A colour is its grey and a rest; saturation scales the rest and hue rotates it, so that both are one sum.
     """
     grey = torch.tensor(LUMA).expand(3, 3)
     straight, turned = tint.saturation * tint.hue.cos(), tint.saturation * tint.hue.sin()
@@ -65,23 +68,23 @@ def _matrices(tint: Tint) -> Tensor:
 
 
 def rounded(values: Tensor) -> Tensor:
-    """uint8 images of float values, to the nearest level, cut off at 0 and 255; the float values are overwritten."""
+    """Round float images to uint8 and clip them to 0 to 255; the float values are overwritten."""
     return values.round_().clamp_(0, 255).to(torch.uint8)
 
 
 def posterized(images: Tensor, bits: Tensor) -> Tensor:
-    """uint8 images of which each keeps its highest bits alone; (n,) bits, 1 to 8, on the CPU."""
+    """Keep only the highest bits of each uint8 image; (n,) numbers of bits, 1 to 8, on the CPU."""
     masks = (256 - 2 ** (8 - bits)).to(torch.uint8)
     return images & sent(masks, images.device)[:, None, None, None]
 
 
 def solarized(images: Tensor, limits: Tensor) -> Tensor:
-    """uint8 images of which each has its levels above a limit inverted; (n,) uint8 limits on the CPU, 255: none."""
+    """Invert the levels of each uint8 image above its limit; (n,) uint8 limits on the CPU, 255 inverts none."""
     return torch.where(images > sent(limits, images.device)[:, None, None, None], 255 - images, images)
 
 
 def erased(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Cover a random box of some images with one random colour (Zhong et al. 2020).
+    """Cover a random box of some images with one random colour each (Zhong et al. 2020).
 
     A box has 2 to 33 % of the area and sides in a ratio of 0.3 to 3.3; it is cut to the image's side.
 
@@ -94,6 +97,7 @@ def erased(images: Tensor, probability: float, generator: torch.Generator) -> Te
     happens, area, shape, down, right = torch.rand(5, n, generator=generator)
     colours = torch.randint(0, 256, (n, 3, 1, 1), dtype=torch.uint8, generator=generator)
     ratio = ((2 * shape - 1) * math.log(3.3)).exp()
+    # (2, n) heights and widths, then tops and lefts; an image that is not covered gets a box of no size
     sides = s * (0.02 + 0.31 * area).sqrt() * torch.stack([ratio, 1 / ratio]).sqrt() * (happens < probability)
     sides = sides.round().clamp(max=s).long()
     starts = ((s + 1 - sides) * torch.stack([down, right])).long()

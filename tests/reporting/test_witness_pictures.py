@@ -3,7 +3,7 @@ import pytest
 
 from graft.records.shift import ShiftRecord
 from graft.reporting.pictures import StoredImages, data_uri
-from graft.reporting.witnesses import MOST_SHOWN, witness_sides
+from graft.reporting.witness_pictures import MOST_SHOWN, witness_sides
 
 NO_IMAGES = StoredImages((), np.empty((0, 32, 32, 3), dtype=np.uint8))
 

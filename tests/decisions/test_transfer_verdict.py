@@ -8,7 +8,15 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from graft.decisions.verdict import JudgedArm, OnTest, judge_transfer, majority_of, median_run, outcome_of, shipped_arm
+from graft.decisions.transfer_verdict import (
+    JudgedArm,
+    OnTest,
+    judge_transfer,
+    majority_of,
+    median_run,
+    outcome_of,
+    shipped_arm,
+)
 from graft.params.both_arms import Strategy
 from graft.params.decisions import CheckTransfer
 from graft.records.common import Outcome

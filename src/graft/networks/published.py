@@ -14,20 +14,21 @@ from graft.params.network import NetworkParams
 
 
 class Published(NamedTuple):
-    """A network with weights that were made elsewhere."""
+    """Torchvision network with published weights."""
 
     model: nn.Module
-    """torchvision's, with a random head"""
+    """Network with a randomly initialised head."""
     read_as: str
-    """what was taken off or left out of a file of weights; empty where nothing was"""
+    """What was renamed or left out of a file of weights; empty where nothing was."""
 
 
 def load_published(network: NetworkParams, size_px: int) -> Published:
-    """The torchvision network with its published weights, made for images of size_px; its head is random.
+    """Torchvision network with published weights for images of size_px pixels a side; its head is random.
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: no such network, wrong sha256, no state dict, one of another network, two, or one with holes.
+        ValueError: there is no such network, or the file has another sha256, or does not hold exactly one complete
+            state dict of the network.
         RuntimeError: the weights cannot be downloaded here.
     """
     family_of(network.name)
@@ -40,18 +41,20 @@ def load_published(network: NetworkParams, size_px: int) -> Published:
         raise ValueError(f"{origin}: want numbers in all weights, got some that are none. Take another file.")
     read_as = fitting.sentence(fit) if from_file else ""
     counters = {name: value for name, value in model.state_dict().items() if name.endswith(fitting.COUNTER)}
-    for name, value in counters.items():  # files of old have none
+    # old files do not have counters
+    for name, value in counters.items():
         fit.state.setdefault(name, value)
-    fit.state.update(_head_state(model))  # the head goes anyway, so a file may have any number of classes
+    # the head is replaced anyway, so that a file may have any number of classes
+    fit.state.update(_head_state(model))
     model.load_state_dict(fit.state, strict=True)
     return Published(model, read_as)
 
 
 def _the_fit(name: str, model: nn.Module, states: Mapping[str, State], origin: str) -> fitting.Fit:
-    """The one way to read a file as weights of this network.
+    """The only way to read a file as weights of this network.
 
     Raises:
-        ValueError: there is none, or more than one.
+        ValueError: there is no way, or more than one.
     """
     found, why_not = fitting.fits(model, family_of(name).translate, states)
     if len(found) > 1:
@@ -62,7 +65,7 @@ def _the_fit(name: str, model: nn.Module, states: Mapping[str, State], origin: s
         )
     if not found:
         library, nearest = fitting.library_of(states), network_of(states)
-        cure = "Set network.name to the network the weights belong to"
+        cure = "Name the network that the weights belong to"
         cure += f": {nearest}." if nearest and nearest != name else "."
         if library:
             cure = f"Their names are those of {library}: take weights of torchvision's network."
@@ -71,7 +74,7 @@ def _the_fit(name: str, model: nn.Module, states: Mapping[str, State], origin: s
 
 
 def network_of(states: Mapping[str, State]) -> str | None:
-    """The network of torchvision whose published weights have as many parameters as a file; None where none has."""
+    """Torchvision network whose published weights have as many parameters as a file; None where there is none."""
     largest = max(states.values(), key=len)
     counters = ("running_mean", "running_var", "num_batches_tracked")
     torchvision = import_torchvision()
@@ -93,7 +96,7 @@ def _state_from_torchvision(network: NetworkParams) -> dict[str, Tensor]:
         return weights.get_state_dict(progress=True, check_hash=True)  # type: ignore[no-any-return]
     except (OSError, RuntimeError) as error:
         raise RuntimeError(
-            f"params.yaml, network.weights: want {network.weights} of {network.name} downloaded, got {error}. "
+            f"weights: want {network.weights} of {network.name} downloaded, got {error}. "
             f"Fetch {weights.url} on another machine, put it under models/weights/, set `weights: file`, "
             "weights_file to its path and weights_sha256 to what `sha256sum` prints for it."
         ) from None
@@ -102,5 +105,5 @@ def _state_from_torchvision(network: NetworkParams) -> dict[str, Tensor]:
 def _states_from_file(network: NetworkParams) -> dict[str, State]:
     path = named_path(network.weights_file or "")
     absent = f"want a file, got none at {path}. Put the state dict there."
-    check_named_file(path, network.weights_sha256, "network.weights", absent)
+    check_named_file(path, network.weights_sha256, "weights", absent)
     return states_in(path)
