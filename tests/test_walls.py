@@ -48,7 +48,10 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     "shift": ({"params", "records", "files", "store", "statistics"}, set()),
     "decisions": ({"params", "records", "files", "store", "statistics"}, set()),
     "transfer": ({"params", "records", "files", "store", "statistics"} | LEARNING, {"torch", "tqdm"}),
-    "export": ({"params", "records", "files", "store", "networks", "__init__"}, TORCH | {"onnx", "onnxruntime"}),
+    "export": (
+        {"params", "records", "files", "store", "networks", "__init__"},
+        TORCH | {"onnx", "onnxruntime", "scipy"},
+    ),
     "reporting": ({"params", "records", "files", "store"}, {"jinja2", "markupsafe", "PIL"}),
     "serving": (
         {"__init__", "records", "files", "images", "statistics"},
