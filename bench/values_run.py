@@ -1,10 +1,9 @@
-"""Train arms on real images and say on which test images each is right; appends one JSON line an arm to a log.
+"""Train arms on real images and tell on which test images each is right; append one JSON line per arm to a log.
 
     python bench/values_run.py DATA LOG < ARMS
 
-ARMS are JSON lines that values.py writes. Arms that LOG holds already are not run again. Each goes through graft's own
-functions: every rate is tried with the first seed, the best on validation is run with the others, and the weights that
-are kept are scored in float32 on images that no run saw.
+ARMS are JSON lines from values.py. Arms that are already in LOG are not run again. Each arm uses graft's own functions:
+the rate is chosen on validation, and the weights that are kept are scored in float32 on images that no run saw.
 """
 
 import argparse
@@ -59,7 +58,7 @@ What = Strategy | Literal["scratch"]
 
 
 class Split(NamedTuple):
-    """Images of each class: to learn from, to choose by, to test on; what is left may pretrain a network."""
+    """Images of each class to learn from, to choose by and to test on; the rest may pretrain a network."""
 
     train: int
     val: int
@@ -80,34 +79,34 @@ class Arm(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Images of a set as a network sees them, split by split, what is left at the end."""
+    """Images of a set as a network sees them, sorted by split, with the rest at the end."""
 
     pixels: NDArray[np.uint8]
-    """(n, s, s, 3)"""
+    """(n, s, s, 3) images"""
     labels: NDArray[np.int64]
-    """(n,)"""
+    """(n,) class numbers"""
     classes: tuple[str, ...]
     split: Split
     preprocessing: Preprocessing
 
     def rows(self, name: str) -> NDArray[np.int64]:
-        """Places of a split, or of the `rest`."""
+        """Positions of a split, or of the `rest`."""
         ends = np.cumsum([0, *self.split]) * len(self.classes)
         start = [*Split._fields, "rest"].index(name)
         return np.arange(ends[start], [*ends, len(self.labels)][start + 1])
 
 
 class Ground(NamedTuple):
-    """What all arms of a table share on a set."""
+    """Images and backbone that all arms of a table share on a set."""
 
     pool: Pool
     backbone: Backbone
     probe_c: float
-    """of the linear probe that heads start from"""
+    """inverse regularisation strength of the linear probe that heads start from"""
 
 
 def main() -> None:
-    """Run what the log does not hold yet."""
+    """Run the arms that are not in the log yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
     parser.add_argument("log", type=Path)
@@ -126,7 +125,7 @@ def main() -> None:
 
 
 def measured(arm: Arm, data: Path, folder: Path) -> dict[str, Any]:
-    """Train an arm with all its seeds; what is kept of it."""
+    """Train an arm with all its seeds, and return its line of the log."""
     os.environ["GRAFT_PRECISION"] = arm.precision
     params = params_of(arm.network, data, arm.change)
     size_px = params.images.size_px or 0
@@ -181,7 +180,7 @@ def train_control(data: TargetData, params: Params, folder: Path) -> tuple[Chose
 
 
 def is_right(network: Network, pool: Pool) -> NDArray[np.bool_]:
-    """(n,) whether the network is right on each test image."""
+    """Whether the network is right on each test image, (n,)."""
     rows = pool.rows("test")
     logits = outputs_of(network, pool.pixels[rows]).logits
     right: NDArray[np.bool_] = logits.argmax(axis=1) == pool.labels[rows]
@@ -204,7 +203,7 @@ def params_of(network: str, data: Path, change: Change) -> Params:
 
 @cache
 def ground_of(network: str, name: str, split: Split, strategy: What, size_px: int, data: Path, folder: Path) -> Ground:
-    """What all arms of a table share on a set, at one size of images."""
+    """Images and backbone that all arms of a table share on a set, at one image size."""
     params = params_of(network, data, {"images.size_px": size_px})
     preprocessing = preprocessing_for(params.network, params.images)
     pool = pool_of(data / "datasets" / name, split, preprocessing)
@@ -232,7 +231,7 @@ def source_of(pool: Pool, name: str, data: Path) -> Samples:
 
 
 def pretrained(params: Params, source: Samples, file: Path) -> Network:
-    """A network trained on source images as pretrain_source would; kept in a file."""
+    """Train a network on source images as pretrain_source does, or read it from the file that keeps it."""
     if not file.is_file():
         torch.manual_seed(params.seed)
         preprocessing, settings = preprocessing_for(params.network, params.images), params.pretrain_source
@@ -248,7 +247,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
 
 @cache
 def pool_of(folder: Path, split: Split, preprocessing: Preprocessing) -> Pool:
-    """Images of a set, drawn with a fixed seed: as many of each class to every split, the rest at the end."""
+    """Images of a set, drawn with a fixed seed: equally many of each class per split, the rest at the end."""
     by_class: dict[str, list[Path]] = {}
     for file in sorted(folder.glob("*/*/*")):
         by_class.setdefault(file.parent.name, []).append(file)
@@ -267,7 +266,7 @@ def samples_of(pool: Pool, name: str) -> Samples:
 
 
 def target_of(pool: Pool, recipe: Recipe) -> TargetData:
-    """A set as both arms of graft take it."""
+    """Set of images as input of both arms of graft."""
     train, val = samples_of(pool, "train"), samples_of(pool, "val")
     return TargetData(
         pool.classes, train, val, pool.rows("train"), pool.rows("val"), pool.preprocessing, recipe, ON_CPU

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from graft import stage
 from graft.files import write_record
 from graft.networks.preprocessing import preprocessing_for
+from graft.params.errors import said_as_keys
+from graft.params.network import NETWORK_KEYS
 from graft.params.pipeline import read_params
 from graft.preparation.example import write_example
 from graft.preparation.prepare import PrepareSettings, prepare
@@ -27,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = stage.arguments(__doc__, INPUTS + OUTPUTS, argv)
     params = read_params(args.params)
     dataset = params.prepare_data.dataset
-    preprocessing = preprocessing_for(params.network, params.images)
+    with said_as_keys(NETWORK_KEYS):
+        preprocessing = preprocessing_for(params.network, params.images)
     settings = PrepareSettings(preprocessing, params.prepare_data, params.seed)
 
     with stage.whole_folder(args.example) as folder:

@@ -260,12 +260,12 @@ def named_path(text: str) -> Path:
 
 
 def check_named_file(path: Path, sha256: str | None, key: str, wanted: str) -> None:
-    """Check a file that params.yaml names against the sha256 given beside it.
+    """Check a file that the user named against the sha256 given with it.
 
     Args:
         path: the file.
         sha256: the sha256 that it should have.
-        key: prefix of the two keys in params.yaml, which end in `_file` and `_sha256`.
+        key: prefix of the names of the two values, which end in `_file` and `_sha256`.
         wanted: the rest of the error message for a missing file: what is wanted, what was found, what to do.
 
     Raises:
@@ -273,11 +273,11 @@ def check_named_file(path: Path, sha256: str | None, key: str, wanted: str) -> N
         ValueError: its sha256 is another.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"params.yaml, {key}_file: {visible(wanted)}")
+        raise FileNotFoundError(f"{key}_file: {visible(wanted)}")
     found = file_sha256(path)
     if found != sha256:
         raise ValueError(
-            f"params.yaml, {key}_sha256: want the sha256 of {visible(path)}, which is {found}, got {sha256}. "
+            f"{key}_sha256: want the sha256 of {visible(path)}, which is {found}, got {sha256}. "
             "Fetch the file again if it should be the other one."
         )
 

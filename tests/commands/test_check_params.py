@@ -48,9 +48,18 @@ def test_what_is_left_out_of_a_file_of_weights_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sections", "said"),
     [
-        ({"network": {"name": "resnet19"}}, "network.name: want small_cnn or a torchvision classification network"),
-        ({"network": {"name": "resnet18", "weights": "IMAGENET2K"}}, "network.weights: want pretrain, file or weights"),
-        ({"network": {"name": "vit_b_16"}, "images": {"size_px": 100}}, "images.size_px: want a size that vit_b_16"),
+        (
+            {"network": {"name": "resnet19"}},
+            "params.yaml, network.name: want small_cnn or a torchvision classification network",
+        ),
+        (
+            {"network": {"name": "resnet18", "weights": "IMAGENET2K"}},
+            "params.yaml, network.weights: want pretrain, file or weights",
+        ),
+        (
+            {"network": {"name": "vit_b_16"}, "images": {"size_px": 100}},
+            "params.yaml, images.size_px: want a size that vit_b_16",
+        ),
         (
             {
                 "network": {"name": "resnet18"},

@@ -15,16 +15,16 @@ from tests.start.folders import classes
 from graft import cli
 from graft.params.pipeline import Params, read_params
 from graft.start import minutes
-from graft.start.minutes import Counts, Estimate
+from graft.start.minutes import Counts, RunMinutes
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@localhost")
 FREE = re.compile(r"[0-9.,]+ GB free")
 PRETRAIN = ("--weights", "pretrain", "--network", "small_cnn")
 
 
-def _quick(params: Params, counts: Counts, pictures: Sequence[Path]) -> Estimate:
+def _quick(params: Params, counts: Counts, pictures: Sequence[Path]) -> RunMinutes:
     assert all(each.is_file() for each in pictures)
-    return Estimate(counts.n_train, {"train_scratch": counts.n_train}, counts.n_train, counts.n_train)
+    return RunMinutes(counts.n_train, {"train_scratch": counts.n_train}, counts.n_train, counts.n_train)
 
 
 @pytest.fixture

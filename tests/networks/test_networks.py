@@ -12,7 +12,7 @@ def test_small_cnn_gives_one_logit_a_class() -> None:
 
 
 def test_unknown_network_is_refused_with_the_choices() -> None:
-    with pytest.raises(ValueError, match=r"network\.name: want small_cnn or .*, got 'resnet19'.*resnet18"):
+    with pytest.raises(ValueError, match=r"^name: want small_cnn or .*, got 'resnet19'.*resnet18"):
         build_network("resnet19", 5, SMALL_CNN)
 
 

@@ -71,7 +71,7 @@ def test_no_other_network_converts_its_input() -> None:
 
 
 def test_unknown_network_is_refused_here() -> None:
-    with pytest.raises(ValueError, match=r"network\.name: want small_cnn or .*, got 'resnet19'"):
+    with pytest.raises(ValueError, match=r"^name: want small_cnn or .*, got 'resnet19'"):
         preprocessing_for(_network("resnet19", "file"), _images(None))
 
 

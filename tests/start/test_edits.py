@@ -38,6 +38,19 @@ def test_what_the_file_says_already_is_no_edit(path: Path) -> None:
     assert made.text == path.read_text()
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_key_that_is_left_out_gets_a_line_in_its_section(path: Path, ends: str) -> None:
+    kept = [line for line in path.read_text().splitlines() if "weights_" not in line]
+    path.write_bytes("".join(f"{line}{ends}" for line in kept).encode())
+    wanted = {"weights": "file", "weights_file": "net.pth", "weights_sha256": "0" * 64, "name": "resnet18"}
+    made = edits(path, _settings(**{f"network__{key}": value for key, value in wanted.items()}))
+    assert made.params.network.model_dump() == wanted
+    assert [line for line in made.text.split(ends) if line.split(":")[0].strip() not in wanted] == [
+        line for line in [*kept, ""] if line.split(":")[0].strip() not in wanted
+    ]
+    assert ("\r" in made.text) == ("\r" in ends)
+
+
 def test_values_that_do_not_go_together_are_said_of_the_file_itself(path: Path) -> None:
     with pytest.raises(ValueError, match="want as many finetune_target.rates as") as caught:  # noqa: RUF043
         edits(path, _settings(finetune_target__rates=[0.5]))

@@ -6,7 +6,7 @@ import pytest
 from tests.house import ROOT
 
 from graft.params.pipeline import Params, read_params
-from graft.start.minutes import Counts, Estimate, reckoned
+from graft.start.minutes import Counts, RunMinutes, reckoned
 from graft.start.timing import Costs
 
 NOTHING = Costs(start=0, read=0, forward=0, top=0, full=0, head=0)
@@ -33,7 +33,7 @@ def small(params: Params) -> Params:
     return changed(params, "train_scratch", rates=(0.1, 0.2, 0.3), long_factor=2)
 
 
-def seconds(estimate: Estimate, stage: str) -> float:
+def seconds(estimate: RunMinutes, stage: str) -> float:
     return 60 * estimate.by_stage[stage]
 
 

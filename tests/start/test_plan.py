@@ -7,13 +7,13 @@ from tests.start.folders import PARAMS, classes, picture
 from graft.params.pipeline import Params
 from graft.start.plan import Options, counts, pictures, settings
 from graft.start.presets import Wanted, preset
+from graft.start.starting_point import StartingPoint
 from graft.start.survey import survey
-from graft.start.weights import Choice
 
-CHOICE = Choice("resnet18", "IMAGENET1K_V1", "asked for")
+CHOICE = StartingPoint("resnet18", "IMAGENET1K_V1", "asked for")
 
 
-def _values(folder: Path, params: Params = PARAMS, choice: Choice = CHOICE) -> dict[str, Any]:
+def _values(folder: Path, params: Params = PARAMS, choice: StartingPoint = CHOICE) -> dict[str, Any]:
     found = settings(choice, survey(folder, params, any_shape=False), params, Options(None, "smoke"))
     return {key: each.value for key, each in found.items()}
 

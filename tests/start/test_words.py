@@ -5,7 +5,7 @@ from tests.start.folders import PARAMS, classes, picture
 
 from graft.start import words
 from graft.start.edits import Edits, Setting
-from graft.start.minutes import Estimate
+from graft.start.minutes import RunMinutes
 from graft.start.survey import survey
 
 
@@ -105,13 +105,13 @@ def test_a_change_is_a_line_with_its_reason() -> None:
 
 
 def test_minutes_are_told_the_longest_stages_first() -> None:
-    estimate = Estimate(14.26, {"a": 2.25, "b": 10.0, "c": 0.0, "d": 0.01, "e": 1.0, "f": 1.0}, 14.26, 14.26)
+    estimate = RunMinutes(14.26, {"a": 2.25, "b": 10.0, "c": 0.0, "d": 0.01, "e": 1.0, "f": 1.0}, 14.26, 14.26)
     line = "about 14 minutes on this machine alone (smoke): b 10, a 2.2, e 1.0, f 1.0, the others 0.0"
     assert words.time(estimate, "smoke") == [("time", line)]
 
 
 def test_minutes_hang_on_the_strategy() -> None:
-    said = words.time(Estimate(5.0, {"a": 5.0}, 4.0, 7.5), "smoke")
+    said = words.time(RunMinutes(5.0, {"a": 5.0}, 4.0, 7.5), "smoke")
     assert said == [
         ("time", "about 5.0 minutes on this machine alone (smoke): a 5.0"),
         ("time", "by the strategy that graft chooses, 4.0 to 7.5"),

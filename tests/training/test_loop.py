@@ -399,7 +399,7 @@ def test_no_two_views_of_any_runs_share_a_seed_and_none_has_that_of_a_run() -> N
 def test_fixed_views_that_do_not_fit_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "free_bytes", lambda device: 10**9)
     monkeypatch.setattr("graft.training.activations.free_bytes", lambda device: 1000)
-    with pytest.raises(ValueError, match=r"finetune_target\.views: want activations of 3 views in 0\.0 GiB"):
+    with pytest.raises(ValueError, match=r"^views: want activations of 3 views in 0\.0 GiB"):
         run(network(), plan(phase(frozen=("block1",)), views=3))
 
 

@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     given = network(), samples(20, 0), plan()
     monkeypatch.setattr(memory, "free_bytes", lambda device: needed_bytes(*given) - 1)
     with pytest.raises(
-        ValueError, match=r"^training: want \d+ MiB of memory for steps of 8 images of 32 x 32 pixels, got .*Lower tr"
+        ValueError, match=r"^batch_size: want \d+ MiB of memory for steps of 8 images of 32 x 32 pixels, got .*Lower it"
     ):
         check_room_for_steps(*given)
 
@@ -138,7 +138,5 @@ def test_images_that_do_not_fit_are_refused_before_they_are_read(monkeypatch: py
     store = np.broadcast_to(np.uint8(0), (2**20, 64, 64, 3))  # takes no memory here
     monkeypatch.setattr(memory, "free_bytes", lambda device: 100 * math.prod(store.shape[1:]))
     check_room_for_images(store, 100)
-    with pytest.raises(
-        ValueError, match=r"^training: want 1 MiB of memory for 101 images of 64 x 64 pixels, got 1 MiB"
-    ):
+    with pytest.raises(ValueError, match=r"^images: want 1 MiB of memory for 101 images of 64 x 64 pixels, got 1 MiB"):
         check_room_for_images(store, 101)

@@ -36,7 +36,7 @@ def test_the_control_is_refused_before_its_first_run(
     data: TargetData, no_room: None, tmp_path: Path, find_rate: bool
 ) -> None:
     params = tiny_params(training={"find_rate": find_rate})
-    with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
+    with pytest.raises(ValueError, match=r"^params\.yaml, training\.batch_size: want \d MiB of memory for steps of 8"):
         train_scratch(data, params, tmp_path, tmp_path / "half")
     assert list(tmp_path.iterdir()) == []
 
@@ -46,7 +46,7 @@ def test_fine_tuning_is_refused_before_its_first_run(
     backbone: Backbone, data: TargetData, no_room: None, tmp_path: Path, find_rate: bool
 ) -> None:
     task = TransferTask(backbone, data, strategy("full"), tiny_params(training={"find_rate": find_rate}))
-    with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
+    with pytest.raises(ValueError, match=r"^params\.yaml, training\.batch_size: want \d MiB of memory for steps of 8"):
         finetune_target(task, tmp_path, tmp_path / "half")
     assert list(tmp_path.iterdir()) == []
 
@@ -61,10 +61,10 @@ def test_a_head_that_is_fitted_takes_no_steps(
 def test_pretraining_is_refused_before_its_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _leave(STEPS, monkeypatch)
     record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain_record(), target=domain_record())
-    with pytest.raises(ValueError, match=r"^training: want \d MiB of memory for steps of 8 images"):
+    with pytest.raises(ValueError, match=r"^params\.yaml, pretrain_source\.batch_size: want \d MiB .* steps of 8 "):
         make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors", ON_CPU)
     _leave(IMAGES, monkeypatch)
-    with pytest.raises(ValueError, match=r"^training: want 0 MiB of memory for 24 images of 32 x 32 pixels"):
+    with pytest.raises(ValueError, match=r"^params\.yaml, images\.size_px: want 0 MiB of memory for 24 images of 32"):
         make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors", ON_CPU)
 
 
@@ -72,5 +72,5 @@ def test_images_of_the_target_are_refused_before_they_are_taken(
     backbone: Backbone, data: TargetData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _leave(IMAGES, monkeypatch)
-    with pytest.raises(ValueError, match=r"^training: want 0 MiB of memory for 32 images of 32 x 32 pixels"):
+    with pytest.raises(ValueError, match=r"^params\.yaml, images\.size_px: want 0 MiB of memory for 32 images of 32"):
         target_data(tiny_catalog(), tiny_images(), SMALL_CNN, data.recipe, ON_CPU)

@@ -8,11 +8,11 @@ import torch
 import torchvision
 
 from graft.networks.networks import state_sha256
+from graft.networks.outputs import Score
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network
 from graft.records.catalog import CatalogRecord
 from graft.training.loop import Fitted
-from graft.training.objective import Score
 from graft.transfer import pretraining
 from graft.transfer.pretraining import make_backbone
 from tests.examples import domain_record
@@ -91,4 +91,4 @@ def test_pretraining_learns_from_train_and_chooses_by_validation(
     images = torch.from_numpy(tiny_images()).permute(0, 3, 1, 2)
     assert torch.equal(train.images, images[:24])
     assert torch.equal(val.images, images[24:32])
-    assert (plan.recipe, plan.batch_size, seed) == (params.recipes["photographs"], 5, params.seed)
+    assert (plan.recipe, plan.learning.batch_size, seed) == (params.recipes["photographs"], 5, params.seed)

@@ -10,8 +10,8 @@ from graft.commands.paths import PARAMS
 from graft.files import printable
 
 if TYPE_CHECKING:
+    from graft.networks.networks import Network
     from graft.params.pipeline import Params
-
 
 HELP = "say whether params.yaml may be run"
 
@@ -33,20 +33,40 @@ def run(args: argparse.Namespace) -> None:
 
 
 def check_ahead(params: "Params", folder: Path) -> list[str]:
-    """Hold params against the network and its weights; lines of what was left out of them, and of room that lacks.
+    """Check params against the network and its weights.
 
     Args:
-        params: of the run to come.
-        folder: in which models will be kept.
+        params: params of the run to come.
+        folder: the folder in which models will be kept.
+
+    Returns:
+        Lines to print: what a file of weights holds beside the weights, and room that is lacking.
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: no such network or weights, weights that do not fit, a size that the network cannot take, or a
-            strategy that it cannot have.
+        ValueError: there is no such network, there are no such weights, or the network cannot take the weights, the
+            size of the images or the strategy.
     """
+    from graft.params.errors import said_as_keys
+    from graft.params.network import NETWORK_KEYS
+    from graft.transfer.finetuning.strategies import block_rates, check_norms
+
+    with said_as_keys(NETWORK_KEYS):
+        shapes, read_as = _checked_network(params)
+    choice = params.select_strategy.overrule
+    if choice is not None:
+        block_rates(choice, list(shapes.blocks), 1.0, params.finetune_target)
+        check_norms(choice, shapes, params.network.name)
+    n_bytes = sum(value.numel() * value.element_size() for value in shapes.state_dict().values())
+    about_weights = f"{params.network.weights_file}: {read_as}." if read_as else ""
+    lines = (about_weights, _room(n_bytes, params.training.n_seeds, folder))
+    return [line for line in lines if line]
+
+
+def _checked_network(params: "Params") -> "tuple[Network, str]":
+    """The network without values in its weights, and what a file of weights holds beside them."""
     from graft.networks.networks import outline
     from graft.networks.preprocessing import preprocessing_for
-    from graft.transfer.finetuning.strategies import block_rates, check_norms
 
     network = params.network
     preprocessing = preprocessing_for(network, params.images)
@@ -55,18 +75,11 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
 
         check_size(network.name, preprocessing.crop_px)
     shapes = outline(network.name, preprocessing, params.training.head)
-    choice = params.select_strategy.overrule
-    if choice is not None:
-        block_rates(choice, list(shapes.blocks), 1.0, params.finetune_target)
-        check_norms(choice, shapes, network.name)
-    read_as = ""
-    if network.weights == "file":
-        from graft.networks.published import load_published  # with torchvision, which small_cnn never needs
+    if network.weights != "file":
+        return shapes, ""
+    from graft.networks.published import load_published  # with torchvision, which small_cnn never needs
 
-        read_as = load_published(network, preprocessing.crop_px).read_as
-    n_bytes = sum(value.numel() * value.element_size() for value in shapes.state_dict().values())
-    lines = (f"{network.weights_file}: {read_as}." if read_as else "", _room(n_bytes, params.training.n_seeds, folder))
-    return [line for line in lines if line]
+    return shapes, load_published(network, preprocessing.crop_px).read_as
 
 
 def _room(n_bytes: int, n_seeds: int, folder: Path) -> str:

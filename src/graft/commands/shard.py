@@ -31,6 +31,8 @@ def shard(domain: str, index: int) -> str:
             16-bit files cannot be told.
     """
     from graft.networks.preprocessing import preprocessing_for
+    from graft.params.errors import said_as_keys
+    from graft.params.network import NETWORK_KEYS
     from graft.params.pipeline import read_params
     from graft.preparation.scan import scan
     from graft.preparation.shards import N_PER_SHARD, SHARDS, make_shard, shard_plan
@@ -43,7 +45,8 @@ def shard(domain: str, index: int) -> str:
     plan = shard_plan(found, N_PER_SHARD)
     if not 0 <= index < len(plan):
         raise ValueError(f"graft shard: want a number from 0 to {len(plan) - 1}, got {index}. Choose one of them.")
-    preprocessing = preprocessing_for(params.network, params.images)
+    with said_as_keys(NETWORK_KEYS):
+        preprocessing = preprocessing_for(params.network, params.images)
     bits = recognised_bits(RAW / domain, found, preprocessing)
     read_as = preprocessing.model_copy(update={"value_bits": bits})
     made = make_shard(RAW / domain, plan[index], SHARDS / domain, read_as)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from graft.params.pipeline import Params
     from graft.start.copying import Copy
     from graft.start.edits import Edits
+    from graft.start.starting_point import StartingPoint
     from graft.start.survey import Survey
-    from graft.start.weights import Choice
     from graft.start.words import Line
 
 BUDGETS = ("smoke", "standard", "thorough")
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     params = read_params(PARAMS)
     _check_committed(args.force or args.dry_run)
     if args.network is not None:  # before the images, at which a look may take a minute
-        from graft.start.weights import check_network
+        from graft.start.starting_point import check_network
 
         check_network(args.network, args.weights)
     _settle(args, params, *_survey(args, params))
@@ -60,7 +60,7 @@ def _settle(
     from graft.start import plan, words
     from graft.start.edits import edits
     from graft.start.minutes import minutes
-    from graft.start.weights import check_at_hand, choose
+    from graft.start.starting_point import check_at_hand, choose
 
     choice = choose(params, args.network, args.weights, source is not None)
     _say([("weights", _where(choice) or check_at_hand(choice))])
@@ -130,7 +130,7 @@ def _say_what_is_missing(folder: Path) -> None:
     raise FileNotFoundError(f"{folder}: want a folder of images for each class, got no such folder. {cure}")
 
 
-def _where(choice: "Choice") -> str:
+def _where(choice: "StartingPoint") -> str:
     """Where weights come from that are neither published nor to be asked for; empty for others."""
     if choice.weights == "pretrain":
         return f"{choice.name}, {choice.why}"
@@ -140,7 +140,7 @@ def _where(choice: "Choice") -> str:
     return f"{visible(choice.file)} for {choice.name}{visible(moved)}"
 
 
-def _notes(params: "Params", choice: "Choice") -> list[str]:
+def _notes(params: "Params", choice: "StartingPoint") -> list[str]:
     """What to know of the run to come; refuses what would fail later."""
     from graft.commands.check_params import check_ahead
     from graft.params.recipes import mirror_note
@@ -154,7 +154,7 @@ def _notes(params: "Params", choice: "Choice") -> list[str]:
     return [each for each in (*check_ahead(params, Path.cwd()), mirrored) if each]
 
 
-def _write(copies: "list[Copy]", choice: "Choice", fitting: "Edits") -> None:
+def _write(copies: "list[Copy]", choice: "StartingPoint", fitting: "Edits") -> None:
     """Copy, then write params.yaml: what can fail comes first."""
     from graft.start.copying import check_writable, copy_images, copy_weights
     from graft.start.edits import write_edits

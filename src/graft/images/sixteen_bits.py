@@ -25,11 +25,7 @@ def is_deep(file: Image.Image) -> bool:
 
 
 def says_its_range(file: ImageFile.ImageFile) -> bool:
-    """Whether a file tells its value range: a TIFF by its bits, a PPM by its largest value.
-
-    Args:
-        file: the file, opened but not loaded.
-    """
+    """Whether a file that is not loaded yet tells its value range: a TIFF by its bits, a PPM by its largest value."""
     if file.format == "TIFF":
         return _tiff_bits(file) < 16
     return file.format == "PPM" and file.tile[0].codec_name != "raw"
@@ -67,10 +63,10 @@ def eight_bits(file: Image.Image, value_bits: int | None) -> NDArray[np.uint8]:
 def _checked_bits(highest: int, value_bits: int | None) -> int:
     """Bits in use, after a check against the highest value of the file."""
     if value_bits is None and 0 < highest < 2**14:
-        raise ValueError(f"16-bit grey values up to {highest:,}, of unknown range (images.value_bits)")
+        raise ValueError(f"16-bit grey values up to {highest:,}, of unknown range (value_bits)")
     if value_bits is not None and highest >= 2**value_bits:
         raise ValueError(
             f"grey values up to {highest:,}, above the {2**value_bits - 1:,} of {value_bits} bits, which "
-            "images.value_bits or the training images set"
+            "value_bits or the training images set"
         )
     return 16 if value_bits is None else value_bits

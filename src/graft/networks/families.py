@@ -142,7 +142,7 @@ def family_of(name: str) -> Family:
     family = FAMILIES.get(family_name(name))
     if family is None:
         raise ValueError(
-            f"params.yaml, network.name: want a network of a family that graft knows, got {name!r}. "
+            f"name: want a network of a family that graft knows, got {name!r}. "
             f"Choices: small_cnn, {', '.join(networks())}."
         )
     return family
@@ -185,6 +185,6 @@ def check_size(name: str, size_px: int) -> None:
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"params.yaml, images.size_px: want a size that {name} takes, got {size_px} ({reason}). "
+            f"size_px: want a size that {name} takes, got {size_px} ({reason}). "
             f"Set it to null for the size of its weights, {weights.transforms().crop_size[0]}."
         ) from None

@@ -62,7 +62,7 @@ def published_weights(network: NetworkParams) -> Any:
         return next(iter(known.values()))
     if network.weights not in known:
         raise ValueError(
-            f"params.yaml, network.weights: want pretrain, file or weights of {network.name}, got "
+            f"weights: want pretrain, file or weights of {network.name}, got "
             f"{network.weights!r}. Choices: {', '.join(known)}."
         )
     return known[network.weights]
@@ -78,7 +78,7 @@ def check_name(name: str) -> None:
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
         raise ValueError(
-            f"params.yaml, network.name: want small_cnn or a torchvision classification network, got {name!r}. "
+            f"name: want small_cnn or a torchvision classification network, got {name!r}. "
             f"Choices: small_cnn, {', '.join(known)}."
         )
 

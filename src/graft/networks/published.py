@@ -65,7 +65,7 @@ def _the_fit(name: str, model: nn.Module, states: Mapping[str, State], origin: s
         )
     if not found:
         library, nearest = fitting.library_of(states), network_of(states)
-        cure = "Set network.name to the network the weights belong to"
+        cure = "Name the network that the weights belong to"
         cure += f": {nearest}." if nearest and nearest != name else "."
         if library:
             cure = f"Their names are those of {library}: take weights of torchvision's network."
@@ -96,7 +96,7 @@ def _state_from_torchvision(network: NetworkParams) -> dict[str, Tensor]:
         return weights.get_state_dict(progress=True, check_hash=True)  # type: ignore[no-any-return]
     except (OSError, RuntimeError) as error:
         raise RuntimeError(
-            f"params.yaml, network.weights: want {network.weights} of {network.name} downloaded, got {error}. "
+            f"weights: want {network.weights} of {network.name} downloaded, got {error}. "
             f"Fetch {weights.url} on another machine, put it under models/weights/, set `weights: file`, "
             "weights_file to its path and weights_sha256 to what `sha256sum` prints for it."
         ) from None
@@ -105,5 +105,5 @@ def _state_from_torchvision(network: NetworkParams) -> dict[str, Tensor]:
 def _states_from_file(network: NetworkParams) -> dict[str, State]:
     path = named_path(network.weights_file or "")
     absent = f"want a file, got none at {path}. Put the state dict there."
-    check_named_file(path, network.weights_sha256, "network.weights", absent)
+    check_named_file(path, network.weights_sha256, "weights", absent)
     return states_in(path)

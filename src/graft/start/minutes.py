@@ -44,7 +44,7 @@ class Counts(NamedTuple):
     n_classes: int
 
 
-class Estimate(NamedTuple):
+class RunMinutes(NamedTuple):
     """Minutes on this machine, when it does nothing else."""
 
     total: float
@@ -57,7 +57,7 @@ class Estimate(NamedTuple):
     """with the dearest; both as `total` where params.yaml names the strategy"""
 
 
-def minutes(params: Params, counts: Counts, pictures: Sequence[Path]) -> Estimate:
+def minutes(params: Params, counts: Counts, pictures: Sequence[Path]) -> RunMinutes:
     """Reckon the minutes of a run in which no stage is up to date; takes 10 to 15 seconds.
 
     Args:
@@ -71,13 +71,13 @@ def minutes(params: Params, counts: Counts, pictures: Sequence[Path]) -> Estimat
     return reckoned(params, counts, costs_here(params, counts.n_classes, pictures))
 
 
-def reckoned(params: Params, counts: Counts, costs: Costs) -> Estimate:
+def reckoned(params: Params, counts: Counts, costs: Costs) -> RunMinutes:
     """The estimate from what single steps cost."""
     named = params.select_strategy.overrule
     likely: tuple[Strategy, ...] = (named,) if named else ("top_blocks", "feature_extraction", "full")
     by_stage, *others = ({k: s / 60 for k, s in _seconds(params, counts, costs, each).items()} for each in likely)
     totals = [sum(each.values()) for each in (by_stage, *others)]
-    return Estimate(totals[0], by_stage, min(totals), max(totals))
+    return RunMinutes(totals[0], by_stage, min(totals), max(totals))
 
 
 def _seconds(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -> dict[str, float]:

@@ -9,8 +9,8 @@ from graft.params.pipeline import Params
 from graft.start.edits import Setting
 from graft.start.minutes import Counts
 from graft.start.presets import Budget, Wanted, preset
+from graft.start.starting_point import ASKED, StartingPoint
 from graft.start.survey import Survey, spread
-from graft.start.weights import ASKED, Choice
 from graft.store.catalogue import nfc
 
 MEGA = 1_000_000
@@ -24,7 +24,7 @@ class Options(NamedTuple):
     budget: Budget
 
 
-def settings(choice: Choice, target: Survey, params: Params, options: Options) -> dict[str, Setting]:
+def settings(choice: StartingPoint, target: Survey, params: Params, options: Options) -> dict[str, Setting]:
     """Values that fit, by dotted key; what is not named stays as it is.
 
     Args:

@@ -14,7 +14,7 @@ from graft.start.survey import Survey
 from graft.yaml_files import written
 
 if TYPE_CHECKING:
-    from graft.start.minutes import Estimate
+    from graft.start.minutes import RunMinutes
 
 Line = tuple[str, str]
 """what it is about, and the sentence"""
@@ -62,7 +62,7 @@ def changes(edits: Edits) -> list[Line]:
     ] or [("params", "params.yaml says all of this already: nothing changes")]
 
 
-def time(estimate: "Estimate", budget: str) -> list[Line]:
+def time(estimate: "RunMinutes", budget: str) -> list[Line]:
     """Minutes of the run to come."""
     stages = sorted(estimate.by_stage.items(), key=lambda each: -each[1])
     parts = ", ".join(f"{name} {_minutes(each)}" for name, each in stages[:MOST_STAGES])

@@ -65,6 +65,6 @@ def check_room(needed: int, device: torch.device, n_views: int) -> None:
     limit = int(SHARE_OF_MEMORY * free_bytes(device))
     if needed > limit:
         raise ValueError(
-            f"params.yaml, finetune_target.views: want activations of {n_views} views in {limit / 2**30:.1f} GiB of "
+            f"views: want activations of {n_views} views in {limit / 2**30:.1f} GiB of "
             f"memory, got {needed / 2**30:.1f} GiB. Lower views, or set it to null."
         )

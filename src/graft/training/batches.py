@@ -32,8 +32,8 @@ def samples_on(device: torch.device, images: NDArray[np.uint8], labels: NDArray[
     """
     if device.type == "cuda" and images.nbytes > (free := free_bytes(device)):
         raise ValueError(
-            f"training: want all images in {free / 2**30:.1f} GiB of the GPU's free memory, got "
-            f"{images.nbytes / 2**30:.1f} GiB. Lower images.size_px, or set GRAFT_DEVICE=cpu."
+            f"images: want all of them in {free / 2**30:.1f} GiB of the GPU's free memory, got "
+            f"{images.nbytes / 2**30:.1f} GiB. Lower their size, or set GRAFT_DEVICE=cpu."
         )
     # torch warns of arrays that cannot be written; (n, s, s, 3) to (n, 3, s, s) without moving a byte
     tensor = torch.from_numpy(np.require(images, requirements="W")).permute(0, 3, 1, 2)

@@ -26,8 +26,8 @@ def check_room_for_images(store: NDArray[uint8], n: int) -> None:
     needed, free = n * math.prod(store.shape[1:]), free_bytes(CPU)
     if needed > free:
         raise ValueError(
-            f"training: want {_mib(needed)} of memory for {n:,} images of {store.shape[1]} x {store.shape[2]} pixels, "
-            f"got {_mib(free)} free. Lower images.size_px, or close other programs."
+            f"images: want {_mib(needed)} of memory for {n:,} images of {store.shape[1]} x {store.shape[2]} pixels, "
+            f"got {_mib(free)} free. Lower their size, or close other programs."
         )
 
 
@@ -44,8 +44,8 @@ def check_room_for_steps(network: Network, train: Samples, plan: Plan) -> None:
     if needed > free:
         n, size = min(plan.learning.batch_size, len(train.labels)), train.images.shape[-1]
         raise ValueError(
-            f"training: want {_mib(needed)} of memory for steps of {n} images of {size} x {size} pixels, got "
-            f"{_mib(free)} free. Lower training.batch_size or images.size_px, or choose a smaller network.name."
+            f"batch_size: want {_mib(needed)} of memory for steps of {n} images of {size} x {size} pixels, got "
+            f"{_mib(free)} free. Lower it or the size of the images, or choose a smaller network."
         )
 
 

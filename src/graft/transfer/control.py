@@ -10,6 +10,8 @@ import torch
 from graft.files import read_record
 from graft.networks.networks import Network, build_network
 from graft.networks.runtime import make_runtime
+from graft.params.errors import said_as_keys
+from graft.params.network import ARM_KEYS
 from graft.params.pipeline import Params
 from graft.records.catalog import CatalogRecord
 from graft.records.common import Budget
@@ -54,6 +56,7 @@ def read_target(params: Params, record: Path, catalog: Path, images: Path) -> Ta
     )
 
 
+@said_as_keys(ARM_KEYS)
 def train_scratch(
     data: TargetData, params: Params, folder: Path, half_done: Path, reread: Reread | None = None
 ) -> TrainingRecord:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from graft.networks.networks import Network, build_network, published_network, state_sha256
 from graft.networks.runtime import Runtime
 from graft.networks.saving import save_network
+from graft.params.errors import said_as_keys
+from graft.params.network import PRETRAINING_KEYS
 from graft.params.pipeline import Params
 from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord
@@ -22,6 +24,7 @@ from graft.training.phases import Phase, equal_rates
 from graft.training.steps import Plan
 
 
+@said_as_keys(PRETRAINING_KEYS)
 def make_backbone(
     params: Params,
     source: tuple[CatalogRow, ...],

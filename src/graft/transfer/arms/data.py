@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from graft.files import write_whole
 from graft.networks.runtime import Runtime
+from graft.params.errors import said_as_keys
 from graft.params.learning import Training
+from graft.params.network import ARM_KEYS
 from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow, class_names, labelled
@@ -41,6 +43,7 @@ class TargetData(NamedTuple):
     """device and precision of training; the images are on the device"""
 
 
+@said_as_keys(ARM_KEYS)
 def target_data(
     catalog: Iterable[CatalogRow],
     images: NDArray[np.uint8],

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 
+from graft.params.errors import said_as_keys
+from graft.params.network import ARM_KEYS
 from graft.records.training import PhaseRecord, RateCurve, RunRecord, TrainingRecord
 from graft.training import steps
 from graft.training.checkpoints import NOTHING, Keeper
@@ -32,6 +34,7 @@ from graft.transfer.finetuning.task import (
 )
 
 
+@said_as_keys(ARM_KEYS)
 def finetune_target(task: TransferTask, folder: Path, half_done: Path, reread: Reread | None = None) -> TrainingRecord:
     """Train the transfer arm with every seed and write its weights.
 

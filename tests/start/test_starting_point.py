@@ -11,7 +11,7 @@ import torchvision
 from tests.start.folders import PARAMS
 
 from graft.params.pipeline import Params
-from graft.start.weights import HOME, Choice, at_hand, check_at_hand, check_network, choose
+from graft.start.starting_point import HOME, StartingPoint, at_hand, check_at_hand, check_network, choose
 
 NETWORK = "squeezenet1_1"
 
@@ -87,7 +87,7 @@ def test_a_file_tells_its_network_and_its_hash(here: Path, weights: Path) -> Non
 def test_a_file_in_the_repository_stays_where_it_is(here: Path, weights: Path) -> None:
     (here / "mine").mkdir()
     (here / "mine" / "net.pth").symlink_to(weights)
-    assert Choice(NETWORK, "file", "", here / "mine" / "net.pth").kept_as == Path("mine/net.pth")
+    assert StartingPoint(NETWORK, "file", "", here / "mine" / "net.pth").kept_as == Path("mine/net.pth")
 
 
 def test_the_one_file_that_fits_is_taken(here: Path, weights: Path) -> None:
@@ -184,5 +184,5 @@ def test_the_cache_is_that_of_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file.parent.mkdir(parents=True)
     file.write_bytes(b"half")
     with pytest.raises(RuntimeError, match="cut short"):
-        check_at_hand(Choice(NETWORK, "IMAGENET1K_V1", ""))
-    assert check_at_hand(Choice("small_cnn", "pretrain", "")) == ""
+        check_at_hand(StartingPoint(NETWORK, "IMAGENET1K_V1", ""))
+    assert check_at_hand(StartingPoint("small_cnn", "pretrain", "")) == ""

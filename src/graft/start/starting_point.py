@@ -26,7 +26,7 @@ NO_WEIGHTS = (".dvc", ".gitignore", ".md", ".txt")
 """how files in HOME end that are none"""
 
 
-class Choice(NamedTuple):
+class StartingPoint(NamedTuple):
     """Where a run starts from."""
 
     name: str
@@ -85,7 +85,7 @@ def check_network(name: str, weights: str | None) -> None:
         )
 
 
-def choose(params: Params, network: str | None, weights: str | None, has_source: bool) -> Choice:
+def choose(params: Params, network: str | None, weights: str | None, has_source: bool) -> StartingPoint:
     """Network and weights, from the options and from what params.yaml says.
 
     Without options, what params.yaml says stays, unless it is the built-in example's: then it is the file in
@@ -110,12 +110,12 @@ def choose(params: Params, network: str | None, weights: str | None, has_source:
     return chosen
 
 
-def _choose(params: Params, network: str | None, weights: str | None, has_source: bool) -> Choice:
+def _choose(params: Params, network: str | None, weights: str | None, has_source: bool) -> StartingPoint:
     now, dataset = params.network, params.prepare_data.dataset
     of_example = now.name == "small_cnn" and not (has_source and dataset == "folders")
     named = network or (None if now.name == "small_cnn" else now.name)
     if weights == "pretrain" or (weights is None and network == "small_cnn"):
-        return Choice(network or now.name, "pretrain", "trained first on the source images")
+        return StartingPoint(network or now.name, "pretrain", "trained first on the source images")
     if weights is None and not of_example and network in (None, now.name):
         return _as_it_is(now)
     if weights is None:
@@ -125,7 +125,7 @@ def _choose(params: Params, network: str | None, weights: str | None, has_source
     return _of_file(path, named) if path.is_file() else _published(named or DEFAULT, weights)
 
 
-def check_at_hand(choice: Choice) -> str:
+def check_at_hand(choice: StartingPoint) -> str:
     """A sentence on where published weights are; empty for others.
 
     Raises:
@@ -169,24 +169,24 @@ def at_hand(url: str, what: str, cache: Path) -> str:
     return f"{what} will be downloaded{f', {n_bytes / 1e6:,.0f} MB' if n_bytes else ''}"
 
 
-def _as_it_is(network: NetworkParams) -> Choice:
+def _as_it_is(network: NetworkParams) -> StartingPoint:
     file = named_path(network.weights_file) if network.weights_file else None
     if file is not None and not file.is_file():
         raise FileNotFoundError(
             f"params.yaml, network.weights_file: want a file, got none at {visible(file)}. Put it there, or name "
             "another: `graft start --weights PATH`."
         )
-    return Choice(network.name, network.weights, "as it was", kept=True)
+    return StartingPoint(network.name, network.weights, "as it was", kept=True)
 
 
-def _in_home(name: str | None) -> Choice | None:
+def _in_home(name: str | None) -> StartingPoint | None:
     """The one file in HOME that fits the network, or, where none is named, any that graft knows."""
     files = sorted(each for each in HOME.glob("[!.]*") if each.is_file() and not each.name.endswith(NO_WEIGHTS))
     fitting = [each for file in files if (each := _tried(file, name)) is not None]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _tried(file: Path, name: str | None) -> Choice | None:
+def _tried(file: Path, name: str | None) -> StartingPoint | None:
     try:
         choice = _of_file(file, name)
         load_published(_section(choice), 224)
@@ -195,31 +195,31 @@ def _tried(file: Path, name: str | None) -> Choice | None:
     return choice._replace(why=f"{HOME} holds weights of it")
 
 
-def _of_file(path: Path, name: str | None) -> Choice:
+def _of_file(path: Path, name: str | None) -> StartingPoint:
     """Weights of the network that is named, or of the one that has as many parameters."""
     known = None if name else network_of(states_in(path))
     why = "the network whose number of weights the file holds" if known else ASKED
-    return Choice(name or known or DEFAULT, "file", why, path)
+    return StartingPoint(name or known or DEFAULT, "file", why, path)
 
 
-def _published(name: str, weights: str | None) -> Choice:
+def _published(name: str, weights: str | None) -> StartingPoint:
     """Published weights by their name; None: the first of the network."""
     known = _published_names(name)
     if weights is None:
-        return Choice(name, known[0], "small_cnn fits the small pictures of the example only")
+        return StartingPoint(name, known[0], "small_cnn fits the small pictures of the example only")
     if weights not in known:
         raise ValueError(
             f"graft start, --weights: want pretrain, the path of a file, or published weights of {name} "
             f"({', '.join(known)}), got {visible(weights)}, which is no file here. Mend the name or the path."
         )
-    return Choice(name, weights, ASKED)
+    return StartingPoint(name, weights, ASKED)
 
 
 def _published_names(name: str) -> list[str]:
     return [each.name for each in import_torchvision().models.get_model_weights(name) if each.meta["categories"]]
 
 
-def _section(choice: Choice) -> NetworkParams:
+def _section(choice: StartingPoint) -> NetworkParams:
     return NetworkParams.model_validate(choice.values(choice.file))
 
 
