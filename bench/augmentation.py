@@ -1,14 +1,14 @@
 """Augmentation of a batch against its peers: CPU time, and whether each image gets a draw of its own.
 
-The peers live in an environment of their own; every run is a process of its own with one thread:
+The peers are in an environment of their own. Every run is a process of its own with one thread:
 
     uv venv PEERS && uv pip install --python PEERS/bin/python torch torchvision kornia
     python bench/augmentation.py PEERS/bin/python
 
-Each method takes 32 uint8 images and hands back 32 normalised float images, by the recipes `photographs` and `strong`
-of params.yaml or the peer's nearest words for them. It prints a Markdown table; milliseconds are CPU time of the
-process (user and system), median of the repeats. The last column is the share of a forward and backward step of
-torchvision's resnet18 on the same batch in float32.
+Each method takes 32 uint8 images and returns 32 normalised float images, by the recipes `photographs` and `strong` of
+params.yaml or the nearest equivalent of the peer. It prints a Markdown table. Milliseconds are CPU time of the process
+(user and system), median of the repeats. The last column is relative to a forward and backward step of torchvision's
+resnet18 on the same batch in float32.
 """
 
 import argparse
@@ -26,7 +26,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 
 
 def run(python: str, method: str, recipe: str, side: int, repeats: int) -> dict[str, Any]:
-    """What a method needs, measured in a process of its own."""
+    """Measure a method in a process of its own."""
     command = [python, "-W", "ignore", str(RUNNER), method, recipe, str(side), str(repeats)]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **ONE_THREAD})
     answer: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])

@@ -1,6 +1,6 @@
-"""One way of augmenting a batch, in a process of its own; prints CPU milliseconds and distinct views as JSON.
+"""Augment a batch in one way, in a process of its own; print CPU milliseconds and distinct views as JSON.
 
-It imports nothing but what the method needs, so that a peer's environment can run it: see augmentation.py.
+It imports only what the method needs, so that a peer's environment can run it: see augmentation.py.
 """
 
 import json
@@ -19,7 +19,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def graft(recipe: str, side: int) -> Method:
-    """This project's, with the recipe of params.yaml."""
+    """This project's augmentation, with the recipe of params.yaml."""
     from graft.networks.input_transform import InputTransform
     from graft.params.pipeline import read_params
     from graft.training.augmentation.augmentation import augmented
@@ -31,7 +31,7 @@ def graft(recipe: str, side: int) -> Method:
 
 
 def kornia(recipe: str, side: int) -> Method:
-    """Kornia's augmentations, whose draws are by image unless told otherwise."""
+    """Augmentations of kornia, which draw for each image by default."""
     import kornia.augmentation as ka
     from kornia.augmentation.auto import RandAugment
 
@@ -48,7 +48,7 @@ def kornia(recipe: str, side: int) -> Method:
 
 
 def torchvision(recipe: str, side: int) -> Method:
-    """Transforms of torchvision, second version, which draw once for all that they are given."""
+    """Transforms of torchvision, version 2, which draw once for the whole input."""
     from torchvision.transforms import v2
 
     strong = [v2.RandAugment(2, 9), v2.RandomErasing(0.25)]
@@ -65,13 +65,13 @@ def torchvision(recipe: str, side: int) -> Method:
 
 
 def torchvision_by_image(recipe: str, side: int) -> Method:
-    """The same, called for one image after another."""
+    """Transforms of torchvision, called for one image after another."""
     policy = torchvision(recipe, side)
     return lambda images: torch.stack([policy(image) for image in images])
 
 
 def resnet18_step(recipe: str, side: int) -> Method:
-    """A forward and a backward pass in training mode, float32."""
+    """Forward and backward pass of resnet18 in training mode, float32."""
     import torch.nn.functional as F
     from torchvision.models import resnet18
 
@@ -97,7 +97,7 @@ METHODS: dict[str, Callable[[str, int], Method]] = {
 
 
 def main(name: str, recipe: str, side: str, repeats: str) -> None:
-    """Time a method after two calls that nobody counts; then see what it makes of copies of one image."""
+    """Time a method after two calls that are not counted, then count the distinct views of copies of one image."""
     torch.manual_seed(0)
     images = torch.randint(0, 256, (N, 3, int(side), int(side)), dtype=torch.uint8)
     method = METHODS[name](recipe, int(side))

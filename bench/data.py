@@ -1,11 +1,11 @@
-"""What preparing images costs beside decoding them, and how fast they come from the store.
+"""Cost of preparing images relative to decoding them, and speed of reading them from the store.
 
 Run     python bench/data.py [--images 10000] [--runs 3] [--folder /tmp/graft-bench]
-Prints  one table. Rates are medians over the runs; "cpu" compares processor time, which a busy machine changes less.
+Prints  one table. Rates are medians over the runs; "cpu" compares processor time, which a busy machine affects less.
 
-The photographs are made at run time: 500 x 375 JPEG of soft shapes and grain, at the quality that gives them
-the bytes of photographs (about 110 kB), so that decoding costs what it costs for photographs. All files lie
-in the page cache: the disk is not measured.
+The photographs are generated: 500 x 375 JPEG files of soft shapes and grain, at the quality that gives them the size of
+photographs (about 110 kB), so that decoding costs as much as for photographs. All files are in the page cache: the disk
+is not measured.
 """
 
 import argparse
@@ -22,10 +22,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from graft.images import decode
+from graft.images.decode import decode, read
+from graft.images.resizing import fit
 from graft.params.data import PrepareData
+from graft.preparation.found import Found
 from graft.preparation.prepare import PrepareSettings, prepare
-from graft.preparation.scan import Found, scan
+from graft.preparation.scan import scan
 from graft.preparation.shards import npy_header
 from graft.records.common import Preprocessing
 from graft.store.catalogue import open_images
@@ -38,7 +40,7 @@ GROUPS = PrepareData(dataset="folders", group_pattern=None, group_file=None, nea
 
 
 class Cost(NamedTuple):
-    """Of one image."""
+    """Time for one image."""
 
     wall_s: float
     cpu_s: float
@@ -66,14 +68,15 @@ def main() -> None:
 
 
 def measurements(folder: Path, found: Sequence[Found], runs: int) -> Iterator[tuple[str, str, list[float]]]:
-    """Title, what is wanted, and a value a run."""
+    """Title, target value, and one value per run, for each line of the table."""
     for title, (resize_px, crop_px) in SIZES.items():
         preprocessing = Preprocessing(
             resize_px=resize_px, crop_px=crop_px, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear"
         )
         store = folder.parent / f"{crop_px}.npy"
         bare, fitted, prepared = [], [], []
-        for _ in range(runs):  # in turn, so that other work on the machine meets all three
+        # In turn, so that other work on the machine affects all three.
+        for _ in range(runs):
             bare.append(decode_all(folder, found))
             fitted.append(fit_all(folder, found, preprocessing))
             prepared.append(prepare_all(folder, found, store, preprocessing))
@@ -93,7 +96,7 @@ def measurements(folder: Path, found: Sequence[Found], runs: int) -> Iterator[tu
 
 
 def draw_photographs(folder: Path, n: int, size: tuple[int, int]) -> None:
-    """JPEG files of soft coloured shapes under grain, no two alike."""
+    """Write JPEG files of soft coloured shapes under grain, all of them different."""
     rng = np.random.default_rng(0)
     grain = rng.normal(0, 20, (2 * size[1], 2 * size[0], 1)).astype(np.float32)
     for label in ("cat", "dog"):
@@ -113,32 +116,32 @@ def draw_photographs(folder: Path, n: int, size: tuple[int, int]) -> None:
 
 
 def decode_all(folder: Path, found: Sequence[Found]) -> Cost:
-    """Bare decoding, file to pixels, in as many threads as prepare has."""
+    """Decode only, from file to pixels, in as many threads as prepare uses."""
 
-    def decode(each: Found) -> None:
-        decode.decode((folder / each.path).read_bytes(), each.path)
+    def work(each: Found) -> None:
+        decode((folder / each.path).read_bytes(), each.path)
 
-    return _cost(lambda: _in_threads(decode, found), len(found))
+    return _cost(lambda: _in_threads(work, found), len(found))
 
 
 def fit_all(folder: Path, found: Sequence[Found], preprocessing: Preprocessing) -> Cost:
-    """Decoding and the resize, which no way of preparing can leave out, in as many threads."""
+    """Decode and resize, which any way of preparing must do, in as many threads."""
 
-    def fit(each: Found) -> None:
-        fit(decode.read((folder / each.path).read_bytes(), each.path).picture, preprocessing)
+    def work(each: Found) -> None:
+        fit(read((folder / each.path).read_bytes(), each.path).picture, preprocessing)
 
-    return _cost(lambda: _in_threads(fit, found), len(found))
+    return _cost(lambda: _in_threads(work, found), len(found))
 
 
 def prepare_all(folder: Path, found: Sequence[Found], store: Path, preprocessing: Preprocessing) -> Cost:
-    """All of prepare_data: decode, resize, hash, fingerprint, write, join, group, split."""
+    """Run all of prepare_data: decode, resize, hash, fingerprint, write, join, group, split."""
     shards = folder.parent / "shards"
     shutil.rmtree(shards, ignore_errors=True)
     return _cost(lambda: prepare(folder, found, store, shards, PrepareSettings(preprocessing, GROUPS, 0)), len(found))
 
 
 def one_by_one(folder: Path, found: Sequence[Found], preprocessing: Preprocessing) -> Cost:
-    """What a data loader does without a store, on one core: PIL decode, resize, crop, array."""
+    """Do what a data loader does without a store, on one core: PIL decode, resize, crop, array."""
     chosen = found[:: max(1, len(found) // 1000)]
     crop = preprocessing.crop_px
 
@@ -156,7 +159,7 @@ def one_by_one(folder: Path, found: Sequence[Found], preprocessing: Preprocessin
 
 
 def from_store(store: Path) -> Cost:
-    """Random batches, copied out of the memmap, on one core."""
+    """Copy random batches from the memory-mapped store, on one core."""
     stored = open_images(store)
     rng = np.random.default_rng(0)
     batches = [rng.integers(0, len(stored), BATCH) for _ in range(40)]
@@ -165,12 +168,13 @@ def from_store(store: Path) -> Cost:
         for batch in batches:
             np.take(stored, batch, axis=0)
 
-    work()  # into the page cache
+    # The first pass reads the store into the page cache.
+    work()
     return _cost(work, BATCH * len(batches))
 
 
 def seconds_to_open(path: Path) -> float:
-    """Open a store of 100,000 images of 224 px, and read the last."""
+    """Seconds to open a store of 100,000 images of 224 px and read the last one."""
     header = npy_header(100_000, 224)
     with path.open("wb") as file:
         file.write(header)

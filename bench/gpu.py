@@ -1,11 +1,11 @@
-"""graft on one CUDA device, within eight minutes: what must hold there, and how fast it is.
+"""graft on one CUDA device, within eight minutes: correctness and speed.
 
     python bench/gpu.py [part ...] [--smoke]
 
-Each part is a process of its own under a limit of time, and prints Markdown tables for docs/benchmarks.md under the
-name of the card: gpu_<file>.py beside this file has them. A part that fails or takes too long does not stop the others;
-the last table says how each ended, and the exit code is 1 where one failed. It needs this repository, torch, timm and
-pytest with their needs, and neither DVC, Great Expectations nor a network. `--smoke` tries the script on the processor.
+Each part is a process of its own with a time limit, and prints Markdown tables for docs/benchmarks.md under the name of
+the card. The parts are in the gpu_<file>.py beside this file. A part that fails or takes too long does not stop the
+others; the last table says how each ended, and the exit code is 1 if one failed. It needs this repository, torch, timm
+and pytest with their dependencies, but not DVC, Great Expectations or a network. `--smoke` tries the script on the CPU.
 """
 
 import argparse
@@ -19,17 +19,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 BENCH = Path(__file__).resolve().parent
+# A trial on the CPU may take this many times as long.
 SMOKE_TIMES = 20
-"""as long may a part take on the processor"""
 
 
 class Part(NamedTuple):
-    """A table of a file, and seconds that it may take; all parts together stay under eight minutes."""
+    """File with the table of this name, and its time limit in seconds; all parts together stay under eight minutes."""
 
     file: str
     limit_s: int
 
 
+# The most informative parts come first; whoever has less time names some.
 PARTS = {
     "tests": Part("gpu_tests.py", 60),
     "shift": Part("gpu_shift.py", 45),
@@ -41,17 +42,17 @@ PARTS = {
     "features": Part("gpu_features.py", 30),
     "augmentation": Part("gpu_features.py", 20),
 }
-"""first what tells most: whoever has less time names some"""
 
 
 def ended(command: Sequence[str], limit_s: float) -> str:
-    """How a part ended; it goes with all its processes once its time is over."""
+    """Run a part and tell how it ended; after the time limit it is killed with all its processes."""
     with subprocess.Popen(command, start_new_session=True) as process:
         try:
             code = process.wait(limit_s)
         except subprocess.TimeoutExpired:
             code = None
-        except BaseException:  # a stop from the keyboard reaches this session alone
+        # An interrupt from the keyboard reaches only this session.
+        except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
         if code is None:
@@ -61,7 +62,7 @@ def ended(command: Sequence[str], limit_s: float) -> str:
 
 
 def told(smoke: bool) -> str:
-    """The card and what runs on it."""
+    """Describe the card and the versions on it."""
     import torch
 
     if not smoke and not torch.cuda.is_available():
@@ -71,7 +72,7 @@ def told(smoke: bool) -> str:
 
 
 def main() -> None:
-    """Run the parts, and exit 1 where one failed."""
+    """Run the parts, and exit with 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all where none is named")
     parser.add_argument("--smoke", action="store_true", help="a trial on the processor; its figures mean nothing")

@@ -1,6 +1,6 @@
-"""What the parts of gpu.py share: the device, its clock, images that lie on it, and the size of a trial run.
+"""Shared code of the parts of gpu.py: the device, its clock, images on it, and the command line.
 
-`--smoke` runs a part on the processor with few and small images: whether the script runs is then all that it tells.
+`--smoke` runs a part on the CPU with few and small images, which only shows that the script runs.
 """
 
 import argparse
@@ -19,7 +19,7 @@ Table = Callable[[torch.device], None]
 
 
 class Watch:
-    """Seconds of stretches of steps; the device is waited for at their ends alone."""
+    """Clock for stretches of steps; it waits for the device only at the end of a stretch."""
 
     def __init__(self, device: torch.device, every: int) -> None:
         self.device, self.every, self.n_steps = device, every, 0
@@ -33,18 +33,18 @@ class Watch:
             self.marks.append(time.perf_counter())
 
     def seconds_a_step(self) -> float:
-        """Median over all stretches but the first two, in which kernels are chosen and memory is taken."""
+        """Median over all stretches except the first two, in which kernels are chosen and memory is allocated."""
         return statistics.median(b - a for a, b in pairwise(self.marks[2:])) / self.every
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done all that it was given; a processor has."""
+    """Wait until the device has finished its work; a CPU always has."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def seconds(run: Callable[[], object], device: torch.device, repeats: int = 3) -> float:
-    """Median of some runs, after one that nobody counts."""
+    """Median seconds of several runs, after one that is not counted."""
     found = []
     for _ in range(repeats + 1):
         wait(device)
@@ -56,14 +56,14 @@ def seconds(run: Callable[[], object], device: torch.device, repeats: int = 3) -
 
 
 def forget_peak(device: torch.device) -> None:
-    """Give back what lies unused, and count the device's memory from here."""
+    """Free unused memory of the device, and reset its peak."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_gib(device: torch.device) -> float:
-    """Memory that tensors took at most since forget_peak; 0 of a processor, which does not tell."""
+    """Peak memory of tensors since forget_peak; 0 on a CPU, which does not measure it."""
     return torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
 
 
@@ -74,7 +74,7 @@ def samples(side_px: int, n: int, device: torch.device) -> Samples:
 
 
 def run(tables: Mapping[str, Table], doc: str | None) -> None:
-    """Run the tables named on the command line, deterministically as the stages are.
+    """Run the tables named on the command line, deterministically like the stages.
 
     Raises:
         SystemExit: there is no CUDA device, and a trial run was not asked for.

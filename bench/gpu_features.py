@@ -1,4 +1,4 @@
-"""Features of a frozen backbone and augmentation on one CUDA device, images a second."""
+"""Images per second of features of a frozen backbone and of augmentation, on one CUDA device."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from graft.training.augmentation.augmentation import augmented
 
 
 def features(device: torch.device) -> None:
-    """Features of a frozen backbone, from the uint8 images of a store in the processor's memory."""
+    """Measure features of a frozen backbone, from the uint8 images of a store in CPU memory."""
     name, side_px, n = ("resnet50", 224, 2_560) if device.type == "cuda" else ("resnet18", 32, 64)
     images = np.ascontiguousarray(samples(side_px, n, device).images.permute(0, 2, 3, 1).cpu().numpy())
     net = named(network(name), name, side_px, N_CLASSES).eval().to(device)
@@ -37,7 +37,7 @@ def features(device: torch.device) -> None:
 
 
 def augmentation(device: torch.device) -> None:
-    """Images a second of each shipped recipe, in batches of 128."""
+    """Measure images per second of each shipped recipe, in batches of 128."""
     side_px, repeats = (224, 20) if device.type == "cuda" else (32, 1)
     images = samples(side_px, 128, device).images
     print(f"\nAugmentation of 128 images of {side_px} px\n\n| recipe | images a second |\n|---|---:|")

@@ -1,7 +1,7 @@
-"""The share of a training step in which one CUDA device does nothing.
+"""Share of a training step in which one CUDA device is idle.
 
-Each loop runs twice. The first run is timed alone; the second under torch's profiler, which slows the processor but not
-the kernels. Idle is what the time of a step in the first run leaves beside the device's work of the second.
+Each loop runs twice. The first run is only timed; the second runs under torch's profiler, which slows the CPU but not
+the kernels. Idle time is the time of a step in the first run minus the device's work in the second.
 """
 
 import json
@@ -15,10 +15,10 @@ from gpu_clock import Table, Watch, forget_peak, run, samples, wait
 from gpu_training import LOOPS, RECIPES, Work
 from own_loop import Way
 
+# Categories of the profiler's trace that are work of the device.
 WORK_OF_THE_DEVICE = {"cuda": ("kernel", "gpu_memcpy", "gpu_memset"), "cpu": ("cpu_op",)}
-"""categories of the profiler's trace"""
+# Steps before the profiler starts, and steps while it runs.
 WARM_UP, WATCHED = 8, 16
-"""steps before the profiler starts, and while it runs"""
 
 
 class Profiled(Watch):
@@ -48,7 +48,7 @@ class Profiled(Watch):
 
 
 def busy_ms(events: Iterable[dict[str, Any]], categories: Iterable[str]) -> float:
-    """Milliseconds in which at least one event of these categories runs: what runs side by side counts once."""
+    """Milliseconds in which at least one event of these categories runs; overlapping events count once."""
     wanted = set(categories)
     spans = sorted((each["ts"], each["ts"] + each["dur"]) for each in events if each.get("cat") in wanted)
     total, reached = 0.0, float("-inf")
@@ -59,7 +59,7 @@ def busy_ms(events: Iterable[dict[str, Any]], categories: Iterable[str]) -> floa
 
 
 def idle(device: torch.device) -> None:
-    """Full fine-tuning in bfloat16, and a network so small that only the loop counts.
+    """Measure full fine-tuning in bfloat16.
 
     Raises:
         RuntimeError: the profiler saw no work of the device.

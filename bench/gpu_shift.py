@@ -1,6 +1,6 @@
-"""The shift test on one CUDA device: 1,000 permutations, all bandwidths, against the matrix products it needs.
+"""Shift test on one CUDA device: 1,000 permutations, all bandwidths, against the matrix products that it needs.
 
-The target is drawn as the source is, or moved by a part of a deviation in every feature, which the test must see.
+The target is drawn like the source, or moved by a fraction of a deviation in every feature, which the test must find.
 """
 
 from functools import partial
@@ -12,15 +12,16 @@ from torch import Tensor
 from graft.statistics.two_sample.two_sample import two_sample_test
 
 N_PERMUTATIONS = 1_000
+# Deviations that the target is moved by. At 10,000 rows of 512 features, the squared distance of means is then 30 times
+# its own deviation.
 MOVED = 0.02
-"""of a deviation: at 10,000 rows of 512 features the squared distance of means is then 30 times its own deviation"""
 
 
 def shift(device: torch.device) -> None:
-    """Three sizes, the largest with as many features as the backbones of torchvision have.
+    """Test three sizes, the largest with as many features as the backbones of torchvision.
 
     Raises:
-        RuntimeError: a shift that lies there is not seen.
+        RuntimeError: a planted shift is not found.
     """
     large = ((10_000, 512), (50_000, 512), (50_000, 2_048))
     print(
@@ -49,7 +50,7 @@ def drawn(n: int, d: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def products(rows: Tensor) -> None:
-    """Those of the upper triangle, in tiles."""
+    """Matrix products of the upper triangle of the kernel, in tiles."""
     for start in range(0, len(rows), 8_192):
         rows[start : start + 8_192] @ rows[start:].T
 

@@ -1,11 +1,11 @@
-"""The stages of the built-in example on one CUDA device, with very short training: against the processor, and killed.
+"""Stages of the built-in example on one CUDA device, with very short training: compared with the CPU, and killed.
 
-Both copies of the project start from the same data and one backbone, pretrained on the processor: backbones of two
-devices differ, and then all after them does. What must agree is held to a tolerance; what rounding may turn, the scores
-of short training and a verdict from two seeds, is told. Then fine-tuning is killed with SIGKILL before steps that are
-drawn at random, a checkpoint after each step, until it ends; its files must equal those of an undisturbed run.
+Both copies of the project start from the same data and one backbone, pretrained on the CPU: backbones of two devices
+differ, and then everything after them does. What must agree is compared with a tolerance. What rounding may change, the
+scores of short training and a verdict from two seeds, is only reported. Then fine-tuning is killed with SIGKILL before
+random steps, with a checkpoint after each step, until it ends. Its files must equal those of an undisturbed run.
 
-It needs neither DVC nor Great Expectations: the commands of dvc.yaml run as they stand there, without validate_data.
+It needs neither DVC nor Great Expectations: the commands of dvc.yaml run as written, without validate_data.
 """
 
 import hashlib
@@ -47,8 +47,8 @@ SAME_BYTES = ("data/catalogs/source.csv", "data/catalogs/target.csv", "data/stor
     "data/records/catalog.json")  # fmt: skip
 TRAINED = ("models/finetuned", "models/records/training.json", "models/records/training_curves.csv")
 N_KILLS = 3
+# Tolerances: relative to the norm of all features; relative to MMD^2; of p, two permutations of 199.
 FEATURES_APART, MMD2_APART, P_APART = 1e-5, 1e-3, 0.0101
-"""of the norm of all features; of MMD^2; of p, two permutations of 199"""
 KILLED_AT = """
 import os, runpy, signal, sys
 from graft.training import checkpoints, steps
@@ -74,20 +74,20 @@ print(n_taken)
 
 
 class Held(NamedTuple):
-    """What two runs gave, held against one another."""
+    """Comparison of one result of two runs."""
 
     what: str
     here: str
     there: str
     agrees: bool | None
-    """None: it need not"""
+    """None where it need not agree"""
 
 
 def stages(device: torch.device) -> None:
-    """Both tables, of one project on the device.
+    """Print both tables, for one project on the device.
 
     Raises:
-        RuntimeError: something that must agree does not, or a killed training did not go on.
+        RuntimeError: something that must agree does not, or a killed training did not continue.
     """
     with tempfile.TemporaryDirectory() as folder:
         here, there = Path(folder) / "processor", Path(folder) / "device"
@@ -97,7 +97,7 @@ def stages(device: torch.device) -> None:
 
 
 def records(here: Path, there: Path, device: str) -> list[str]:
-    """GPU against CPU, record by record; a sentence where something differs that must agree."""
+    """Compare GPU and CPU, record by record; a sentence where something differs that must agree."""
     through(BEFORE[:1], {here: "cpu", there: device})
     for project in (here, there):
         stamp(project)
@@ -123,7 +123,7 @@ def stamp(project: Path) -> None:
 
 
 def held(here: Path, there: Path) -> Iterator[Held]:
-    """What the stages after the backbone wrote in both projects."""
+    """Compare what the stages after the backbone wrote in both projects."""
     for domain in ("source", "target"):
         one, other = (np.load(each / f"data/features/{domain}.npy") for each in (here, there))
         apart = float(np.linalg.norm(one - other) / np.linalg.norm(one))
@@ -140,7 +140,7 @@ def held(here: Path, there: Path) -> Iterator[Held]:
 
 
 def _told(here: Path, there: Path) -> Iterator[Held]:
-    """Trained on each device in its own precision, float32 here and bfloat16 there."""
+    """Results of training on each device in its own precision, float32 on the CPU and bfloat16 on the GPU."""
     one, other = (_record(each, "models/records/verdict.json") for each in (here, there))
     for arm in ("transfer", "scratch"):
         shown = [f"{each[f'{arm}_accuracy']['estimate']:.1%}" for each in (one, other)]
@@ -149,7 +149,7 @@ def _told(here: Path, there: Path) -> Iterator[Held]:
 
 
 def resume(project: Path, device: str) -> list[str]:
-    """Killed at random steps, taken up, and held against an undisturbed run by hash; a sentence where it differs."""
+    """Kill at random steps, resume, and compare with an undisturbed run by hash; a sentence where they differ."""
     n_steps = trained(project, device)
     whole = digests(project)
     for name in TRAINED:
@@ -168,7 +168,7 @@ def resume(project: Path, device: str) -> list[str]:
 
 
 def through(stages: Sequence[str], projects: dict[Path, str]) -> None:
-    """Run stages in several projects at once, each on its device; a project that is not there is made.
+    """Run stages in several projects at the same time, each on its device; a missing project is created.
 
     Raises:
         RuntimeError: a stage failed.
@@ -190,7 +190,7 @@ def _started(stage: str, project: Path, device: str) -> "subprocess.Popen[str]":
 
 
 def trained(project: Path, device: str, before_step: int = -1) -> int:
-    """Steps that fine-tuning took; 0 where it was killed before the step that is named."""
+    """Number of steps of fine-tuning; 0 where it was killed before the given step."""
     argv = [sys.executable, "-c", KILLED_AT, str(before_step), *command("finetune_target")[1:]]
     done = subprocess.run(argv, cwd=project, env=environment(project, device), capture_output=True, text=True)
     if done.returncode not in (0, -9):
@@ -199,19 +199,19 @@ def trained(project: Path, device: str, before_step: int = -1) -> int:
 
 
 def command(stage: str) -> list[str]:
-    """What dvc.yaml runs, by this Python."""
+    """Command of a stage in dvc.yaml, run by this Python."""
     words = shlex.split(read_yaml(ROOT / "dvc.yaml")["stages"][stage]["cmd"])
     return [sys.executable, *words[words.index("python") + 1 :]]
 
 
 def environment(project: Path, device: str) -> dict[str, str]:
-    """Variables of a stage: the project's own code before packages that were carried along, its device, one thread."""
+    """Environment of a stage: the project's own code before packages from elsewhere, its device, one thread."""
     paths = [str(project / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GRAFT_DEVICE": device, "OMP_NUM_THREADS": "1"}
 
 
 def copy_project(project: Path) -> None:
-    """The code, and params.yaml with what makes it short; neither git nor DVC need be there."""
+    """Copy the code, and write params.yaml with short training; neither git nor DVC is needed."""
     for name in ("src", "stages"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     (project / "data/raw").mkdir(parents=True)
@@ -222,7 +222,7 @@ def copy_project(project: Path) -> None:
 
 
 def differing(here: Path, there: Path, names: Sequence[str]) -> list[str]:
-    """The files that are not equal to the byte."""
+    """Files that are not equal to the byte."""
     return [name for name in names if (here / name).read_bytes() != (there / name).read_bytes()]
 
 

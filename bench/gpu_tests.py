@@ -1,6 +1,6 @@
-"""The tests marked `gpu`, on one CUDA device: none may fail, and none may be skipped.
+"""Tests marked `gpu` on one CUDA device: none may fail, and none may be skipped.
 
-Only the files that hold such tests are collected: others import what need not be there, such as DVC.
+Only the files with such tests are collected: others import packages that need not be installed, such as DVC.
 """
 
 import subprocess
@@ -16,30 +16,30 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def marked() -> list[str]:
-    """The files of tests/ that name the mark, in order."""
+    """Files of tests/ that use the mark, in order."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))
     return [str(each.relative_to(ROOT)) for each in files if "pytest.mark.gpu" in each.read_text(encoding="utf-8")]
 
 
 def counts(report: Path) -> dict[str, int]:
-    """Tests, failures, errors and skipped of a JUnit report."""
+    """Number of tests, failures, errors and skipped tests in a JUnit report."""
     suite = ET.parse(report).getroot().find("testsuite")
     assert suite is not None
     return {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
 
 
 def tests(device: torch.device) -> None:
-    """Run them in a process of their own, which sets its own numbers of threads.
+    """Run the tests in a process of their own, which sets its own number of threads.
 
     Raises:
-        RuntimeError: one failed or was skipped, or there was none.
+        RuntimeError: a test failed or was skipped, or there was none.
     """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         options = ["-m", "gpu", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}"]
         subprocess.run([sys.executable, "-m", "pytest", *options, *marked()], cwd=ROOT, stdout=sys.stderr, check=False)
         if not report.is_file():
-            raise RuntimeError("tests: want a report of pytest, got none. Its words stand above.")
+            raise RuntimeError("tests: want a report of pytest, got none. See its output above.")
         found = counts(report)
     print(f"\n| tests marked gpu | {' | '.join(found)} |\n|---|{'---:|' * len(found)}")
     print(f"| {len(marked())} files | {' | '.join(map(str, found.values()))} |", flush=True)

@@ -1,7 +1,8 @@
-"""Training on one CUDA device, against the bare mathematics and timm's loop on the same device.
+"""Training on one CUDA device, compared with the bare mathematics and timm's loop on the same device.
 
-Images are random and lie on the device as uint8, as graft keeps them; the peers' are normalised beforehand, which graft
-does at every step. Seconds are those of the clock, medians over stretches of steps whose ends wait for the device.
+Images are random and on the device as uint8, as graft keeps them. Those of the peers are normalised beforehand, which
+graft does at every step. Seconds are wall-clock time, medians over stretches of steps that end by waiting for the
+device.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,20 +22,20 @@ from graft.params.pipeline import read_params
 from graft.training.batches import Samples
 
 RECIPES = read_params(Path(__file__).parents[1] / "params.yaml").recipes
+# Steps between two looks at the clock, for the tiny network (True) and for others.
 STRETCH = {True: 50, False: 4}
-"""steps between two looks at the clock, for the tiny network and for others"""
 Loop = Callable[["Work", Way, Watch], None]
 
 
 class Work(NamedTuple):
-    """A network and its images."""
+    """Network and its images."""
 
     name: str
     given: Samples
 
     @property
     def device(self) -> torch.device:
-        """Where the images lie."""
+        """Device of the images."""
         return self.given.images.device
 
     def watch(self) -> Watch:
@@ -43,7 +44,7 @@ class Work(NamedTuple):
 
 
 def bare(work: Work, way: Way, tick: Watch) -> None:
-    """Nothing but the mathematics, on batches cut beforehand; the frozen part runs with all the rest."""
+    """Train with the bare mathematics, on batches prepared beforehand; the frozen part runs in training mode too."""
     model = _on_device(network(work.name), work).train()
     if way.top:
         for part, parameter in model.named_parameters():
@@ -59,7 +60,7 @@ def bare(work: Work, way: Way, tick: Watch) -> None:
 
 
 def timm(work: Work, way: Way, tick: Watch) -> None:
-    """The loop of timm's train.py in its parts, on batches that lie on the device already."""
+    """Train with the parts of timm's train.py, on batches that are already on the device."""
     from timm.optim import create_optimizer_v2
     from timm.scheduler import CosineLRScheduler
     from timm.utils import AverageMeter
@@ -81,7 +82,7 @@ def timm(work: Work, way: Way, tick: Watch) -> None:
 
 
 def graft(work: Work, way: Way, tick: Watch) -> None:
-    """This project's loop: uint8 images, normalised at every step, augmented where a recipe is named."""
+    """Train with this project's loop: uint8 images, normalised at every step, augmented where a recipe is given."""
     train(network(work.name), work.name, work.given, way, tick)
 
 
@@ -89,7 +90,7 @@ LOOPS: dict[str, Loop] = {"bare": bare, "timm": timm, "graft": graft}
 
 
 def overhead(device: torch.device) -> None:
-    """A network so small that only the loop counts."""
+    """Measure a network so small that only the loop counts."""
     work = Work("tiny", samples(TINY_PX, 32_000 if device.type == "cuda" else 9_600, device))
     found = {name: _timed(loop, work, Way(32, torch.float32)) for name, loop in LOOPS.items()}
     print("\nA network so small that only the loop counts, two linear layers, batch 32\n")
@@ -99,7 +100,7 @@ def overhead(device: torch.device) -> None:
 
 
 def full(device: torch.device) -> None:
-    """All of a ResNet."""
+    """Measure training of all blocks of a ResNet."""
     sizes = (("resnet18", 96, 64, 6_400), ("resnet50", 224, 128, 3_840))
     for name, side_px, batch, n in sizes if device.type == "cuda" else (("resnet18", 32, 8, 160),):
         work = Work(name, samples(side_px, n, device))
@@ -120,7 +121,7 @@ def full(device: torch.device) -> None:
 
 
 def top(device: torch.device) -> None:
-    """Only the top block and the head of a ResNet."""
+    """Measure training of only the top block and the head of a ResNet."""
     name, side_px, batch, n = ("resnet50", 224, 128, 3_840) if device.type == "cuda" else ("resnet18", 32, 8, 160)
     work, way = Work(name, samples(side_px, n, device)), Way(batch, torch.bfloat16, top=True)
     ways: dict[str, tuple[Loop, Way]] = {
@@ -132,7 +133,7 @@ def top(device: torch.device) -> None:
 
 
 def _few(n: int, work: Work, way: Way, tick: Watch) -> None:
-    """Graft on some of the images: kept activations take more room than images."""
+    """Train with graft on some of the images, because kept activations take more memory than images."""
     graft(work._replace(given=Samples(work.given.images[:n], work.given.labels[:n])), way, tick)
 
 
@@ -166,7 +167,7 @@ def _table(title: str, work: Work, ways: dict[str, tuple[Loop, Way]]) -> None:
 
 @contextmanager
 def _free_order() -> Iterator[None]:
-    """Kernels that add in any order, the fastest chosen by timing: what a loop has that need not repeat itself."""
+    """Allow kernels that add in any order, the fastest chosen by timing, as in a loop that need not be repeatable."""
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.benchmark = True
     try:

@@ -1,8 +1,8 @@
-"""How well does graft find wrong labels: 5 % planted into real data, and none.
+"""How well graft finds wrong labels: real data with 5 % of wrong labels planted, and with none.
 
 Run     python bench/labels.py --data ../shared/data
 Needs   <data>/datasets/{cifar10,hymenoptera} in class folders, <data>/weights/mobilenet_v2.pth
-Prints  one table: mean over the seeds, each list at the length that the record holds (at most 50)
+Prints  one table: mean over the seeds, each list at the length of the record's list (at most 50)
 """
 
 import argparse
@@ -26,8 +26,8 @@ from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 from graft.store.catalogue import CatalogRow, class_names, labelled
 
+# Side in pixels of the images that the network sees.
 SETS = {"cifar10": 96, "hymenoptera": 128}
-"""side in pixels that the images are shown to the network at"""
 SHARE = 0.05
 SEEDS = range(5)
 FOLDS = 5
@@ -37,7 +37,7 @@ Mislabel = Callable[[Target, Labels, np.random.Generator], Labels]
 
 
 class Found(NamedTuple):
-    """What one run gave."""
+    """Result of one run."""
 
     accuracy: float
     planted: int
@@ -45,9 +45,9 @@ class Found(NamedTuple):
     listed: int
     hits: int
     least_sure: int
-    """wrong labels on a list of the same length, by the probability of the label alone"""
+    """wrong labels in a list of the same length, sorted by the probability of the label alone"""
     least_margin: int
-    """the same by normalised margin"""
+    """wrong labels in a list of the same length, sorted by normalised margin"""
 
 
 def main() -> None:
@@ -107,7 +107,7 @@ def _unchanged(target: Target, labels: Labels, rng: np.random.Generator) -> Labe
 
 
 def _any_class(target: Target, labels: Labels, rng: np.random.Generator) -> Labels:
-    """Any other class, each as often."""
+    """Replace labels by any other class, all equally often."""
     n_classes = int(labels.max()) + 1
     places = rng.permutation(len(labels))[: round(SHARE * len(labels))]
     given = labels.copy()
@@ -116,7 +116,7 @@ def _any_class(target: Target, labels: Labels, rng: np.random.Generator) -> Labe
 
 
 def _nearest_class(target: Target, labels: Labels, rng: np.random.Generator) -> Labels:
-    """The class that looks most alike: the nearest mean of features."""
+    """Replace labels by the class that looks most similar: the nearest mean of features."""
     means = np.stack([target.features[labels == each].mean(axis=0) for each in range(int(labels.max()) + 1)])
     distances = np.linalg.norm(means[:, None] - means[None], axis=2)
     np.fill_diagonal(distances, np.inf)
@@ -127,7 +127,7 @@ def _nearest_class(target: Target, labels: Labels, rng: np.random.Generator) -> 
 
 
 def _target(data: Path, name: str, size_px: int) -> Target:
-    """Features of mobilenet_v2 and a catalogue of the set's train and val folders."""
+    """Features of mobilenet_v2, and a catalogue of the train and val folders of the set."""
     weights = data / "weights/mobilenet_v2.pth"
     network = NetworkParams(
         name="mobilenet_v2",
@@ -149,7 +149,7 @@ def _target(data: Path, name: str, size_px: int) -> Target:
 
 
 def _row(path: str, sha256: str, row: int) -> CatalogRow:
-    """What the check of labels reads of a catalogue row; the rest is empty."""
+    """Catalogue row with what the check of labels reads; the rest is empty."""
     split, label, _ = path.split("/")
     empty = {name: kind() for name, kind in CatalogRow.__annotations__.items() if kind in (str, int, float)}
     known = {"path": path, "label": label, "split": split, "group": sha256, "sha256": sha256, "row": row}

@@ -1,6 +1,6 @@
-"""This project's loop as the benchmarks of training run it: which network, and under which plan.
+"""This project's loop for the benchmarks of training: the network and the plan.
 
-It imports graft, and therefore not where a peer's environment runs training_run.py.
+It imports graft, so a peer's environment that runs training_run.py does not import it.
 """
 
 from typing import NamedTuple
@@ -30,20 +30,20 @@ UNVARIED = Recipe()
 
 
 class Way(NamedTuple):
-    """What is trained of a network, and how."""
+    """Part of a network that is trained, and how."""
 
     batch: int
     precision: torch.dtype
     recipe: Recipe = UNVARIED
     top: bool = False
-    """the top block and the head alone"""
+    """whether only the top block and the head are trained"""
     views: int | None = None
-    """fixed augmented views, on which the frozen blocks run once"""
+    """number of fixed augmented views, on which the frozen blocks run once; None: a new view every epoch"""
     epochs: int = 1
 
 
 def train(model: nn.Module, name: str, given: Samples, way: Way, tick: Tick) -> None:
-    """Train a plain network of torch on images that lie on its device, normalised and augmented at every step."""
+    """Train a plain torch network on images that are on its device, normalised and augmented at every step."""
     side, n_classes = given.images.shape[2], int(given.labels.max()) + 1
     net = named(model, name, side, n_classes).to(given.images.device)
     frozen = list(net.blocks)[:-1] if way.top else []

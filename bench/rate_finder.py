@@ -1,12 +1,12 @@
-"""What the rate finder costs in accuracy: its rate against the best of a grid, on images that nothing else has seen.
+"""Cost of the rate finder in accuracy: its rate against the best of a grid, on images that nothing else has seen.
 
     python bench/rate_finder.py RESULTS [WEIGHTS FOLDER ...]
 
-Cases are the built-in example and the folders, these with WEIGHTS, a state dict of torchvision's mobilenet_v2; each
-from pretrained start, with and without augmentation, and from random start. With each seed the finder looks once and a
-run is trained at each rate of the grid, by the functions of the pipeline. Results are lines of JSON, appended as they
-come: a case and seed that stand there are not measured again. The regret of a rule is the best mean accuracy of the
-grid less that at its rates, read off between the neighbours in the grid. One thread.
+Cases are the built-in example and the folders. The folders use WEIGHTS, a state dict of torchvision's mobilenet_v2.
+Each case is run from pretrained weights, with and without augmentation, and from random weights. With each seed the
+finder runs once, and a run is trained at each rate of the grid, by the functions of the pipeline. Results are lines of
+JSON, appended one by one: a case and seed that are there are not measured again. The regret of a rule is the best mean
+accuracy of the grid minus that at its rates, interpolated between the neighbours in the grid. It uses one thread.
 """
 
 import argparse
@@ -43,9 +43,9 @@ from graft.training.loop import fit
 from graft.training.steps import Plan
 from graft.training.steps import Task as Given
 from graft.transfer import control
-from graft.transfer.arms.arms import TargetData, part_of, seen_by, target_data
+from graft.transfer.arms.data import TargetData, part_of, seen_by, target_data
 from graft.transfer.arms.rate_finder import find_rate
-from graft.transfer.finetuning import finetune
+from graft.transfer.finetuning.task import Backbone, TransferTask, plan_at, start_of, with_head
 from graft.transfer.pretraining import make_backbone
 from graft.yaml_files import read_yaml
 
@@ -56,30 +56,30 @@ SIZES: dict[Split, int] = {"train": 30, "val": 15, "test": 100}
 """images of a class of a folder, at most"""
 SIZE_PX = {"hymenoptera": 64, "cifar10": 48}
 EPOCHS = {"hymenoptera": 5, "cifar10": 8}
+# Two steps per epoch: nothing is learnt at any rate.
 TOO_SHORT = {"hymenoptera, random"}
-"""two steps an epoch: nothing is learnt at any rate"""
 
 
 class Subject(NamedTuple):
-    """One set of images with its network."""
+    """Set of images with its network."""
 
     name: str
     data: TargetData
     test: Samples
-    backbone: finetune.Backbone
+    backbone: Backbone
     params: Params
     probe_c: float
 
 
 Array = NDArray[np.float64]
+# From the rates and losses of the finder, and the loss of a guess, to a rate.
 Rule = Callable[[Array, Array, float], float]
-"""from the rates and losses of the finder, and the loss of a guess, to a rate"""
 Start = Callable[[Subject, int, float], tuple[Network, Plan]]
 """a network before its run and the plan of the run, by seed and rate"""
 
 
 def main() -> None:
-    """Measure what is not measured yet, then print the tables."""
+    """Measure what has not been measured yet, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
     parser.add_argument("weights", type=Path, nargs="?")
@@ -95,7 +95,7 @@ def main() -> None:
 
 
 def read(results: Path) -> list[dict[str, Any]]:
-    """The lines measured so far."""
+    """Lines that have been measured so far."""
     return [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
 
 
@@ -130,9 +130,9 @@ def measure(subject: Subject, start: str, of: Start, seed: int, results: Path) -
 def _tuned(subject: Subject, seed: int, rate: float) -> tuple[Network, Plan]:
     torch.manual_seed(seed)
     chosen: dict[str, Any] = {"choice": "full", "probe_c": subject.probe_c}
-    task = finetune.Task(subject.backbone, subject.data, StrategyRecord.model_construct(**chosen), subject.params)
+    task = TransferTask(subject.backbone, subject.data, StrategyRecord.model_construct(**chosen), subject.params)
     places = seen_by(subject.data, subject.params.training, seed)
-    return finetune._with_head(task, finetune.start_of(task), places, subject.probe_c), finetune._plan(task, rate)
+    return with_head(task, start_of(task), places, subject.probe_c), plan_at(task, rate)
 
 
 def _from_nothing(subject: Subject, seed: int, rate: float) -> tuple[Network, Plan]:
@@ -143,7 +143,7 @@ def _from_nothing(subject: Subject, seed: int, rate: float) -> tuple[Network, Pl
 
 
 def _plain(subject: Subject, seed: int, rate: float) -> tuple[Network, Plan]:
-    """Fine-tuning on images as they are: the probe that it starts from fits them already."""
+    """Fine-tune on unchanged images: the probe that it starts from already fits them."""
     data = subject.data._replace(recipe=subject.params.recipes["none"])
     return _tuned(subject._replace(data=data), seed, rate)
 
@@ -170,7 +170,7 @@ def subjects(weights: Path | None, folders: Sequence[Path], scratch: Path) -> It
 def subject_of(
     name: str, folder: Path, source: Path | None, sections: dict[str, dict[str, Any]], scratch: Path
 ) -> Subject:
-    """Read a folder by the pipeline's own functions; a backbone is trained where a source is given."""
+    """Read a folder with the pipeline's own functions; where a source is given, a backbone is trained."""
     values = read_yaml(ROOT / "params.yaml")
     for section, changes in sections.items():
         values[section].update(changes)
@@ -195,7 +195,7 @@ def subject_of(
         name=name,
         data=target_data(rows, images, preprocessing, params.recipes[params.training.augmentation], runtime),
         test=samples_on(runtime.device, images[test.rows], test.labels),
-        backbone=finetune.Backbone(network, params.network.name, features),
+        backbone=Backbone(network, params.network.name, features),
         params=params,
         probe_c=probe_accuracy(
             features[train.rows], train.labels, grouped_folds(train.labels, train.groups, 5, 0)
@@ -204,7 +204,7 @@ def subject_of(
 
 
 def split(rows: Sequence[CatalogRow]) -> tuple[CatalogRow, ...]:
-    """So many of each class in each split as SIZES says, drawn with a fixed seed; the rest is left out."""
+    """Draw the number of images per class and split that SIZES gives, with a fixed seed; leave out the rest."""
     named = [each for each, n in SIZES.items() for _ in range(n)]
     chosen: list[CatalogRow] = []
     for label in class_names(rows):
@@ -215,18 +215,18 @@ def split(rows: Sequence[CatalogRow]) -> tuple[CatalogRow, ...]:
 
 
 def steepest(rates: Array, losses: Array, _: float) -> float:
-    """Where the loss falls fastest with the logarithm of the rate, before its lowest point."""
+    """Rate at which the loss falls fastest with the logarithm of the rate, before its lowest point."""
     end = max(int(losses.argmin()), 2)
     return float(rates[np.gradient(losses[: end + 1], np.log(rates[: end + 1])).argmin()])
 
 
 def below_lowest(factor: float) -> Rule:
-    """So many times below the rate of the lowest loss."""
+    """Rate of the lowest loss, divided by a factor."""
     return lambda rates, losses, _: float(rates[losses.argmin()]) / factor
 
 
 def below_rise(factor: float) -> Rule:
-    """So many times below the rate at which the loss has risen again by a tenth of a guess's."""
+    """Rate at which the loss has risen again by a tenth of a guess's loss, divided by a factor."""
 
     def rule(rates: Array, losses: Array, guess: float) -> float:
         risen = losses > losses.min() + 0.1 * guess
@@ -237,7 +237,7 @@ def below_rise(factor: float) -> Rule:
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
-    """Markdown: the best rate of each case, then for each rule its mean rate and its regret in points."""
+    """Markdown table: the best rate of each case, then the mean rate and the regret in points of each rule."""
     rules: dict[str, Rule] = {"steepest slope": steepest}
     rules |= {f"lowest / {factor}": below_lowest(factor) for factor in (1, 3, 10)}
     rules |= {f"rise / {factor}": below_rise(factor) for factor in (3, 10, 30)}

@@ -1,11 +1,12 @@
-"""Fine-tuning killed by SIGKILL at random moments: the same weights at the end, and never a second trainer?
+"""Training killed by SIGKILL at random moments: the same weights at the end, no orphan, and never a second trainer?
 
-    python bench/resume.py [--kills 20] [--stage finetune_target]
+    python bench/resume.py [--kills 20] [--stage finetune_target] [--processes 2]
 
 The built-in example runs in a copy of this project up to the stage before. Then the stage's own command of dvc.yaml
-runs once undisturbed, and again and again with `kill -9` at a random moment, until it has been killed so often; each
-time it ends, its weights, record and curves are compared byte for byte, and it starts anew. While it runs, a second
-one is started now and then, which must be turned away.
+runs once undisturbed in one process, and again and again in several, with `kill -9` of the stage at a random moment,
+until it has been killed so often; each time it ends, its weights, record and curves are compared byte for byte, and it
+starts anew. After every kill its workers must be gone. While it runs, a second one is started now and then, which must
+be turned away.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import random
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,35 +40,43 @@ def main() -> None:
     """Print one line a finished run and a table at the end."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--stage", choices=list(WEIGHTS), default="finetune_target")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(project / "src")}
         copy_project(project)
-        before = {"finetune_target": "select_strategy", "train_scratch": "prepare_data"}[args.stage]
+        before = {"finetune_target": "select_strategy", "train_scratch": "validate_data"}[args.stage]
         subprocess.run(["dvc", "repro", "-q", before], cwd=project, env=environment, check=True, stdout=sys.stderr)
         stages: dict[str, Any] = read_yaml(project / "dvc.yaml")["stages"]
         command = shlex.split(stages[args.stage]["cmd"].removeprefix("exec "))
-        torment(project, [sys.executable, *command[1:]], environment, args.stage, args.kills)
+        torment(project, [sys.executable, *command[1:]], environment, args.stage, args.kills, args.processes)
 
 
-def torment(project: Path, command: list[str], environment: dict[str, str], stage: str, n_kills: int) -> None:
+def torment(
+    project: Path, command: list[str], environment: dict[str, str], stage: str, n_kills: int, n_processes: int
+) -> None:
     """Kill the stage so often, compare all that ends."""
     start = time.monotonic()
-    subprocess.run(command, cwd=project, env=environment, check=True, capture_output=True)
+    one = {**environment, "GRAFT_PROCESSES": "1"}
+    environment = {**environment, "GRAFT_PROCESSES": str(n_processes)}
+    subprocess.run(command, cwd=project, env=one, check=True, capture_output=True)
     whole, seconds = digests(project, stage), time.monotonic() - start
-    killed = equal = different = turned_away = 0
+    killed = equal = different = turned_away = orphans = 0
     draw = random.Random(0)
     while killed < n_kills or different + equal == 0:
-        with subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            command, cwd=project, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+        ) as process:
             if killed % 5 == 2 and killed < n_kills:
                 turned_away += second_is_turned_away(project, command, environment, stage)
             try:
                 process.wait(timeout=draw.uniform(1, seconds / 2) if killed < n_kills else None)
             except subprocess.TimeoutExpired:
                 process.kill()
-                killed += 1
+                process.wait()
+                killed, orphans = killed + 1, orphans + outlived(process.pid)
                 continue
         assert process.returncode == 0, "a run that nobody killed failed"
         same = digests(project, stage) == whole
@@ -76,10 +86,24 @@ def torment(project: Path, command: list[str], environment: dict[str, str], stag
             path = project / name
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     print(
-        "\n| stage | undisturbed, s | kills | ended equal to the byte | ended different | second trainers turned away |"
+        "\n| stage | processes | undisturbed in one, s | kills | workers that outlived one | ended equal to the byte "
+        "| ended different | second trainers turned away |"
     )
-    print("|---|---:|---:|---:|---:|---:|")
-    print(f"| {stage} | {seconds:.0f} | {killed} | {equal} | {different} | {turned_away} |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    counts = f"{killed} | {orphans} | {equal} | {different} | {turned_away}"
+    print(f"| {stage} | {n_processes} | {seconds:.0f} | {counts} |")
+
+
+def outlived(group: int) -> bool:
+    """Whether a process of the group is left a second after its leader was killed."""
+    for _ in range(10):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.1)
+    os.killpg(group, signal.SIGKILL)
+    return True
 
 
 def second_is_turned_away(project: Path, command: list[str], environment: dict[str, str], stage: str) -> bool:

@@ -1,12 +1,12 @@
-"""The two-sample test against its peers: speed, memory, agreement with exact permutations, false alarms and power.
+"""Two-sample test against its peers: speed, memory, agreement with exact permutations, false alarms and power.
 
-The peers live in an environment of their own; every run is a process of its own, on the same files, with one thread:
+The peers are in an environment of their own. Every run is a process of its own, on the same files, with one thread:
 
     uv venv PEERS && uv pip install --python PEERS/bin/python 'alibi-detect[torch]' torchdrift evidently
     python bench/shift.py PEERS/bin/python
 
-It prints Markdown tables. Seconds are CPU seconds of the process (user and system), memory is the peak above what
-the process held with its libraries and the data loaded. `--tables` chooses some of them.
+It prints Markdown tables. Seconds are CPU seconds of the process (user and system). Memory is the peak above the memory
+of the process with its libraries and the data loaded. `--tables` selects tables.
 """
 
 import argparse
@@ -32,7 +32,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 
 
 def speed(run: Run, repeats: int) -> None:
-    """2,000 rows a side: every method, 1,000 permutations."""
+    """Compare every method at 2,000 rows per side and 1,000 permutations."""
     data = normal(1, 2000, 512, 0.02)
     own = ("graft one bandwidth", "graft family", "graft one bandwidth, tensors", "graft one bandwidth, exact")
     found = {name: run(name, *data, 1000, repeats) for name in (*own, "GEMM floor float32", *PEERS)}
@@ -44,17 +44,17 @@ def speed(run: Run, repeats: int) -> None:
 
 
 def medium(run: Run, repeats: int) -> None:
-    """10,000 rows a side against the matrix products alone."""
+    """Compare 10,000 rows per side with the matrix products alone."""
     size_table(run, 10_000, repeats)
 
 
 def large(run: Run, repeats: int) -> None:
-    """50,000 rows a side against the matrix products alone."""
+    """Compare 50,000 rows per side with the matrix products alone."""
     size_table(run, 50_000, repeats)
 
 
 def size_table(run: Run, n: int, repeats: int) -> None:
-    """Time and memory at this many rows a side."""
+    """Print time and memory at this number of rows per side."""
     data = normal(1, n, 512, 0.005)
     names = (
         "GEMM floor float32",
@@ -74,7 +74,7 @@ def size_table(run: Run, n: int, repeats: int) -> None:
 
 
 def agreement(run: Run, repeats: int) -> None:
-    """Bins against exact permutations, and exact permutations against another draw of them."""
+    """Compare bins, and another draw of exact permutations, with exact permutations."""
     print("\n100 data sets each, n = m = 1,000, d = 64\n")
     print("| data | kernels | permutations | compared with exact | mean abs. difference of p | same decision at 0.05 |")
     print("|---|---|---:|---|---:|---:|")
@@ -94,7 +94,7 @@ def agreement(run: Run, repeats: int) -> None:
 
 
 def alarms(run: Run, repeats: int) -> None:
-    """How often each method calls a shift, with and without one, on the same draws."""
+    """Print how often each method reports a shift, with and without one, on the same draws."""
     n_draws = 300
     draws = {
         "no shift": normal(n_draws, 200, 32, 0.0),
@@ -111,7 +111,7 @@ def alarms(run: Run, repeats: int) -> None:
 
 
 def normal(k: int, n: int, d: int, shift: float) -> tuple[Floats, Floats]:
-    """Make k draws of n normal rows a side, the target moved by that many standard deviations in every feature."""
+    """Make k draws of n normal rows per side; the target is moved by this many standard deviations in every feature."""
     rng = np.random.default_rng((k, n, d, int(shift * 1e6)))
     source, target = (rng.standard_normal((k, n, d), dtype=np.float32) for _ in range(2))
     return source, target + np.float32(shift)
@@ -126,7 +126,7 @@ def grids(k: int, n: int) -> tuple[Floats, Floats]:
 
 
 def runner(peers: str) -> Run:
-    """What runs a method on data in a process of its own, some times, and takes the median of time and memory."""
+    """Function that runs a method in a process of its own, several times, and takes the median of time and memory."""
 
     def run(name: str, source: Floats, target: Floats, n: int, repeats: int, seed: int = 0) -> dict[str, Any]:
         python = sys.executable if name.startswith(("graft", "GEMM")) else peers
@@ -152,7 +152,7 @@ TABLES = {each.__name__: each for each in (speed, medium, large, agreement, alar
 
 
 def main() -> None:
-    """Print the tables that were asked for."""
+    """Print the selected tables."""
     parser = argparse.ArgumentParser(description="Two-sample test against its peers.")
     parser.add_argument("peers", help="python of the peers' environment")
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))

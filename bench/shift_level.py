@@ -1,11 +1,12 @@
-"""The level of the shift test where groups differ in size: how often it finds a shift where there is none.
+"""Level of the shift test where groups differ in size: how often it finds a shift where there is none.
 
-Rows are normal, a share of their variance lies between groups, both sides have one distribution. No peers, one process:
+Rows are normal, a share of their variance is between groups, and both sides have the same distribution. There are no
+peers, and all runs in one process:
 
     python bench/shift_level.py
 
-It prints a Markdown table of the share of draws with p at most 0.05 and 0.01, after the share above which a test of
-that level lies once in 1,000 times. `--draws`, `--shares` and `--cases` make it shorter.
+It prints the share that a test of this level exceeds once in 1,000 times, then a Markdown table of the share of draws
+with p at most 0.05 and 0.01. `--draws`, `--shares` and `--cases` make it shorter.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from graft.statistics.two_sample.two_sample import two_sample_test
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 N_PERMUTATIONS = 199
+# Sizes of the groups of source and target, and number of features.
 CASES: dict[str, tuple[list[int], list[int], int]] = {
     "400 single rows against one of 60 and 40 single": ([1] * 400, [60] + [1] * 40, 3),
     "400 single rows against one of 30 and 70 single": ([1] * 400, [30] + [1] * 70, 3),
@@ -34,18 +36,17 @@ CASES: dict[str, tuple[list[int], list[int], int]] = {
     "three of 30 and five single against 60 single rows": ([30] * 3 + [1] * 5, [1] * 60, 3),
     "one of 300 and 30 single against 40 of 20": ([1] * 30 + [300], [20] * 40, 3),
 }
-"""sizes of the groups of source and target, and features"""
 
 
 def side(rng: np.random.Generator, sizes: list[int], d: int, share: float) -> Rows:
-    """Rows with that share of their variance between groups, and the number of each row's group."""
+    """Rows with this share of their variance between groups, and the number of each row's group."""
     group = np.repeat(np.arange(len(sizes)), sizes)
     between, within = rng.normal(size=(len(sizes), d))[group], rng.normal(size=(len(group), d))
     return np.sqrt(share) * between + np.sqrt(1 - share) * within, group
 
 
 def p_values(case: str, share: float, draws: int) -> NDArray[np.float64]:
-    """(draws,) p-values without a shift."""
+    """P-values without a shift, (draws,)."""
     source_sizes, target_sizes, d = CASES[case]
     found = []
     for seed in range(draws):
@@ -57,12 +58,12 @@ def p_values(case: str, share: float, draws: int) -> NDArray[np.float64]:
 
 
 def bound(level: float, draws: int) -> float:
-    """Share above which a test of this level lies about once in 1,000 times."""
+    """Share that a test of this level exceeds about once in 1,000 times."""
     return float(binom.ppf(0.999, draws, level)) / draws
 
 
 def main() -> None:
-    """Print the table, a row as soon as it is known."""
+    """Print the table, row by row."""
     parser = argparse.ArgumentParser(description="Level of the shift test where groups differ in size.")
     parser.add_argument("--draws", type=int, default=1_000)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.5], help="of the variance between groups")

@@ -1,6 +1,6 @@
-"""One method on one file of data, in a process of its own; prints CPU seconds, peak memory and p-values as JSON.
+"""Run one method on one file of data, in a process of its own; print CPU seconds, peak memory and p-values as JSON.
 
-It imports nothing but what the method needs, so that a peer's environment can run it: see shift.py.
+It imports only what the method needs, so that a peer's environment can run it: see shift.py.
 """
 
 import json
@@ -18,7 +18,8 @@ Method = Callable[[Any, Any, int, int], Any]
 
 def graft(**options: Any) -> Method:
     """This project's test with these options, on arrays."""
-    import torch  # noqa: F401  (large arrays are computed by it; the peers' libraries are loaded before, too)
+    # torch computes large arrays. It is loaded beforehand, like the libraries of the peers.
+    import torch  # noqa: F401
 
     from graft.statistics.two_sample.two_sample import two_sample_test
 
@@ -36,7 +37,7 @@ def graft_torch(**options: Any) -> Method:
 
 
 def graft_exact(**options: Any) -> Method:
-    """This project's test with every row permuted by itself whatever their number."""
+    """This project's test with every row permuted by itself, whatever their number."""
     from graft.statistics.two_sample import permutations
 
     permutations.EXACT = 10**9
@@ -44,7 +45,7 @@ def graft_exact(**options: Any) -> Method:
 
 
 def floor(precision: str) -> Method:
-    """Only the matrix products that the upper triangle of the kernel needs."""
+    """Matrix products of the upper triangle of the kernel, and nothing else."""
     import torch
 
     def multiply(source: Any, target: Any, n: int, seed: int) -> None:
@@ -57,7 +58,7 @@ def floor(precision: str) -> Method:
 
 
 def alibi() -> Method:
-    """MMDDrift of alibi-detect on its torch backend, its own bandwidth."""
+    """MMDDrift of alibi-detect on its torch backend, with its own bandwidth."""
     from alibi_detect.cd import MMDDrift
 
     def test(source: Any, target: Any, n: int, seed: int) -> float:
@@ -83,7 +84,7 @@ def torchdrift() -> Method:
 
 
 def evidently(**options: Any) -> Method:
-    """Evidently's MMD drift method; it gives no p-value, so its alarm counts as p = 0 and silence as p = 1."""
+    """Evidently's MMD drift method. It gives no p-value, so an alarm counts as p = 0 and none as p = 1."""
     import pandas as pd
     from evidently.legacy.metrics.data_drift.embedding_drift_methods import MMDDriftMethod
 
@@ -109,12 +110,13 @@ METHODS: dict[str, Callable[[], Method]] = {
 
 
 def main(name: str, data: str, n_permutations: str, first_seed: str) -> None:
-    """Run a method on the (k, n, d) and (k, m, d) arrays of a folder, after a small run that nobody counts."""
+    """Run a method on the (k, n, d) and (k, m, d) arrays of a folder, after a small run that is not measured."""
     source, target = (np.load(Path(data) / f"{side}.npy") for side in ("source", "target"))
     method = METHODS[name]()
     warm = np.random.default_rng(0).normal(size=(2, 40, source.shape[2])).astype(source.dtype)
     method(warm[0], warm[1], 10, 0)
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    # Reset the peak of the memory.
+    Path("/proc/self/clear_refs").write_text("5")
     before, used, start = _memory("VmRSS"), _cpu(), time.perf_counter()
     found = [
         method(one, other, int(n_permutations), int(first_seed) + number)

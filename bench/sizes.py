@@ -1,10 +1,10 @@
-"""What the side of the images does to published weights: a linear probe on frozen features, and the time they take.
+"""Effect of the image size on published weights: linear probe on frozen features, and time of the features.
 
     python bench/sizes.py DATA [--networks NAME ...] [--sets SET ...]
 
-DATA holds `datasets/<set>/<folder>/<class>/<image>` and `weights/<network>.pth`, as for values.py. Of every set 300
-images are drawn, as many of each class; accuracy is that of graft's own probe, cross-validated in five folds, with its
-standard error. One thread. CPU time is that of the features alone.
+DATA has `datasets/<set>/<folder>/<class>/<image>` and `weights/<network>.pth`, as for values.py. From every set 300
+images are sampled, equally many of each class. Accuracy is that of graft's own probe, cross-validated in five folds,
+with its standard error. It uses one thread. CPU time is that of the features alone.
 """
 
 import argparse
@@ -32,7 +32,7 @@ FOLDS = 5
 
 
 def main() -> None:
-    """Print one line a set and size."""
+    """Print one line per set and size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
     parser.add_argument("--networks", nargs="*", default=["mobilenet_v2", "squeezenet1_1"])
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def measured(network: str, data: str, size_px: int, folder: Path) -> tuple[float, float, float]:
-    """Accuracy of the probe, its standard error, and milliseconds of CPU an image."""
+    """Accuracy of the probe, its standard error, and CPU milliseconds per image."""
     params = params_of(network, folder, {"images.size_px": size_px})
     preprocessing = preprocessing_for(params.network, params.images)
     n_classes = len({each.name for each in (folder / "datasets" / data).glob("*/*")})

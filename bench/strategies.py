@@ -1,11 +1,11 @@
-"""Strategies side by side on real images: accuracy on images that none of them saw, and seconds of training.
+"""Comparison of strategies on real images: accuracy on images that none of them saw, and seconds of training.
 
     python bench/strategies.py WEIGHTS FOLDER [FOLDER ...]
 
-WEIGHTS is a state dict of torchvision's mobilenet_v2; a FOLDER holds `<split>/<class>/<image>`. The whole pipeline
-runs in a copy of this project, once for each strategy (`select_strategy.overrule`), on at most IMAGES_PER_CLASS
-images of each class; every strategy and the control try as many rates on validation, and all are tested on the same
-images. One thread, so that two of these benchmarks may run at once.
+WEIGHTS is a state dict of torchvision's mobilenet_v2; a FOLDER has `<split>/<class>/<image>`. The whole pipeline runs
+in a copy of this project, once for each strategy (`select_strategy.overrule`), on at most IMAGES_PER_CLASS images of
+each class. Every strategy and the control try equally many rates on validation, and all are tested on the same images.
+It uses one thread, so that two of these benchmarks can run at the same time.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def compare(project: Path, weights: Path, folder: Path) -> None:
-    """One table of all strategies on one folder of images."""
+    """Print one table of all strategies on one folder of images."""
     copy_project(project)
     environment = {**os.environ, "PYTHONPATH": str(project / "src"), "OMP_NUM_THREADS": "1"}
     n = copy_images(folder, project / "data/raw/target", IMAGES_PER_CLASS[folder.name])
@@ -74,7 +74,7 @@ def compare(project: Path, weights: Path, folder: Path) -> None:
 
 
 def row(strategy: str, verdict: dict[str, Any], seconds: float) -> str:
-    """A line of the table; the first strategy's seconds hold the shared stages and the control too."""
+    """Line of the table; the seconds of the first strategy include the shared stages and the control."""
     accuracy, gain = verdict["transfer_accuracy"], verdict["difference"]
     return (
         f"| {strategy} | {accuracy['estimate']:.1%} | {accuracy['low']:.1%} to {accuracy['high']:.1%} | "
@@ -83,7 +83,7 @@ def row(strategy: str, verdict: dict[str, Any], seconds: float) -> str:
 
 
 def copy_project(project: Path) -> None:
-    """The tracked files of this project, as a repository of DVC's own."""
+    """Copy the tracked files of this project into a repository of DVC without git."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -99,7 +99,7 @@ def copy_project(project: Path) -> None:
 
 
 def copy_images(folder: Path, to: Path, n_per_class: int) -> int:
-    """At most so many images of each class over all splits, drawn with a fixed seed; their number."""
+    """Copy at most n images of each class over all splits, drawn with a fixed seed, and return their number."""
     by_class: dict[str, list[Path]] = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file():
@@ -112,7 +112,7 @@ def copy_images(folder: Path, to: Path, n_per_class: int) -> int:
 
 
 def write_params(project: Path, weights: Path, name: str, strategy: str) -> None:
-    """params.yaml of this project with what this benchmark changes."""
+    """Write params.yaml of this project with the changes of this benchmark."""
     path = project / "params.yaml"
     params = read_yaml(ROOT / "params.yaml")
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()

@@ -1,12 +1,12 @@
-"""Training against its peers: overhead of the loop, images a second, the frozen prefix, and feature extraction.
+"""Training against its peers: overhead of the loop, images per second, the frozen prefix, and feature extraction.
 
-The peers live in an environment of their own; every run is a process of its own, on the same images, with one thread:
+The peers are in an environment of their own. Every run is a process of its own, on the same images, with one thread:
 
     uv venv PEERS && uv pip install --python PEERS/bin/python torchvision timm fastai transformers accelerate lightning
     python bench/training.py PEERS/bin/python
 
-It prints Markdown tables of CPU seconds (user and system) of the process, medians over repeats that are interleaved,
-so that a busy minute meets all of them. `--tables` chooses some of them.
+It prints Markdown tables of CPU seconds (user and system) of the process: medians over repeats that are interleaved, so
+that a busy minute affects all ways. `--tables` selects tables.
 """
 
 import argparse
@@ -28,7 +28,7 @@ Way = tuple[str, str]
 
 
 def overhead(run: Run, repeats: int) -> None:
-    """A network so small that only the loop counts."""
+    """Measure a network so small that only the loop counts."""
     ways: list[Way] = [(name, "float32") for name in ("graft", "bare", "timm", "HF Trainer", "fastai", "Lightning")]
     found = interleaved(run, ways, ("tiny", 8, 12_800), repeats)
     floor = found["bare", "float32"]
@@ -39,7 +39,7 @@ def overhead(run: Run, repeats: int) -> None:
 
 
 def full(run: Run, repeats: int) -> None:
-    """All of resnet18."""
+    """Measure training of all blocks of resnet18."""
     for size_px, n in ((96, 512), (224, 160)):
         ways: list[Way] = [
             ("graft", "float32"),
@@ -55,7 +55,7 @@ def full(run: Run, repeats: int) -> None:
 
 
 def top(run: Run, repeats: int) -> None:
-    """Only the top block and the head of resnet18."""
+    """Measure training of only the top block and the head of resnet18."""
     ways: list[Way] = [
         ("bare top block", "float32"),
         ("graft top block", "float32"),
@@ -69,7 +69,7 @@ def top(run: Run, repeats: int) -> None:
 
 
 def features(run: Run, repeats: int) -> None:
-    """A head on a frozen backbone, 1,000 images and 20 epochs."""
+    """Measure training of a head on a frozen backbone, 1,000 images and 20 epochs."""
     ways: list[Way] = [
         ("naive head", "float32"),
         ("naive head, tutorial", "float32"),
@@ -85,20 +85,20 @@ def features(run: Run, repeats: int) -> None:
 
 
 def table(title: str, found: dict[Way, float], reference: Way) -> None:
-    """Images a CPU second of each way, and how many times that of the reference."""
+    """Print images per CPU second of each way, absolute and relative to the reference."""
     print(f"\n{title}\n\n| loop | precision | images a CPU second | of {reference[0]} |\n|---|---|---:|---:|")
     for (name, precision), seconds in found.items():
         print(f"| {name} | {precision} | {32 / seconds:.1f} | {found[reference] / seconds:.2f} |")
 
 
 def interleaved(run: Run, ways: Sequence[Way], given: tuple[str, int, int], repeats: int) -> dict[Way, float]:
-    """Median seconds of each way over rounds in which each has its turn."""
+    """Median seconds of each way over rounds in which every way runs once."""
     rounds = [{way: run(way[0], *given, way[1])["seconds"] for way in ways} for _ in range(repeats)]
     return {way: statistics.median(each[way] for each in rounds) for way in ways}
 
 
 def runner(peers: str) -> Run:
-    """What runs one way in a process of its own."""
+    """Function that runs one way in a process of its own."""
 
     def run(way: str, network: str, size_px: int, n: int, precision: str) -> dict[str, Any]:
         python = sys.executable if way.startswith(OWN) else peers

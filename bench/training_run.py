@@ -1,6 +1,6 @@
-"""One way of training one network on random images, in a process of its own; prints CPU seconds a step as JSON.
+"""Train one network in one way on random images, in a process of its own; print CPU seconds per step as JSON.
 
-It imports nothing but what the way needs, so that a peer's environment can run it: see training.py.
+It imports only what the way needs, so that a peer's environment can run it: see training.py.
 
     python training_run.py WAY NETWORK SIZE_PX N_IMAGES PRECISION
 """
@@ -19,17 +19,17 @@ from torch import nn
 
 BATCH = 32
 N_CLASSES = 10
+# Epochs of the head on a frozen backbone.
 EPOCHS = 20
-"""of the head on a frozen backbone"""
+# Steps of a stretch, for the tiny network (True) and for others.
 EVERY = {True: 20, False: 2}
-"""steps of a stretch, for the tiny network and for others"""
 TINY_PX = 8
 
 
 class Watch:
-    """CPU seconds of stretches of steps, the libraries' own work between steps included.
+    """CPU seconds of stretches of steps, including the libraries' own work between steps.
 
-    Reading the process's CPU time takes longer than a small step, so it is not read at every one.
+    Reading the process's CPU time takes longer than a small step, so it is not read at every step.
     """
 
     def __init__(self, every: int) -> None:
@@ -43,19 +43,19 @@ class Watch:
             self.marks.append(time.process_time())
 
     def seconds_a_step(self) -> float:
-        """Median over all stretches but the first."""
+        """Median over all stretches except the first."""
         return statistics.median(b - a for a, b in zip(self.marks, self.marks[1:], strict=False)) / self.every
 
 
 def data(size_px: int, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images and labels as in every other process."""
+    """Images and labels, the same in every process."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (n, 3, size_px, size_px), dtype=torch.uint8, generator=generator)
     return images, torch.arange(n) % N_CLASSES
 
 
 def network(name: str) -> nn.Module:
-    """A torchvision network, or one so small that only the loop around it counts."""
+    """Build a torchvision network, or one so small that only the loop around it counts."""
     torch.manual_seed(0)
     if name == "tiny":
         return nn.Sequential(nn.Flatten(), nn.Linear(3 * TINY_PX**2, 256), nn.ReLU(), nn.Linear(256, N_CLASSES))
@@ -65,14 +65,14 @@ def network(name: str) -> nn.Module:
 
 
 def floats(images: torch.Tensor) -> torch.Tensor:
-    """Normalised input, made once: the peers are spared what graft does at every step."""
+    """Normalise the input once: the peers are spared what graft does at every step."""
     return ((images.float() / 255 - 0.5) / 0.25).contiguous(memory_format=torch.channels_last)
 
 
 def graft(
     name: str, images: torch.Tensor, labels: torch.Tensor, precision: str, *, top: bool, views: int | None
 ) -> Watch:
-    """This project's loop: uint8 images, normalised at every step; all blocks, or the top one."""
+    """Train with this project's loop: uint8 images, normalised at every step; all blocks, or only the top one."""
     from own_loop import Way, train
 
     from graft.training import steps
@@ -86,7 +86,7 @@ def graft(
 
 
 def bare(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str, top: bool = False) -> Watch:
-    """Nothing but the mathematics, on batches cut beforehand; the frozen part runs with all the rest."""
+    """Train with the bare mathematics, on batches prepared beforehand; the frozen part runs in training mode too."""
     model = network(name).to(memory_format=torch.channels_last).train()
     if top:
         for part, parameter in model.named_parameters():
@@ -106,14 +106,14 @@ def bare(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str, 
 
 
 def loader(images: torch.Tensor, labels: torch.Tensor) -> Any:
-    """Batches as the peers' examples make them."""
+    """Batches in the way of the peers' examples."""
     from torch.utils.data import DataLoader, TensorDataset
 
     return DataLoader(TensorDataset(floats(images), labels), batch_size=BATCH, shuffle=True, drop_last=True)
 
 
 def timm(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) -> Watch:
-    """The loop of timm's train.py in its parts: its optimizer, scheduler, meter and gradient path."""
+    """Train with the parts of timm's train.py: its optimizer, scheduler, meter and gradient path."""
     from timm.optim import create_optimizer_v2
     from timm.scheduler import CosineLRScheduler
     from timm.utils import AverageMeter
@@ -136,7 +136,7 @@ def timm(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) 
 
 
 def fastai(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) -> Watch:
-    """Learner.fit_one_cycle."""
+    """Train with fastai's Learner.fit_one_cycle."""
     from fastai.callback.core import Callback
     from fastai.data.core import DataLoaders
     from fastai.learner import Learner
@@ -158,7 +158,7 @@ def fastai(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str
 
 
 def hf(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) -> Watch:
-    """Trainer of transformers."""
+    """Train with the Trainer of transformers."""
     import tempfile
 
     from transformers import Trainer, TrainerCallback, TrainingArguments
@@ -195,7 +195,7 @@ def hf(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) ->
 
 
 def lightning(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) -> Watch:
-    """Trainer of Lightning."""
+    """Train with the Trainer of Lightning."""
     import lightning
 
     watch = Watch(EVERY[name == "tiny"])
@@ -228,14 +228,14 @@ def lightning(name: str, images: torch.Tensor, labels: torch.Tensor, precision: 
 
 
 def naive_head(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) -> float:
-    """The backbone at every epoch on batches made beforehand, without its gradient; the head by AdamW."""
+    """Run the backbone in every epoch on prepared batches, without its gradient, and train the head with AdamW."""
     model, values = network(name).eval().to(memory_format=torch.channels_last), floats(images)
     order = [rows for _ in range(EPOCHS) for rows in torch.randperm(len(labels)).split(BATCH)]
     return head_by_steps(model, ((values[rows], labels[rows]) for rows in order))
 
 
 def tutorial_head(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str) -> float:
-    """The same as tutorials write it: a data set with the transforms of training, and its loader."""
+    """Do the same as in tutorials: a data set with the transforms of training, and its loader."""
     from torch.utils.data import DataLoader, Dataset
     from torchvision.transforms import v2
 
@@ -261,7 +261,7 @@ def tutorial_head(name: str, images: torch.Tensor, labels: torch.Tensor, precisi
 
 
 def head_by_steps(model: nn.Module, batches: Iterable[Any]) -> float:
-    """CPU seconds of training the head of a frozen network on these batches."""
+    """Train the head of a frozen network on these batches, and return the CPU seconds."""
     head = model.fc
     model.fc = nn.Identity()
     optimizer = torch.optim.AdamW(head.parameters(), 1e-3, fused=True)
@@ -277,9 +277,11 @@ def head_by_steps(model: nn.Module, batches: Iterable[Any]) -> float:
 
 
 def features(name: str, images: torch.Tensor, labels: torch.Tensor, precision: str, views: int = 0) -> float:
-    """This project's feature extraction: the backbone once, or once for each view, then the head in closed form."""
+    """Extract features with this project: run the backbone once, or once per view, then fit the head."""
     import numpy as np
-    import sklearn.linear_model  # noqa: F401  (the head is fitted by it; the naive loop's libraries are loaded before, too)
+
+    # The head is fitted by it. It is loaded before the clock starts, like the libraries of the naive loop.
+    import sklearn.linear_model  # noqa: F401
     from own_loop import UNVARIED, named
 
     from graft.statistics.features import probe

@@ -1,7 +1,7 @@
-"""How long validation takes beyond decoding, and how much memory, on 100,000 catalogued images.
+"""Time and memory of validation on 100,000 catalogued images.
 
-Catalogue and store are synthetic: hashes at random, and a sparse store of black pictures of 224 px (15 GB to read, next
-to nothing on the disk). Each case runs in a process of its own, through everything that validate_data does.
+Catalogue and store are synthetic: random hashes, and a sparse store of black images of 224 px (15 GB to read, almost
+nothing on disk). Each case runs in a process of its own, through everything that validate_data does.
 
 Run: OMP_NUM_THREADS=1 python bench/validation.py
 """
@@ -40,30 +40,30 @@ class Measured(NamedTuple):
 
     seconds: float
     hashing: float
-    """of them for the hash of the store"""
+    """seconds of these that the hash of the store took"""
     mib: int
-    """most resident memory of the process, with what the system mapped of the store"""
+    """peak resident memory of the process, including mapped parts of the store"""
     n_broken: int
-    """expectations that do not hold"""
+    """number of expectations that do not hold"""
 
 
 def sound(number: int) -> dict[str, object]:
-    """An image with a content of its own."""
+    """Every image has a content of its own."""
     return {}
 
 
 def twice(number: int) -> dict[str, object]:
-    """Every image stands there twice: in two splits, under two classes."""
+    """Every image is there twice: in two splits, in two classes."""
     return {"sha256": f"{number // 2:064x}", "group": f"{number // 2:064x}"}
 
 
 def blank(number: int) -> dict[str, object]:
-    """All perceptual hashes are equal, as those of blank scans."""
+    """All perceptual hashes are equal, like those of blank scans."""
     return {"phash": "0" * 16}
 
 
 def unreadable(number: int) -> dict[str, object]:
-    """No image but the first few hundred can be read, and all are small."""
+    """Only the first thousand images can be read, and they are small."""
     return {"width": 4, "height": 4} if number < 1_000 else {"row": -1, "error": "want an image, got: an empty file."}
 
 
@@ -112,7 +112,7 @@ def measure(case: str, folder: str, results: "multiprocessing.Queue[Measured]") 
 
 
 def main() -> None:
-    """Print one table: the median of the seconds and the most memory of three runs."""
+    """Print one table: median seconds and peak memory of three runs."""
     spawn = multiprocessing.get_context("spawn")
     print(f"{N_IMAGES:,} images of {SIDE_PX} px, {N_RUNS} runs each\n")
     print("| catalogue | seconds | of them hashing the store | MiB | expectations broken |\n|---|---|---|---|---|")

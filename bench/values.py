@@ -1,11 +1,11 @@
-"""Values of params.yaml, one changed at a time, and kept views of a frozen prefix: accuracy on images no run saw.
+"""Values of params.yaml, changed one at a time, and fixed views of a frozen prefix: accuracy on images no run saw.
 
     python bench/values.py DATA LOG [--tables TABLE ...]
 
-DATA holds `datasets/<set>/<folder>/<class>/<image>` and `weights/<network>.pth`, state dicts of torchvision's
-networks. Every arm appends a line to LOG, so that a stopped benchmark goes on where it was; what LOG holds is printed
-as Markdown tables at the end. One thread. An arm is compared with its table's first, the base, by the same seeds and
-the same test images; the interval of a mean over sets counts seeds and images, and holds for these sets.
+DATA has `datasets/<set>/<folder>/<class>/<image>` and `weights/<network>.pth`, state dicts of torchvision's networks.
+Every arm appends a line to LOG, so that a stopped benchmark continues where it was. The content of LOG is printed as
+Markdown tables at the end. It uses one thread. An arm is compared with the first arm of its table, the base, with the
+same seeds and the same test images. The interval of a mean over sets covers seeds and images, and holds for these sets.
 """
 
 import argparse
@@ -79,42 +79,42 @@ WAYS: dict[str, tuple[int | None, str]] = {
 
 
 def batchnorm() -> Iterator[dict[str, Any]]:
-    """All blocks, by the policy of BatchNorm, over a wide grid of rates."""
+    """Arms that train all blocks with each policy of BatchNorm, over a wide grid of rates."""
     for data in SIZE_PX:
         base = {**base_of(data, [0.0001, 0.0003, 0.001]), **POLICIES["batchnorm train"]}
         yield from each("batchnorm", "mobilenet_v2", data, "full", base, POLICIES)
 
 
 def batchnorm_top() -> Iterator[dict[str, Any]]:
-    """The same of the top block alone."""
+    """Arms that train only the top block with each policy of BatchNorm."""
     for data in SIZE_PX:
         base = {**base_of(data, [0.0001, 0.0003, 0.001]), **POLICIES["batchnorm train"]}
         yield from each("batchnorm_top", "mobilenet_v2", data, "top_blocks", base, POLICIES)
 
 
 def longer() -> Iterator[dict[str, Any]]:
-    """The same over as many epochs as params.yaml says, on one set."""
+    """Arms that train all blocks over 30 epochs with two policies of BatchNorm, on one set."""
     base, lower = (base_of("cifar10", rates, epochs=30) for rates in ([0.0003, 0.001], [0.0001, 0.0003]))
     changes = {"batchnorm frozen": {**lower, **POLICIES["batchnorm frozen"]}}
     yield from each("longer", "mobilenet_v2", "cifar10", "full", {**base, **POLICIES["batchnorm train"]}, changes)
 
 
 def values() -> Iterator[dict[str, Any]]:
-    """All blocks, the statistics of BatchNorm frozen, one value at a time."""
+    """Arms that train all blocks with frozen BatchNorm statistics and change one value at a time."""
     for data in ("cifar10", "usps"):
         base = {**base_of(data, [0.0001, 0.0003]), **POLICIES["batchnorm frozen"]}
         yield from each("values", "mobilenet_v2", data, "full", base, {**at_rates(base), **SHARED, **OWN})
 
 
 def scratch() -> Iterator[dict[str, Any]]:
-    """The control, as the built-in example has it."""
+    """Arms that train the control of the built-in example."""
     for data in ("cifar10", "usps", "pacs"):
         base = {**base_of(data, [0.003, 0.01], epochs=24), "images.size_px": 32}
         yield from each("scratch", "small_cnn", data, "scratch", base, {**at_rates(base), **SHARED})
 
 
 def views() -> Iterator[dict[str, Any]]:
-    """The top block on fixed views, in bfloat16, against fresh augmentation in float32."""
+    """Arms that train the top block on fixed views in bfloat16, and with fresh augmentation in float32."""
     for network, n_seeds in {"mobilenet_v2": 10, "resnet18": 6}.items():
         for data, split in {"cifar10": (30, 10, 160), "usps": (30, 10, 200)}.items():
             base = {**base_of(data, [0.0003, 0.001], epochs=12, n_seeds=n_seeds), "images.size_px": 32}
@@ -124,7 +124,7 @@ def views() -> Iterator[dict[str, Any]]:
 
 
 def rates(strategy: str, grid: list[float], epochs: int) -> Iterator[dict[str, Any]]:
-    """Where the best rate lies: two seeds at each of the grid, held against its middle."""
+    """Arms at each rate of a grid with two seeds, compared with its middle, to find the best rate."""
     middle = len(grid) // 2
     at = [{"finetune_target.rates": [each], "train_scratch.rates": [each]} for each in grid]
     for data, size_px in {"hymenoptera": 64, "cifar10": 32, "usps": 32}.items():
@@ -147,7 +147,7 @@ TABLES = {
 
 
 def base_of(data: str, rates: list[float], epochs: int = 8, n_seeds: int = 3) -> Change:
-    """What all arms on a set change of params.yaml, which is made for the built-in example."""
+    """Changes to params.yaml that all arms on a set share, because its values are for the built-in example."""
     return {
         "images.size_px": SIZE_PX[data],
         "training.epochs": epochs,
@@ -159,7 +159,7 @@ def base_of(data: str, rates: list[float], epochs: int = 8, n_seeds: int = 3) ->
 
 
 def at_rates(base: Change) -> dict[str, Change]:
-    """The base at each of its rates: what an arm that chose this rate is held against."""
+    """Base at each of its rates: an arm that chose a rate is compared with the base at that rate."""
     rates = base["finetune_target.rates"]
     return {f"base at {rate}": {"finetune_target.rates": [rate], "train_scratch.rates": [rate]} for rate in rates}
 
@@ -167,7 +167,7 @@ def at_rates(base: Change) -> dict[str, Change]:
 def each(
     table: str, network: str, data: str, strategy: str, base: Change, changes: dict[str, Change]
 ) -> Iterator[dict[str, Any]]:
-    """The base, then each change that is one."""
+    """Base, then each change that differs from it."""
     yield arm(table, network, data, "base", strategy, base)
     for name, change in changes.items():
         if any(base.get(key) != value for key, value in change.items()):
@@ -184,13 +184,13 @@ def arm(
     precision: str = "float32",
     split: tuple[int, int, int] | None = None,
 ) -> dict[str, Any]:
-    """What values_run.py takes."""
+    """Input of values_run.py for one arm."""
     named = {"table": table, "network": network, "data": data, "name": name}
     return {**named, "strategy": strategy, "change": change, "precision": precision, "split": split or SPLIT[data]}
 
 
 def main() -> None:
-    """Run what the log does not hold yet, then print it."""
+    """Run the arms that are not in the log yet, then print the log."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
     parser.add_argument("log", type=Path)
@@ -205,7 +205,7 @@ def main() -> None:
 
 
 def print_table(title: str, found: Found) -> None:
-    """One line an arm: its difference from the base at the same rate, and, as graft runs it, with the rates chosen."""
+    """Print one line per arm: difference from the base at the same rate, and with the rates that were chosen."""
     sets = list(dict.fromkeys(key[1:3] for key in found))
     bases = {each: found[(title, *each, "base")] for each in sets}
     cells = [f"{correct_of(base).mean():.1%} at {base['rate']:g}, {base['cpu_s']:.0f} s" for base in bases.values()]
@@ -229,24 +229,25 @@ def print_table(title: str, found: Found) -> None:
 
 
 def points(gain: CrossedMean) -> str:
-    """A difference and half the width of its interval."""
+    """Difference and half the width of its interval, in points."""
     return f"{100 * gain.estimate:+.1f} ± {100 * (gain.high - gain.estimate):.1f}"
 
 
 def difference(own: Lines, other: Lines) -> dict[tuple[str, ...], CrossedMean]:
-    """Accuracy of an arm less another's, on each set that it was run on."""
+    """Accuracy of an arm minus that of another, on each set that it was run on."""
     return {each: crossed_mean(correct_of(own[each]) - correct_of(other[each]), CONFIDENCE) for each in own}
 
 
 def correct_of(line: dict[str, Any]) -> NDArray[np.float64]:
-    """(seeds, images) 1 where an arm is right."""
+    """Whether an arm is right, (seeds, images): 1 or 0."""
     return np.array([[float(each) for each in row] for row in line["correct"]])
 
 
 def mean_over(gains: Iterable[CrossedMean]) -> tuple[float, float]:
     """Mean over sets and half the width of its interval, by the degrees of freedom of Welch and Satterthwaite."""
     means, errors, freedoms = np.array([(g.estimate, g.standard_error, g.degrees_of_freedom) for g in gains]).T
-    if not errors.any():  # the same weights
+    # Without any error, both arms have the same weights.
+    if not errors.any():
         return float(means.mean()), 0.0
     freedom = (errors**2).sum() ** 2 / (errors**4 / freedoms).sum()
     half = stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt((errors**2).sum()) / len(means)

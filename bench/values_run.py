@@ -1,10 +1,9 @@
-"""Train arms on real images and say on which test images each is right; appends one JSON line an arm to a log.
+"""Train arms on real images and tell on which test images each is right; append one JSON line per arm to a log.
 
     python bench/values_run.py DATA LOG < ARMS
 
-ARMS are JSON lines that values.py writes. Arms that LOG holds already are not run again. Each goes through graft's own
-functions: every rate is tried with the first seed, the best on validation is run with the others, and the weights that
-are kept are scored in float32 on images that no run saw.
+ARMS are JSON lines from values.py. Arms that are already in LOG are not run again. Each arm uses graft's own functions:
+the rate is chosen on validation, and the weights that are kept are scored in float32 on images that no run saw.
 """
 
 import argparse
@@ -34,18 +33,21 @@ from graft.params.pipeline import Params
 from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.records.strategy import StrategyRecord
-from graft.records.training import TrainingRecord
+from graft.records.training import RunRecord
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 from graft.training.batches import Samples, samples_on
 from graft.training.checkpoints import Keeper
 from graft.training.loop import fit
 from graft.training.phases import Phase, equal_rates
-from graft.training.steps import Plan
-from graft.transfer.arms.arms import Arm as Runs
-from graft.transfer.arms.arms import TargetData, part_of, run_arm, save_to, seeds_of, seen_by
-from graft.transfer.arms.runs import Trained, remembered
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.training.steps import Plan, Tick
+from graft.transfer.arms.data import TargetData, part_of, seen_by
+from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, seeds_of
+from graft.transfer.arms.processes import Crew, train_all
+from graft.transfer.arms.results import saved_runs
+from graft.transfer.arms.runs import Trained
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from graft.yaml_files import read_yaml
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
@@ -56,7 +58,7 @@ What = Strategy | Literal["scratch"]
 
 
 class Split(NamedTuple):
-    """Images of each class: to learn from, to choose by, to test on; what is left may pretrain a network."""
+    """Images of each class to learn from, to choose by and to test on; the rest may pretrain a network."""
 
     train: int
     val: int
@@ -77,34 +79,34 @@ class Arm(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Images of a set as a network sees them, split by split, what is left at the end."""
+    """Images of a set as a network sees them, sorted by split, with the rest at the end."""
 
     pixels: NDArray[np.uint8]
-    """(n, s, s, 3)"""
+    """(n, s, s, 3) images"""
     labels: NDArray[np.int64]
-    """(n,)"""
+    """(n,) class numbers"""
     classes: tuple[str, ...]
     split: Split
     preprocessing: Preprocessing
 
     def rows(self, name: str) -> NDArray[np.int64]:
-        """Places of a split, or of the `rest`."""
+        """Positions of a split, or of the `rest`."""
         ends = np.cumsum([0, *self.split]) * len(self.classes)
         start = [*Split._fields, "rest"].index(name)
         return np.arange(ends[start], [*ends, len(self.labels)][start + 1])
 
 
 class Ground(NamedTuple):
-    """What all arms of a table share on a set."""
+    """Images and backbone that all arms of a table share on a set."""
 
     pool: Pool
     backbone: Backbone
     probe_c: float
-    """of the linear probe that heads start from"""
+    """inverse regularisation strength of the linear probe that heads start from"""
 
 
 def main() -> None:
-    """Run what the log does not hold yet."""
+    """Run the arms that are not in the log yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("data", type=Path)
     parser.add_argument("log", type=Path)
@@ -123,7 +125,7 @@ def main() -> None:
 
 
 def measured(arm: Arm, data: Path, folder: Path) -> dict[str, Any]:
-    """Train an arm with all its seeds; what is kept of it."""
+    """Train an arm with all its seeds, and return its line of the log."""
     os.environ["GRAFT_PRECISION"] = arm.precision
     params = params_of(arm.network, data, arm.change)
     size_px = params.images.size_px or 0
@@ -133,47 +135,52 @@ def measured(arm: Arm, data: Path, folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as made:
         weights = Path(made)
         if arm.strategy == "scratch":
-            record: TrainingRecord | Runs = train_control(target, params, weights)
+            chosen, runs = train_control(target, params, weights)
         else:
             read: dict[str, Any] = {"choice": arm.strategy, "probe_c": ground.probe_c}  # the rest is for reports
             strategy = StrategyRecord.model_construct(**read)
-            record = finetune_target(Task(ground.backbone, target, strategy, params), weights, weights / "half_done")
+            record = finetune_target(
+                TransferTask(ground.backbone, target, strategy, params), weights, weights / "half_done"
+            )
+            chosen, runs = Chosen(record.rate, record.trials, ()), record.runs
         cpu_s = time.process_time() - start
         correct = [is_right(load_network(file), ground.pool) for file in sorted(weights.glob("seed_*.safetensors"))]
     return {
         "arm": arm[:4],
-        "rate": record.rate,
-        "trials": [[each.rate, each.val_accuracy, each.val_loss] for each in record.trials],
-        "best_epochs": [each.best_epoch for each in record.runs],
+        "rate": chosen.rate,
+        "trials": [[each.rate, each.val_accuracy, each.val_loss] for each in chosen.trials],
+        "best_epochs": [each.best_epoch for each in runs],
         "accuracy": round(float(np.mean(correct)), 4),
         "cpu_s": round(cpu_s, 1),
         "correct": ["".join(map(str, each.astype(int))) for each in correct],
     }
 
 
-def train_control(data: TargetData, params: Params, folder: Path) -> Runs:
+def train_control(data: TargetData, params: Params, folder: Path) -> tuple[Chosen, tuple[RunRecord, ...]]:
     """Train the network from random start, at one budget."""
 
     def blank() -> Network:
         return build_network(params.network.name, len(data.classes), data.preprocessing)
 
-    def run(seed: int, rate: float, keeper: Keeper) -> Trained:
-        torch.manual_seed(seed)
+    def train(run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
+        torch.manual_seed(run.seed)
         network = blank()
         phase = Phase(
-            "scratch", equal_rates(list(network.blocks), rate), params.training.epochs, None, norms_only=False
+            "scratch", equal_rates(list(network.blocks), run.rate), params.training.epochs, None, norms_only=False
         )
         plan = Plan((phase,), params.training, data.recipe, data.runtime.precision)
-        train = part_of(data.train, seen_by(data, params.training, seed))
-        return Trained(network, fit(network, train, data.val, plan, seed, lambda n: None, keeper))
+        seen = part_of(data.train, seen_by(data, params.training, run.seed))
+        return Trained(network, fit(network, seen, data.val, plan, run.seed, tick, keeper))
 
-    seeds, save = seeds_of(params.seed, params.training), save_to(folder, params.network.name)
-    runs = remembered(run, blank, folder / "half_done", lambda n: None)
-    return run_arm(runs, seeds, params.train_scratch.rates, "matched", save)
+    halving = Halving("matched", params.train_scratch.rates, seeds_of(params.seed, params.training))
+    half_done = folder / "half_done"
+    fitted = train_all([halving], half_done, train, Crew(data.runtime), ("train_scratch", 0))
+    chosen = choose(halving, {run: each.best for run, each in fitted.items()})
+    return chosen, saved_runs(chosen.runs, fitted, half_done, blank, (folder, params.network.name))
 
 
 def is_right(network: Network, pool: Pool) -> NDArray[np.bool_]:
-    """(n,) whether the network is right on each test image."""
+    """Whether the network is right on each test image, (n,)."""
     rows = pool.rows("test")
     logits = outputs_of(network, pool.pixels[rows]).logits
     right: NDArray[np.bool_] = logits.argmax(axis=1) == pool.labels[rows]
@@ -196,7 +203,7 @@ def params_of(network: str, data: Path, change: Change) -> Params:
 
 @cache
 def ground_of(network: str, name: str, split: Split, strategy: What, size_px: int, data: Path, folder: Path) -> Ground:
-    """What all arms of a table share on a set, at one size of images."""
+    """Images and backbone that all arms of a table share on a set, at one image size."""
     params = params_of(network, data, {"images.size_px": size_px})
     preprocessing = preprocessing_for(params.network, params.images)
     pool = pool_of(data / "datasets" / name, split, preprocessing)
@@ -224,7 +231,7 @@ def source_of(pool: Pool, name: str, data: Path) -> Samples:
 
 
 def pretrained(params: Params, source: Samples, file: Path) -> Network:
-    """A network trained on source images as pretrain_source would; kept in a file."""
+    """Train a network on source images as pretrain_source does, or read it from the file that keeps it."""
     if not file.is_file():
         torch.manual_seed(params.seed)
         preprocessing, settings = preprocessing_for(params.network, params.images), params.pretrain_source
@@ -240,7 +247,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
 
 @cache
 def pool_of(folder: Path, split: Split, preprocessing: Preprocessing) -> Pool:
-    """Images of a set, drawn with a fixed seed: as many of each class to every split, the rest at the end."""
+    """Images of a set, drawn with a fixed seed: equally many of each class per split, the rest at the end."""
     by_class: dict[str, list[Path]] = {}
     for file in sorted(folder.glob("*/*/*")):
         by_class.setdefault(file.parent.name, []).append(file)
@@ -259,7 +266,7 @@ def samples_of(pool: Pool, name: str) -> Samples:
 
 
 def target_of(pool: Pool, recipe: Recipe) -> TargetData:
-    """A set as both arms of graft take it."""
+    """Set of images as input of both arms of graft."""
     train, val = samples_of(pool, "train"), samples_of(pool, "val")
     return TargetData(
         pool.classes, train, val, pool.rows("train"), pool.rows("val"), pool.preprocessing, recipe, ON_CPU

@@ -1,24 +1,25 @@
-# What tools take from a login, set where a service account or a container does not have it; what works stays.
-# Sourced by every door of the Makefile (BASH_ENV) and by .venv/bin/activate, in bash or zsh.
+# Variables that tools expect from a login, set where a service account or a container does not have them. Variables that
+# work are left alone. Sourced by every target of the Makefile (BASH_ENV) and by .venv/bin/activate, in bash or zsh.
 
 graft_set() {
-    export "$1=$2" GRAFT_ACCOUNT="${GRAFT_ACCOUNT:+$GRAFT_ACCOUNT, }$1=$2" # for make doctor
+    export "$1=$2" GRAFT_ACCOUNT="${GRAFT_ACCOUNT:+$GRAFT_ACCOUNT, }$1=$2" # read by make doctor
 }
 
-# a folder under .venv, or of temporary files where .venv cannot be written either; never another user's
+# A folder under .venv, or in the folder for temporary files where .venv is not writable; never one of another user.
 graft_folder() {
     local folder
     for folder in "$(CDPATH='' cd -- "$(dirname -- "$1")/.." && pwd)/.venv/account" "${TMPDIR:-/tmp}/graft-$(id -u)"; do
-        case "$folder" in *\$*) continue ;; esac # BentoML would take it for a variable
+        case "$folder" in *\$*) continue ;; esac # BentoML would expand it as a variable
         mkdir -p -m 700 "$folder" 2>/dev/null && [ -O "$folder" ] && [ -w "$folder" ] && echo "$folder" && return
     done
     echo "${TMPDIR:-/tmp}"
 }
 
-# DVC asks for a name, and gets an error where the uid has none
+# DVC asks for the user's name, which fails where the uid has none.
 [ -n "${LOGNAME:-}${USER:-}" ] || graft_set USER "$(id -un 2>/dev/null | grep . || id -u)"
 
-# DVC runs each stage in this shell; that of many service accounts refuses every command. (bash would read this file again.)
+# DVC runs each stage in this shell; that of many service accounts refuses every command. (BASH_ENV is empty here, or bash
+# would read this file again.)
 BASH_ENV='' "${SHELL:-/bin/sh}" -c 'exec true' >/dev/null 2>&1 || graft_set SHELL /bin/sh
 
 case "${HOME:-}" in

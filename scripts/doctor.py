@@ -1,7 +1,7 @@
-"""Say what is wrong with this machine or with .venv: one line a check, with the cure below it.
+"""Say what is wrong with this machine or with .venv: one line per check, with the cure below it.
 
-It is run when set-up fails, so it needs no environment: the standard library only, and nothing newer than Python 3.7,
-so that an old Python gets a sentence and no traceback. What only .venv knows is asked of .venv's own python.
+It runs when the set-up fails, so it needs no environment: the standard library only, and nothing newer than Python 3.7,
+so that an old Python gets a sentence and no traceback. What only .venv knows is asked from .venv's own python.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from checks import Finding
 
 ROOT = Path(__file__).resolve().parents[1]
 PROBE = Path(__file__).with_name("look_inside_venv.py")
-PROBE_SECONDS = 120  # a first import of torch reads more than a GB from disk
+# The first import of torch reads more than a GB from disk.
+PROBE_SECONDS = 120
 WRITTEN = (".", "data", "models", "reports", ".dvc", ".dvc/tmp", ".dvc/cache", ".venv")
-MADE_FROM = ("requirements.lock", "pyproject.toml", "scripts/setup.sh")  # what the Makefile holds .venv/ready against
+# The files that the Makefile compares with .venv/ready.
+MADE_FROM = ("requirements.lock", "pyproject.toml", "scripts/setup.sh")
 
 
 def look(root: Path, port: int) -> Iterator[Finding]:
-    """All findings, in the order in which one would cure them."""
+    """All findings, in the order in which to cure them."""
     ready, small = (root / ".venv/ready").exists(), os.environ.get("GRAFT_TORCH") == "cpu"
     cache, temporary = machine.cache_folder(), Path(os.environ.get("TMPDIR") or "/tmp")
     listing = Path("/proc/self/cgroup")
@@ -66,7 +68,7 @@ def _look_inside(root: Path) -> Iterator[Finding]:
 
 
 def _ask(root: Path, question: str) -> dict[str, Any]:
-    """What the python of .venv answers, or why it does not under the key `error`."""
+    """Answer of the python of .venv, or under the key `error` why there is none."""
     command = [str(root / ".venv/bin/python"), str(PROBE), question]
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=PROBE_SECONDS)
@@ -85,7 +87,7 @@ def _is_newer(path: Path, stamp: Path) -> bool:
 
 
 def main() -> None:
-    """Print the findings; exit 1 where one is a FAIL."""
+    """Print the findings; exit with 1 if one is a FAIL."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True, help="where make serve will listen")
     failed = []

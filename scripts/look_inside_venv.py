@@ -1,4 +1,4 @@
-"""What scripts/doctor.py asks the python of .venv, answered as JSON: `packages` or `device`."""
+"""Answers of the python of .venv to scripts/doctor.py, as JSON: `packages` or `device`."""
 
 import importlib.util
 import json
@@ -15,16 +15,17 @@ LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
 
 
 def pins(lock: str) -> dict[str, SpecifierSet]:
-    """The packages that a lock pins for this Python and machine, each with its version."""
-    lines = [line.rstrip(" \\") for line in lock.splitlines() if line and line[0] not in "# "]  # hashes are indented
+    """Packages that a lock pins for this Python and machine, each with its version."""
+    # Lines of hashes are indented.
+    lines = [line.rstrip(" \\") for line in lock.splitlines() if line and line[0] not in "# "]
     wanted = [Requirement(line) for line in lines]
     return {canonicalize_name(each.name): each.specifier for each in wanted if _applies(each, frozenset())}
 
 
 def differences(wanted: str, lock: dict[str, SpecifierSet]) -> tuple[int, list[str]]:
-    """How many packages `wanted` needs in all, and a clause for each that is missing or not the lock's.
+    """Number of packages that `wanted` needs in all, and a clause for each that is missing or differs from the lock.
 
-    It follows what is needed and not the lock: the small torch needs none of CUDA's packages, which the lock pins.
+    It follows the requirements and not the lock: the small torch needs none of CUDA's packages, which the lock pins.
     """
     todo, seen, clauses = [Requirement(wanted)], set(), set()
     while todo:
@@ -50,14 +51,14 @@ def _applies(need: Requirement, extras: frozenset[str]) -> bool:
 
 
 def packages() -> dict[str, Any]:
-    """Graft's packages against the lock, and the file that `import graft` takes."""
+    """Compare graft's packages with the lock, and tell the file that `import graft` imports."""
     count, clauses = differences("graft[all]", pins(LOCK.read_text(encoding="utf-8")))
     spec = importlib.util.find_spec("graft")
     return {"packages": count, "differences": clauses, "graft": spec.origin if spec else None}
 
 
 def device() -> dict[str, Any]:
-    """The device that a stage would take, and the CUDA that torch was built for."""
+    """Device that a stage would use, and the CUDA version that torch was built for."""
     import torch
 
     from graft.networks.runtime import make_runtime

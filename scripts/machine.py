@@ -1,4 +1,4 @@
-"""The facts of this machine that `make doctor` needs.
+"""Facts about this machine for `make doctor`.
 
 The standard library only, and nothing newer than Python 3.7: see scripts/doctor.py.
 """
@@ -13,13 +13,14 @@ from pathlib import Path
 
 
 def available_memory(groups: list[Path]) -> int:
-    """Bytes that a new process can get: what the machine has left, or its container if that is less."""
+    """Bytes that a new process can allocate: what the machine has left, or its container if that is less."""
     meminfo = Path("/proc/meminfo")
     lines = meminfo.read_text().splitlines() if meminfo.is_file() else []
     fields = dict(line.split(":", 1) for line in lines)
     if "MemAvailable" in fields:
         left = int(fields["MemAvailable"].split()[0]) * 1024
-    else:  # macOS says only what it has
+    else:
+        # macOS only tells how much memory it has.
         left = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     names = [("memory.max", "memory.current", "inactive_file")]
     names += [("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")]
@@ -28,7 +29,7 @@ def available_memory(groups: list[Path]) -> int:
 
 
 def usable_cores(groups: list[Path]) -> int:
-    """Cores that this process may use: its affinity, or its container's quota if that is less, at least 1."""
+    """Number of cores that this process may use: its affinity, or its container's quota if that is less; at least 1."""
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     for group in groups:
         quota = _words(group / "cpu.max") or _words(group / "cpu.cfs_quota_us") + _words(group / "cpu.cfs_period_us")
@@ -38,10 +39,10 @@ def usable_cores(groups: list[Path]) -> int:
 
 
 def control_groups(listing: str, mount: Path) -> list[Path]:
-    """Folders of the control groups, v1 and v2, that hold this process, with all above them.
+    """Folders of the control groups, v1 and v2, of this process, and of all groups above them.
 
-    `listing` is the text of /proc/self/cgroup. In a container its paths may be the host's; the mount itself is then
-    the container's group, and it is always among them.
+    `listing` is the text of /proc/self/cgroup. In a container its paths may be those of the host. The mount itself is
+    then the container's group, and it is always included.
     """
     groups = []
     for line in listing.splitlines():
@@ -53,7 +54,7 @@ def control_groups(listing: str, mount: Path) -> list[Path]:
 
 
 def git_complaint(root: Path) -> str:
-    """What git has to say against this folder; nothing where it reads it, or where there is no git."""
+    """Complaint of git about this folder; empty where git accepts it, or where there is no git."""
     if shutil.which("git") is None:
         return ""
     done = subprocess.run(["git", "rev-parse"], cwd=root, capture_output=True, text=True)
@@ -61,31 +62,33 @@ def git_complaint(root: Path) -> str:
 
 
 def port_complaint(port: int) -> str:
-    """What the system has to say against listening at a port, as the server would ask it."""
+    """Complaint of the system about listening at a port in the way the server does; empty where it is free."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
             return error.strerror or str(error)
-        except OverflowError as error:  # no port at all
+        # The number is not a port.
+        except OverflowError as error:
             return str(error)
     return ""
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of that id runs, whoever owns it."""
+    """Whether a process with this id runs, of any user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it runs, and is another user's
+        # It runs, and belongs to another user.
+        pass
     return True
 
 
 def cache_folder() -> Path:
-    """Where uv keeps what it downloads, or the folder above it that is there already."""
+    """Folder where uv keeps its downloads, or the nearest folder above it that exists."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME", "/"), ".cache"))
     cache = Path(os.environ.get("UV_CACHE_DIR") or base / "uv").absolute()
     return next(each for each in (cache, *cache.parents) if os.access(each, os.F_OK))
@@ -96,7 +99,7 @@ def _words(path: Path) -> list[str]:
 
 
 def _left(group: Path, limit: str, usage: str, cold: str) -> int | None:
-    """Bytes a control group may still take: its limit less its usage, without the files it only caches."""
+    """Bytes that a control group may still allocate: its limit minus its usage, without cached files."""
     limits, used, stat = (_words(group / name) for name in (limit, usage, "memory.stat"))
     if not limits or not used or limits[0] == "max":
         return None

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv from requirements.lock. Safe to run again from any half-finished state.
+# Create .venv from requirements.lock. It can be run again after it was stopped at any point.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ command -v "$python" >/dev/null || fail "want Python 3.11 or newer, got no '$pyt
     fail "want Python 3.11 or newer, got '$("$python" -V 2>&1)' of $python. Set PYTHON to a newer one."
 
 rm -f .venv/ready
-# uv believes in packages that it was killed in the middle of: then the environment is made anew
+# After a kill, uv takes packages for complete that are not: the environment is then created again.
 if [ -e .venv/installing ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     echo "setup: making .venv"
     "$python" -m venv --clear .venv ||
@@ -25,7 +25,7 @@ fi
 uv=$(command -v uv || true)
 if [ -z "$uv" ]; then
     echo "setup: installing uv into .venv"
-    # pip does not read uv's variable, and a name before the address (`corp=https://...`) means something to uv alone
+    # pip does not read uv's variable, and only uv understands a name before the address (`corp=https://...`).
     [ -z "${UV_DEFAULT_INDEX:-}" ] || export PIP_INDEX_URL=${PIP_INDEX_URL:-$(sed 's/^[^:]*=//' <<<"$UV_DEFAULT_INDEX")}
     .venv/bin/python -m pip install --quiet --disable-pip-version-check \
         --require-hashes --requirement <(sed -n '/^uv==/,/[^\]$/p' requirements.lock) ||
@@ -33,23 +33,23 @@ if [ -z "$uv" ]; then
     uv=.venv/bin/uv
 fi
 
-# networks that sign with a certificate of their own put it into the system's store, which uv does not read by itself
+# Networks that sign with a certificate of their own put it into the system's store, which uv does not read by default.
 [ ! -e /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
-echo "setup: installing the packages of requirements.lock (several GB; GRAFT_TORCH=cpu takes the small torch)"
+echo "setup: installing the packages of requirements.lock (several GB; GRAFT_TORCH=cpu installs the small torch)"
 touch .venv/installing
 lock=requirements.lock
 if [ -n "${GRAFT_TORCH:-}" ]; then
-    # PyTorch's own index has other builds of the same versions, which the hashes of the lock are not of
+    # PyTorch's own index has other builds of the same versions, so the hashes of the lock do not match.
     lock=.venv/requirements.lock
     sed -E '/^torch(vision)?==/,/[^\]$/ {/^ /d; s/ \\$//}' requirements.lock >"$lock"
 fi
-# uv holds every package against the hashes of its constraints; --require-hashes would refuse graft itself
+# uv checks every package against the hashes of its constraints; --require-hashes would refuse graft itself.
 "$uv" pip install --python .venv/bin/python ${GRAFT_TORCH:+--torch-backend "$GRAFT_TORCH"} \
     --constraint "$lock" --build-constraint "$lock" --editable '.[all]' ||
-    fail "want the packages of requirements.lock installed, got the error above. Run the same command again; it carries on."
+    fail "want the packages of requirements.lock installed, got the error above. Run the same command again; it continues where it stopped."
 
 rm .venv/installing
-# Python before 3.11.11 writes the folder's name between double quotes, in which a $ or a backtick is expanded
+# Python before 3.11.11 writes the folder's name in double quotes, in which a $ or a backtick is expanded.
 .venv/bin/python -c 'import pathlib, re, shlex, sys
 file = pathlib.Path(".venv/bin/activate")
 line = "VIRTUAL_ENV=" + shlex.quote(sys.prefix)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft import stage
-from graft.decisions.verdict import JudgedArm, OnTest, judge_transfer, majority_of
+from graft.decisions.transfer_verdict import JudgedArm, OnTest, judge_transfer, majority_of
 from graft.files import read_record, write_record
 from graft.networks.outputs import outputs_of
 from graft.networks.runtime import make_runtime

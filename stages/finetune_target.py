@@ -6,26 +6,21 @@ Run     dvc repro finetune_target
 """
 
 from collections.abc import Sequence
-
-import numpy as np
+from functools import partial
 
 from graft import stage
-from graft.files import read_record, write_record
-from graft.networks.runtime import make_runtime
-from graft.networks.saving import load_network
+from graft.files import write_record
 from graft.params.pipeline import read_params
-from graft.records.cards import BackboneCard
-from graft.records.strategy import StrategyRecord
-from graft.store.catalogue import check_judged, open_images, read_catalog
+from graft.store.catalogue import check_judged
 from graft.training.resume import half_done
-from graft.transfer.arms.arms import target_data
-from graft.transfer.arms.curves import write_curves
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
-from graft.transfer.finetuning.sheet import write_sheet
+from graft.transfer.arms.data import write_sheet
+from graft.transfer.arms.results import write_curves
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import read_task
 
 INPUTS = ("params", "stamp", "strategy", "backbone", "card", "target-catalog", "target-images", "target-features")
+# what decides on the result, with data and code: a killed run goes on under the same alone
 PARAMS = {"seed", "network", "recipes", "training", "finetune_target"}
-"""what decides on the result, with data and code: a killed run goes on under the same alone"""
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
@@ -34,18 +29,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "strategy", "target-catalog")
     params = read_params(args.params)
-    runtime = make_runtime(params.seed)
-
-    card = read_record(BackboneCard, args.card)
-    data = target_data(
-        read_catalog(args.target_catalog),
-        open_images(args.target_images),
-        card.preprocessing,
-        params.recipes[params.training.augmentation],
-        runtime,
-    )
-    backbone = Backbone(load_network(args.backbone), card.network, np.load(args.target_features))
-    task = Task(backbone, data, read_record(StrategyRecord, args.strategy), params)
     read = (
         args.stamp,
         args.strategy,
@@ -55,13 +38,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
         args.target_images,
         args.target_features,
     )
-    with half_done("finetune_target", params.model_dump_json(include=PARAMS), read, runtime) as kept:
+    reread = partial(read_task, params, *read[1:])
+    task = reread()
+    with half_done("finetune_target", params.model_dump_json(include=PARAMS), read, task.data.runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
-            record = finetune_target(task, folder, kept)
-        write_sheet(data, params.seed, args.sheet)
+            record = finetune_target(task, folder, kept, reread)
+        write_sheet(task.data, params.seed, args.sheet)
         write_curves(record.runs, args.curves)
         write_record(record.model_copy(update=made_from), args.record)
-    return runtime.provenance()
+    return task.data.runtime.provenance()
 
 
 if __name__ == "__main__":

@@ -6,20 +6,18 @@ Run     dvc repro train_scratch
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from graft import stage
-from graft.files import read_record, write_record
-from graft.networks.runtime import make_runtime
+from graft.files import write_record
 from graft.params.pipeline import read_params
-from graft.records.catalog import CatalogRecord
-from graft.store.catalogue import check_judged, open_images, read_catalog
+from graft.store.catalogue import check_judged
 from graft.training.resume import half_done
-from graft.transfer.arms.arms import target_data
-from graft.transfer.arms.curves import write_curves
-from graft.transfer.control import train_scratch
+from graft.transfer.arms.results import write_curves
+from graft.transfer.control import read_target, train_scratch
 
+# what decides on the result, with data and code: a killed run goes on under the same alone
 PARAMS = {"seed", "network", "recipes", "training", "train_scratch"}
-"""what decides on the result, with data and code: a killed run goes on under the same alone"""
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
@@ -30,23 +28,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "catalog")
     params = read_params(args.params)
-    runtime = make_runtime(params.seed)
-
-    preprocessing = read_record(CatalogRecord, args.catalog).preprocessing
-    data = target_data(
-        read_catalog(args.target_catalog),
-        open_images(args.target_images),
-        preprocessing,
-        params.recipes[params.training.augmentation],
-        runtime,
-    )
     read = (args.stamp, args.catalog, args.target_catalog, args.target_images)
-    with half_done("train_scratch", params.model_dump_json(include=PARAMS), read, runtime) as kept:
+    reread = partial(read_target, params, *read[1:])
+    data = reread()
+    with half_done("train_scratch", params.model_dump_json(include=PARAMS), read, data.runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
-            record = train_scratch(data, params, folder, kept)
+            record = train_scratch(data, params, folder, kept, reread)
         write_curves(record.runs, args.curves)
         write_record(record.model_copy(update=made_from), args.record)
-    return runtime.provenance()
+    return data.runtime.provenance()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GRAFT_PROCESSES", "1")
 os.environ["DVC_NO_ANALYTICS"] = "1"
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"

@@ -93,7 +93,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_no_model_says_make_repro(folder: Path) -> None:
+def test_without_a_model_the_error_advises_make_repro(folder: Path) -> None:
     with pytest.raises(SystemExit, match=r"want a model and its gate record, got none\. Run `make repro`"):
         cli.main(["check-release"])
 
@@ -132,7 +132,7 @@ def test_a_gate_that_judged_another_model_does_not_count(folder: Path) -> None:
     ["records/verdict.json", "records/export.json", "records/release.json", "final/card.json", "final/model.onnx"],
 )
 @pytest.mark.parametrize("change", [lambda path: path.write_bytes(path.read_bytes() + b"\n"), Path.unlink])
-def test_what_the_gate_judged_must_lie_there_as_it_was(
+def test_the_files_that_the_gate_judged_must_be_unchanged(
     folder: Path, name: str, change: Callable[[Path], object]
 ) -> None:
     _model(folder)
@@ -153,7 +153,7 @@ def test_the_card_of_another_commits_verdict_is_refused(folder: Path) -> None:
         cli.main(["check-release"])
 
 
-def test_a_port_that_is_taken_gives_a_sentence(folder: Path) -> None:
+def test_a_port_in_use_is_an_error(folder: Path) -> None:
     _model(folder)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -190,7 +190,7 @@ def test_a_port_in_time_wait_is_free_as_it_is_for_the_server(folder: Path) -> No
         cli.main(["check-release", "--port", str(port)])
 
 
-def test_a_port_that_there_is_not_gives_a_sentence(folder: Path) -> None:
+def test_an_impossible_port_is_an_error(folder: Path) -> None:
     _model(folder)
     with pytest.raises(SystemExit, match=r"127\.0\.0\.1:99999: want a free port"):
         cli.main(["check-release", "--port", "99999"])
@@ -202,14 +202,14 @@ def test_check_params_ends_in_one_sentence(folder: Path) -> None:
         cli.main(["check-params"])
 
 
-def test_debug_shows_the_trace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debug_shows_the_traceback(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAFT_DEBUG", "1")
     with pytest.raises(FileNotFoundError, match=r"params\.yaml"):
         cli.main(["check-params"])
 
 
 @pytest.mark.parametrize("cause", [KeyboardInterrupt(), RuntimeError("wrapped")])
-def test_ctrl_c_ends_a_command_without_a_trace(
+def test_ctrl_c_ends_a_command_without_a_traceback(
     folder: Path, monkeypatch: pytest.MonkeyPatch, cause: BaseException
 ) -> None:
     cause.__cause__ = KeyboardInterrupt()
@@ -219,7 +219,7 @@ def test_ctrl_c_ends_a_command_without_a_trace(
     assert ended.value.code == 130
 
 
-def test_a_fault_that_nobody_foresaw_is_a_sentence_and_its_trace_a_file(
+def test_an_unforeseen_error_is_one_sentence_and_its_traceback_a_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(summary, "summary", lambda: dict[str, str]()["missing"])
@@ -228,7 +228,7 @@ def test_a_fault_that_nobody_foresaw_is_a_sentence_and_its_trace_a_file(
     assert "Traceback" in (folder / "reports/provenance/graft-summary-trace.txt").read_text()
 
 
-def test_a_reader_that_had_enough_is_no_fault() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     command = f"set -o pipefail; {sys.executable} -m graft.cli schema | head -c 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "{", "")
@@ -264,7 +264,7 @@ def test_summary_names_the_warnings_of_the_gate(folder: Path, capsys: pytest.Cap
     assert "\ngate      passed, with warnings: verdict\n" in capsys.readouterr().out
 
 
-def test_summary_says_first_where_records_are_of_two_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_summary_begins_with_records_of_two_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _model(folder)
     shutil.copy(ROOT / "dvc.yaml", folder)
     cli.main(["summary"])
@@ -277,7 +277,7 @@ def test_summary_says_first_where_records_are_of_two_runs(folder: Path, capsys: 
     )
 
 
-def test_summary_says_first_where_a_stage_failed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_summary_begins_with_a_stage_that_failed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _model(folder)
     write_whole(folder / FAILURE, b"prepare_data: data/raw: want images, got none.\n")
     cli.main(["summary"])
@@ -303,7 +303,7 @@ def _raw(folder: Path, dataset: str = "folders") -> None:
         Image.new("RGB", (40, 40), (number, 0, 0)).save(path)
 
 
-def test_a_shard_is_made_once_and_its_place_told(
+def test_a_shard_is_made_once_and_its_path_printed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shards, "N_PER_SHARD", 2)
@@ -317,7 +317,7 @@ def test_a_shard_is_made_once_and_its_place_told(
 
 
 @pytest.mark.parametrize("index", ["3", "-1"])
-def test_a_shard_that_is_none_is_a_sentence_that_tells_how_many_there_are(
+def test_an_invalid_shard_is_an_error_that_tells_how_many_there_are(
     folder: Path, monkeypatch: pytest.MonkeyPatch, index: str
 ) -> None:
     monkeypatch.setattr(shards, "N_PER_SHARD", 2)
@@ -401,7 +401,7 @@ def test_a_bank_before_the_first_run_says_what_to_do(loose: Path) -> None:
         cli.main(["bank", str(loose), "--name", "Photos", "--licence", "CC0"])
 
 
-def test_a_bank_of_few_images_is_a_sentence(loose: Path) -> None:
+def test_a_bank_of_few_images_is_an_error(loose: Path) -> None:
     for number in range(1, 24):
         (loose / ("deep/er" if number % 2 else ".") / f"{number}.png").unlink()
     with pytest.raises(SystemExit, match=r"want at least 10 different images that can be read, got 1\. Add"):
@@ -409,7 +409,7 @@ def test_a_bank_of_few_images_is_a_sentence(loose: Path) -> None:
     assert not Path("models/banks").exists()
 
 
-def test_a_bank_of_no_folder_is_a_sentence(loose: Path) -> None:
+def test_a_bank_of_a_missing_folder_is_an_error(loose: Path) -> None:
     with pytest.raises(SystemExit, match=r"none: want a folder with images \(.*\), got none\. Name another folder"):
         cli.main(["bank", "none", "--name", "Photos", "--licence", "CC0"])
 
@@ -425,7 +425,7 @@ def test_check_params_says_that_a_recipe_mirrors(folder: Path, capsys: pytest.Ca
     assert "params.yaml, training.augmentation: Training mirrors images left to right" in capsys.readouterr().err
 
 
-def test_no_name_moves_the_cursor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_cannot_move_the_cursor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(summary, "summary", lambda: "verdict\nstrategy \x1b[2J")
     cli.main(["summary"])
     assert capsys.readouterr().out == "verdict\nstrategy \\x1b[2J\n"

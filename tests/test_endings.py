@@ -1,4 +1,4 @@
-"""What a person is told when a stage or a command ends early."""
+"""The message that a person sees when a stage or a command ends early."""
 
 import errno
 import re
@@ -35,7 +35,7 @@ def _told(error: BaseException, folder: Path) -> str:
     return told
 
 
-def test_a_sentence_of_the_house_passes_as_it_is(tmp_path: Path) -> None:
+def test_an_error_of_graft_is_shown_unchanged(tmp_path: Path) -> None:
     said = "params.yaml, seed: want a number, got x. Write one."
     assert _told(ValueError(said), tmp_path) == said
     assert list(tmp_path.iterdir()) == []
@@ -51,14 +51,14 @@ def test_a_sentence_of_the_house_passes_as_it_is(tmp_path: Path) -> None:
         lambda: (_ for _ in ()).throw(RuntimeError("[ONNXRuntimeError] : 6 : bad allocation")),
     ],
 )
-def test_want_of_memory_is_told_with_what_to_lower(tmp_path: Path, make: object) -> None:
+def test_lack_of_memory_is_reported_with_what_to_lower(tmp_path: Path, make: object) -> None:
     told = _told(_raised(make), tmp_path)
     assert re.match(r"train: want more memory, got none after [\d,]+ MiB \(.+\)\. Lower training.batch_size", told)
     assert told.endswith("or images.size_px in params.yaml, or close other programs, or raise the container's limit.")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_want_of_memory_on_a_gpu_names_the_device(tmp_path: Path) -> None:
+def test_lack_of_gpu_memory_names_the_device(tmp_path: Path) -> None:
     told = _told(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), tmp_path)
     assert "got none on the GPU (OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.)" in told
     assert told.endswith("or set GRAFT_DEVICE=cpu.")
@@ -84,12 +84,12 @@ def test_a_file_that_does_not_fit_says_how_much_it_wants(tmp_path: Path, wrap: o
         raise wrap(OSError(number, "full"))
 
 
-def test_another_error_of_a_writer_stays_itself(tmp_path: Path) -> None:
+def test_another_error_of_a_writer_is_not_changed(tmp_path: Path) -> None:
     with pytest.raises(PermissionError, match="no"), room_for(tmp_path / "a", 1):
         raise PermissionError(errno.EPERM, "no")
 
 
-def test_a_file_that_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_text("old")
 
     def full(*_: object) -> None:
@@ -101,43 +101,45 @@ def test_a_file_that_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch: py
     assert [each.read_text() for each in tmp_path.iterdir()] == ["old"]
 
 
-def test_the_disk_of_a_folder_that_is_not_there_yet_is_found(tmp_path: Path) -> None:
+def test_the_disk_of_a_missing_folder_is_found(tmp_path: Path) -> None:
     assert f"on the disk of {tmp_path}," in no_room(tmp_path / "not" / "yet", OSError(errno.ENOSPC, "full"))
 
 
-def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
     told = _told(PermissionError(errno.EACCES, "Permission denied", "models/a"), tmp_path)
     assert told == "train: want to use models/a, got 'Permission denied'. `make doctor` says more."
     told = _told(FileNotFoundError(errno.ENOENT, "No such file or directory", "models/a"), tmp_path)
     assert told == "train: want to use models/a, got 'No such file or directory'. Run `dvc repro`."
 
 
-def test_a_file_that_was_cut_short_is_told(tmp_path: Path) -> None:
+def test_a_truncated_file_is_reported(tmp_path: Path) -> None:
     told = _told(EOFError("No data left in file"), tmp_path)
     assert told.startswith("train: want a whole file, got one that ends too soon (EOFError: No data left in file).")
 
 
-def test_the_limit_of_protobuf_is_told(tmp_path: Path) -> None:
+def test_the_limit_of_protobuf_is_reported(tmp_path: Path) -> None:
     message = "The protobuf size of the model is larger than 2GB: Message onnx.ModelProto exceeds maximum protobuf size"
     told = _told(ValueError(message), tmp_path)
     assert told == "train: want an ONNX file of at most 2 GB, got more. Choose a smaller network.name in params.yaml."
 
 
-def test_a_librarys_own_words_are_not_taken_for_a_sentence(tmp_path: Path) -> None:
+def test_a_message_of_a_library_is_not_taken_for_one_of_graft(tmp_path: Path) -> None:
     told = _told(RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)\nmore"), tmp_path)
     assert told == (
         "train: want no fault in graft or its libraries, got RuntimeError: mat1 and mat2 shapes cannot be multiplied "
-        f"(2x3 and 4x5). Report it with {tmp_path}/train-trace.txt; GRAFT_DEBUG=1 shows the trace."
+        f"(2x3 and 4x5). Report it with {tmp_path}/train-trace.txt; GRAFT_DEBUG=1 shows the traceback."
     )
     assert "mat1 and mat2" in (tmp_path / "train-trace.txt").read_text()
 
 
-def test_a_trace_that_finds_no_room_leaves_the_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_message_is_shown_even_if_the_traceback_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(Path, "replace", full)
-    assert "got KeyError: 'a'. Report it; GRAFT_DEBUG=1 shows the trace." in _told(KeyError("a"), tmp_path)
+    assert "got KeyError: 'a'. Report it; GRAFT_DEBUG=1 shows the traceback." in _told(KeyError("a"), tmp_path)
 
 
 def test_only_ctrl_c_is_an_interrupt() -> None:

@@ -1,12 +1,25 @@
-"""Hostile names at the last step before a person meets them, and tables."""
+"""Names are safe wherever a person meets them, and tables can be read back."""
 
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from graft.files import from_cell, plain_json, printable, read_table, to_cell, visible, write_table
+from graft.files import (
+    from_cell,
+    plain_json,
+    printable,
+    read_arrays,
+    read_table,
+    to_cell,
+    visible,
+    write_arrays,
+    write_table,
+)
 
 UNSEEN = [
     ("\x1b[2J\x1b]0;owned\x07", r"\x1b[2J\x1b]0;owned\x07"),
@@ -59,7 +72,7 @@ def test_a_cell_never_looks_like_a_formula_and_can_be_read_back(name: str) -> No
 
 
 @pytest.mark.parametrize("cell", [*ORDINARY, "", "'", "'tis", "a=1", " =1", -1, 0.5])
-def test_cells_that_are_no_formula_stay_as_they_are(cell: str | float) -> None:
+def test_other_cells_stay_as_they_are(cell: str | float) -> None:
     assert to_cell(cell) == cell
     assert not isinstance(cell, str) or from_cell(to_cell(cell)) == cell
 
@@ -68,7 +81,9 @@ def _read(path: Path, columns: tuple[str, ...] = ("name", "n")) -> list[dict[str
     return list(read_table(columns, path, "a table", "prepare_data"))
 
 
-@pytest.mark.parametrize("name", [name for name, _ in UNSEEN if name != "\udcff"] + ORDINARY + FORMULAS + QUOTED)
+@pytest.mark.parametrize(
+    "name", [name for name, _ in UNSEEN if name != "\udcff"] + ORDINARY + FORMULAS + QUOTED + [" a "]
+)
 def test_a_table_can_be_read_back(tmp_path: Path, name: str) -> None:
     write_table(("name", "n"), [(name, 1), ("", -2)], tmp_path / "deep" / "t.csv")
     assert _read(tmp_path / "deep" / "t.csv") == [{"name": name, "n": "1"}, {"name": "", "n": "-2"}]
@@ -127,3 +142,20 @@ def test_any_csv_reader_understands_a_table(tmp_path: Path) -> None:
     write_table(("name", "n"), [("a\rb,c", 1)], tmp_path / "t.csv")
     with (tmp_path / "t.csv").open(newline="") as file:
         assert [*csv.reader(file)] == [["name", "n"], ["a\rb,c", "1"]]
+
+
+def test_arrays_come_back_by_name_in_their_order(tmp_path: Path) -> None:
+    arrays: dict[str, NDArray[Any]] = {"b": np.arange(3), "a": np.ones((2, 2), np.float32)}
+    write_arrays(arrays, tmp_path / "deep" / "t.npz")
+    read = read_arrays(tmp_path / "deep" / "t.npz", "arrays", "extract_features")
+    assert [*read] == ["b", "a"]
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].dtype == array.dtype
+
+
+def test_absent_arrays_name_the_stage_that_writes_them(tmp_path: Path) -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"t\.npz: want arrays, got no file\. Run `dvc repro extract_features`\."
+    ):
+        read_arrays(tmp_path / "t.npz", "arrays", "extract_features")

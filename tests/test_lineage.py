@@ -1,4 +1,4 @@
-"""Records are held against the files that they were made from."""
+"""Records are compared with the files that they were made from."""
 
 import json
 from pathlib import Path
@@ -41,19 +41,20 @@ def test_a_record_of_another_file_is_named_with_it(wiring: Path) -> None:
     assert len(mixed(wiring)) == 2
 
 
-def test_what_is_not_there_is_not_held_against_a_record(wiring: Path) -> None:
-    (wiring.parent / "rows.csv").unlink()  # a clone has no catalogue before DVC brings it
+def test_missing_files_are_not_compared_with_a_record(wiring: Path) -> None:
+    # a clone has no catalogue before DVC fetches it
+    (wiring.parent / "rows.csv").unlink()
     assert mixed(wiring) == []
     (wiring.parent / "look.json").unlink()
     assert mixed(wiring) == []
 
 
-def test_a_record_that_names_nothing_is_not_mixed(wiring: Path) -> None:
+def test_a_record_that_names_no_files_is_not_mixed(wiring: Path) -> None:
     (wiring.parent / "look.json").write_text("{}")
     assert mixed(wiring) == []
 
 
-def test_a_record_in_conflict_is_said_and_other_stages_than_ours_are_passed_over(wiring: Path) -> None:
+def test_a_record_with_merge_conflicts_is_reported_and_stages_of_users_are_skipped(wiring: Path) -> None:
     folder = wiring.parent
     wiring.write_text(wiring.read_text() + "  many: {foreach: [1], do: {cmd: echo}}\n  two: {cmd: [echo a, echo b]}\n")
     (folder / "look.json").write_text("<<<<<<< ours\n{}\n")

@@ -26,31 +26,31 @@ def _run(folder: Path, body: str, **environment: str) -> subprocess.CompletedPro
     )
 
 
-def test_a_fault_ends_in_its_sentence_and_no_trace(tmp_path: Path) -> None:
+def test_an_error_is_one_sentence_without_a_traceback(tmp_path: Path) -> None:
     done = _run(tmp_path, "raise ValueError('data: want x, got y. Do z.')")
     assert done.returncode == 1
     assert done.stderr == "work_hard\n\ndata: want x, got y. Do z.\n\n"
 
 
-def test_the_sentence_of_the_last_fault_is_kept_until_a_stage_starts(tmp_path: Path) -> None:
+def test_the_last_error_is_kept_until_a_stage_starts(tmp_path: Path) -> None:
     _run(tmp_path, "raise ValueError('data: want x.')")
     assert (tmp_path / stage.FAILURE).read_text() == "work_hard: data: want x.\n"
     _run(tmp_path, "pass")
     assert not (tmp_path / stage.FAILURE).exists()
 
 
-def test_a_name_in_a_fault_cannot_move_the_cursor(tmp_path: Path) -> None:
+def test_a_name_in_an_error_cannot_move_the_cursor(tmp_path: Path) -> None:
     done = _run(tmp_path, r"raise ValueError('data, \x1b[2J\u202e\udcff: want x.\nPaste:\n  y: 1')")
     said = r"data, \x1b[2J\u202e\udcff: want x." + "\nPaste:\n  y: 1\n"
     assert done.stderr == f"work_hard\n\n{said}\n"
     assert (tmp_path / stage.FAILURE).read_text() == f"work_hard: {said}"
 
 
-def test_a_killed_stage_has_its_sentence_with_the_memory_of_the_last_time(tmp_path: Path) -> None:
+def test_the_error_of_a_killed_stage_has_the_memory_of_its_last_run(tmp_path: Path) -> None:
     body = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     assert _run(tmp_path, body).returncode == -9
     said = (tmp_path / stage.FAILURE).read_text()
-    assert said.startswith("work_hard: want to run to its end, got killed: most likely the system did, for want of mem")
+    assert said.startswith("work_hard: want to run to its end, got killed, most likely by the system for lack of memor")
     assert "Lower training.batch_size" in said
     assert "MiB" not in said
     _run(tmp_path, "pass")
@@ -66,38 +66,38 @@ def test_a_killed_stage_has_its_sentence_with_the_memory_of_the_last_time(tmp_pa
         "raise BaseExceptionGroup('many', [ValueError('x'), KeyboardInterrupt()])",
     ],
 )
-def test_ctrl_c_is_told_as_such_whatever_a_library_made_of_it(tmp_path: Path, body: str) -> None:
+def test_ctrl_c_is_reported_as_such_even_if_a_library_wrapped_it(tmp_path: Path, body: str) -> None:
     done = _run(tmp_path, body)
     assert done.returncode == 130
     assert done.stderr == (
         "work_hard\n\nwork_hard: want to run to the end, got stopped by Ctrl-C. "
-        "Run it again: training goes on where it was.\n\n"
+        "Run it again: training resumes where it stopped.\n\n"
     )
 
 
-def test_a_fault_that_nobody_foresaw_is_a_sentence_and_its_trace_a_file(tmp_path: Path) -> None:
+def test_an_unforeseen_error_is_one_sentence_and_its_traceback_a_file(tmp_path: Path) -> None:
     done = _run(tmp_path, "dict()['missing']")
     assert done.returncode == 1
     assert done.stderr == (
         "work_hard\n\nwork_hard: want no fault in graft or its libraries, got KeyError: 'missing'. "
-        "Report it with reports/provenance/work_hard-trace.txt; GRAFT_DEBUG=1 shows the trace.\n\n"
+        "Report it with reports/provenance/work_hard-trace.txt; GRAFT_DEBUG=1 shows the traceback.\n\n"
     )
     assert "Traceback" in (tmp_path / "reports/provenance/work_hard-trace.txt").read_text()
     assert (tmp_path / stage.FAILURE).read_text() == done.stderr.removeprefix("work_hard\n\n").removesuffix("\n")
 
 
-def test_the_first_line_says_which_stage_of_how_many_and_how_long_it_took(tmp_path: Path) -> None:
+def test_the_first_line_has_the_number_of_the_stage_and_its_last_duration(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text("stages: {prepare: {}, work_hard: {}, rest: {}}\n")
     assert _run(tmp_path, "pass").stderr == "[2/3] work_hard\n"
     assert re.fullmatch(r"\[2/3\] work_hard \(\d+\.\d s the last time\)\n", _run(tmp_path, "pass").stderr)
 
 
-def test_debug_shows_the_trace(tmp_path: Path) -> None:
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     done = _run(tmp_path, "raise ValueError('data: want x')", GRAFT_DEBUG="1")
     assert "Traceback" in done.stderr
 
 
-def test_provenance_says_how_long_and_on_what(tmp_path: Path) -> None:
+def test_provenance_has_duration_and_machine(tmp_path: Path) -> None:
     assert _run(tmp_path, "import numpy").returncode == 0
     written = json.loads((tmp_path / "reports" / "provenance" / "work_hard.json").read_text())
     assert written["stage"] == "work_hard"
@@ -130,14 +130,14 @@ def test_whole_folder_replaces_the_old_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
-def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
+def test_files_left_by_a_killed_run_are_removed(tmp_path: Path) -> None:
     (tmp_path / "out123.tmp" / "out").mkdir(parents=True)
     with stage.whole_folder(tmp_path / "out"):
         pass
     assert [each.name for each in tmp_path.iterdir()] == ["out"]
 
 
-def test_whole_folder_leaves_nothing_half_written(tmp_path: Path) -> None:
+def test_a_failed_whole_folder_leaves_nothing_behind(tmp_path: Path) -> None:
     def fill_half() -> None:
         with stage.whole_folder(tmp_path / "out") as folder:
             (folder / "new").touch()
@@ -148,7 +148,7 @@ def test_whole_folder_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_terminated_stage_leaves_nothing_half_written(tmp_path: Path) -> None:
+def test_a_terminated_stage_leaves_no_half_written_files(tmp_path: Path) -> None:
     body = (
         "import pathlib, time\n"
         "    with stage.whole_folder(pathlib.Path('out')) as folder:\n"
@@ -187,13 +187,13 @@ def test_a_stage_dies_with_its_parent(tmp_path: Path) -> None:
     pytest.fail("the stage outlived its parent")
 
 
-def test_help_is_no_failure(tmp_path: Path) -> None:
+def test_help_is_not_a_failure(tmp_path: Path) -> None:
     done = _run(tmp_path, "stage.arguments('It works.', ('record',), ['--help'])")
     assert done.returncode == 0
     assert not (tmp_path / stage.FAILURE).exists()
 
 
-def test_a_provenance_file_that_was_cut_off_stops_no_stage(tmp_path: Path) -> None:
+def test_a_truncated_provenance_file_is_ignored(tmp_path: Path) -> None:
     (tmp_path / stage.PROVENANCE).mkdir(parents=True)
     (tmp_path / stage.PROVENANCE / "work_hard.json").write_text("{")
     assert _run(tmp_path, "pass").returncode == 0

@@ -43,12 +43,12 @@ def _error(folder: Path, text: str) -> str:
         "# nothing",
     ],
 )
-def test_a_text_is_what_dvc_takes_it_for(tmp_path: Path, text: str) -> None:
+def test_a_text_is_read_as_dvc_reads_it(tmp_path: Path, text: str) -> None:
     assert (_read(tmp_path, text) or {}) == parse_yaml(text, "a.yaml")
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml", "bentofile.yaml", ".pre-commit-config.yaml"])
-def test_the_files_of_the_repository_are_what_dvc_takes_them_for(name: str) -> None:
+def test_the_files_of_the_repository_are_read_as_dvc_reads_them(name: str) -> None:
     assert read_yaml(ROOT / name) == parse_yaml((ROOT / name).read_text(encoding="utf-8"), name)
 
 
@@ -61,7 +61,7 @@ def test_keys_are_names(tmp_path: Path) -> None:
     assert _read(tmp_path, "1: a\ntrue: b\n'2024-01-01': c") == {"1": "a", "true": "b", "2024-01-01": "c"}
 
 
-def test_a_name_is_taken_from_the_text_where_one_is_wanted(tmp_path: Path) -> None:
+def test_if_a_name_is_wanted_it_is_the_text(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("names: [1, no, x]\nnumbers: [1]\nnone: null\n")
     found = read_yaml(tmp_path / "a.yaml", lambda place: place[0] in ("names", "none"))
     assert found == {"names": ["1", "no", "x"], "numbers": [1], "none": None}
@@ -85,19 +85,19 @@ def test_a_name_is_taken_from_the_text_where_one_is_wanted(tmp_path: Path) -> No
         ("a: !!python/object:os.system x", "a.yaml, line 1: want YAML, got: could not determine a constructor for"),
         ("a: !!set {x, y}", "a.yaml, line 1, a: want a plain list or keys, got the tag tag:yaml.org,2002:set."),
         ("a: {<<: 1}", "a.yaml, line 1, a: want the alias of a section after `<<`, got a value."),
-        ("a: " + "[" * 1000, "a.yaml: want YAML, got lists in lists without end."),
-        ("a: &x [*x]", "a.yaml: want YAML, got lists in lists without end."),
-        ("a: &x {<<: *x}", "a.yaml: want YAML, got lists in lists without end."),
+        ("a: " + "[" * 1000, "a.yaml: want YAML, got endlessly nested lists."),
+        ("a: &x [*x]", "a.yaml: want YAML, got endlessly nested lists."),
+        ("a: &x {<<: *x}", "a.yaml: want YAML, got endlessly nested lists."),
     ],
 )
-def test_a_fault_is_a_sentence_with_its_line_and_key(tmp_path: Path, text: str, said: str) -> None:
+def test_a_fault_is_an_error_with_its_line_and_key(tmp_path: Path, text: str, said: str) -> None:
     error = _error(tmp_path, text)
     assert error.startswith(said)
     assert "\n" not in error
     assert len(error) < 400
 
 
-def test_bytes_that_are_no_utf8_are_named_with_their_line(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf8_are_reported_with_their_line(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"a: 1\nb: \xe9\n")
     with pytest.raises(ValueError, match=r"a\.yaml, line 2: want YAML in UTF-8, got b'\\xe9'\. .* save as UTF-8"):
         read_yaml(tmp_path / "a.yaml")
@@ -144,7 +144,7 @@ def _with(folder: Path, text: str, **values: Any) -> str:
     ],
 )
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
-def test_a_value_changes_and_every_other_character_stays(
+def test_with_values_changes_only_the_value(
     tmp_path: Path, values: dict[str, Any], line: str, instead: str, ends: str
 ) -> None:
     text = _with(tmp_path, EDITED.replace("\n", ends), **values)
@@ -156,14 +156,14 @@ def test_a_value_changes_and_every_other_character_stays(
     "value",
     ["no", "1e3", "", "null", "a: b", "é \U0001f600 # x", "it's", "2024-01-01", r"(p\d+)", "models/a-b.pth", "x y"],
 )
-def test_a_text_is_read_back_as_it_was_written(tmp_path: Path, value: str) -> None:
+def test_a_written_text_can_be_read_back(tmp_path: Path, value: str) -> None:
     text = _with(tmp_path, "a: 1\n", a=value)
     assert _read(tmp_path, text) == {"a": value} == parse_yaml(text, "a.yaml")
 
 
 @pytest.mark.parametrize("top", ["", "s:\n  "])
-def test_a_list_below_its_key_becomes_one_that_can_be_read(tmp_path: Path, top: str) -> None:
-    """So DVC writes lists, after `dvc exp apply` too."""
+def test_a_list_below_its_key_is_replaced_by_a_valid_one(tmp_path: Path, top: str) -> None:
+    """DVC writes lists so, for example in `dvc exp apply`."""
     space = " " * (2 if top else 0)
     text = _with(tmp_path, f"{top}a:\n{space}- 1\n{space}- 2\n{space}b: 3\n", **{"s__a" if top else "a": [5, 6]})
     assert text == f"{top}a:\n{space}  [5, 6]\n{space}b: 3\n"
@@ -183,7 +183,7 @@ def test_plain_text_is_written_without_quotes(tmp_path: Path) -> None:
         ("c: &x {a: 1}\nd: {<<: *x}", "a.yaml, a: want a value of its own, got none"),
     ],
 )
-def test_a_value_that_other_places_share_is_not_changed(tmp_path: Path, text: str, said: str) -> None:
+def test_a_shared_value_is_not_changed(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ValueError, match=r"a\.yaml") as caught:
         _with(tmp_path, text, a=2)
     assert str(caught.value).replace(str(tmp_path), "").lstrip("/").startswith(said)

@@ -1,6 +1,6 @@
-"""`graft ...`: what is no stage of the pipeline.
+"""The command line `graft`: everything that is not a stage of the pipeline.
 
-A row of COMMANDS is a command, and its file in `commands` is all of it.
+Each entry of COMMANDS is a command, implemented by one file of `commands`.
 """
 
 import argparse
@@ -24,8 +24,8 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run a command; exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace)."""
-    parser = argparse.ArgumentParser(prog="graft", description="what is no stage of the pipeline")
+    """Run a command. If it fails, exit with code 1 and one sentence (GRAFT_DEBUG=1 shows the traceback)."""
+    parser = argparse.ArgumentParser(prog="graft", description="commands beside the stages of the pipeline")
     parsers = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
         command.add_options(parsers.add_parser(name, help=command.HELP))
@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_own_code()
         COMMANDS[args.command].run(args)
         sys.stdout.flush()
-    except BrokenPipeError:  # a reader such as `head` had enough
+    except BrokenPipeError:
+        # a reader such as `head` closed the pipe; Python must not fail again when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("GRAFT_DEBUG") == "1":
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _say(command: str, error: BaseException) -> NoReturn:
-    """The sentence for an error, and out."""
+    """Exit with the sentence for an error."""
     from graft import endings, stage
 
     if endings.is_interrupt(error):

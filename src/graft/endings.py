@@ -1,8 +1,8 @@
-"""Every way in which a stage or a command can end early, as one sentence that says what to do.
+"""Describe why a stage or a command ended early, in one sentence that says what to do.
 
-A sentence of the house is an error that graft raised itself: it says what was wanted and passes through as it is.
-What the system or a library raised is named by its cause, found also where a library wrapped it. The rest is a
-fault of graft or of a library, and keeps its trace in a file.
+Errors that graft raises itself say what was wanted, and are shown unchanged. Errors of the system or of a library are
+described by their cause, even if a library wrapped it. Anything else is a fault of graft or of a library, and its
+traceback is kept in a file.
 """
 
 import errno
@@ -13,26 +13,26 @@ from pathlib import Path
 
 from graft.files import FULL, no_room, write_whole
 
+# Exit code after Ctrl-C, as in shells.
 INTERRUPTED = 130
-"""exit code after Ctrl-C, as shells give it"""
+# Messages of libraries that do not raise MemoryError: torch and onnxruntime.
 NO_MEMORY = ("can't allocate memory", "out of memory", "failed to allocate memory", "bad allocation", "bad_alloc")
-"""what libraries say that raise no MemoryError: torch, onnxruntime"""
 LESS_MEMORY = "Lower training.batch_size or images.size_px in params.yaml"
 TOO_LARGE_FOR_PROTOBUF = ("2gb", "2 gb", "2gib", "2147483647")
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether Ctrl-C is behind an error, whatever a library made of it."""
+    """Whether an error was caused by Ctrl-C, even if a library wrapped it."""
     return any(isinstance(each, KeyboardInterrupt) for each in _behind(error))
 
 
 def sentence(where: str, error: BaseException, traces: Path) -> str:
-    """What a person is told.
+    """The message that a person sees.
 
     Args:
         where: stage or command.
-        error: not of the house's own exits.
-        traces: folder for the trace of an error that nobody foresaw.
+        error: the error, other than SystemExit.
+        traces: folder for the traceback of an unforeseen error.
     """
     if _is_ours(error):
         return str(error)
@@ -44,9 +44,10 @@ def sentence(where: str, error: BaseException, traces: Path) -> str:
 
 
 def peak_memory_mib() -> int:
-    """The most memory that this process had at once."""
+    """Peak memory of this process in MiB."""
     import resource
 
+    # macOS counts in bytes, Linux in KiB
     unit = 1024 if sys.platform == "darwin" else 1
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 * unit)
 
@@ -56,7 +57,7 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _behind(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from, the nearest first."""
+    """An error and its causes, the nearest first."""
     seen: list[BaseException] = []
     todo: list[BaseException | None] = [error]
     while todo:
@@ -70,7 +71,7 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
 def _interrupt(where: str, error: BaseException) -> str:
     if not isinstance(error, KeyboardInterrupt):
         return ""
-    return f"{where}: want to run to the end, got stopped by Ctrl-C. Run it again: training goes on where it was."
+    return f"{where}: want to run to the end, got stopped by Ctrl-C. Run it again: training resumes where it stopped."
 
 
 def _memory(where: str, error: BaseException) -> str:
@@ -84,7 +85,7 @@ def _memory(where: str, error: BaseException) -> str:
 
 
 def _system(where: str, error: BaseException) -> str:
-    """Of files, disks and pipes."""
+    """The message for faults of files, disks and pipes; empty for other errors."""
     if isinstance(error, EOFError):
         return f"{where}: want a whole file, got one that ends too soon ({_first_line(error)}). Run `dvc repro` again."
     if not isinstance(error, OSError):
@@ -110,10 +111,13 @@ def _unforeseen(where: str, error: BaseException, traces: Path) -> str:
     try:
         write_whole(path, "".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
         report = f"Report it with {path}"
-    except OSError:  # the sentence matters more
+    except OSError:
+        # the message matters more than the file
         report = "Report it"
     found = _first_line(error)
-    return f"{where}: want no fault in graft or its libraries, got {found}. {report}; GRAFT_DEBUG=1 shows the trace."
+    return (
+        f"{where}: want no fault in graft or its libraries, got {found}. {report}; GRAFT_DEBUG=1 shows the traceback."
+    )
 
 
 def _first_line(error: BaseException) -> str:

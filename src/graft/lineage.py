@@ -1,9 +1,9 @@
-"""Which files a record was made from, and whether they are the ones that lie there now.
+"""Check that records were made from the files that exist now.
 
-A stage that fails leaves records of an earlier run behind it. Each record holds the sha256 of what its stage read, by
-the names of the stage's options, so that records of two runs are told from those of one. strategy.json alone does not
-name the shift record: all that it takes from there is the similarity, and a new measurement that leaves the
-similarity as it was must not train everything anew.
+After a stage that failed, records of an earlier run remain. Each record has the SHA-256 of the files that its stage
+read, by option name, so that records of two runs can be told from those of one. Only strategy.json does not name the
+shift record. All that it takes from there is the similarity, and a new measurement that does not change the similarity
+must not repeat all training.
 """
 
 import json
@@ -15,15 +15,15 @@ from graft.yaml_files import read_yaml
 
 
 def mixed(wiring: Path) -> list[str]:
-    """A clause for each record that was made from another file than the one that lies there; none: all are of one run.
+    """A clause for each record that was made from another file than the current one; empty if all are of one run.
 
     Args:
-        wiring: dvc.yaml, which names the record of each stage and what the stage reads.
+        wiring: dvc.yaml, which names the record of each stage and the files that the stage reads.
     """
     clauses = []
     for stage in read_yaml(wiring)["stages"].values():
         command = stage.get("cmd")
-        # stages that users add may have none, or a list of them
+        # stages that users add may have no command, or a list of commands
         paths = dict(re.findall(r"--([\w-]+) (\S+)", command)) if isinstance(command, str) else {}
         record = Path(paths.get("record", ""))
         if record.is_file():

@@ -1,7 +1,7 @@
-"""What surrounds a stage's one call: arguments, one-sentence errors, provenance.
+"""The frame around a stage's one call: arguments, one-sentence errors and provenance.
 
-No stage depends on what happens here: seconds, device and versions go to reports/provenance, which
-git ignores, and never into a record.
+No result depends on this file. Seconds, device and versions go to reports/provenance, which git ignores, and never
+into a record.
 """
 
 import argparse
@@ -26,18 +26,19 @@ from graft.files import file_sha256, printable, write_whole
 from graft.yaml_files import read_yaml
 
 PROVENANCE = Path("reports/provenance")
+# The error message of the last stage that failed or was killed; `make repro` ends with it, below DVC's output.
 FAILURE = PROVENANCE / "failure.txt"
-"""the sentence of the last stage that failed or was killed: `make repro` ends with it, below DVC's own words"""
 WIRING = Path("dvc.yaml")
 OWN_CODE = Path("src/graft")
 REPORTED_PACKAGES = ("numpy", "pillow", "torch", "torchvision", "onnx", "onnxruntime", "great_expectations", "sklearn")
+# Exit code after SIGTERM, as in shells.
 STOPPED = 128 + signal.SIGTERM
-"""exit code of a stage that was asked to end, as shells give it"""
-DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
+# PR_SET_PDEATHSIG of Linux's prctl.
+DIES_WITH_PARENT = 1
 
 
 def arguments(doc: str | None, names: Sequence[str], argv: Sequence[str] | None) -> argparse.Namespace:
-    """The paths a stage was given; each name is one required option."""
+    """Parse the command line of a stage: each name is a required option whose value is a path."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in names:
         parser.add_argument(f"--{name}", type=Path, required=True)
@@ -45,30 +46,32 @@ def arguments(doc: str | None, names: Sequence[str], argv: Sequence[str] | None)
 
 
 def check_own_code() -> None:
-    """Refuse where the folder has a graft of its own and another one runs.
+    """Check that the code that runs is that of the working folder, if the folder has graft's code.
 
     Raises:
-        RuntimeError: DVC would hash the folder's code, and what runs is other code.
+        RuntimeError: other code runs than DVC would hash.
     """
     if OWN_CODE.is_dir() and not OWN_CODE.samefile(Path(__file__).parent):
         raise RuntimeError(
-            f"{OWN_CODE.resolve()}: want the code of this folder to run, got that of {Path(__file__).parent}. Run "
+            f"{OWN_CODE.resolve()}: want to run the code of this folder, got that of {Path(__file__).parent}. Run "
             "`export PYTHONPATH=src` here, or activate this folder's own environment (`make setup` makes it)."
         )
 
 
 def made_from(args: argparse.Namespace, *names: str) -> dict[str, dict[str, str]]:
-    """The field `made_from` of the stage's record: the sha256 of what it reads, by the names of its options."""
+    """The field `made_from` of a stage's record: SHA-256 of the files that it reads, by option name."""
     return {"made_from": {name: file_sha256(getattr(args, name.replace("-", "_"))) for name in names}}
 
 
 def run(main: Callable[[], Mapping[str, str | int] | None]) -> None:
-    """Run a stage script: exit 1 with one sentence where it fails (GRAFT_DEBUG=1 shows the trace).
+    """Run a stage script. If it fails, exit with code 1 and one sentence (GRAFT_DEBUG=1 shows the traceback).
 
     Args:
-        main: the stage; it returns what provenance says of its runtime, or None where it computes on the CPU alone.
+        main: the stage. It returns the entries of provenance that describe its runtime, or None if it computes only on
+            the CPU.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))  # so that half-written files go
+    # an exception, unlike the signal's default action, lets half-written files be removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     _die_with_parent()
     started = time.time()
     name = Path(sys.argv[0]).stem
@@ -76,7 +79,8 @@ def run(main: Callable[[], Mapping[str, str | int] | None]) -> None:
     try:
         before = _read_provenance(last)
         print(_headline(name, before), file=sys.stderr, flush=True)
-        write_whole(FAILURE, _if_killed(name, before).encode())  # a kill gives no time to write
+        # written beforehand, because a killed process cannot write
+        write_whole(FAILURE, _if_killed(name, before).encode())
         check_own_code()
         of_runtime = main() or {}
     except BaseException as error:
@@ -86,18 +90,20 @@ def run(main: Callable[[], Mapping[str, str | int] | None]) -> None:
 
 
 def _end(name: str, error: BaseException) -> NoReturn:
-    """Say why, in a sentence, and leave; what the stage itself calls an exit is one."""
+    """Exit with one sentence that says why; a SystemExit passes through."""
     if isinstance(error, SystemExit):
         if error.code == STOPPED:
             with suppress(OSError):
                 write_whole(
                     FAILURE, f"{name}: want to run to its end, got stopped from outside. Run it again.\n".encode()
                 )
-        else:  # `--help`, or arguments that are none: nothing ran
+        else:
+            # `--help` or invalid arguments: nothing ran
             FAILURE.unlink(missing_ok=True)
         raise error
     told = printable(endings.sentence(name, error, PROVENANCE))
-    with suppress(OSError):  # of a full disk, say: the sentence is told all the same
+    # the message is printed even if the disk is full
+    with suppress(OSError):
         write_whole(FAILURE, f"{told if told.startswith(name) else f'{name}: {told}'}\n".encode())
     if os.environ.get("GRAFT_DEBUG") == "1":
         raise error
@@ -106,7 +112,7 @@ def _end(name: str, error: BaseException) -> NoReturn:
 
 
 def _read_provenance(path: Path) -> dict[str, Any]:
-    """Of the last run; nothing where there was none, or its file was cut off."""
+    """Provenance of the last run; empty if there was none, or if its file is truncated."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
@@ -117,16 +123,17 @@ def _read_provenance(path: Path) -> dict[str, Any]:
 def _if_killed(name: str, before: dict[str, Any]) -> str:
     took = f" It took {before['memory_mib']:,} MiB the last time." if before else ""
     return (
-        f"{name}: want to run to its end, got killed: most likely the system did, for want of memory.{took} "
+        f"{name}: want to run to its end, got killed, most likely by the system for lack of memory.{took} "
         f"{endings.LESS_MEMORY}, close other programs, or raise the container's limit.\n"
     )
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill that appears under its name when all is written, or not at all."""
+    """A temporary folder that gets its name when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f"{path.name}*.tmp"):  # of a run that was killed; DVC runs one at a time
+    # left by a run that was killed; DVC never runs two at a time
+    for stale in path.parent.glob(f"{path.name}*.tmp"):
         shutil.rmtree(stale)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name, suffix=".tmp") as temporary:
         folder = Path(temporary) / path.name
@@ -138,14 +145,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def _headline(name: str, before: dict[str, Any]) -> str:
-    """`[8/12] train_scratch (123.7 s the last time)`, as far as it is known."""
+    """A line such as `[8/12] train_scratch (123.7 s the last time)`, without what is unknown."""
     stages = list(read_yaml(WIRING)["stages"]) if WIRING.is_file() else []
     place = f"[{stages.index(name) + 1}/{len(stages)}] " if name in stages else ""
     return f"{place}{name}" + (f" ({before['seconds']} s the last time)" if before else "")
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to stop this process when DVC is killed: two trainers must never run at once."""
+    """Ask Linux to end this process if DVC is killed, so that a second run never works on the same files."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(DIES_WITH_PARENT, signal.SIGTERM)
 
@@ -170,6 +177,6 @@ def _provenance(name: str, started: float) -> dict[str, Any]:
 
 
 def _threads() -> int:
-    """Threads of the arithmetic: another number adds in another order and changes the last digits."""
+    """Number of arithmetic threads. It matters because sums in another order differ in their last digits."""
     torch = sys.modules.get("torch")
     return torch.get_num_threads() if torch else 1

@@ -1,8 +1,8 @@
-"""YAML files, read in the one dialect that DVC reads and writes: YAML 1.2, by ruamel.yaml's safe loader.
+"""Read and edit YAML files in the dialect of DVC: YAML 1.2, by ruamel.yaml's safe loader.
 
-A value is what YAML takes it for, except where a name is wanted: there `0` or `true` is the name that stands in
-the file. What could be another name to DVC, which watches the value, is refused: 007 and 7 are one number. So is an
-unquoted date, for DVC stops at it without naming the line.
+Values have the types that YAML gives them, except where a name is wanted: there `0` and `true` are names. A name that
+YAML would change is refused, because DVC sees only the value: 007 and 7 are one number. An unquoted date is refused,
+because DVC fails on it without naming the line.
 """
 
 import json
@@ -17,34 +17,34 @@ from graft.files import visible
 if TYPE_CHECKING:
     from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+# Keys and positions in lists that lead from the top of the file to a value.
 Place = tuple[str | int, ...]
-"""names of keys and positions in lists, from the top of the file to a value"""
+# Values of a file after its aliases are expanded; params.yaml has about 150.
 MOST_VALUES = 10_000
-"""of a file once its aliases are written out; params.yaml has about 150"""
 MERGE = "tag:yaml.org,2002:merge"
+# Text that needs no quotes in any dialect.
 PLAIN = re.compile(r"(?!(?:null|true|false|yes|no|on|off|y|n)$)[A-Za-z_][\w./-]*", re.ASCII | re.IGNORECASE)
-"""text that needs no quotes in any dialect"""
 COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 class _File(NamedTuple):
     path: Path
     construct: Callable[[Any], Any]
-    """the value that the library takes a scalar for"""
+    """function that converts a scalar node to a value"""
     wants_name: Callable[[Place], bool]
     left: Iterator[int]
-    """as many as values may still come"""
+    """counter with one item for each value that is still allowed"""
 
 
 def read_yaml(path: Path, wants_name: Callable[[Place], bool] = lambda place: False) -> Any:
-    """The dictionaries, lists and values of a YAML file; every key is a str.
+    """Dictionaries, lists and values of a YAML file; all keys are strings.
 
     Args:
-        path: of the file, in UTF-8.
-        wants_name: of a place, whether a name is wanted there.
+        path: the file, in UTF-8.
+        wants_name: function that tells for a place whether a name is wanted there.
 
     Raises:
-        ValueError: not YAML 1.2, a key twice, a value that the library cannot hold, or more than 10,000 values.
+        ValueError: the file is not YAML 1.2, has a key twice, an invalid value, or more than 10,000 values.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -56,38 +56,39 @@ def read_yaml(path: Path, wants_name: Callable[[Place], bool] = lambda place: Fa
         return None if node is None else _value(node, (), file)
     except YAMLError as error:
         line, problem = _problem(error, text)
-        raise ValueError(f"{path}, line {line}: want YAML, got: {problem}. Mend that line.") from None
+        raise ValueError(f"{path}, line {line}: want YAML, got: {problem}. Fix that line.") from None
     except RecursionError:
-        raise ValueError(f"{path}: want YAML, got lists in lists without end. Mend the brackets and aliases.") from None
+        raise ValueError(f"{path}: want YAML, got endlessly nested lists. Fix the brackets and aliases.") from None
 
 
 def with_values(path: Path, values: Mapping[Place, Any]) -> str:
-    """The text of a YAML file with other values at some places, and every other character as it stands.
+    """Text of a YAML file with new values at some places; all other characters stay.
 
     A key that its section leaves out gets a line of its own below the section's name.
 
     Args:
-        path: of the file, in UTF-8, which `read_yaml` takes.
-        values: what shall stand at each place: None, truths, numbers, text, or lists of them.
+        path: the file, in UTF-8, which must be valid for `read_yaml`.
+        values: new values by place: None, booleans, numbers, text, or lists of these.
 
     Raises:
-        ValueError: a place does not stand in the file, or an anchor or alias (`&name`, `*name`) stands on the way
-            to it, so that a new value would change other places too.
+        ValueError: a place is not in the file, or an anchor or alias (`&name`, `*name`) is on the way to it, so that
+            a new value would change other places too.
     """
     from ruamel.yaml import YAML
 
     text = _text(path)
     root = YAML(typ="safe", pure=True).compose(text)
     spans = {_span(path, root, place, text): written(value) for place, value in values.items()}
+    # from the end of the file, so that the positions before an edit stay valid
     for (start, end, margin), value in sorted(spans.items(), reverse=True):
         text = text[:start] + margin + value + text[end:]
     return text
 
 
 def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int, str]:
-    """From where to where a value stands, and the spaces that a new one needs before it.
+    """Start and end of a value in the text, and the spaces that a new value needs before it.
 
-    Where a key has no value, that is the end of its colon twice.
+    If a key has no value, start and end are the position after its colon.
     """
     node, after, column = root, 0, -1
     for name in place:
@@ -105,7 +106,8 @@ def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int, str
     if start == end:
         after = text.index(":", after) + 1
         return after, after, " "
-    in_line_with_key = node.start_mark.column == column  # as DVC writes lists; only those in lines may stand there
+    # DVC writes lists with their dashes below the key; there a value on one line would not be valid
+    in_line_with_key = node.start_mark.column == column
     return start, start + len(text[start:end].rstrip()), "  " if in_line_with_key else ""
 
 
@@ -118,7 +120,7 @@ def _new_line(text: str, after: int, key: str) -> tuple[int, int, str]:
 
 
 def _end(node: Any) -> int:
-    """Where a value ends; the library's own mark of a list in lines stands where the next key begins."""
+    """End of a value in the text. For a block list, the library's own end mark is the start of the next key."""
     in_lines = isinstance(node.value, list) and not node.flow_style and node.value
     return _end(node.value[-1]) if in_lines else int(node.end_mark.index)
 
@@ -135,21 +137,22 @@ def written(value: Any) -> str:
 
 
 def shown(text: str, n: int = 60) -> str:
-    """A text for a sentence: about n characters of its beginning and end, on one line."""
+    """A text for an error message, on one line: about n characters from its beginning and end."""
     return visible(text if len(text) <= n else f"{text[: n // 2]}...{text[-n // 4 :]}")
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode()  # line ends as they are
+        # bytes, because read_text would translate line ends
+        return path.read_bytes().decode()
     except UnicodeDecodeError as error:
         line, got = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start : error.end]
         want = "want YAML in UTF-8"
-        raise ValueError(f"{path}, line {line}: {want}, got {got!r}. Mend that line, or save as UTF-8.") from None
+        raise ValueError(f"{path}, line {line}: {want}, got {got!r}. Fix that line, or save as UTF-8.") from None
 
 
 def _problem(error: Any, text: str) -> tuple[int, str]:
-    """The line, and what the library says is wrong, without its excerpts."""
+    """Line number and the library's description of the problem, without its excerpts of the file."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark and problem:
         return mark.line + 1, shown(problem, 200)
@@ -170,7 +173,7 @@ def _value(node: Any, place: Place, file: _File) -> Any:
     if isinstance(node, ScalarNode):
         return _scalar(node, place, file)
     if str(node.tag) not in COLLECTIONS:
-        raise _fault(file, node, place, f"want a plain list or keys, got the tag {node.tag}. Leave it out.")
+        raise _fault(file, node, place, f"want a plain list or keys, got the tag {node.tag}. Remove it.")
     if isinstance(node, SequenceNode):
         return [_value(each, (*place, index), file) for index, each in enumerate(node.value)]
     return _mapping(node, place, file)
@@ -191,11 +194,11 @@ def _mapping(node: "MappingNode", place: Place, file: _File) -> dict[str, Any]:
 
 
 def _merged(node: "Node", place: Place, file: _File) -> dict[str, Any]:
-    """What `<<: *one` or `<<: [*one, *another]` brings: the first that has a key counts."""
+    """Keys and values that `<<: *one` or `<<: [*one, *another]` merges; the first section with a key counts."""
     value = _value(node, place, file)
     sources = value if isinstance(value, list) else [value]
     if not all(isinstance(each, dict) for each in sources):
-        raise _fault(file, node, place, "want the alias of a section after `<<`, got a value. Mend that line.")
+        raise _fault(file, node, place, "want the alias of a section after `<<`, got a value. Fix that line.")
     return {key: each for source in reversed(sources) for key, each in source.items()}
 
 
@@ -203,7 +206,7 @@ def _key(node: Any, place: Place, file: _File) -> str:
     from ruamel.yaml.nodes import ScalarNode
 
     if not isinstance(node, ScalarNode):
-        raise _fault(file, node, place, "want a name before the colon, got a list or keys. Mend that line.")
+        raise _fault(file, node, place, "want a name before the colon, got a list or keys. Fix that line.")
     return _name(node, _constructed(node, place, file), place, file)
 
 
@@ -218,7 +221,8 @@ def _scalar(node: "ScalarNode", place: Place, file: _File) -> Any:
 def _constructed(node: "ScalarNode", place: Place, file: _File) -> Any:
     try:
         value = file.construct(node)
-    except (ArithmeticError, AttributeError, LookupError, ValueError) as error:  # such as a date that there is not
+    except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
+        # such as a date that does not exist
         got = f"{shown(node.value)} ({shown(str(error), 100)})"
         raise _fault(file, node, place, f"want a value that YAML knows, got {got}. Quote it if it is a name.") from None
     if isinstance(value, date):
@@ -228,7 +232,7 @@ def _constructed(node: "ScalarNode", place: Place, file: _File) -> Any:
 
 
 def _name(node: "ScalarNode", value: Any, place: Place, file: _File) -> str:
-    """The text of a scalar, where no other text is the same value."""
+    """Text of a scalar, if no other text has the same value."""
     if isinstance(value, str):
         return value
     if str(value).lower() == node.value:

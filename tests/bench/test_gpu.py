@@ -44,7 +44,7 @@ def test_every_part_is_a_table_of_its_file_and_the_reverse(bench: Module) -> Non
         ("import time; time.sleep(60)", 0.2, "FAILED: over 0 s"),
     ],
 )
-def test_a_part_that_fails_or_takes_too_long_is_told(bench: Module, code: str, limit_s: float, how: str) -> None:
+def test_a_part_that_fails_or_takes_too_long_is_reported(bench: Module, code: str, limit_s: float, how: str) -> None:
     assert bench("gpu").ended([sys.executable, "-c", code], limit_s) == how
 
 
@@ -75,7 +75,7 @@ def test_tests_marked_gpu_are_found_and_need_nothing_that_a_device_machine_lacks
     assert {name.split(".")[0] for file in files for name in imported_names(file)} & ABSENT == set()
 
 
-def test_busy_is_what_some_kernel_takes_and_side_by_side_counts_once(bench: Module) -> None:
+def test_busy_time_counts_overlapping_kernels_once(bench: Module) -> None:
     spans = [(0, 1000), (500, 1000), (600, 100), (3000, 500), (3500, 500)]
     events = [{"cat": "kernel", "ts": start, "dur": length} for start, length in spans]
     others = [{"cat": "user_annotation", "ts": 0, "dur": 9000}, {"ph": "M"}]
@@ -105,7 +105,7 @@ def _records(folder: Path, *, moved: float = 0, mmd2: float = 0.5, p: float = 0.
         ({"p": 0.215}, ["p of the shift test", "p of each class, farthest apart"]),
     ],
 )
-def test_records_that_must_agree_are_told_from_those_that_need_not(
+def test_records_that_must_agree_are_distinguished_from_those_that_need_not(
     bench: Module, tmp_path: Path, change: dict[str, Any], broken: list[str]
 ) -> None:
     found = [*bench("gpu_stages").held(_records(tmp_path / "a"), _records(tmp_path / "b", **change))]
@@ -113,7 +113,7 @@ def test_records_that_must_agree_are_told_from_those_that_need_not(
     assert [each.what for each in found if each.agrees is None][-1] == "verdict"
 
 
-def test_the_stages_are_those_of_dvc_yaml_but_for_what_needs_more_than_a_device_machine(bench: Module) -> None:
+def test_the_stages_are_those_of_dvc_yaml_without_those_that_a_device_machine_cannot_run(bench: Module) -> None:
     stages = bench("gpu_stages")
     for name in (*stages.BEFORE, *stages.AFTER):
         assert stages.command(name)[:2] == [sys.executable, f"stages/{name}.py"]

@@ -10,7 +10,6 @@ from graft.store.features import (
     Images,
     SourceDetails,
     TargetDetails,
-    read_arrays,
     read_source_details,
     read_target_details,
     save_source_details,
@@ -118,5 +117,7 @@ def test_the_same_details_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_absent_details_are_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"none\.npz: want arrays, got no file\. Run `dvc repro extract"):
-        read_arrays(tmp_path / "none.npz")
+    with pytest.raises(
+        FileNotFoundError, match=r"none\.npz: want details of the source, got no file\. Run `dvc repro extract"
+    ):
+        read_source_details(tmp_path / "none.npz")

@@ -202,7 +202,7 @@ def test_every_fault_is_listed(tmp_path: Path, values: Any) -> None:
 
 def test_broken_yaml_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("seed: [1\nnetwork: {")
-    with pytest.raises(ValueError, match=r"want YAML, got: .*Mend that line"):
+    with pytest.raises(ValueError, match=r"want YAML, got: .*Fix that line"):
         read_params(tmp_path / "params.yaml")
 
 

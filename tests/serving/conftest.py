@@ -1,4 +1,4 @@
-"""A model that names the strongest colour of an image, as the pipeline would leave it in models/final."""
+"""A model that names the strongest colour of an image, in the form of models/final."""
 
 import hashlib
 import io
@@ -26,11 +26,11 @@ PREPROCESSING = Preprocessing(
     resize_px=SIDE_PX, crop_px=SIDE_PX, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear"
 )
 SCALE = 0.02
-"""of a logit, per grey level of the mean of its channel"""
+"""change of a logit for each grey level of the mean of its channel"""
 
 
 def write_model(folder: Path) -> Path:
-    """Write model.onnx and its card; logits are SCALE times the means of the channels."""
+    """Write model.onnx and its card; the logits are SCALE times the means of the channels."""
     content = _graph().SerializeToString()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(content)
@@ -59,7 +59,7 @@ def write_model(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def red() -> bytes:
-    """An image file that the model calls red."""
+    """An image file that the model classifies as red."""
     buffer = io.BytesIO()
     Image.new("RGB", (SIDE_PX, SIDE_PX), (200, 10, 10)).save(buffer, format="PNG")
     return buffer.getvalue()
@@ -68,7 +68,8 @@ def red() -> bytes:
 @pytest.fixture(scope="session")
 def classifier() -> Any:
     """The BentoML service."""
-    with warnings.catch_warnings():  # bentoml uses an older name of pathspec and older ways of pydantic
+    # bentoml uses deprecated parts of pathspec and pydantic
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "GitWildMatchPattern .* is deprecated", DeprecationWarning)
         warnings.filterwarnings("ignore", "The `__get_pydantic_core_schema__` method", DeprecationWarning)
         from graft.serving.service import Classifier
@@ -77,8 +78,9 @@ def classifier() -> Any:
 
 @pytest.fixture(scope="session")
 def client(classifier: Any, model_folder: Path) -> "Iterator[TestClient]":
-    """A client of the one running service: BentoML's metrics allow a process no second one."""
-    with warnings.catch_warnings():  # starlette prefers a newer httpx under another name
+    """A client of the one running service; BentoML's metrics do not allow a second one in a process."""
+    # starlette warns about the version of httpx
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Using `httpx` with `starlette.testclient`", UserWarning)
         from starlette.testclient import TestClient
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Attacks over a socket, on the service as BentoML's own worker serves it."""
+"""Attacks over a socket on the service, run by BentoML's own worker."""
 
 import json
 import os
@@ -27,13 +27,13 @@ class Server(NamedTuple):
         return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S)
 
     def raw(self, request: bytes) -> bytes:
-        """All that is answered to these bytes, read only after all are sent."""
+        """The complete answer to these bytes, read only after all are sent."""
         with self.connected() as client:
             client.sendall(request)
             return b"".join(iter(lambda: client.recv(2**16), b""))
 
     def ask(self, line: str, headers: bytes = CLOSE, body: bytes = b"") -> tuple[int, bytes]:
-        """Status and body."""
+        """Status and body of the answer."""
         length = b"Content-Length: %d\r\n" % len(body) if body else b""
         answer = self.raw(f"{line} HTTP/1.1\r\nHost: x\r\n".encode() + headers + length + b"\r\n" + body)
         head, _, content = answer.partition(b"\r\n\r\n")
@@ -78,7 +78,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iter
 
 
 def logged(server: Server, mark: str) -> str:
-    """The log, once it holds the mark."""
+    """The log, as soon as it contains the mark."""
     for _ in range(WAIT_S * 10):
         if mark in (log := server.log.read_text(errors="surrogateescape")):
             return log
@@ -93,7 +93,7 @@ def form(kind: bytes, name: str = "image") -> bytes:
 
 
 @pytest.mark.parametrize("charset", [b"punycode", b"undefined", b"idna"])
-def test_charset_that_cannot_be_decoded_is_answered(server: Server, charset: bytes, red: bytes) -> None:
+def test_unknown_charset_gets_an_answer(server: Server, charset: bytes, red: bytes) -> None:
     headers = CLOSE + b"Content-Type: multipart/form-data; boundary=x; charset=" + charset + b"\r\n"
 
     status, sentence = server.refusal("POST /predict", headers, form(red, "é"))
@@ -107,7 +107,7 @@ def chunked(body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("close", [CLOSE, b""])
-def test_413_reaches_a_client_that_sends_all_before_it_reads(server: Server, close: bytes) -> None:
+def test_413_reaches_a_client_that_sends_everything_before_it_reads(server: Server, close: bytes) -> None:
     want = (413, "image: want at most 10,485,760 bytes, got more. Send a smaller image.")
 
     assert server.refusal("POST /predict", close, b"x" * 6 * LIMIT_BYTES) == want
@@ -118,11 +118,11 @@ def test_413_reaches_a_client_that_sends_all_before_it_reads(server: Server, clo
 
 
 @pytest.mark.parametrize(("line", "status"), [("POST /elsewhere", 404), ("PUT /predict", 405), ("GET /docs.json", 200)])
-def test_answer_reaches_a_client_that_sends_a_body_nobody_reads(server: Server, line: str, status: int) -> None:
+def test_answer_reaches_a_client_whose_body_is_not_read(server: Server, line: str, status: int) -> None:
     assert server.ask(line, body=b"x" * 6 * LIMIT_BYTES)[0] == status
 
 
-def test_half_sent_bodies_keep_nobody_out(server: Server, red: bytes) -> None:
+def test_incomplete_bodies_do_not_block_others(server: Server, red: bytes) -> None:
     waiting = [server.connected() for _ in range(40)]
     for client in waiting:
         client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
@@ -134,7 +134,7 @@ def test_half_sent_bodies_keep_nobody_out(server: Server, red: bytes) -> None:
     assert answers == [200, 200, 200]
 
 
-def test_body_that_comes_byte_by_byte_is_read(server: Server, red: bytes) -> None:
+def test_body_that_arrives_byte_by_byte_is_read(server: Server, red: bytes) -> None:
     with server.connected() as client:
         client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n" % (CLOSE, len(red)))
         for byte in red:
@@ -147,7 +147,7 @@ def upgrade(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n".encode() + fields + b"dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 
-def test_unknown_paths_share_one_label_of_the_metrics(server: Server) -> None:
+def test_unknown_paths_share_one_label_in_the_metrics(server: Server) -> None:
     for number in range(20):
         assert server.refusal(f"GET /no-{number}-such")[0] == 404
         assert server.refusal(f"POST /no-{number}-such")[0] == 404
@@ -161,7 +161,7 @@ def test_unknown_paths_share_one_label_of_the_metrics(server: Server) -> None:
     assert b'endpoint="/unknown"' in metrics
 
 
-def test_path_content_type_and_address_forge_no_line_of_the_log(server: Server, red: bytes) -> None:
+def test_path_content_type_and_address_cannot_forge_a_line_of_the_log(server: Server, red: bytes) -> None:
     server.ask("GET /%0aFORGED%1b[31m")
     server.ask("POST /predict", CLOSE + b"Content-Type: image/\x1b[31mFORGED\x02\r\n", red)
     assert server.ask("POST /predict", CLOSE + b"Content-Type: image/\xffFORGED\r\n", red)[0] == 200
@@ -175,7 +175,7 @@ def test_path_content_type_and_address_forge_no_line_of_the_log(server: Server, 
 
 
 @pytest.mark.parametrize("path", ["/", "/docs.json", "/schema.json", "/livez", "/healthz", "/readyz", "/metrics"])
-def test_pages_of_bentoml_are_still_served(server: Server, path: str) -> None:
+def test_bentomls_own_pages_are_still_served(server: Server, path: str) -> None:
     assert server.ask(f"GET {path}")[0] == 200
     assert server.ask(f"HEAD {path}") == (200, b"")
 
@@ -184,7 +184,7 @@ def test_encoded_body_gets_415(server: Server, red: bytes) -> None:
     assert server.refusal("POST /predict", CLOSE + b"Content-Encoding: gzip\r\n", red)[0] == 415
 
 
-def test_client_that_waits_for_leave_to_send_gets_it_only_for_what_will_be_read(server: Server, red: bytes) -> None:
+def test_client_that_expects_100_continue_gets_it_only_for_a_body_that_will_be_read(server: Server, red: bytes) -> None:
     for length, want in ((len(red), b"HTTP/1.1 100 "), (LIMIT_BYTES + 1, b"HTTP/1.1 413 ")):
         with server.connected() as client:
             head = b"POST /predict HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
@@ -203,13 +203,13 @@ def test_requests_in_one_packet_are_answered_one_by_one(server: Server, red: byt
 @pytest.mark.parametrize(
     "headers", [b"Content-Length: 3\r\nContent-Length: 4\r\n", b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"]
 )
-def test_body_of_two_lengths_is_refused(server: Server, headers: bytes) -> None:
+def test_body_with_two_lengths_is_refused(server: Server, headers: bytes) -> None:
     answer = server.raw(b"POST /predict HTTP/1.1\r\nHost: x\r\n" + CLOSE + headers + b"\r\n0\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-def test_many_long_or_odd_headers_do_no_harm(server: Server) -> None:
+def test_many_long_or_odd_headers_are_handled(server: Server) -> None:
     many = b"".join(b"h%d: \xff\x1b\r\n" % number for number in range(2000))
 
     assert server.ask("GET /docs.json", CLOSE + many)[0] == 200

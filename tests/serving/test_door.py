@@ -10,12 +10,12 @@ from graft.serving.uploads import Bounds
 
 BOUNDS = Bounds(body_bytes=10, held_bytes=20, bodies=3, seconds=0.05, pause_s=60, drained_bytes=100)
 CLIENT = ("\x1b[31m9.9.9.9\n", 0)
-"""as a header X-Forwarded-For would have it"""
+"""an address as it may be in the header X-Forwarded-For"""
 Headers = list[tuple[bytes, bytes]]
 
 
 class Inside:
-    """What stands behind the door: keeps what it was given."""
+    """The app inside the door, which keeps what it receives."""
 
     def __init__(self) -> None:
         self.scopes: list[Scope] = []
@@ -31,7 +31,7 @@ class Inside:
 def ask(
     method: str, path: str, headers: Headers | None = None, chunks: tuple[bytes, ...] = (b"",), end: bool = True
 ) -> tuple[Inside, list[Message], list[bytes]]:
-    """Send a request through a door; what came behind it, what was answered, and the chunks left unread."""
+    """Send a request through a door; returns what the app received, the answer, and the chunks left unread."""
     inside, answered, left = Inside(), list[Message](), list(chunks)
 
     async def receive() -> Message:
@@ -54,14 +54,14 @@ def status_of(inside: Inside) -> int | None:
     return None if refused is None else refused.status
 
 
-def test_nothing_behind_the_door_is_reached_before_the_body_is_whole() -> None:
+def test_app_is_not_called_before_the_body_is_complete() -> None:
     inside, answered, _ = ask("POST", "/predict", chunks=(b"ab", b"cd"))
 
     assert inside.bodies == [b"abcd"]
     assert answered[0]["status"] == 200
 
 
-def test_slow_upload_reaches_what_is_behind_only_as_a_refusal() -> None:
+def test_slow_upload_reaches_the_app_only_as_a_refusal() -> None:
     inside, answered, _ = ask("POST", "/predict", [(b"content-length", b"9")], chunks=(b"ab",), end=False)
 
     assert (status_of(inside), inside.bodies) == (408, [b""])
@@ -71,7 +71,7 @@ def test_slow_upload_reaches_what_is_behind_only_as_a_refusal() -> None:
 
 @pytest.mark.parametrize("path", ["/a", "/predict/", "/predict\n", "/livezx", "/\x1b[31m", "http://elsewhere/predict"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_unknown_paths_are_one_path_behind_the_door(method: str, path: str) -> None:
+def test_unknown_paths_reach_the_app_as_one_path(method: str, path: str) -> None:
     inside, _, _ = ask(method, path)
 
     assert (inside.scopes[0]["path"], inside.scopes[0]["raw_path"]) == (UNKNOWN, UNKNOWN.encode())
@@ -80,7 +80,7 @@ def test_unknown_paths_are_one_path_behind_the_door(method: str, path: str) -> N
 
 
 @pytest.mark.parametrize("path", ["/", "/predict", "/livez"])
-def test_known_paths_are_handed_on_as_they_are(path: str) -> None:
+def test_known_paths_are_passed_on_unchanged(path: str) -> None:
     inside, _, _ = ask("POST" if path == "/predict" else "GET", path)
 
     assert (inside.scopes[0]["path"], status_of(inside)) == (path, None)
@@ -95,7 +95,7 @@ def test_known_paths_are_handed_on_as_they_are(path: str) -> None:
         ("POST", "/livez", "GET, HEAD"),
     ],
 )
-def test_method_that_a_path_does_not_have_is_refused_with_those_that_it_has(method: str, path: str, allow: str) -> None:
+def test_wrong_method_is_refused_with_the_allowed_ones(method: str, path: str, allow: str) -> None:
     inside, _, _ = ask(method, path)
     refused = inside.scopes[0][REFUSED]
 
@@ -104,7 +104,7 @@ def test_method_that_a_path_does_not_have_is_refused_with_those_that_it_has(meth
     assert inside.scopes[0]["method"] in ("GET", "HEAD", "POST", "OTHER")
 
 
-def test_content_type_of_a_stranger_stays_outside() -> None:
+def test_content_type_of_a_client_does_not_reach_the_app() -> None:
     kind = b"multipart/form-data; boundary=x; a=\x1b[31m\xff"
     inside, _, _ = ask("POST", "/predict", [(b"content-type", kind), (b"content-type", b"image/\xff"), (b"a", b"b")])
 
@@ -112,7 +112,7 @@ def test_content_type_of_a_stranger_stays_outside() -> None:
     assert inside.scopes[0][BOUNDARY] == "x"
 
 
-def test_address_of_a_stranger_stays_outside() -> None:
+def test_forged_address_does_not_reach_the_app() -> None:
     inside, _, _ = ask("GET", "/")
 
     assert inside.scopes[0]["client"] == ("\ufffd[31m9.9.9.9\ufffd", 0)
@@ -127,7 +127,7 @@ def test_two_lengths_of_one_body_are_refused() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("POST", "/predict", 413), ("POST", "/a", 404), ("GET", "/", 200)]
 )
-def test_answer_leaves_first_then_the_unread_body_is_drained_then_the_connection_closes(
+def test_answer_is_sent_then_the_unread_body_is_drained_then_the_connection_closes(
     method: str, path: str, status: int
 ) -> None:
     _, answered, left = ask(method, path, [(b"content-length", b"60")], chunks=(b"a" * 30, b"b" * 30))
@@ -145,7 +145,7 @@ def test_draining_is_bounded() -> None:
     assert answered[-1] == {"type": "http.response.body", "body": b""}
 
 
-def test_client_that_hangs_up_reaches_nothing() -> None:
+def test_client_that_disconnects_does_not_reach_the_app() -> None:
     inside = Inside()
 
     async def receive() -> Message:

@@ -6,7 +6,7 @@ IMAGE = b"\x89PNG\r\n--not the boundary\r\n"
 
 
 def form(*parts: tuple[str, bytes]) -> bytes:
-    """A form of parts, each a Content-Disposition and its content."""
+    """A form of parts, each with a Content-Disposition and content."""
     texts = [f"--x\r\nContent-Disposition: {each}\r\n\r\n".encode() + content + b"\r\n" for each, content in parts]
     return b"".join(texts) + b"--x--\r\n"
 
@@ -28,11 +28,11 @@ def sentence(body: bytes) -> str:
         'FILENAME=""',
     ],
 )
-def test_part_with_a_file_name_in_any_notation_is_a_file(filename: str) -> None:
+def test_part_with_a_filename_in_any_notation_is_a_file(filename: str) -> None:
     assert image_of_form("x", form((f'form-data; name="image"; {filename}', IMAGE))) == IMAGE
 
 
-def test_part_without_a_file_name_is_text() -> None:
+def test_part_without_a_filename_is_text() -> None:
     assert sentence(form(('form-data; name="image"', IMAGE))).startswith("image: want a file, got text. ")
 
 
@@ -42,25 +42,25 @@ def test_only_the_boundary_of_the_content_type_is_read(charset: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "image/png", "application/x-www-form-urlencoded", "multipart/mixed; boundary=x"])
-def test_another_content_type_is_no_form(kind: str) -> None:
+def test_another_content_type_is_not_a_form(kind: str) -> None:
     assert boundary_of(kind) is None
 
 
 @pytest.mark.parametrize(
     "parameter", ["", "boundary", 'boundary=""', "boundary=" + "x" * 71, "boundary=\xff", "boundary*=punycode''%ff"]
 )
-def test_boundary_that_is_none_is_refused(parameter: str) -> None:
+def test_missing_or_invalid_boundary_is_refused(parameter: str) -> None:
     with pytest.raises(Refused, match=r"^body: want a multipart form, got: no boundary of 1 to 70 characters\."):
         boundary_of(f"multipart/form-data; {parameter}")
 
 
-def test_content_type_that_would_take_long_to_read_is_refused() -> None:
+def test_long_content_type_is_refused() -> None:
     with pytest.raises(Refused, match=r"^content-type: want at most 1000 characters, got 60019\."):
         boundary_of("multipart/form-data" + ";" * 60_000)
 
 
 @pytest.mark.parametrize("name", ["é", "\udcff", "\N{GRINNING FACE}"])
-def test_name_outside_ascii_is_said(name: str) -> None:
+def test_error_repeats_a_name_outside_ascii(name: str) -> None:
     part = f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a"\r\n\r\na\r\n--x--\r\n'
 
     assert sentence(part.encode("utf-8", "surrogateescape")).startswith("body: want the one field `image`, got `")
@@ -81,7 +81,7 @@ def test_form_without_its_end_is_refused(body: bytes) -> None:
         b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 100_000,
     ],
 )
-def test_form_of_endless_parts_or_headers_is_left_early(body: bytes) -> None:
+def test_parsing_stops_early_in_a_form_of_endless_parts_or_headers(body: bytes) -> None:
     assert sentence(body).startswith(
         ("body: want a multipart form, got: ", "body: want the one field `image`, got more")
     )
@@ -94,7 +94,7 @@ def test_number_of_fields_is_bounded() -> None:
     assert f"got more than {MAX_FIELDS}. " in sentence(form(*[part] * (MAX_FIELDS + 1)))
 
 
-def test_name_in_a_sentence_is_short_and_steers_no_terminal() -> None:
+def test_name_in_an_error_is_short_and_has_no_control_characters() -> None:
     name = "n\x1b[31m\x9b" * 500
     said = sentence(form((f'form-data; name="{name}"', b"")))
 
@@ -102,7 +102,7 @@ def test_name_in_a_sentence_is_short_and_steers_no_terminal() -> None:
     assert len(said) < 300
 
 
-def test_shown_text_keeps_what_can_be_read() -> None:
+def test_shown_text_keeps_printable_characters() -> None:
     assert shown("/größe x") == "/größe x"
     assert shown("a\r\nb\u202ec") == "a\ufffd\ufffdb\ufffdc"
     assert shown("a" * 200) == "a" * 80 + "..."

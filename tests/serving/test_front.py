@@ -27,7 +27,7 @@ RED = _file.getvalue()
 
 
 def refusal(response: Any) -> tuple[int, str]:
-    """Status and sentence of an answer that is one object with one key."""
+    """Status and message of an answer that is one object with one key."""
     answer = response.json()
     assert list(answer) == ["error"], answer
     return response.status_code, answer["error"]
@@ -35,7 +35,7 @@ def refusal(response: Any) -> tuple[int, str]:
 
 @pytest.fixture
 def visits() -> Iterator[tuple[str, list[str]]]:
-    """The address of a server on this machine, and the paths it was asked for."""
+    """The address of a local server, and the paths that were requested from it."""
     paths: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ def visits() -> Iterator[tuple[str, list[str]]]:
 @pytest.mark.parametrize(
     "kind",
     [
-        "application/x-www-form-urlencoded",  # what curl --data-binary says
+        "application/x-www-form-urlencoded",  # as curl --data-binary sends it
         "image/png",
         "application/octet-stream",
         "application/json",
@@ -68,20 +68,20 @@ def visits() -> Iterator[tuple[str, list[str]]]:
         "",
     ],
 )
-def test_raw_body_of_any_content_type_is_taken_as_the_image(client: "TestClient", kind: str) -> None:
+def test_raw_body_of_any_content_type_is_the_image(client: "TestClient", kind: str) -> None:
     response = client.post("/predict", content=RED, headers={"content-type": kind})
 
     assert (response.status_code, response.json()["label"]) == (200, "red")
 
 
-def test_raw_and_multipart_answer_alike(client: "TestClient") -> None:
+def test_raw_and_multipart_uploads_get_equal_answers(client: "TestClient") -> None:
     raw = client.post("/predict", content=RED)
     form = client.post("/predict", files={"image": RED})
 
     assert raw.json() == form.json()
 
 
-def test_chunked_body_is_taken(client: "TestClient") -> None:
+def test_chunked_body_is_accepted(client: "TestClient") -> None:
     response = client.post("/predict", content=iter([RED[:20], RED[20:]]))
 
     assert (response.status_code, response.json()["label"]) == (200, "red")
@@ -122,7 +122,7 @@ def test_broken_form_is_refused(client: "TestClient", kind: str) -> None:
     assert sentence.startswith("body: want a multipart form, got: ")
 
 
-def test_text_in_place_of_the_file_is_refused_and_no_url_fetched(
+def test_text_in_place_of_a_file_is_refused_and_no_url_is_fetched(
     client: "TestClient", visits: tuple[str, list[str]]
 ) -> None:
     url, paths = visits
@@ -171,7 +171,7 @@ def test_body_at_the_limit_is_read(client: "TestClient") -> None:
 
 
 @pytest.mark.parametrize("parts", [[], [RED], [RED[:20], RED[20:]]])
-def test_client_that_hangs_up_is_sent_nothing_and_the_next_one_is_served(
+def test_client_that_disconnects_gets_no_answer_and_the_next_one_is_served(
     client: "TestClient", parts: list[bytes]
 ) -> None:
     waiting = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
@@ -193,33 +193,33 @@ def test_client_that_hangs_up_is_sent_nothing_and_the_next_one_is_served(
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/predict", 405), ("GET", "/nowhere", 404)])
-def test_answers_of_the_router_are_one_object_too(client: "TestClient", method: str, path: str, status: int) -> None:
+def test_errors_of_the_router_are_one_object_too(client: "TestClient", method: str, path: str, status: int) -> None:
     assert refusal(client.request(method, path))[0] == status
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/predict/", "/predict%0A"])
-def test_post_elsewhere_is_told_where(client: "TestClient", path: str) -> None:
+def test_post_to_another_path_is_told_the_right_one(client: "TestClient", path: str) -> None:
     status, sentence = refusal(client.post(path, content=RED))
 
     assert status == 404
     assert f"want POST /predict. {ADVICE}" in sentence
 
 
-def test_method_that_is_not_there_is_told_which_is(client: "TestClient") -> None:
+def test_wrong_method_is_told_the_right_one(client: "TestClient") -> None:
     response = client.delete("/predict")
 
     assert refusal(response) == (405, f"/predict: want POST, got DELETE. {ADVICE}")
     assert response.headers["allow"] == "POST"
 
 
-def test_part_with_a_file_name_of_another_charset_alone_is_the_image(client: "TestClient") -> None:
+def test_part_with_only_a_filename_in_another_charset_is_the_image(client: "TestClient") -> None:
     head = b"--x\r\nContent-Disposition: form-data; name=\"image\"; filename*=UTF-8''%C3%A9.png\r\n\r\n"
     response = client.post("/predict", content=head + RED + b"\r\n--x--\r\n", headers=FORM)
 
     assert (response.status_code, response.json()["label"]) == (200, "red")
 
 
-def test_page_may_load_nothing_from_elsewhere(client: "TestClient") -> None:
+def test_page_may_not_load_anything_from_elsewhere(client: "TestClient") -> None:
     response = client.get("/")
 
     assert response.status_code == 200
@@ -228,7 +228,7 @@ def test_page_may_load_nothing_from_elsewhere(client: "TestClient") -> None:
 
 
 def through(app: ASGIApp, more: Mapping[str, object] = MappingProxyType({})) -> tuple[int, Any]:
-    """Status and answer to a GET of an app behind the front."""
+    """Status and answer of an app inside PlainErrors to a GET request."""
     front = PlainErrors(ImageUpload(app))
     answered: list[Message] = []
 
@@ -242,15 +242,18 @@ def through(app: ASGIApp, more: Mapping[str, object] = MappingProxyType({})) -> 
     return answered[0]["status"], json.loads(b"".join(each["body"] for each in answered[1:]))
 
 
-def test_exception_ends_as_one_object_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_exception_becomes_one_object_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise UnicodeError("of a library")
 
-    assert through(broken) == (500, {"error": "The service itself failed. Its log says why; other requests go on."})
+    assert through(broken) == (
+        500,
+        {"error": "The service itself failed. Its log says why; other requests are not affected."},
+    )
     assert "of a library" in caplog.text
 
 
-def test_exception_after_an_error_began_ends_as_one_object() -> None:
+def test_exception_after_an_error_began_becomes_one_object() -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 400, "headers": []})
         raise ValueError
@@ -269,7 +272,7 @@ def test_every_error_is_one_short_line(status: int) -> None:
     assert len(answer["error"]) < 1100
 
 
-def test_forms_are_parsed_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forms_are_parsed_outside_of_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
 
     def parse(boundary: str, body: bytes) -> bytes:

@@ -20,7 +20,7 @@ from graft.records.cards import ModelCard, preprocessing_sha256
 from graft.serving.predictor import PixelBudget, Prediction, load_predictor, predict
 
 SCALE = 0.02
-"""of a logit of the tests' model, per grey level of the mean of its channel"""
+"""change of a logit of the test model for each grey level of the mean of its channel"""
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
@@ -53,15 +53,16 @@ def test_label_is_the_most_probable_one_and_probability_its_own(model_folder: Pa
     assert prediction.probability == prediction.probabilities["blue"] == max(prediction.probabilities.values())
 
 
-def test_probabilities_stand_in_the_order_of_the_cards_labels(model_folder: Path) -> None:
+def test_probabilities_are_in_the_order_of_the_cards_labels(model_folder: Path) -> None:
     prediction = predict(load_predictor(model_folder), plain(1, 2, 3))
 
     assert tuple(prediction.probabilities) == ("red", "green", "blue")
 
 
-def test_image_of_another_size_passes_resize_and_crop(model_folder: Path) -> None:
+def test_image_of_another_size_is_resized_and_cropped(model_folder: Path) -> None:
     wide = np.zeros((20, 60, 3), dtype=np.uint8)
-    wide[:, :20, 0] = wide[:, 20:40, 1] = wide[:, 40:, 2] = 255  # the centre square is green
+    # the central square is green
+    wide[:, :20, 0] = wide[:, 20:40, 1] = wide[:, 40:, 2] = 255
 
     prediction = predict(load_predictor(model_folder), png(wide))
 
@@ -84,7 +85,7 @@ def test_prediction_cannot_be_changed(model_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", plain(200, 0, 0, side_px=64)[:-30]])
-def test_unreadable_bytes_get_one_sentence(model_folder: Path, content: bytes) -> None:
+def test_unreadable_bytes_are_one_clear_error(model_folder: Path, content: bytes) -> None:
     with pytest.raises(ValueError, match=r"^image: want .*, got"):
         predict(load_predictor(model_folder), content)
 
@@ -104,10 +105,13 @@ def test_image_at_the_limit_of_pixels_is_read_and_one_with_a_row_more_refused(mo
 def test_model_with_one_changed_bit_is_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
     model = make_model(tmp_path) / "model.onnx"
     content = bytearray(model.read_bytes())
-    content[content.index(np.float32(SCALE).tobytes())] ^= 1  # a weight: the file stays a sound model
+    # a weight, so that the file is still a valid model
+    content[content.index(np.float32(SCALE).tobytes())] ^= 1
     model.write_bytes(content)
 
-    with pytest.raises(ValueError, match=r"model.onnx: want the model of the card, sha256 \w{12}, got \w{12}\. Bring"):
+    with pytest.raises(
+        ValueError, match=r"model.onnx: want the model of the card, sha256 \w{12}, got \w{12}\. Restore"
+    ):
         load_predictor(tmp_path)
 
 
@@ -157,7 +161,7 @@ def test_idle_threads_do_not_spin(model_folder: Path) -> None:
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
 
 
-def test_predictor_knows_nothing_of_http_nor_of_training() -> None:
+def test_predictor_imports_nothing_of_http_or_training() -> None:
     code = (
         "import sys, graft.serving.predictor;"
         "sys.exit(' '.join({'bentoml', 'starlette', 'torch', 'dvc', 'pandas', 'sklearn', 'scipy',"
@@ -169,7 +173,7 @@ def test_predictor_knows_nothing_of_http_nor_of_training() -> None:
 
 
 def rewritten(folder: Path, change: Callable[[onnx.GraphProto], None]) -> Path:
-    """The model of a folder with another graph, and a card that has its hash."""
+    """Change the graph of a folder's model, and put its new hash into the card."""
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     change(model.graph)
     content = model.SerializeToString()
@@ -179,7 +183,7 @@ def rewritten(folder: Path, change: Callable[[onnx.GraphProto], None]) -> Path:
 
 
 def moved_out(location: str) -> Callable[[onnx.GraphProto], None]:
-    """Moves the weights of the head to another file, which the graph then names."""
+    """A function that moves the weights of the head to another file, which the graph then names."""
 
     def change(graph: onnx.GraphProto) -> None:
         (head,) = (each for each in graph.initializer if each.name == "head")
@@ -193,14 +197,14 @@ WEIGHTS = (SCALE * np.eye(3, dtype=np.float32)).tobytes()
 
 
 def with_data_file(folder: Path, content: bytes = WEIGHTS, listed: bool = True) -> Path:
-    """A model whose weights lie in weights.bin."""
+    """A model whose weights are in weights.bin."""
     (folder / "weights.bin").write_bytes(content)
     if listed:
         changed_card(folder, data_files={"weights.bin": hashlib.sha256(WEIGHTS).hexdigest()})
     return rewritten(folder, moved_out("weights.bin"))
 
 
-def test_weights_of_a_listed_data_file_are_those_of_the_answer(
+def test_weights_of_a_listed_data_file_are_used(
     tmp_path: Path, make_model: Callable[[Path], Path], model_folder: Path
 ) -> None:
     image = plain(200, 100, 50)
@@ -215,7 +219,8 @@ def test_data_file_that_the_card_does_not_list_is_refused(
     tmp_path: Path, make_model: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, location: str
 ) -> None:
     folder = make_model(tmp_path / "final")
-    monkeypatch.chdir(folder)  # where a runtime that is given bytes looks for such files
+    # a runtime that is given bytes looks for such files in the working folder
+    monkeypatch.chdir(folder)
     for name in ("weights.bin", "sub/weights.bin", "../weights.bin"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(WEIGHTS)
@@ -227,7 +232,9 @@ def test_data_file_that_the_card_does_not_list_is_refused(
 
 
 def test_changed_data_file_is_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
-    with pytest.raises(ValueError, match=r"weights.bin: want the model of the card, sha256 \w{12}, got \w{12}\. Bring"):
+    with pytest.raises(
+        ValueError, match=r"weights.bin: want the model of the card, sha256 \w{12}, got \w{12}\. Restore"
+    ):
         load_predictor(with_data_file(make_model(tmp_path), content=WEIGHTS[:-1] + b"\x7f"))
 
 
@@ -248,7 +255,7 @@ def test_missing_data_file_is_named(tmp_path: Path, make_model: Callable[[Path],
         ({"data_files": {"model.onnx": "0" * 64}}, r"want data_files beside the model, got \['model.onnx'\]"),
     ],
 )
-def test_card_that_contradicts_itself_is_refused(
+def test_inconsistent_card_is_refused(
     tmp_path: Path, make_model: Callable[[Path], Path], fields: dict[str, object], message: str
 ) -> None:
     changed_card(make_model(tmp_path), **fields)
@@ -293,7 +300,7 @@ def test_model_of_another_size_than_the_cards_is_refused(
 
 
 def of_the_means(*operations: str) -> Callable[[onnx.GraphProto], None]:
-    """Puts these operations between the means of the channels and the head."""
+    """A function that puts these operations between the means of the channels and the head."""
 
     def change(graph: onnx.GraphProto) -> None:
         names = ["features", *(f"step_{each}" for each in operations)]
@@ -306,12 +313,12 @@ def of_the_means(*operations: str) -> Callable[[onnx.GraphProto], None]:
     return change
 
 
-def test_model_that_answers_nan_is_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+def test_model_whose_output_is_nan_is_refused(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
     with pytest.raises(ValueError, match=r"model.onnx: want 3 probabilities that sum to 1, .* got 3 that sum to nan\."):
         load_predictor(rewritten(make_model(tmp_path), of_the_means("Log")))
 
 
-def test_nan_for_one_image_is_no_answer(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+def test_nan_for_one_image_is_an_error(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
     predictor = load_predictor(rewritten(make_model(tmp_path), of_the_means("Neg", "Sqrt")))
 
     assert predict(predictor, plain(0, 0, 0)).probability == pytest.approx(1 / 3)
@@ -353,7 +360,7 @@ print((status("VmHWM") - before) * 1024)
 
 
 @pytest.mark.parametrize(("kind", "bytes_a_pixel"), [("PNG", 15), ("WEBP", 22)])
-def test_large_transparent_pictures_at_once_take_the_memory_of_one(
+def test_large_transparent_images_at_once_need_the_memory_of_one(
     model_folder: Path, kind: str, bytes_a_pixel: int
 ) -> None:
     buffer = io.BytesIO()
@@ -367,7 +374,7 @@ def test_large_transparent_pictures_at_once_take_the_memory_of_one(
     assert int(done.stdout) < bytes_a_pixel * picture.width * picture.height
 
 
-def test_pixels_in_work_never_exceed_the_budget() -> None:
+def test_pixels_processed_at_once_never_exceed_the_budget() -> None:
     budget, lock, at_work, most = PixelBudget(10, wait_s=60), threading.Lock(), [0], [0]
 
     def work(pixels: int) -> None:
@@ -389,17 +396,17 @@ def test_pixels_in_work_never_exceed_the_budget() -> None:
     assert 0 < most[0] <= 10
 
 
-def test_who_waits_too_long_for_pixels_is_told() -> None:
+def test_waiting_too_long_for_pixels_is_an_error() -> None:
     budget = PixelBudget(10, wait_s=0.01)
 
     with budget.taken(4):
-        with budget.taken(6), pytest.raises(TimeoutError, match=r"^image: want room for its pixels, got none"):
+        with budget.taken(6), pytest.raises(TimeoutError, match=r"^image: want memory for its pixels, got none"):
             budget.taken(1).__enter__()
         with budget.taken(6):
             pass
 
 
-def test_pixels_are_given_back_after_a_fault() -> None:
+def test_pixels_are_released_after_an_error() -> None:
     budget = PixelBudget(10, wait_s=0.01)
 
     with pytest.raises(ValueError, match="broken"), budget.taken(10):
@@ -409,7 +416,7 @@ def test_pixels_are_given_back_after_a_fault() -> None:
 
 
 def deep(highest: int) -> bytes:
-    """A grey file of 16 bits whose values end there."""
+    """A 16-bit grey file with this largest value."""
     return png(np.linspace(0, highest, 64).reshape(8, 8).astype(np.uint16))
 
 
@@ -419,17 +426,19 @@ def changed_preprocessing(folder: Path, **fields: object) -> None:
     changed_card(folder, preprocessing=preprocessing, preprocessing_sha256=preprocessing_sha256(preprocessing))
 
 
-def test_a_12_bit_picture_is_scaled_as_the_card_says(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
+def test_a_12_bit_image_is_scaled_as_the_card_says(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:
     folder = make_model(tmp_path)
     changed_preprocessing(folder, value_bits=12)
     predictor = load_predictor(folder)
     eight = np.round(np.linspace(0, 4095, 64).reshape(8, 8).astype(np.uint16) * (255 / 4095)).astype(np.uint8)
     assert predict(predictor, deep(4095)) == predict(predictor, png(eight))
-    with pytest.raises(ValueError, match=r"^image: want a whole image, got: grey values up to 4,096, where 12 bits"):
+    with pytest.raises(
+        ValueError, match=r"^image: want a whole image, got: grey values up to 4,096, above the 4,095 of 12 bits"
+    ):
         predict(predictor, deep(4096))
 
 
-def test_a_12_bit_picture_is_refused_where_training_had_none(model_folder: Path) -> None:
+def test_a_12_bit_image_is_refused_if_training_had_none(model_folder: Path) -> None:
     with pytest.raises(ValueError, match=r"16-bit grey values up to 4,095, of unknown range"):
         predict(load_predictor(model_folder), deep(4095))
 

@@ -21,7 +21,7 @@ PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_answer_holds_prediction_and_model(client: "TestClient", red: bytes, model_folder: Path) -> None:
+def test_answer_has_prediction_and_model(client: "TestClient", red: bytes, model_folder: Path) -> None:
     response = client.post("/predict", files={"image": ("red.png", red)})
 
     assert response.status_code == 200
@@ -35,14 +35,14 @@ def test_answer_holds_prediction_and_model(client: "TestClient", red: bytes, mod
 
 
 def refusal(response: Any) -> tuple[int, str]:
-    """Status and sentence of an answer that is one object with one key."""
+    """Status and message of an answer that is one object with one key."""
     answer = response.json()
     assert list(answer) == ["error"], answer
     return response.status_code, answer["error"]
 
 
 @pytest.mark.parametrize("content", [b"no image", PNG_START, b"\x00" * 1000, b"[]", b"null"])
-def test_unreadable_image_gets_400_and_one_sentence(client: "TestClient", content: bytes) -> None:
+def test_unreadable_image_gets_400_and_one_message(client: "TestClient", content: bytes) -> None:
     for response in (
         client.post("/predict", content=content),
         client.post("/predict", files={"image": ("red.png", content, "image/png")}),
@@ -52,7 +52,7 @@ def test_unreadable_image_gets_400_and_one_sentence(client: "TestClient", conten
         assert sentence.startswith("image: want a whole image, got: ")
 
 
-def test_bad_image_leaves_no_trace_in_the_log(client: "TestClient", caplog: pytest.LogCaptureFixture) -> None:
+def test_bad_image_leaves_no_traceback_in_the_log(client: "TestClient", caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         client.post("/predict", content=b"no image")
 
@@ -70,7 +70,7 @@ def test_bad_image_leaves_no_trace_in_the_log(client: "TestClient", caplog: pyte
         ),
     ],
 )
-def test_fault_of_the_predictor_is_one_object(
+def test_error_of_the_predictor_is_one_object(
     client: "TestClient", red: bytes, monkeypatch: pytest.MonkeyPatch, fault: Exception, status: int, sentence: str
 ) -> None:
     def faulty(*_: object) -> None:
@@ -81,12 +81,12 @@ def test_fault_of_the_predictor_is_one_object(
     assert refusal(client.post("/predict", content=red)) == (status, sentence)
 
 
-def test_ready_once_the_model_has_answered(client: "TestClient") -> None:
+def test_service_is_ready_once_the_model_has_run(client: "TestClient") -> None:
     assert client.get("/readyz").status_code == 200
     assert client.get("/livez").status_code == 200
 
 
-def test_service_does_not_start_with_a_model_that_is_not_the_cards(
+def test_service_does_not_start_with_another_model_than_the_cards(
     tmp_path: Path, make_model: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, classifier: Any
 ) -> None:
     (make_model(tmp_path) / "model.onnx").write_bytes(b"another")
@@ -96,7 +96,7 @@ def test_service_does_not_start_with_a_model_that_is_not_the_cards(
         classifier.inner()
 
 
-def test_model_of_the_working_folder_is_served_where_none_is_named(
+def test_model_of_the_working_folder_is_the_default(
     tmp_path: Path, make_model: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, classifier: Any
 ) -> None:
     make_model(tmp_path / "models" / "final")
@@ -119,21 +119,21 @@ def test_openapi_describes_the_endpoint(client: "TestClient") -> None:
     }
 
 
-def test_requests_and_work_at_a_time_are_bounded(classifier: Any) -> None:
+def test_concurrent_requests_and_threads_are_bounded(classifier: Any) -> None:
     config = classifier.config
 
     assert (config["workers"], config["threads"]) == (1, 2)
     assert config["traffic"] == {"timeout": 10, "max_concurrency": 32}
 
 
-def test_uploads_that_are_being_sent_are_bounded(classifier: Any) -> None:
+def test_uploads_that_are_being_received_are_bounded(classifier: Any) -> None:
     from graft.serving.service import BOUNDS
 
     assert (BOUNDS.body_bytes, BOUNDS.held_bytes) == (10 * 2**20, 320 * 2**20)
     assert (BOUNDS.bodies, BOUNDS.seconds, BOUNDS.pause_s) == (500, 60, 10)
 
 
-def test_every_door_that_serves_names_this_machine_alone() -> None:
+def test_every_command_that_serves_listens_only_on_this_machine() -> None:
     commands = re.findall(r"bentoml serve [^\n]*", (REPOSITORY / "Makefile").read_text(encoding="utf-8"))
 
     assert len(commands) == 2
@@ -141,7 +141,7 @@ def test_every_door_that_serves_names_this_machine_alone() -> None:
 
 
 def shipped(folder: Path) -> Path:
-    """A copy of the code that bentofile.yaml lists, laid out as in a Bento."""
+    """Copy the code that bentofile.yaml lists, as it is laid out in a Bento."""
     listed = read_yaml(REPOSITORY / "bentofile.yaml")["include"]
     assert "models/final/**" in listed
     for pattern in listed:
@@ -153,7 +153,7 @@ def shipped(folder: Path) -> Path:
     return folder
 
 
-def test_what_is_shipped_answers_and_imports_nothing_of_the_training(
+def test_the_shipped_code_answers_and_imports_nothing_of_training(
     model_folder: Path, tmp_path: Path, red: bytes
 ) -> None:
     code = """

@@ -15,7 +15,7 @@ NONE = Headers({})
 
 
 def sending(*chunks: bytes, end: bool = True) -> Receive:
-    """A client that sends these chunks, and then, without `end`, nothing more."""
+    """A client that sends these chunks; unless `end` is set, the body is never finished."""
     left = list(chunks)
 
     async def receive() -> Message:
@@ -32,7 +32,7 @@ async def hung_up() -> Message:
 
 
 async def _several(*coroutines: Coroutine[Any, Any, bytes]) -> list[bytes | BaseException]:
-    """The results, or exceptions; each is started before the next, and what waits for ever is cancelled."""
+    """Results or exceptions of coroutines that start one after the other; endless ones are cancelled."""
     tasks = []
     for each in coroutines:
         tasks.append(asyncio.ensure_future(each))
@@ -43,7 +43,7 @@ async def _several(*coroutines: Coroutine[Any, Any, bytes]) -> list[bytes | Base
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def test_body_is_read_whole() -> None:
+def test_body_is_read_completely() -> None:
     assert asyncio.run(Uploads(BOUNDS).read(NONE, sending(b"ab", b"", b"cd"))) == b"abcd"
 
 
@@ -67,7 +67,7 @@ def test_encoded_body_is_refused(encoding: str) -> None:
     assert refused.value.status == 415
 
 
-def test_client_that_hangs_up_is_told_nothing() -> None:
+def test_client_that_disconnects_gets_no_answer() -> None:
     with pytest.raises(Gone):
         asyncio.run(Uploads(BOUNDS).read(NONE, hung_up))
 
@@ -77,13 +77,13 @@ def test_body_that_never_ends_is_refused_after_its_time(bounds: Bounds) -> None:
     uploads = Uploads(bounds)
 
     with pytest.raises(
-        Refused, match=r"^image: want a whole body in .*0\.01 s.*, got a part\. Send it again"
+        Refused, match=r"^image: want a complete body in .*0\.01 s.*, got a part\. Send it again"
     ) as refused:
         asyncio.run(uploads.read(NONE, sending(b"a", end=False)))
     assert refused.value.status == 408
 
 
-def test_newcomer_ends_the_oldest_of_too_many_and_is_read() -> None:
+def test_new_body_ends_the_oldest_of_too_many_and_is_read() -> None:
     uploads = Uploads(BOUNDS)
     half_sent = [uploads.read(NONE, sending(b"a", end=False)) for _ in range(5)]
 
@@ -93,7 +93,7 @@ def test_newcomer_ends_the_oldest_of_too_many_and_is_read() -> None:
     assert [getattr(each, "status", None) for each in ended] == [408, 408, 408, None, None]
 
 
-def test_newcomer_ends_the_oldest_of_those_that_hold_too_many_bytes() -> None:
+def test_new_body_ends_the_oldest_if_they_hold_too_many_bytes() -> None:
     uploads = Uploads(BOUNDS)
     large, small = (uploads.read(NONE, sending(b"a" * size, end=False)) for size in (10, 3))
 
@@ -104,7 +104,7 @@ def test_newcomer_ends_the_oldest_of_those_that_hold_too_many_bytes() -> None:
     assert isinstance(second, asyncio.CancelledError)
 
 
-def test_nothing_is_held_of_a_body_that_came_to_an_end() -> None:
+def test_finished_bodies_no_longer_count() -> None:
     async def many() -> None:
         uploads = Uploads(replace(BOUNDS, held_bytes=10, bodies=1))
         for _ in range(5):
@@ -117,7 +117,7 @@ def test_nothing_is_held_of_a_body_that_came_to_an_end() -> None:
     asyncio.run(many())
 
 
-def test_what_is_left_is_drained_to_its_end() -> None:
+def test_the_rest_of_a_body_is_drained() -> None:
     left = [b"a" * 30, b"b" * 30, b"c" * 30]
 
     async def receive() -> Message:
@@ -128,7 +128,7 @@ def test_what_is_left_is_drained_to_its_end() -> None:
     assert left == []
 
 
-def test_draining_ends_with_its_bytes_its_time_or_the_client() -> None:
+def test_draining_ends_at_its_limits_or_with_the_client() -> None:
     read: list[int] = []
 
     async def endless() -> Message:

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.integrate import quad
+from scipy.stats import binom, norm
 
-from graft.shift.bn_stats import BlockDivergence, block_profile, channel_divergences
+from graft.shift.bn_stats import BlockDivergence, block_profile, channel_divergences, symmetric_divergence
 from graft.store.features import BlockMoments
 
 Floats = NDArray[np.float64]
@@ -41,7 +42,7 @@ def test_groups_of_copies_give_what_one_image_of_each_gives() -> None:
     np.testing.assert_allclose(copied.shift, alone.shift, rtol=1e-9)
 
 
-def test_images_like_the_source_lie_at_zero() -> None:
+def test_images_like_the_source_are_at_zero() -> None:
     found = _profile(_images(40, 200))
     by_chance = np.mean(channel_divergences(_moments(_images(40, 200)), np.full((1, 40), 1 / 40)))
     assert found.shift.low == 0
@@ -93,3 +94,10 @@ def test_what_cannot_be_measured_is_refused() -> None:
         _profile(_images(4, 2), np.zeros(4, dtype=np.int64))
     with pytest.raises(ValueError, match=r"^bn_stats, groups: want one name for each of 4 images, got \(3,\)\. Or"):
         _profile(_images(4, 2), np.arange(3))
+
+
+@pytest.mark.parametrize(("mean", "variance"), [(0.0, 1.0), (0.7, 1.0), (0.0, 0.3), (-1.2, 2.5)])
+def test_the_divergence_is_the_integral_of_the_log_ratio(mean: float, variance: float) -> None:
+    p, q = norm(), norm(mean, np.sqrt(variance))
+    expected, _ = quad(lambda x: (p.pdf(x) - q.pdf(x)) * (p.logpdf(x) - q.logpdf(x)), -15, 15)
+    assert symmetric_divergence(np.array(mean), np.array(variance)) == pytest.approx(expected, abs=1e-9)

@@ -14,7 +14,7 @@ def _draw(n: int, shares: tuple[float, ...], seed: int) -> tuple[Features, Label
     return (rng.normal(size=(n, 4)) + 1.5 * np.eye(3, 4)[labels]).astype(np.float32), labels
 
 
-def test_shares_come_back_that_the_probes_calls_alone_get_wrong() -> None:
+def test_shares_are_recovered_where_the_predictions_alone_are_wrong() -> None:
     features, labels = _draw(900, (0.4, 0.4, 0.2), 0)
     target, _ = _draw(900, (0.05, 0.15, 0.8), 1)
     found = target_shares(features, labels, (np.arange(900), np.arange(900)), target, c=0.1, confidence=0.95, seed=0)
@@ -41,6 +41,13 @@ def test_calls_are_made_by_probes_that_have_not_seen_the_row_nor_its_group() -> 
     labels, groups = np.repeat(np.arange(20) % 2, 6), np.arange(120) // 6
     assert np.mean(held_out_calls(features, labels, np.arange(120), c=10.0, seed=0) == labels) > 0.95
     assert np.mean(held_out_calls(features, labels, groups, c=10.0, seed=0) == labels) < 0.8
+
+
+def test_a_rare_class_is_never_held_out_whole_where_its_images_are_independent() -> None:
+    labels = np.repeat([0, 1], [38, 2])
+    features = (np.random.default_rng(0).normal(size=(40, 4)) + 9 * labels[:, None]).astype(np.float32)
+    for seed in range(10):
+        assert held_out_calls(features, labels, np.arange(40), c=1.0, seed=seed).tolist() == labels.tolist()
 
 
 def test_a_fold_that_leaves_one_class_to_learn_from_calls_that_class() -> None:

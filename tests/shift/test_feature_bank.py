@@ -47,7 +47,7 @@ def test_exact_copies_are_one_group() -> None:
     assert len(np.unique(made(files(15, contents), 15).side.groups)) == 12
 
 
-def test_copies_do_not_stand_in_both_halves_of_the_yardstick() -> None:
+def test_copies_are_in_one_half_of_the_yardstick() -> None:
     contents = [*range(10)] * 3
     about = About("Photographs", "CC0", backbone_key(CARD))
     details = bank_of((files(30, contents), grey_images(10)[contents]), network(), about, 40, 0).details
@@ -78,17 +78,17 @@ def test_a_bank_comes_back_as_it_was_written(tmp_path: Path) -> None:
     np.testing.assert_equal(back.details._asdict(), bank.details._asdict())
 
 
-def test_name_licence_and_count_stand_in_the_file(tmp_path: Path) -> None:
+def test_name_licence_and_count_are_in_the_file(tmp_path: Path) -> None:
     save_bank(made(files(12), 12), tmp_path / "bank.npz")
     with np.load(tmp_path / "bank.npz") as file:
         assert (str(file["name"]), str(file["licence"]), int(file["n_images"])) == ("Photographs", "CC0", 12)
 
 
-def test_the_same_images_are_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_images_give_the_same_bytes(tmp_path: Path) -> None:
     assert save_bank(made(files(12), 12), tmp_path / "a.npz") == save_bank(made(files(12), 12), tmp_path / "b.npz")
 
 
-def test_an_absent_bank_is_a_sentence(tmp_path: Path) -> None:
+def test_an_absent_bank_is_an_error_of_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"bank_file: want a bank, got no file .*none\.npz\. Make one: `graft"):
         read_bank(named(tmp_path / "none.npz"), CARD)
 
@@ -116,7 +116,7 @@ def test_a_bank_of_another_backbone_or_image_size_is_refused(tmp_path: Path, cha
         read_bank(named(tmp_path / "bank.npz"), other)
 
 
-def test_only_what_decides_on_features_makes_another_backbone() -> None:
+def test_only_what_determines_features_makes_another_backbone() -> None:
     same: dict[str, object] = {"weights_sha256": "0" * 64, "source_val_accuracy": 0.1, "origin": "file w.pth"}
     assert backbone_key(CARD.model_copy(update=same)) == backbone_key(CARD)
     assert backbone_key(BackboneCard.model_validate_json(CARD.model_dump_json())) == backbone_key(CARD)
@@ -129,7 +129,7 @@ def _npy() -> bytes:
 
 
 @pytest.mark.parametrize("content", [b"", b"no bank", b"PK\x03\x04 cut off", _npy()])
-def test_a_file_that_is_no_bank_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_bank_is_an_error_of_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bank.npz").write_bytes(content)
     with pytest.raises(
         ValueError, match=r"bank\.npz: want a bank, got a file of another kind \(.*\)\. Make one with"
@@ -138,7 +138,7 @@ def test_a_file_that_is_no_bank_is_one_sentence(tmp_path: Path, content: bytes) 
     assert "\n" not in str(e.value)
 
 
-def test_other_arrays_are_no_bank(tmp_path: Path) -> None:
+def test_other_arrays_are_not_a_bank(tmp_path: Path) -> None:
     save_source_details(source_details_of_side(side_of(normal(8, 0), "a")), tmp_path / "bank.npz")
     with pytest.raises(ValueError, match="want a bank, got a file of another kind"):
         read_bank(named(tmp_path / "bank.npz"), CARD)

@@ -47,7 +47,7 @@ def record_of(target: Side, source: Side | Origin = SOURCE) -> ShiftRecord:
     return measured(target, source)[0]
 
 
-def test_the_test_is_that_of_all_images_with_their_groups() -> None:
+def test_the_test_uses_all_images_with_their_groups() -> None:
     source = classes_of(60, "abc", 0, "a", groups=np.arange(60) // 3)
     target = classes_of(40, "abc", 1, "b", 0.3, groups=np.arange(40) // 2)
     test = two_sample_test(
@@ -63,7 +63,7 @@ def test_the_test_is_that_of_all_images_with_their_groups() -> None:
     assert found.null_mmd2[50] == pytest.approx(np.median(test.null))
 
 
-def test_many_copies_of_one_picture_do_not_make_p_small() -> None:
+def test_many_copies_of_one_image_do_not_make_p_small() -> None:
     """Sixty near-copies of one ordinary picture are a shift only where each counts by itself."""
     pictures = normal(31, 1)
     features = np.concatenate([pictures, pictures[:1] + 1e-3 * normal(59, 2)])
@@ -149,7 +149,7 @@ def test_without_a_source_and_batchnorm_the_record_gives_the_reason() -> None:
     assert "bn_stats: want BatchNorm, got LayerNorm." in found.sentence
 
 
-def test_groups_of_the_target_widen_what_is_said_of_blocks() -> None:
+def test_groups_of_the_target_widen_the_intervals_of_blocks() -> None:
     target = side_of(np.repeat(normal(8, 1), 5, axis=0), "b")
     grouped = target._replace(groups=np.repeat(np.arange(8).astype(np.str_), 5))
     widths = []
@@ -160,7 +160,7 @@ def test_groups_of_the_target_widen_what_is_said_of_blocks() -> None:
     assert widths[1] > 1.2 * widths[0]
 
 
-def test_images_that_stand_on_both_sides_leave_the_source_and_it_is_said() -> None:
+def test_images_on_both_sides_are_removed_from_the_source_with_a_remark() -> None:
     target = classes_of(60, "abc", 1, "b", 1.0)
     source = Side(*(np.concatenate(pair) for pair in zip(SOURCE, target.at(np.arange(20)), strict=True)))
     source = source._replace(rows=np.arange(140))
@@ -195,6 +195,11 @@ def test_classes_are_matched_by_name_where_their_numbers_differ() -> None:
     assert found.labels is not None
     assert found.labels.classes == ("b", "c")
     assert "1 of 2 shared classes moved: c." in found.remarks
+
+
+def test_images_without_a_class_are_not_a_class() -> None:
+    found = record_of(side_of(normal(30, 1), "b"), side_of(normal(40, 0), "a"))
+    assert (found.classes, found.labels) == ((), None)
 
 
 def test_the_mix_of_shared_classes_is_counted_and_told_by_the_probe() -> None:
@@ -254,8 +259,9 @@ def test_few_images_are_warned_about_and_many_are_not(n: int, warned: bool) -> N
 
 def test_the_warning_counts_groups_and_not_copies() -> None:
     target = side_of(np.repeat(normal(30, 1), 10, axis=0), "b", groups=np.repeat(np.arange(30), 10))
-    found = record_of(target, side_of(normal(300, 0), "a")).warnings
-    assert "300 independent source and 30 target images" in found[0]
+    source = side_of(np.repeat(normal(50, 0), 3, axis=0), "a", groups=np.repeat(np.arange(50), 3))
+    found = record_of(target, source).warnings
+    assert "with 50 independent source and 30 target images" in found[0]
 
 
 def test_the_same_seed_gives_the_same_record_and_map_and_another_seed_another() -> None:
@@ -266,7 +272,7 @@ def test_the_same_seed_gives_the_same_record_and_map_and_another_seed_another() 
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_features_that_are_no_numbers_are_refused_with_their_place(value: float) -> None:
+def test_features_that_are_not_finite_are_refused_with_their_position(value: float) -> None:
     target = side_of(normal(40, 1), "b")
     target.features[3, 1] = value
     with pytest.raises(ValueError, match=rf"^target, row 3: want finite features, got {value}\. Mend"):
@@ -292,7 +298,7 @@ def test_a_target_of_one_group_is_refused_with_what_to_do(n: int) -> None:
         measured(target)
 
 
-def test_a_source_that_stands_in_the_target_whole_stops_nothing_and_the_reason_is_given() -> None:
+def test_a_source_that_is_entirely_in_the_target_is_described_with_the_reason() -> None:
     record = record_of(SOURCE)
     assert (record.source.kind, record.similarity, record.test) == ("none", "unknown", None)
     assert "All source images that are not in the target too are of one group." in record.sentence

@@ -32,7 +32,7 @@ def test_only_classes_with_two_groups_on_both_sides_are_tested() -> None:
     assert set(_judge(source, (*target[:2], groups))) == {"0", "4"}
 
 
-def test_a_class_of_blank_images_is_not_tested_and_stops_no_other() -> None:
+def test_a_class_of_blank_images_is_skipped() -> None:
     source, target = _side((9, 9), 0, 0), _side((9, 9), 0, 1)
     for rows, labels, _ in (source, target):
         rows[labels == "1"] = 3.0
@@ -70,7 +70,7 @@ def test_no_shared_class_gives_no_rows() -> None:
     assert _judge((rows, labels, groups), (rows, np.char.add("x", labels), groups)) == {}
 
 
-def test_a_class_whose_groups_all_hold_one_same_image_is_not_tested_and_stops_no_other() -> None:
+def test_a_class_whose_groups_all_contain_the_same_image_is_skipped() -> None:
     """Of each group the test may keep that image alone."""
     source, target = _side((9, 40), 0, 0), _side((9, 9), 0, 1)
     source[0][source[1] == "1"] = target[0][target[1] == "1"] = 3.0

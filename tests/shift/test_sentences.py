@@ -45,7 +45,7 @@ def remarks(**changes: object) -> str:
     return " ".join(sentences.remarks(**given))  # type: ignore[arg-type]
 
 
-def test_a_source_of_ones_own_gives_place_size_and_counts() -> None:
+def test_with_the_users_own_source_the_sentence_gives_place_size_and_counts() -> None:
     assert sentences.sentence(OWN, (a_test(), SIZE), PLACE, "mid", (300, 200)) == (
         "The target lies between blur 1 and noise 3: mid (MMD^2 0.12, 0.1 to 0.15; p = 0.001; "
         "300 source and 200 target images)."
@@ -91,12 +91,12 @@ def test_without_a_source_and_batchnorm_the_reason_is_given() -> None:
     assert "got LayerNorm. Name images. Put images under data/raw/source" in said
 
 
-def test_what_is_not_known_is_not_said() -> None:
+def test_there_are_no_remarks_without_a_reason() -> None:
     assert sentences.remarks(a_test(), (), 0) == ()
 
 
 @pytest.mark.parametrize(("p", "shift", "said"), [(0.3, 0.14, True), (0.05, 0.14, False), (0.3, None, False)])
-def test_a_large_p_comes_with_what_would_have_been_found(p: float, shift: float | None, said: bool) -> None:
+def test_a_large_p_comes_with_the_detectable_shift(p: float, shift: float | None, said: bool) -> None:
     found = "No shift was found; one of 0.14 standard deviations" in remarks(test=a_test(p, shift))
     assert found is said
 
@@ -113,7 +113,7 @@ def test_of_many_classes_ten_are_named() -> None:
     assert "c09 and 2 more." in remarks(classes=classes)
 
 
-def test_images_left_out_are_counted() -> None:
+def test_images_that_were_left_out_are_counted() -> None:
     assert "7 source images are in the target too and were left out." in remarks(n_dropped=7)
 
 
@@ -149,7 +149,7 @@ def _yardstick(*doubts: str) -> ShiftYardstick:
     )
 
 
-def test_every_doubt_about_similarity_is_said_and_where_there_is_none_nothing() -> None:
+def test_every_doubt_about_similarity_is_a_warning() -> None:
     (said,) = sentences.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick("one", "another"))
     assert said == "Similarity is taken as unknown, and tables that ask for it abstain: one; another."
     assert sentences.warnings(a_test(detectable_shift=0.1), (40, 20), _yardstick()) == ()

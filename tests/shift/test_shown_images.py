@@ -30,7 +30,7 @@ def test_a_group_of_the_source_that_the_target_lacks_is_found_there() -> None:
     assert set(found.source_odd) < ODD_NAMES
 
 
-def test_typical_images_lie_in_the_midst_of_their_own() -> None:
+def test_typical_images_are_in_the_middle_of_their_own_domain() -> None:
     found = witnesses(SOURCE, target(), 2.0 * D, 0)
     from_middle = np.linalg.norm(SOURCE.features - SOURCE.features.mean(axis=0), axis=1)
     typical = [int(name[1:]) for name in found.source_typical]
@@ -46,7 +46,7 @@ def test_one_image_of_a_group_is_shown() -> None:
     assert len(set(shown)) == N_SHOWN
 
 
-def test_copies_of_one_picture_do_not_make_it_odd() -> None:
+def test_copies_of_an_image_do_not_make_it_odd() -> None:
     features = normal(50, 1)
     features[ODD] = 4
     groups = np.where(np.isin(np.arange(50), ODD), -1, np.arange(50))
@@ -55,7 +55,7 @@ def test_copies_of_one_picture_do_not_make_it_odd() -> None:
     assert len(set(found.target_odd) & ODD_NAMES) <= 1
 
 
-def test_many_images_are_judged_by_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_images_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_ROWS", 20)
     drawn = {f"b{row:011d}" for row in some(target(), 20, 3).rows}
     found = witnesses(SOURCE, target(), 2.0 * D, 3)
@@ -89,7 +89,7 @@ def test_the_axes_do_not_flip_with_the_signs_of_a_decomposition(monkeypatch: pyt
     assert map_of(SOURCE, target(), 0) == first
 
 
-def test_a_large_side_is_thinned_and_the_same_seed_draws_the_same_points(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_side_is_sampled_and_the_same_seed_draws_the_same_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_POINTS", 20)
     points = map_of(SOURCE, target(), 0)[0]
     assert len(points) == 40
@@ -103,7 +103,7 @@ def test_a_single_feature_has_one_axis() -> None:
     assert {each.y for each in points} == {0.0}
 
 
-def test_some_images_are_drawn_in_their_order() -> None:
+def test_sampled_images_keep_their_order() -> None:
     drawn = some(SOURCE, 10, 0).rows
     assert len(set(drawn.tolist())) == 10
     assert np.all(np.diff(drawn) > 0)

@@ -24,14 +24,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_side_holds_the_readable_images_of_a_split(folder: Path) -> None:
+def test_a_side_has_the_readable_images_of_a_split(folder: Path) -> None:
     side = read_side(folder / "catalog.csv", folder / "features.npy", "train")
     assert side.features.tolist() == [[0, 1], [2, 3]]
     assert (side.rows.tolist(), side.labels.tolist(), side.groups.tolist()) == ([0, 1], ["b", "a"], ["left", "right"])
     assert side.images.tolist() == [catalog_row("b/0.png").sha256, catalog_row("a/1.png").sha256]
 
 
-def test_without_a_split_a_side_holds_all_of_them(folder: Path) -> None:
+def test_without_a_split_a_side_has_all_readable_images(folder: Path) -> None:
     assert read_side(folder / "catalog.csv", folder / "features.npy").rows.tolist() == [0, 1, 2]
 
 
@@ -43,14 +43,14 @@ def test_a_domain_without_images_is_a_side_without_rows(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_rows_of_the_store_are_found_in_their_order_and_strangers_left_out() -> None:
+def test_rows_of_the_store_are_found_in_their_order_without_those_of_other_sides() -> None:
     side = side_of(normal(4, 0), "a").at(np.array([3, 1, 0]))
     found = side.of_rows(np.array([0, 2, 3]))
     assert found.rows.tolist() == [0, 3]
     np.testing.assert_array_equal(found.features, side.features[[2, 0]])
 
 
-def test_images_that_stand_in_the_target_too_leave_the_source() -> None:
+def test_images_that_are_in_the_target_too_are_removed_from_the_source() -> None:
     source, target = side_of(normal(5, 0), "a"), side_of(normal(3, 1), "b")
     target.images[1] = source.images[4]
     left = without_copies(source, target)

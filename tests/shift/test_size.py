@@ -47,7 +47,7 @@ def test_with_few_images_there_is_a_size_but_no_interval(n: int, known: bool) ->
 
 
 @pytest.mark.parametrize("n_groups", [6, 40])
-def test_groups_of_copies_lie_as_far_as_one_image_of_each(n_groups: int) -> None:
+def test_groups_of_copies_are_as_far_as_one_image_of_each(n_groups: int) -> None:
     few = side_of(normal(n_groups, 1) + 0.5, "b", groups=np.arange(n_groups))
     many = few.at(np.repeat(np.arange(n_groups), np.random.default_rng(0).integers(1, 20, n_groups)))
     found, one_each = (size_of(SOURCE, each, 10.0, 0.95, 0) for each in (many, few))

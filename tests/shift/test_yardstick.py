@@ -79,7 +79,7 @@ def test_every_corruption_is_marked_at_every_severity(yardstick: Yardstick) -> N
     assert yardstick.n_images == (80, 80)
 
 
-def test_the_source_lies_at_zero_from_itself_and_noise_far_away(yardstick: Yardstick) -> None:
+def test_the_source_is_at_zero_from_itself_and_noise_is_far_away(yardstick: Yardstick) -> None:
     assert abs(yardstick.clean) < 0.01
     assert yardstick.noise > 20 * abs(yardstick.clean)
 
@@ -104,7 +104,7 @@ def test_other_images_of_the_source_are_near_and_noise_is_far(source: Images, ya
         assert similarity_of(severity_of(yardstick, mmd2), (1, 3)) == expected
 
 
-def test_no_image_is_compared_with_its_own_corruption_and_no_group_is_torn(source: Images) -> None:
+def test_no_image_is_compared_with_its_own_corruption_and_groups_stay_whole(source: Images) -> None:
     seen: list[Images] = []
 
     def spy(images: Images) -> Floats:
@@ -124,7 +124,7 @@ def test_no_image_is_compared_with_its_own_corruption_and_no_group_is_torn(sourc
     assert len(seen) == 2 + 25 + 1
 
 
-def test_features_of_corruptions_stand_in_the_order_of_the_marks(source: Images) -> None:
+def test_features_of_corruptions_are_in_the_order_of_the_marks(source: Images) -> None:
     found = yardstick_features(source, _features, seed=0)
     grain = found.corrupted[:, :, 2].mean(axis=1).reshape(5, 5)
     names = list(CORRUPTIONS)
@@ -199,24 +199,31 @@ def test_the_place_is_a_range_over_corruptions_around_the_interval(
     assert found.sentence.startswith(f"The target lies {said} (the source's own images, corrupted; severity ")
 
 
+def test_the_place_by_each_corruption_comes_with_its_name() -> None:
+    found = dict(_place(SPREAD, 0.09).by_corruption)
+    assert set(found) == {"blur", "noise", "contrast", "pixelate"}  # JPEG hardly moves the source
+    assert found == severities(SPREAD, 0.09)
+    assert found["blur"] == pytest.approx(3)
+
+
 def test_a_wider_interval_makes_a_wider_range() -> None:
     assert _place(SPREAD, 0.09, half=0.015).between == ("pixelate 4", "contrast 1")
     assert _place(SPREAD, 0.09, half=None).between == ("blur 3", "blur 3")  # the mark itself, without an interval
 
 
-def test_a_corruption_that_moves_nothing_is_no_end_of_the_range() -> None:
+def test_a_corruption_that_moves_nothing_is_not_an_end_of_the_range() -> None:
     assert "JPEG" not in severities(SPREAD, 0.002)
     assert _place(SPREAD, 0.002, half=0.0001).between == ("the source as it is", "pixelate 1")
 
 
-def test_the_sentence_gives_the_least_and_the_largest_severity_and_whose_they_are() -> None:
+def test_the_sentence_gives_the_smallest_and_the_largest_severity_with_their_corruptions() -> None:
     said = _place(SPREAD, 0.09).sentence
     assert "severity 0.8 of 5 by contrast to 5.0 by pixelate, 2.9 in the median)." in said
     assert "severity 4.5 of 5 by all that move them)." in _place(EVEN, 0.2025).sentence
 
 
 @pytest.mark.parametrize("mmd2", [0.005, 0.085, 0.5, 1.5])
-def test_the_sentence_calls_the_source_what_it_is(mmd2: float) -> None:
+def test_the_sentence_names_the_source_correctly(mmd2: float) -> None:
     said = _place(EVEN, mmd2, origin="the bank").sentence
     assert "the bank's own images" in said
     assert "source" not in said

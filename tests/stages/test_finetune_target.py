@@ -8,7 +8,7 @@ import pytest
 import torch
 from dvc.utils.serialize import dumps_yaml
 from tests.examples import backbone_card, write_stamp
-from tests.stages.killing import command, finished, halted, killed
+from tests.stages.killing import command, finished, gone, halted, interrupted, killed
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
 
 from graft.files import write_record
@@ -61,8 +61,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def of(inputs: Path) -> list[str]:
-    return command("finetune_target", {**{name: inputs / file for name, file in INPUTS.items()}, **OUTPUTS})
+def of(inputs: Path, n_processes: int = 1) -> list[str]:
+    paths = {**{name: inputs / file for name, file in INPUTS.items()}, **OUTPUTS}
+    return command("finetune_target", paths, n_processes)
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +84,38 @@ def test_a_killed_stage_ends_in_the_bytes_of_an_undisturbed_one(
     }
 
 
+@pytest.fixture(scope="module")
+def tormented(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, tuple[int, str]]:
+    """Two processes that got Ctrl-C, were killed and then went on: their files, the last steps, what Ctrl-C gave."""
+    folder = tmp_path_factory.mktemp("tormented")
+    told = interrupted(of(inputs, 2), folder)
+    killed(of(inputs, 2), folder, 1)
+    return folder, finished(of(inputs, 2), folder), told
+
+
+def test_two_processes_killed_again_and_again_end_in_the_bytes_of_one(
+    whole: tuple[Path, int], tormented: tuple[Path, int, tuple[int, str]]
+) -> None:
+    assert 0 < tormented[1] < whole[1]
+    assert {name: (tormented[0] / name).read_bytes() for name in MADE} == {
+        name: (whole[0] / name).read_bytes() for name in MADE
+    }
+
+
+def test_ctrl_c_ends_two_processes_with_one_sentence(tormented: tuple[Path, int, tuple[int, str]]) -> None:
+    code, said = tormented[2]
+    assert code == 130
+    assert "finetune_target: want to run to the end, got stopped by Ctrl-C." in said
+    assert "Traceback" not in said
+
+
 def test_a_second_trainer_is_turned_away(inputs: Path, tmp_path: Path) -> None:
     process = halted(of(inputs), tmp_path)
     try:
         second = subprocess.run(of(inputs), cwd=tmp_path, capture_output=True, text=True)
     finally:
         process.kill()
-        process.wait()
+        gone(process)
     assert second.returncode == 1
     assert "finetune_target: want to train alone, got another process" in second.stderr
 

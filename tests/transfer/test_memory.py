@@ -7,9 +7,10 @@ import pytest
 from graft.networks.preprocessing import SMALL_CNN
 from graft.records.catalog import CatalogRecord
 from graft.training import memory
-from graft.transfer.arms.arms import TargetData, target_data
+from graft.transfer.arms.data import TargetData, target_data
 from graft.transfer.control import train_scratch
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from graft.transfer.pretraining import make_backbone
 from tests.examples import domain_record
 from tests.networks.runtimes import ON_CPU
@@ -44,7 +45,7 @@ def test_the_control_is_refused_before_its_first_run(
 def test_fine_tuning_is_refused_before_its_first_run(
     backbone: Backbone, data: TargetData, no_room: None, tmp_path: Path, find_rate: bool
 ) -> None:
-    task = Task(backbone, data, strategy("full"), tiny_params(training={"find_rate": find_rate}))
+    task = TransferTask(backbone, data, strategy("full"), tiny_params(training={"find_rate": find_rate}))
     with pytest.raises(ValueError, match=r"^params\.yaml, training\.batch_size: want \d MiB of memory for steps of 8"):
         finetune_target(task, tmp_path, tmp_path / "half")
     assert list(tmp_path.iterdir()) == []
@@ -53,7 +54,7 @@ def test_fine_tuning_is_refused_before_its_first_run(
 def test_a_head_that_is_fitted_takes_no_steps(
     backbone: Backbone, data: TargetData, no_room: None, tmp_path: Path
 ) -> None:
-    task = Task(backbone, data, strategy("feature_extraction"), tiny_params())
+    task = TransferTask(backbone, data, strategy("feature_extraction"), tiny_params())
     assert finetune_target(task, tmp_path, tmp_path / "half").in_closed_form
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from graft.networks.networks import Network, state_sha256
+from graft.networks.outputs import Score
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
 from graft.records.training import RateCurve, TrainingRecord
@@ -15,15 +16,16 @@ from graft.training import steps
 from graft.training.batches import Samples
 from graft.training.checkpoints import Keeper
 from graft.training.loop import Fitted
-from graft.training.objective import Score
 from graft.training.phases import equal_rates
 from graft.training.steps import Plan, Tick
 from graft.transfer import control
-from graft.transfer.arms.arms import TargetData, part_of, rates_around, seen_by
+from graft.transfer.arms.data import TargetData, part_of, seen_by
+from graft.transfer.arms.halving import rates_around
 from graft.transfer.control import train_scratch
 from graft.transfer.finetuning import finetune
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.strategies import block_rates
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from tests.transfer.conftest import strategy, tiny_params
 
 
@@ -66,7 +68,7 @@ def transfer(
 ) -> tuple[list[Call], TrainingRecord]:
     calls = _spy(monkeypatch, finetune, lambda plan: plan.phases[0].rates["head"])
     record = finetune_target(
-        Task(backbone, data, strategy("full"), _params()), tmp_path / "transfer", tmp_path / "half"
+        TransferTask(backbone, data, strategy("full"), _params()), tmp_path / "transfer", tmp_path / "half"
     )
     return calls, record
 
@@ -75,7 +77,7 @@ def _scratch(
     monkeypatch: pytest.MonkeyPatch, data: TargetData, folder: Path, accuracy: Accuracy
 ) -> tuple[list[Call], TrainingRecord]:
     calls = _spy(monkeypatch, control, accuracy)
-    return calls, train_scratch(data, _params(), folder, folder.parent / "half")
+    return calls, train_scratch(data, _params(), folder, folder.parent / "half_scratch")
 
 
 def _same(one: Samples, two: Samples) -> bool:
@@ -86,7 +88,7 @@ def test_arms_share_images_order_augmentation_and_all_but_rates(
     monkeypatch: pytest.MonkeyPatch, transfer: tuple[list[Call], TrainingRecord], data: TargetData, tmp_path: Path
 ) -> None:
     scratch, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
-    matched = scratch[: len(transfer[0])]
+    matched = [each for each in scratch if each.plan.phases[0].epochs == 2]
     assert len(transfer[0]) == 4  # two rates with the first seed, the better one with the two others
     for one, two in zip(transfer[0], matched, strict=True):
         assert one.seed == two.seed
@@ -134,7 +136,7 @@ def test_the_control_runs_at_one_rate_for_all_blocks_and_at_two_budgets(
     monkeypatch: pytest.MonkeyPatch, data: TargetData, tmp_path: Path
 ) -> None:
     calls, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
-    assert [call.plan.phases[0].epochs for call in calls] == [2, 2, 2, 2, 4, 4, 4, 4]
+    assert [call.plan.phases[0].epochs for call in calls] == [4, 4, 4, 4, 2, 2, 2, 2]
     blocks = [name for name in calls[0].plan.phases[0].rates if name != "head"]
     assert all(call.plan.phases[0].rates == equal_rates(blocks, call.plan.phases[0].rates["head"]) for call in calls)
 
@@ -167,7 +169,9 @@ def test_a_tie_of_rates_goes_to_the_lower_loss_then_the_smaller_rate(
     monkeypatch: pytest.MonkeyPatch, backbone: Backbone, data: TargetData, tmp_path: Path
 ) -> None:
     _spy(monkeypatch, finetune, lambda plan: 0.8)
-    record = finetune_target(Task(backbone, data, strategy("full"), _params()), tmp_path / "w", tmp_path / "half")
+    record = finetune_target(
+        TransferTask(backbone, data, strategy("full"), _params()), tmp_path / "w", tmp_path / "half"
+    )
     assert record.rate == 0.001
 
 
@@ -185,7 +189,9 @@ def test_both_arms_look_for_the_rate_on_the_images_of_the_first_seed(
         monkeypatch.setattr(module, "find_rate", find_rate)
         _spy(monkeypatch, module, lambda plan: plan.phases[0].rates["head"])
     records = [
-        finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "transfer", tmp_path / "half"),
+        finetune_target(
+            TransferTask(backbone, data, strategy("full"), params), tmp_path / "transfer", tmp_path / "half"
+        ),
         train_scratch(data, params, tmp_path / "scratch", tmp_path / "half_scratch"),
     ]
     for record, task in zip(records, looked, strict=True):
@@ -196,7 +202,7 @@ def test_both_arms_look_for_the_rate_on_the_images_of_the_first_seed(
 
 def test_both_arms_have_the_head_that_params_name(backbone: Backbone, data: TargetData, tmp_path: Path) -> None:
     params = tiny_params(training={"n_seeds": 2, "head": "mlp"})
-    finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "transfer", tmp_path / "half")
+    finetune_target(TransferTask(backbone, data, strategy("full"), params), tmp_path / "transfer", tmp_path / "half")
     train_scratch(data, params, tmp_path / "scratch", tmp_path / "half_scratch")
     heads = [load_network(tmp_path / arm / "seed_0.safetensors").head_kind for arm in ("transfer", "scratch")]
     assert heads == ["mlp", "mlp"]

@@ -18,9 +18,10 @@ from graft.params.network import Images
 from graft.params.pipeline import Params
 from graft.records.common import Split
 from graft.store.catalogue import CatalogRow
-from graft.transfer.arms.arms import TargetData, target_data
+from graft.transfer.arms.data import TargetData, target_data
 from graft.transfer.control import train_scratch
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from tests.examples import catalog_row
 from tests.house import ROOT
 from tests.networks.runtimes import ON_CPU
@@ -95,6 +96,8 @@ def test_every_strategy_gains_from_real_weights(name: str, real: Real, from_noth
     }
     settings = real.params.finetune_target.model_copy(update=values.get(name, {}))
     params = real.params.model_copy(update={"finetune_target": settings})
-    record = finetune_target(Task(real.backbone, real.data, strategy(name), params), tmp_path, tmp_path / "half")
+    record = finetune_target(
+        TransferTask(real.backbone, real.data, strategy(name), params), tmp_path, tmp_path / "half"
+    )
     accuracy = min(run.val_accuracy for run in record.runs)
     assert accuracy > max(0.75, from_nothing)

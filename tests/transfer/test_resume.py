@@ -16,9 +16,10 @@ from graft.networks.saving import load_network
 from graft.training import checkpoints, resume
 from graft.training.optimisation import take_step
 from graft.training.resume import half_done
-from graft.transfer.arms.arms import TargetData
+from graft.transfer.arms.data import TargetData
 from graft.transfer.control import train_scratch
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import strategy, tiny_params
 
@@ -80,7 +81,7 @@ def run(backbone: Backbone, data: TargetData, tmp_path: Path) -> Callable[[str, 
             if arm == "scratch":
                 record = train_scratch(data, params, folder, kept)
             else:
-                record = finetune_target(Task(backbone, data, strategy(arm), params), folder, kept)
+                record = finetune_target(TransferTask(backbone, data, strategy(arm), params), folder, kept)
         weights = [state_sha256([load_network(file)]) for file in sorted(folder.glob("*.safetensors"))]
         return to_json(record) + str(weights)
 
@@ -164,10 +165,10 @@ def test_other_params_start_anew(
     steps_taken[:] = [0, 10**9]
     params = tiny_params(training={"weight_decay": 0.5})
     with half_done("full", params.model_dump_json(), [], ON_CPU) as kept:
-        finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "b", kept)
+        finetune_target(TransferTask(backbone, data, strategy("full"), params), tmp_path / "b", kept)
     n_other, steps_taken[0] = steps_taken[0], 0
     with half_done("full", params.model_dump_json(), [], ON_CPU) as kept:
-        finetune_target(Task(backbone, data, strategy("full"), params), tmp_path / "c", kept)
+        finetune_target(TransferTask(backbone, data, strategy("full"), params), tmp_path / "c", kept)
     assert n_other == steps_taken[0]
 
 

@@ -20,9 +20,11 @@ from graft.training.activations import AT_ONCE
 from graft.training.augmentation.augmentation import augmented
 from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, frozen_sha256
-from graft.transfer.arms.arms import TargetData, part_of, rates_around, seen_by
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target, start_of
+from graft.transfer.arms.data import TargetData, part_of, seen_by
+from graft.transfer.arms.halving import rates_around
+from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.strategies import phases_of
+from graft.transfer.finetuning.task import Backbone, TransferTask, start_of
 from tests.transfer.conftest import VALUES_OF, strategy, tiny_images, tiny_params
 
 BY_STEPS: tuple[Strategy, ...] = tuple(each for each in get_args(Strategy) if each != "feature_extraction")
@@ -33,11 +35,11 @@ UNSURE = 1e-4
 
 
 @pytest.fixture
-def start(backbone: Backbone, data: TargetData) -> Task:
-    return Task(backbone, data, strategy("full"), tiny_params())
+def start(backbone: Backbone, data: TargetData) -> TransferTask:
+    return TransferTask(backbone, data, strategy("full"), tiny_params())
 
 
-def tuned(start: Task, choice: Strategy, folder: Path, **sections: dict[str, object]) -> TrainingRecord:
+def tuned(start: TransferTask, choice: Strategy, folder: Path, **sections: dict[str, object]) -> TrainingRecord:
     """A run of the arm by one rate and one strategy, on params that differ from tiny ones."""
     transfer: dict[str, object] = {"rates": [0.01], **VALUES_OF.get(choice, {})}
     sections["finetune_target"] = transfer | sections.get("finetune_target", {})
@@ -62,7 +64,7 @@ def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("choice", BY_STEPS)
-def test_every_strategy_starts_from_the_probe(start: Task, tmp_path: Path, choice: Strategy) -> None:
+def test_every_strategy_starts_from_the_probe(start: TransferTask, tmp_path: Path, choice: Strategy) -> None:
     tuned(start, choice, tmp_path, finetune_target={"rates": [STILL]})
     network = load_network(tmp_path / "seed_1.safetensors")
     places = seen_by(start.data, start.params.training, 1)
@@ -75,7 +77,7 @@ def test_every_strategy_starts_from_the_probe(start: Task, tmp_path: Path, choic
 @pytest.mark.parametrize("choice", ["feature_extraction", *BY_STEPS])
 @pytest.mark.parametrize("policy", ["frozen", "adapt", "train"])
 def test_the_record_holds_the_hash_of_what_each_phase_left_alone(
-    start: Task, tmp_path: Path, choice: Strategy, policy: BatchNormPolicy
+    start: TransferTask, tmp_path: Path, choice: Strategy, policy: BatchNormPolicy
 ) -> None:
     record = tuned(start, choice, tmp_path, finetune_target={"batchnorm": policy}, training={"epochs": 4})
     assert record.batchnorm == policy
@@ -90,13 +92,13 @@ def test_the_record_holds_the_hash_of_what_each_phase_left_alone(
     assert any(before) or (choice, policy) == ("full", "train")
 
 
-def test_surgical_moves_the_blocks_it_names_and_the_head(start: Task, tmp_path: Path) -> None:
+def test_surgical_moves_the_blocks_it_names_and_the_head(start: TransferTask, tmp_path: Path) -> None:
     tuned(start, "surgical", tmp_path)
     moved = changed(start.backbone.network, load_network(tmp_path / "seed_0.safetensors"))
     assert {name.removeprefix("blocks.").split(".")[0] for name in moved} == {"block2", "head"}
 
 
-def test_norms_moves_norms_and_the_head(start: Task, tmp_path: Path) -> None:
+def test_norms_moves_norms_and_the_head(start: TransferTask, tmp_path: Path) -> None:
     tuned(start, "norms", tmp_path)
     moved = changed(start.backbone.network, load_network(tmp_path / "seed_0.safetensors"))
     assert {name for name in moved if not name.startswith("head")} == {
@@ -104,7 +106,7 @@ def test_norms_moves_norms_and_the_head(start: Task, tmp_path: Path) -> None:
     }
 
 
-def test_gradual_goes_down_to_the_first_block_a_phase_at_a_time(start: Task, tmp_path: Path) -> None:
+def test_gradual_goes_down_to_the_first_block_a_phase_at_a_time(start: TransferTask, tmp_path: Path) -> None:
     record = tuned(start, "gradual", tmp_path, training={"epochs": 4}, finetune_target={"unfreeze": "schedule"})
     for run in record.runs:
         assert [phase.name for phase in run.phases] == [f"top {height} of 4" for height in (1, 2, 3, 4)]
@@ -112,7 +114,7 @@ def test_gradual_goes_down_to_the_first_block_a_phase_at_a_time(start: Task, tmp
         assert [phase.epochs for phase in run.phases] == [1, 1, 1, 1]
 
 
-def test_adapt_gives_batchnorm_the_statistics_of_the_target(start: Task, tmp_path: Path) -> None:
+def test_adapt_gives_batchnorm_the_statistics_of_the_target(start: TransferTask, tmp_path: Path) -> None:
     adapted = copy.deepcopy(start.backbone.network)
     adapt_batchnorm(adapted, start.data.train)
     tuned(start, "full", tmp_path, finetune_target={"batchnorm": "adapt"})
@@ -121,7 +123,7 @@ def test_adapt_gives_batchnorm_the_statistics_of_the_target(start: Task, tmp_pat
     assert not same(statistics(ended), statistics(start.backbone.network))
 
 
-def test_adapt_gives_the_probe_features_of_the_adapted_network(start: Task, tmp_path: Path) -> None:
+def test_adapt_gives_the_probe_features_of_the_adapted_network(start: TransferTask, tmp_path: Path) -> None:
     record = tuned(start, "feature_extraction", tmp_path, finetune_target={"batchnorm": "adapt"})
     network = load_network(tmp_path / "seed_0.safetensors")
     features = outputs_of(network, tiny_images()).features
@@ -132,14 +134,14 @@ def test_adapt_gives_the_probe_features_of_the_adapted_network(start: Task, tmp_
     np.testing.assert_allclose(network.get_parameter("head.weight").detach(), head.weight, atol=1e-3)
 
 
-def test_under_frozen_statistics_stay_those_of_the_source(start: Task, tmp_path: Path) -> None:
+def test_under_frozen_statistics_stay_those_of_the_source(start: TransferTask, tmp_path: Path) -> None:
     tuned(start, "full", tmp_path, finetune_target={"batchnorm": "frozen"})
     ended = load_network(tmp_path / "seed_0.safetensors")
     assert same(statistics(ended), statistics(start.backbone.network))
     assert changed(start.backbone.network, ended)
 
 
-def test_under_train_only_learning_blocks_move_their_statistics(start: Task, tmp_path: Path) -> None:
+def test_under_train_only_learning_blocks_move_their_statistics(start: TransferTask, tmp_path: Path) -> None:
     tuned(start, "top_blocks", tmp_path)
     before = statistics(start.backbone.network)
     after = statistics(load_network(tmp_path / "seed_0.safetensors"))
@@ -147,7 +149,7 @@ def test_under_train_only_learning_blocks_move_their_statistics(start: Task, tmp
     assert moved == {"block4"}
 
 
-def test_feature_extraction_on_views_learns_from_the_features_of_each(start: Task, tmp_path: Path) -> None:
+def test_feature_extraction_on_views_learns_from_the_features_of_each(start: TransferTask, tmp_path: Path) -> None:
     record = tuned(start, "feature_extraction", tmp_path, finetune_target={"views": 3})
     network, data = start.backbone.network, start.data
     places = seen_by(data, start.params.training, 0)
@@ -165,7 +167,7 @@ def test_feature_extraction_on_views_learns_from_the_features_of_each(start: Tas
 
 
 def test_on_views_the_frozen_blocks_run_as_often_however_many_epochs_there_are(
-    start: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: TransferTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = [0]
     original = torch.nn.Conv2d.forward
@@ -183,7 +185,7 @@ def test_on_views_the_frozen_blocks_run_as_often_however_many_epochs_there_are(
     assert runs[0] == runs[1] > 0
 
 
-def test_rates_are_tried_around_the_one_that_was_found(start: Task, tmp_path: Path) -> None:
+def test_rates_are_tried_around_the_one_that_was_found(start: TransferTask, tmp_path: Path) -> None:
     record = tuned(start, "full", tmp_path, training={"find_rate": True}, finetune_target={"rates": [1, 2, 3]})
     assert record.rate_curve is not None
     tried = [trial.rate for trial in record.trials]
@@ -191,7 +193,7 @@ def test_rates_are_tried_around_the_one_that_was_found(start: Task, tmp_path: Pa
     assert record.rate in tried
 
 
-def test_a_head_that_is_fitted_in_one_go_looks_for_no_rate(start: Task, tmp_path: Path) -> None:
+def test_a_head_that_is_fitted_in_one_go_looks_for_no_rate(start: TransferTask, tmp_path: Path) -> None:
     assert tuned(start, "feature_extraction", tmp_path, training={"find_rate": True}).rate_curve is None
 
 
@@ -202,7 +204,7 @@ def test_rates_lie_a_factor_of_three_apart_around_the_one_found(n: int, around: 
 
 @pytest.mark.parametrize(("choice", "n_views"), [("full", 1), ("norms", 1), ("top_blocks", 3), ("gradual", 3)])
 def test_the_start_is_made_of_fixed_views_where_the_strategy_runs_on_them(
-    start: Task, choice: Strategy, n_views: int
+    start: TransferTask, choice: Strategy, n_views: int
 ) -> None:
     params = tiny_params(finetune_target={"views": 3})
     made = start_of(start._replace(strategy=strategy(choice), params=params))
@@ -211,7 +213,7 @@ def test_the_start_is_made_of_fixed_views_where_the_strategy_runs_on_them(
 
 @pytest.mark.parametrize("balance", ["weights", "sampling"])
 def test_a_fitted_head_counts_classes_alike_where_labels_are_balanced(
-    start: Task, tmp_path: Path, balance: str
+    start: TransferTask, tmp_path: Path, balance: str
 ) -> None:
     labels = start.data.train.labels
     places = torch.cat([torch.nonzero(labels == 0).flatten(), torch.nonzero(labels == 1).flatten()[:4]]).numpy()
@@ -224,7 +226,7 @@ def test_a_fitted_head_counts_classes_alike_where_labels_are_balanced(
     np.testing.assert_allclose(ended.get_parameter("head.bias").detach(), head.bias, atol=1e-4)
 
 
-def test_norms_of_a_network_without_any_are_refused(start: Task) -> None:
+def test_norms_of_a_network_without_any_are_refused(start: TransferTask) -> None:
     plain = Network({"block": torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(1))}, 3, 2, SMALL_CNN)
     with pytest.raises(ValueError, match=r"want a network with normalisation layers for norms, got plain\. Choose"):
         start_of(start._replace(strategy=strategy("norms"), backbone=Backbone(plain, "plain", start.backbone.features)))

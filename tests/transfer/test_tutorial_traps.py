@@ -23,9 +23,10 @@ from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples
 from graft.training.optimisation import build_optimizer
 from graft.training.phases import Phase, freeze, frozen_state, n_frozen_blocks, parts_of, trained_parameters
-from graft.transfer.arms.arms import TargetData
-from graft.transfer.finetuning.finetune import Backbone, Task, finetune_target
+from graft.transfer.arms.data import TargetData
+from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.strategies import phases_of
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from tests.networks.sizes import of_size
 from tests.training.runs import ADAMW, evaluate, ignore, network, phase, plan, samples
 from tests.transfer.conftest import VALUES_OF, strategy, tiny_params
@@ -136,7 +137,7 @@ def test_trap_4_the_test_split_takes_no_part_in_training(
         return loop.fit(net, train, val, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr("graft.transfer.finetuning.finetune.fit", watch)
-    finetune_target(Task(backbone, data, strategy("full"), tiny_params()), tmp_path, tmp_path / "half")
+    finetune_target(TransferTask(backbone, data, strategy("full"), tiny_params()), tmp_path, tmp_path / "half")
     assert TargetData._fields[1:3] == ("train", "val")
     assert {len(each.labels) for each in given} == {22, 8}  # 90 % of 24, and 8: none of the 8 test images
 

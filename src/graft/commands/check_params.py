@@ -78,7 +78,7 @@ def _checked_network(params: "Params") -> "tuple[Network, str]":
     if network.weights != "file":
         return shapes, ""
     # this imports torchvision, which small_cnn does not need
-    from graft.networks.weights import load_published
+    from graft.networks.published import load_published
 
     return shapes, load_published(network, preprocessing.crop_px).read_as
 

@@ -66,16 +66,19 @@ def _run(path: Path, images: NDArray[np.uint8], batch_size: int) -> tuple[Floats
 
 
 def _raise_on_breach(path: Path, expected: Floats, found: list[tuple[Floats, Floats]]) -> None:
+    from scipy.special import softmax
+
     if not expected.std() >= MIN_LOGIT_STD:
         raise RuntimeError(
             f"{path}: want logits that differ between images, got a standard deviation of {expected.std():.1e}. "
             "The network has learnt nothing: look at the training curves."
         )
+    # (n,) each, of the two largest logits; where they are closer than twice the tolerance either may be the top
     second, first = np.sort(expected, axis=1)[:, -2:].T
     clear = first - second > 2 * LOGIT_TOLERANCE
     for logits, probabilities in found:
         gap = float(np.abs(logits - expected).max())
-        odd = float(np.abs(probabilities - _softmax(expected)).max())
+        odd = float(np.abs(probabilities - softmax(expected, axis=1)).max())
         # negated comparisons: a NaN compares false and must not pass
         if not gap <= LOGIT_TOLERANCE or not odd <= LOGIT_TOLERANCE or np.any((_top(logits) != _top(expected))[clear]):
             raise RuntimeError(
@@ -87,9 +90,3 @@ def _raise_on_breach(path: Path, expected: Floats, found: list[tuple[Floats, Flo
 def _top(logits: Floats) -> NDArray[np.int64]:
     top: NDArray[np.int64] = logits.argmax(axis=1)
     return top
-
-
-def _softmax(logits: Floats) -> Floats:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return shares

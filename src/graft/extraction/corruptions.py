@@ -65,6 +65,7 @@ def _noise(image: Images, step: int, rng: np.random.Generator) -> Images:
 
 
 def _contrast(image: Images, step: int, rng: np.random.Generator) -> Images:
+    # (3,) mean colour, about which the contrast shrinks
     mean = image.mean(axis=(0, 1))
     return _rounded(mean + (image - mean) * CONTRAST[step])
 
@@ -77,6 +78,7 @@ def _jpeg(image: Images, step: int, rng: np.random.Generator) -> Images:
 
 def _pixelate(image: Images, step: int, rng: np.random.Generator) -> Images:
     height, width = image.shape[:2]
+    # Pillow takes width before height
     few = max(1, int(width * PIXELATE[step])), max(1, int(height * PIXELATE[step]))
     small = Image.fromarray(image).resize(few, Image.Resampling.BOX)
     return np.asarray(small.resize((width, height), Image.Resampling.BOX))

@@ -100,6 +100,7 @@ def _keep(seen: dict[_BatchNorm, list[tuple[Tensor, Tensor]]]) -> Callable[[nn.M
         values = inputs[0].flatten(2) if inputs[0].ndim > 2 else inputs[0][:, :, None]
         mean, scale = _source_moments(layer)
         values = (values - mean[:, None]) / scale[:, None]
+        # first and second moments, (b, k) each
         seen[layer].append((values.mean(dim=2).cpu(), (values**2).mean(dim=2).cpu()))
 
     return hook

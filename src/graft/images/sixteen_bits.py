@@ -25,11 +25,7 @@ def is_deep(file: Image.Image) -> bool:
 
 
 def says_its_range(file: ImageFile.ImageFile) -> bool:
-    """Whether a file tells its value range: a TIFF by its bits, a PPM by its largest value.
-
-    Args:
-        file: the file, opened but not loaded.
-    """
+    """Whether a file that is not loaded yet tells its value range: a TIFF by its bits, a PPM by its largest value."""
     if file.format == "TIFF":
         return _tiff_bits(file) < 16
     return file.format == "PPM" and file.tile[0].codec_name != "raw"

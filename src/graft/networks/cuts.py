@@ -93,14 +93,15 @@ class GridMeans(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Average by two matrix products, so that the gradient consists of products too."""
-        # (p, h) and (q, w)
         down, across = _shares(self.rows, maps.shape[2], maps), _shares(self.columns, maps.shape[3], maps)
+        # (p, h) @ (n, c, h, w) @ (w, q)
         return down @ maps @ across.T
 
 
 def _shares(n: int, size: int, like: Tensor) -> Tensor:
     """(n, size) weight of each place in each of n cells, which overlap where n does not divide the size."""
     cell, place = (torch.arange(each, device=like.device) for each in (n, size))
+    # as torch: from the floor of the cell's start to the ceiling of its end
     starts, ends = cell * size // n, -((cell + 1) * -size // n)
     inside = (place >= starts[:, None]) & (place < ends[:, None])
     return inside.to(like.dtype) / inside.sum(dim=1, keepdim=True)
@@ -109,6 +110,7 @@ def _shares(n: int, size: int, like: Tensor) -> Tensor:
 def at_pools(net: nn.Module) -> Blocks:
     """Cut of VGG and AlexNet: a block up to each pooling, and a block of the two large linear layers."""
     layers = list(net.get_submodule("features").children())
+    # a block begins behind each pooling
     starts = [0, *(place for place, layer in enumerate(layers, start=1) if isinstance(layer, nn.MaxPool2d))]
     rows, columns = net.get_submodule("avgpool").output_size  # type: ignore[misc]
     hidden = nn.Sequential(GridMeans(rows, columns), nn.Flatten(1), *rest_of_classifier(net))

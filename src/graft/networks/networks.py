@@ -139,7 +139,7 @@ def published_network(network: NetworkParams, n_classes: int, preprocessing: Pre
         ValueError: there is no such network, or the weights have another sha256 or belong to another network.
         RuntimeError: the weights cannot be downloaded here.
     """
-    from graft.networks.weights import load_published  # with torchvision, which small_cnn never needs
+    from graft.networks.published import load_published  # with torchvision, which small_cnn never needs
 
     model, read_as = load_published(network, preprocessing.crop_px)
     return from_torchvision(model, network.name, n_classes, preprocessing), read_as

@@ -54,8 +54,7 @@ def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
     digits = load_digits()
     grey = (digits.images * 255 / WHITE_OF_DIGITS).round().astype(np.uint8)
-    size = (SIDE_PX, SIDE_PX)
-    images = [np.asarray(Image.fromarray(each).resize(size, Image.Resampling.BILINEAR)) for each in grey]
+    images = [np.asarray(Image.fromarray(each).resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR)) for each in grey]
     return np.stack(images), digits.target.astype(np.int64)
 
 

@@ -80,8 +80,7 @@ def make_shard(folder: Path, files: Sequence[Found], out: Path, preprocessing: P
 def shard_file(folder: Path, files: Sequence[Found], out: Path, preprocessing: Preprocessing) -> Path:
     """File of a shard's rows, named by a hash of the images, the preprocessing and the code that reads them.
 
-    An image counts by path, label, split, size and time of modification. So copies on another machine must keep
-    their times.
+    An image counts by path, label, split, size and time of modification, so that copies must keep their times.
     """
     code = [Path(module.__file__ or "").read_text() for module in (decode, png, sixteen_bits, fingerprint, reading)]
     content = [[each.path, each.label, each.split, *_size_and_time(folder / each.path)] for each in files]

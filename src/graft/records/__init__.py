@@ -1,1 +1,1 @@
-"""What stages hand on: frozen records, a file a chapter."""
+"""Records: the frozen findings that stages hand on, one file per chapter."""

@@ -1,4 +1,4 @@
-"""The cards that travel with weights: of the backbone, and of the model that ships."""
+"""Cards that accompany weights: one for the backbone, one for the shipped model."""
 
 import hashlib
 from typing import Literal
@@ -8,32 +8,32 @@ from graft.records.common import Arm, Outcome, Preprocessing, Record, StrategyNa
 
 
 def preprocessing_sha256(preprocessing: Preprocessing) -> str:
-    """Hash of the preprocessing, so that a service with another one is noticed."""
+    """Hash of a preprocessing, by which a service detects that it applies another one."""
     return hashlib.sha256(to_json(preprocessing).encode()).hexdigest()
 
 
 class BackboneCard(Record):
-    """Where the backbone comes from; lies beside its weights."""
+    """Where the backbone comes from. The card is in the folder of its weights."""
 
     schema_version: Literal[2] = 2
     network: str
     origin: str
     """`pretrain`, `torchvision NAME` or `file NAME`"""
     read_as: str
-    """what was taken off or left out of the file of weights, such as a prefix of all names; empty where nothing was"""
+    """what was stripped or ignored in the weights file, such as a common prefix of all names; empty if nothing was"""
     blocks: tuple[str, ...]
-    """from input to output, the head left out"""
+    """names of the blocks from input to output, without the head"""
     n_features: int
     preprocessing: Preprocessing
     weights_sha256: str
     blocks_sha256: str
-    """of the parameters and buffers of all blocks, the head left out: equal blocks give equal features"""
+    """hash of the parameters and buffers of all blocks, without the head; equal blocks give equal features"""
     source_val_accuracy: float | None
-    """of the pretraining on the source's validation split; null for published weights"""
+    """accuracy on the validation split of the source after pretraining; null for published weights"""
 
 
 class ModelCard(Record):
-    """What travels with the model: models/final/card.json."""
+    """What accompanies the shipped model: models/final/card.json."""
 
     schema_version: Literal[1] = 1
     graft_version: str
@@ -50,10 +50,10 @@ class ModelCard(Record):
     test_accuracy: float
     n_test_images: int
     calibrated: Literal[False] = False
-    """probabilities are a plain softmax in this version"""
+    """false in this version: probabilities are a plain softmax"""
     model_sha256: str
-    """of model.onnx beside this card"""
+    """sha256 of model.onnx in the folder of this card"""
     data_files: dict[str, str]
-    """sha256 by name of the files beside model.onnx that hold its weights; empty where model.onnx holds them itself"""
+    """sha256 by name of the external files that hold the weights of model.onnx; empty if it holds them itself"""
     weights_sha256: str
     data_sha256: str

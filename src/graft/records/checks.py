@@ -1,4 +1,4 @@
-"""What frozen features say of the target's labels and splits: models/records/checks.json."""
+"""What frozen features tell about labels and splits of the target: models/records/checks.json."""
 
 from typing import Literal
 
@@ -9,43 +9,44 @@ class Suspect(Record):
     """An image whose label a classifier contradicts."""
 
     image: str
-    """first 12 hex digits of its sha256"""
+    """leading digits of its sha256"""
     path: str
     label: str
     suggested: str
     of_label: float
-    """probability of the label"""
+    """probability of the given label"""
     of_suggested: float
+    """probability of the suggested label"""
 
 
 class LabelCheck(Record):
-    """Labels of train and val held against a classifier that has not seen them."""
+    """Labels of train and val compared with the predictions of a classifier that did not see them."""
 
     n_images: int
     accuracy: float
-    """of that classifier, cross-validated"""
+    """cross-validated accuracy of that classifier"""
     n_suspects: int
     n_right: float
-    """suspects that are expected to be right after all"""
+    """expected number of suspects whose label is right after all"""
     suspects: tuple[Suspect, ...]
-    """at most 50, the least probable label first"""
+    """at most 50 images, the least probable label first"""
     sentence: str
 
 
 class SplitCheck(Record):
-    """Train held against another split: can a classifier tell them apart."""
+    """Whether a classifier can tell the images of another split from those of train."""
 
     other: Split
     by_class: bool
-    """only images of one class are compared; false: the images alone, labels unused"""
+    """true if images are compared within their class, false if labels are not used"""
     auc: Interval | None
-    """area under the curve, 0.5 is chance; null: too few images"""
+    """area under the ROC curve, 0.5 by chance; null if there are too few images"""
     warns: bool
     sentence: str
 
 
 class ChecksRecord(Linked):
-    """What frozen features say of the target: models/records/checks.json. No training depends on it."""
+    """What frozen features tell about the target: models/records/checks.json. No training depends on it."""
 
     schema_version: Literal[1] = 1
     labels: LabelCheck

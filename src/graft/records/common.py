@@ -1,6 +1,7 @@
-"""What stages hand on: frozen records, kept as small JSON files (graft.files).
+"""What all records share. `graft.files` writes a record as a small JSON file.
 
-Seconds, devices and versions are in none (graft.stage): the same seed on the same machine gives the same bytes.
+No record holds seconds, devices or versions (see `graft.stage`), so the same seed on the same machine gives the same
+bytes.
 """
 
 from typing import Literal
@@ -14,43 +15,44 @@ Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
 Arm = Literal["transfer", "scratch"]
 Budget = Literal["matched", "long"]
 
-# Records, tables and pages name an image by so many leading hex digits of its sha256: 48 bits, no clash in practice.
+# Number of leading hex digits of its sha256 by which records, tables and pages name an image. 48 bits do not collide in
+# practice.
 SHA256_DIGITS = 12
 
 
 class Record(BaseModel):
-    """A frozen finding; unknown keys are an error, so that an old file is noticed.
+    """A frozen finding. Unknown keys are an error, so that an outdated file does not go unnoticed.
 
-    `Kind.model_validate(result)` fills a record from the attributes of a result, such as a named tuple of
-    `graft.statistics`, by the names of the record's fields; other attributes are left out.
+    `SomeRecord.model_validate(result)` fills the fields of a record from the attributes of the same names, for example
+    of a named tuple of `graft.statistics`. It ignores other attributes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
 class Linked(Record):
-    """A record of a stage that read files of other stages."""
+    """A record of a stage that reads the files of other stages."""
 
     made_from: dict[str, str] = {}
-    """sha256 of these files, by the names of the stage's options; graft.lineage holds them against what lies there"""
+    """sha256 of these files by the names of the stage's options; `graft.lineage` compares them with the files"""
 
 
 class Preprocessing(Record):
-    """How bytes become what the network sees; the one source for pipeline, export and service."""
+    """How an image file becomes the input of the network. Pipeline, export and service all read it here."""
 
     resize_px: int
-    """the shorter side after the resize, in pixels"""
+    """length of the shorter side after resizing, in pixels"""
     crop_px: int
     """side of the square centre crop, in pixels"""
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    """RGB values are scaled to [0, 1], less the mean, and divided by the standard deviation"""
+    """the network scales RGB values to [0, 1], subtracts `mean` and divides by `std`"""
     interpolation: Literal["bilinear", "bicubic"]
-    """of the resize"""
+    """filter of the resize"""
     value_bits: int | None = None
-    """bits in use of grey files that hold 16, whose largest value becomes white; null: no such file told"""
+    """number of bits in use in 16-bit grey files, whose largest value becomes white; null if there are no such files"""
     max_pixels: int = 25_000_000
-    """largest width times height of a file; the default is what the service took before cards named it"""
+    """largest number of pixels of a file; the default is the limit of the service before cards named it"""
 
 
 class Interval(Record):

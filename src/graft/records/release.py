@@ -6,12 +6,12 @@ from graft.records.common import Linked, Record
 
 
 class ExportRecord(Linked):
-    """Does the ONNX file say what torch says: models/records/export.json."""
+    """How closely the ONNX file agrees with torch: models/records/export.json."""
 
     schema_version: Literal[1] = 1
     onnx_sha256: str
     data_files: dict[str, str]
-    """sha256 by name of the files beside model.onnx that hold its weights; empty where model.onnx holds them itself"""
+    """sha256 by name of the external files that hold the weights of model.onnx; empty if it holds them itself"""
     opset: int
     n_images: int
     batch_sizes: tuple[int, ...]
@@ -19,29 +19,29 @@ class ExportRecord(Linked):
     """largest absolute difference of a logit over all images and batch sizes"""
     logit_tolerance: float
     logit_std: float
-    """spread of the logits, so that a difference means something"""
+    """standard deviation of the logits, by which to judge the difference"""
     top1_agreement: float
-    """share of images with the same top class, at the worst batch size; ties within the tolerance may differ"""
+    """share of images with the same top class at the worst batch size; ties within the tolerance may differ"""
 
 
 class Reason(Record):
-    """One check of the gate."""
+    """One check of a release."""
 
     check: str
     level: Literal["pass", "warn", "fail"]
     sentence: str
-    """number, limit and the param to change"""
+    """the number found, its limit, and the param to change"""
 
 
 class ReleaseRecord(Linked):
-    """What speaks for a release and against it: models/records/release.json."""
+    """The checks of a release and what to try next: models/records/release.json."""
 
     schema_version: Literal[1] = 1
     model_sha256: str
     """sha256 of the model.onnx that was judged"""
     reasons: tuple[Reason, ...]
     next_steps: tuple[str, ...]
-    """what to try next, the most pressing first"""
+    """suggestions, the most pressing first"""
 
     @property
     def passed(self) -> bool:

@@ -1,4 +1,4 @@
-"""What measure_shift hands on: whether the target differs from the source, how much, where, and in which images."""
+"""Whether the target differs from the source, how much, where, and in which images: data/records/shift.json."""
 
 from typing import Literal
 
@@ -8,75 +8,76 @@ SourceKind = Literal["own", "proxy", "bn_stats", "none"]
 
 
 class ShiftSource(Record):
-    """What the target was held against."""
+    """What the target is compared with."""
 
     kind: SourceKind
     """own: the user's source images; proxy: a named bank of features; bn_stats: the running moments of the
-    network's BatchNorm layers; none: nothing"""
+    BatchNorm layers of the network; none: nothing"""
     name: str
-    """of the bank, of the network, or of the folder; empty where there is nothing"""
+    """name of the bank, the network or the folder; empty if there is none"""
     licence: str | None
-    """of the bank's images; null without a bank"""
+    """licence of the images of the bank; null without a bank"""
     n_images: int
 
 
 class TriedBandwidth(Record):
-    """One kernel of the family."""
+    """One kernel of the family that the test tried."""
 
     multiple: float
-    """of the median of squared distances between pooled rows"""
+    """bandwidth as a multiple of the median squared distance between pooled rows"""
     bandwidth2: float
     mmd2: float | None
-    """null: dropped"""
+    """null if the kernel was dropped"""
     dropped: str | None
-    """why; null: kept"""
+    """why the kernel was dropped; null if it was kept"""
 
 
 class ShiftTest(Record):
-    """Does the target differ at all: the two-sample test."""
+    """Two-sample test: does the target differ at all?"""
 
     p_value: float
     n_permutations: int
     mmd2: float
-    """at the bandwidth that decided: the largest of a family, so too large for a size"""
+    """statistic at the deciding bandwidth; as the largest of a family it overstates the size of the shift"""
     bandwidth2: float
-    """that decided"""
+    """deciding bandwidth"""
     bandwidths: tuple[TriedBandwidth, ...]
     null_mmd2: tuple[float, ...]
-    """101 quantiles, 0 to 1, of the statistic under permutation on the scale of mmd2"""
+    """101 quantiles (0 to 1) of the permuted statistic, on the scale of `mmd2`"""
     method: Literal["exact", "binned"]
     bins: tuple[int, int]
-    """that were exchanged, of source and target"""
+    """number of permuted bins of source and target"""
     rows_used: tuple[int, int]
+    """number of rows of source and target"""
     detectable_mmd2: float | None
-    """mmd2 above which p is at most 0.05; null: p never is"""
+    """value of `mmd2` above which p is at most 0.05; null if there is none"""
     detectable_shift: float | None
-    """of every feature, in standard deviations, that is found at 0.05 in four of five cases; null: none is"""
+    """shift of every feature, in standard deviations, that the test detects at 0.05 with power 0.8; null if none is"""
 
 
 class ShiftSize(Record):
-    """How far the target lies from the source: with enough images every p is small."""
+    """How far the target is from the source. The p-value does not tell: with enough images it is always small."""
 
     mmd2: float
-    """unbiased squared MMD at the median bandwidth, no unit, at most 2, may be negative"""
+    """unbiased squared MMD at the median bandwidth: no unit, at most 2, may be negative"""
     interval: Interval | None
-    """of mmd2; null: too few images or groups"""
+    """interval of `mmd2`; null if there are too few images or groups"""
     bandwidth2: float
-    """pooled median of squared distances between features"""
+    """median squared distance between pooled features"""
     confidence: float
-    """of every interval in this record"""
+    """confidence level of every interval in this record"""
     auc: Interval | None
-    """of a linear classifier that tells target from source on images it has not seen; null: too few images"""
+    """area under the ROC curve of a linear classifier of the domain, on held-out images; null if there are too few"""
     a_distance: float | None
-    """of that classifier, 0 is chance, 2 is told apart always"""
+    """proxy A-distance of that classifier: 0 by chance, 2 if it is never wrong"""
     frechet: float
-    """squared Frechet distance, squared units of the features"""
+    """squared Frechet distance, in squared units of the features"""
     frechet_by_chance: float
-    """the same between two random divisions of the pooled images"""
+    """the same distance between two random halves of the pooled images"""
 
 
 class YardstickMark(Record):
-    """How far the source moves from itself under one corruption."""
+    """How far one corruption moves the source from itself."""
 
     corruption: str
     severity: int
@@ -85,7 +86,7 @@ class YardstickMark(Record):
 
 
 class CorruptionPlace(Record):
-    """Where the target lies among the marks of one corruption."""
+    """Place of the target on the scale of one corruption."""
 
     corruption: str
     severity: float
@@ -93,30 +94,30 @@ class CorruptionPlace(Record):
 
 
 class ShiftYardstick(Record):
-    """The source's own images, corrupted, as a scale for the target's distance."""
+    """A scale for the distance of the target: how far named corruptions move the images of the source."""
 
     n_images: tuple[int, int]
-    """of the half that stays as it is, and of the corrupted one"""
+    """number of images in the unchanged half of the source, and in the corrupted half"""
     clean: float
-    """MMD^2 of the two halves as they are: what chance makes"""
+    """MMD^2 between the two halves before corruption, which is due to chance"""
     marks: tuple[YardstickMark, ...]
     noise: float
-    """MMD^2 of the source from images of pure noise"""
+    """MMD^2 between the source and images of pure noise"""
     severity: float
-    """place of the target, 0 to 5: the median over the corruptions that move the source"""
+    """place of the target, 0 to 5: the median over all corruptions that move the source"""
     severities: tuple[float, float] | None
-    """places of the ends of the interval of MMD^2; null: there is none"""
+    """places of the two ends of the interval of MMD^2; null if there is none"""
     by_corruption: tuple[CorruptionPlace, ...]
-    """the same by each corruption that moves the source: the range of these is how much the scale leaves open"""
+    """place by corruption, of those that move the source; their range is the uncertainty of the scale"""
     between: tuple[str, str | None]
-    """what moves the source surely less, and what surely more, such as pixelate 5 and noise 4, by the interval of
-    MMD^2; null: nothing does"""
+    """a corruption that surely moves the source less than the target is away, and one that surely moves it more, such
+    as pixelate 5 and noise 4, by the interval of MMD^2; null if none moves it more"""
     doubts: tuple[str, ...]
-    """why similarity is unknown: the interval, or leaving one corruption out, changes it; empty: it is known"""
+    """why similarity is unknown: it changes within the interval or without one corruption; empty if it is known"""
 
 
 class BlockShift(Record):
-    """How far the target lies from the source in one block of the network."""
+    """How far the target is from the source in one block of the network."""
 
     block: str
     n_channels: int
@@ -124,17 +125,17 @@ class BlockShift(Record):
 
 
 class BlockProfile(Record):
-    """Where in the network the target differs, from input to output."""
+    """Where in the network the target differs, block by block from input to output."""
 
     measure: Literal["mmd2", "divergence"]
-    """mmd2: squared MMD of the channels' means; divergence: of channels from the running moments, in nats"""
+    """mmd2: squared MMD of channel means; divergence: of channels from the running moments, in nats"""
     n_images: tuple[int, int]
-    """of source and target that it was measured on"""
+    """number of images of source and target"""
     blocks: tuple[BlockShift, ...]
 
 
 class ClassMoved(Record):
-    """How far the target's images of a class lie from the source's of the same name."""
+    """How far target images of a class are from source images of the class with the same name."""
 
     label: str
     n_source: int
@@ -142,58 +143,60 @@ class ClassMoved(Record):
     mmd2: float
     p_value: float
     p_holm: float
-    """corrected for all classes tested"""
+    """p-value with Holm's correction for all tested classes"""
 
 
 class LabelShift(Record):
-    """How the mix of classes differs, over the classes that both domains have."""
+    """How class shares differ, over the classes that both domains have."""
 
     classes: tuple[str, ...]
     source: tuple[float, ...]
-    """shares"""
+    """class shares of the source"""
     target: tuple[float, ...]
-    """shares by the labels"""
+    """class shares of the target by its labels"""
     total_variation: float
     """share of images that would have to change class, 0 to 1"""
     black_box: tuple[Interval, ...] | None
-    """shares of the target as the predictions of a probe of the source tell them, labels unused; true only where
-    the images of a class look the same in both domains; null: the probe tells too little"""
+    """class shares of the target estimated without its labels, from the predictions of a probe of the source; valid
+    only if images of a class look the same in both domains; null if the probe is too weak"""
 
 
 class Witnesses(Record):
-    """Images by the first 12 hex digits of their sha256, the strongest first."""
+    """Images that show the difference, named by the leading digits of their sha256, the strongest first."""
 
     source_odd: tuple[str, ...]
-    """source images that the target has least of: they make the difference most"""
+    """source images that are rarest in the target"""
     source_typical: tuple[str, ...]
+    """typical source images, for comparison"""
     target_odd: tuple[str, ...]
-    """target images that the source has least of"""
+    """target images that are rarest in the source"""
     target_typical: tuple[str, ...]
+    """typical target images, for comparison"""
 
 
 class ShiftRecord(Linked):
-    """How far the target lies from the source: data/records/shift.json."""
+    """How far the target is from the source: data/records/shift.json."""
 
     schema_version: Literal[3] = 3
     source: ShiftSource
     n_target: int
     n_features: int
     test: ShiftTest | None
-    """null without source features"""
+    """null if there are no source features"""
     size: ShiftSize | None
     yardstick: ShiftYardstick | None
     profile: BlockProfile | None
     classes: tuple[ClassMoved, ...]
-    """by the name of the class; empty where no class is shared"""
+    """shared classes in the order of their names; empty if no class is shared"""
     labels: LabelShift | None
-    """null: fewer than two shared classes"""
+    """null if fewer than two classes are shared"""
     witnesses: Witnesses | None
     map_shares: tuple[float, float] | None
-    """of the variance along the two axes of the map"""
+    """shares of the variance along the two axes of the map"""
     similarity: Similarity
     sentence: str
-    """the target's place"""
+    """place of the target on the yardstick, in words"""
     remarks: tuple[str, ...]
-    """what else a reader should know, a sentence each"""
+    """further facts that a reader should know, one sentence each"""
     warnings: tuple[str, ...]
-    """why to trust this less"""
+    """reasons to trust the result less, one sentence each"""

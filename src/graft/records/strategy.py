@@ -5,6 +5,7 @@ from typing import Literal
 from graft.params.both_arms import Strategy
 from graft.records.common import Linked, Outcome, Record, Similarity, StrategyName
 
+# What each strategy does, to be read after the word `by`.
 TRANSFER_BY: dict[StrategyName, str] = {
     "feature_extraction": "training the head alone",
     "top_blocks": "tuning the top blocks",
@@ -13,11 +14,10 @@ TRANSFER_BY: dict[StrategyName, str] = {
     "surgical": "tuning chosen blocks",
     "norms": "tuning the norm layers",
 }
-"""what a strategy does, after the word `by`"""
 
 
 def claim(outcome: Outcome, strategy: StrategyName) -> str:
-    """What a verdict says of transfer, in at most twelve words: of the strategy that was tried, and of no other."""
+    """What a verdict claims, in at most twelve words. It names the strategy, because it says nothing about others."""
     transfer = f"ransfer by {TRANSFER_BY[strategy]}"
     return {
         "POSITIVE": f"T{transfer} helped",
@@ -28,47 +28,47 @@ def claim(outcome: Outcome, strategy: StrategyName) -> str:
 
 
 class Vote(Record):
-    """What one published table says for this data."""
+    """What one published decision table advises for this data."""
 
     table: str
     strategy: StrategyName | None
-    """null: the table abstains"""
+    """null if the table abstains"""
     reason: str
 
 
 class ProbeScore(Record):
-    """A cross-validated accuracy on cached features."""
+    """Cross-validated accuracy of a classifier on cached features."""
 
     mean: float
     standard_error: float
     setting: str
-    """the chosen hyper-parameter, such as `C=0.1` or `k=5`"""
+    """chosen hyper-parameter, such as `C=0.1` or `k=5`"""
 
 
 class StrategyRecord(Linked):
-    """The choice and its reasons: models/records/strategy.json."""
+    """The chosen strategy and the reasons for it: models/records/strategy.json."""
 
     schema_version: Literal[3] = 3
     n_train: int
     n_classes: int
     n_per_class: int
-    """images of the smallest class in the train split"""
+    """number of train images of the smallest class"""
     similarity: Similarity
     votes: tuple[Vote, ...]
     conflict: bool
-    """the tables that did not abstain disagree"""
+    """true if the tables that do not abstain disagree"""
     probe: ProbeScore
-    """linear probe"""
+    """accuracy of a linear probe"""
     probe_c: float
-    """inverse regularisation of the chosen probe; the head of a fine-tuning starts from it"""
+    """inverse regularisation of the chosen probe, with which fine-tuning initialises the head"""
     knn: ProbeScore
-    """k nearest neighbours, cosine"""
+    """accuracy of k nearest neighbours by cosine similarity"""
     weights: dict[str, float]
-    """sum of votes and evidence by strategy"""
+    """weight of votes and evidence by strategy"""
     choice: Strategy
     runner_up: StrategyName | None
     overruled: bool
-    """true where params.yaml made the choice"""
+    """true if params.yaml names the strategy"""
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
-    """what would have changed the choice"""
+    """changes of the data that would have changed the choice, one sentence each"""

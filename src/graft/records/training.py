@@ -15,49 +15,49 @@ class Epoch(Record):
 
 
 class Trial(Record):
-    """One hyper-parameter tried on validation."""
+    """One learning rate, tried on the validation split."""
 
     budget: Budget
     rate: float
     n_seeds: int
-    """that the choice rests on: of two trials, those with as many compare best, for they saw the same seeds"""
+    """number of seeds it was tried with; trials with equally many seeds saw the same seeds"""
     val_accuracy: float
     val_loss: float
-    """both are means over these seeds"""
+    """like `val_accuracy` the mean over these seeds"""
 
 
 class PhaseRecord(Record):
-    """One phase of a run, from what it trained to what came of it."""
+    """One phase of a run: what it trained, and with what result."""
 
     name: str
     trained: tuple[str, ...]
-    """blocks and head that learnt, from input to output"""
+    """names of the trained blocks from input to output, head last"""
     epochs: int
     val_accuracy: float
-    """the best so far when it ended"""
+    """best validation accuracy up to the end of the phase"""
     rolled_back: bool
-    """it ended no better than it began, and its weights were dropped"""
+    """true if the phase ended no better than it began; its weights were then discarded"""
     frozen_sha256: str | None
-    """of all parameters and buffers that it had to leave alone, equal before and after; null: it trained all"""
+    """hash of all frozen parameters and buffers, equal before and after the phase; null if nothing was frozen"""
 
 
 class RateCurve(Record):
-    """Loss while the learning rate rises."""
+    """Loss while the learning rate is raised step by step."""
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
-    """running mean"""
+    """running mean of the loss at each rate"""
     suggested: float
-    """well below the rate at which the loss rises again"""
+    """suggested rate, well below the one at which the loss rises again"""
 
 
 class RunRecord(Record):
-    """One seed of one arm, its best epoch on validation."""
+    """One seed of one arm at its best epoch on validation."""
 
     seed: int
     budget: Budget
     best_epoch: int
-    """0: the start of the run, before any step"""
+    """0 stands for the start of the run, before any step"""
     val_accuracy: float
     val_loss: float
     weights_sha256: str
@@ -73,22 +73,22 @@ class TrainingRecord(Linked):
     strategy: StrategyName
     network: str
     rate: float
-    """the chosen learning rate of the head; where it was fitted in closed form the inverse regularisation C"""
+    """chosen learning rate of the head; if the head was fitted in closed form, its inverse regularisation C"""
     block_rates: dict[str, float]
-    """learning rate by block, from input to output, head last; 0: frozen"""
+    """learning rate by block, from input to output, head last; 0 if frozen"""
     batchnorm: Literal["frozen", "adapt", "train"]
-    """policy for the statistics of BatchNorm in blocks that learn"""
+    """what happens to BatchNorm statistics in trained blocks"""
     flip: float
-    """probability that a training image was mirrored; 0 where the head was fitted to the images themselves"""
+    """probability of mirroring a training image; 0 if the head was fitted to unaugmented images"""
     rate_curve: RateCurve | None
-    """null: training.find_rate is off, or nothing was trained by steps"""
+    """null if training.find_rate is off, or if no training steps were taken"""
     budget: Budget
-    """the budget that counts: the stronger on validation"""
+    """the chosen budget: the better one on validation"""
     trials: tuple[Trial, ...]
     runs: tuple[RunRecord, ...]
-    """one a seed, of the budget that counts"""
+    """one run per seed, at the chosen budget"""
 
     @property
     def in_closed_form(self) -> bool:
-        """A linear head on frozen features is fitted at once; all else is trained, epoch by epoch."""
+        """Whether the head was fitted in closed form to frozen features instead of trained by epochs."""
         return self.strategy == "feature_extraction" and not any(run.curve for run in self.runs)

@@ -1,4 +1,4 @@
-"""What is wrong with the data, and whether it may be trained on: data/records/validation.json and validated.json."""
+"""Faults of the data, and whether the data may be trained on: data/records/validation.json and validated.json."""
 
 from typing import Literal
 
@@ -6,17 +6,17 @@ from graft.records.common import Linked, Record
 
 
 class Finding(Record):
-    """One fault that was looked for in the data and what came of it."""
+    """One fault that validate_data looked for, and whether it found it."""
 
     name: str
-    """the fault, in the plural: `no <name>` is what is wanted"""
+    """name of the fault in the plural: what is wanted is `no <name>`"""
     severity: Literal["critical", "warning"]
     ok: bool
     n_unexpected: int
     examples: tuple[str, ...]
-    """at most 10 paths or classes that have it"""
+    """at most 10 paths or classes with this fault"""
     advice: str
-    """what to do, one sentence"""
+    """what to do about it, in one sentence"""
 
 
 class ValidationRecord(Linked):
@@ -24,20 +24,20 @@ class ValidationRecord(Linked):
 
     schema_version: Literal[2] = 2
     ok: bool
-    """no critical finding"""
+    """true if no finding is critical"""
     findings: tuple[Finding, ...]
 
 
 class Stamp(Record):
-    """Whether these catalogues may be trained on: data/records/validated.json.
+    """Whether two catalogues may be trained on: data/records/validated.json.
 
-    It holds nothing but the outcome, so that a change in the wording of a finding re-runs no later stage.
+    The stamp holds the outcome alone, so that rewording a finding re-runs no later stage.
     """
 
     schema_version: Literal[1] = 1
     ok: bool
-    """no critical finding"""
+    """true if no finding is critical"""
     source_sha256: str
-    """sha256 of the source's catalogue file"""
+    """sha256 of the catalogue file of the source"""
     target_sha256: str
-    """sha256 of the target's catalogue file"""
+    """sha256 of the catalogue file of the target"""

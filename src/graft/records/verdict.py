@@ -1,4 +1,4 @@
-"""What check_transfer hands on: did transfer help, and is either arm better than saying one class always."""
+"""Whether transfer helped, and whether the arms beat a constant prediction: models/records/verdict.json."""
 
 from typing import Literal
 
@@ -6,15 +6,15 @@ from graft.records.common import Arm, Interval, Linked, Outcome, Record, Strateg
 
 
 class Majority(Record):
-    """What a model that always says one class would reach: the class that is most frequent in train."""
+    """A constant model that always predicts the most frequent class of the train split."""
 
     label: str
-    """of several that are as frequent, the first by name"""
+    """name of this class; of equally frequent ones the first by name"""
     accuracy: float
-    """share of the test images that are of this class"""
+    """share of test images of this class"""
 
 
-class Variances(Record):
+class VarianceComponents(Record):
     """Components of variance of the difference of one image in one seed, as squared shares."""
 
     seeds: float
@@ -26,53 +26,53 @@ class Variances(Record):
 
 
 class VerdictRecord(Linked):
-    """Did transfer help: models/records/verdict.json."""
+    """Whether transfer helped: models/records/verdict.json."""
 
     schema_version: Literal[3] = 3
     verdict: Outcome
     sentence: str
     difference: Interval
-    """test accuracy of transfer minus scratch, a share"""
+    """test accuracy of transfer minus that of scratch, as a share"""
     confidence: float
     degrees_of_freedom: float
     margin: float
     standard_error: float
-    variances: Variances
+    variances: VarianceComponents
     n_seeds: int
     n_images: int
     n_units: int
-    """groups of images, or images where none come in groups: the independent units"""
+    """number of independent units: groups of images, or images if there are no groups"""
     transfer_accuracy: Interval
     scratch_accuracy: Interval
     majority: Majority
-    """what both are held against"""
+    """baseline for both arms"""
     by_seed: tuple[float, ...]
-    """difference of accuracy, one a seed"""
+    """difference of test accuracy of each seed"""
     sign_flip_p: float
-    """second opinion: two-sided sign-flip test over seeds"""
+    """p-value of a two-sided sign-flip test over seeds, a second opinion"""
     bootstrap: Interval
-    """second opinion: crossed bootstrap of seeds and units, percentile"""
+    """percentile interval of a crossed bootstrap of seeds and units, a second opinion"""
     seeds_to_settle: int | None
-    """seeds that would bring the interval off 0 or into the margin at this estimate; null: settled or over 1,000"""
+    """number of seeds that would settle the verdict at this estimate; null if it is settled or over 1,000 are needed"""
     images_to_settle: int | None
-    """test images that would, with these seeds; null: settled or over 1,000,000"""
+    """number of test images that would, with these seeds; null if it is settled or over 1,000,000 are needed"""
     together_to_settle: tuple[int, int] | None
-    """where neither alone would: 50 seeds, and the test images that would with them; null: not so, or over 1,000,000"""
+    """50 seeds and the number of test images that would settle it with them, if neither alone would; else null"""
     strategy: StrategyName
     ships: Arm
     """the arm that export_onnx exports"""
     ships_seed: int
-    """of that arm, the seed with the median validation accuracy"""
+    """the seed of that arm with the median validation accuracy"""
     ships_accuracy: float
-    """test accuracy of that one model"""
+    """test accuracy of the shipped model"""
     on_negative: Literal["fail", "ship_scratch", "warn"]
 
     @property
     def shipped_interval(self) -> Interval:
-        """Test accuracy of the arm that ships."""
+        """Test accuracy of the arm that ships, with its interval."""
         return self.transfer_accuracy if self.ships == "transfer" else self.scratch_accuracy
 
     @property
     def beats_majority(self) -> bool:
-        """Whether the whole interval of the arm that ships lies above the majority's accuracy."""
+        """Whether the whole interval of the arm that ships is above the accuracy of the constant model."""
         return self.shipped_interval.low > self.majority.accuracy

@@ -1,4 +1,4 @@
-"""The figures of one run."""
+"""All figures of one run."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ MOST_CLASSES_IN_FIGURES = 40
 
 
 def drawings(evidence: Evidence) -> dict[str, Markup | None]:
-    """Every figure by its name in the template; None where there is nothing to draw."""
+    """Figures by their names in the template. None if there is nothing to draw."""
     classes = evidence.classes
     arms = (evidence.transfer, evidence.scratch)
     scores = class_scores(evidence.predictions, classes)
@@ -44,11 +44,11 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
 
 
 def shift_drawings(shift: ShiftRecord, points: Sequence[MapPoint]) -> dict[str, Markup | None]:
-    """The figures of the distance by name; None where there is nothing to draw.
+    """Figures of the shift by their names in the template. None if there is nothing to draw.
 
     Args:
-        shift: the record.
-        points: of the map.
+        shift: the record of the shift.
+        points: points of the map.
     """
     scale, size, shares = shift.yardstick, shift.size, shift.map_shares
     return {

@@ -1,4 +1,4 @@
-"""The headline numbers: the few that a person compares from commit to commit."""
+"""Headline numbers: the few that a person compares from commit to commit."""
 
 import json
 
@@ -6,12 +6,12 @@ from graft.files import SIGNIFICANT_DIGITS
 from graft.reporting.evidence import Evidence
 from graft.reporting.tallies import class_scores, got_worse
 
+# Largest number of entries in metrics.json, so that `dvc metrics diff` can be read without scrolling.
 MOST = 15
-"""numbers in metrics.json, so that `dvc metrics diff` is read and not scrolled"""
 
 
 def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
-    """At most MOST numbers in a fixed order; null where there is no such number."""
+    """At most MOST numbers in a fixed order. None if a number does not exist for this run."""
     verdict, shift, strategy = evidence.verdict, evidence.shift, evidence.strategy
     scores = class_scores(evidence.predictions, evidence.classes)
     return {
@@ -34,7 +34,7 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
 
 
 def metrics_json(evidence: Evidence) -> str:
-    """Text of metrics.json: one number a line, floats to 6 significant digits."""
+    """Text of metrics.json: one number per line, floats to 6 significant digits."""
     numbers = {
         name: float(f"{value:.{SIGNIFICANT_DIGITS}g}") if isinstance(value, float) else value
         for name, value in headline_numbers(evidence).items()

@@ -1,4 +1,4 @@
-"""Pictures of images, inside the page itself."""
+"""Images embedded in the page."""
 
 import base64
 import io
@@ -13,12 +13,12 @@ from PIL import Image
 from graft.store.catalogue import CatalogRow, open_images, read_catalog
 from graft.store.features import MapPoint
 
+# Largest side of an embedded picture in pixels, so that the page stays small.
 SIDE_PX = 96
-"""pictures are at most this wide in the file, so that the page stays small"""
 
 
 class StoredImages(NamedTuple):
-    """Where the pictures of a domain come from."""
+    """Images of one domain, from which pictures are taken."""
 
     catalog: Iterable[CatalogRow]
     images: NDArray[np.uint8]
@@ -26,35 +26,35 @@ class StoredImages(NamedTuple):
 
 
 class Exhibits(NamedTuple):
-    """What the page shows beside the records."""
+    """Images and points that the page shows beside the records."""
 
     source: StoredImages
-    """none where there is no source"""
+    """images of the source; empty if there is no source"""
     target: StoredImages
     shift_map: Sequence[MapPoint]
-    """points of both domains; none where there is nothing to hold the target against"""
+    """points of both domains; empty if there is nothing to compare the target with"""
     augmented: NDArray[np.uint8]
-    """(n, 1 + v, s, s, 3) train images as they are, then varied"""
+    """(n, 1 + v, s, s, 3) train images, each followed by v augmented copies"""
     recipe: str
-    """name of what varied them"""
+    """name of the augmentation"""
 
 
 class Picture(NamedTuple):
-    """An image inside the page."""
+    """An embedded image."""
 
     source: str
-    """data URI of a PNG"""
+    """PNG as a data URI"""
     pixelated: bool
-    """smaller than it is shown"""
+    """true if the image is smaller than it is displayed"""
 
 
 def stored(catalog: Path, images: Path) -> StoredImages:
-    """The images of a domain and their catalogue, from their files."""
+    """Open the catalogue and the images of a domain."""
     return StoredImages(read_catalog(catalog), open_images(images))
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
-    """A (s, s, 3) uint8 RGB image as the data URI of a PNG, reduced to at most SIDE_PX a side."""
+    """PNG of an (s, s, 3) uint8 RGB image as a data URI, with sides of at most SIDE_PX."""
     picture = Image.fromarray(np.ascontiguousarray(image))
     picture.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
     file = io.BytesIO()
@@ -63,7 +63,7 @@ def data_uri(image: NDArray[np.uint8]) -> str:
 
 
 def sheet(images: StoredImages, limit: int) -> tuple[str, ...]:
-    """Data URIs of train images, at most `limit`, one of each class in turn."""
+    """Data URIs of at most `limit` train images, taking the classes in turn."""
     turn: dict[str, int] = {}
     order = []
     for each in images.catalog:
@@ -74,7 +74,7 @@ def sheet(images: StoredImages, limit: int) -> tuple[str, ...]:
 
 
 def pictures(images: Sequence[str], stored: StoredImages) -> tuple[Picture, ...]:
-    """The pictures of images named by the first hex digits of their sha256.
+    """Pictures of images that are named by the leading digits of their sha256.
 
     Raises:
         ValueError: an image is not in the catalogue.
@@ -93,7 +93,7 @@ def pictures(images: Sequence[str], stored: StoredImages) -> tuple[Picture, ...]
 
 
 def rows(images: NDArray[np.uint8]) -> list[tuple[Picture, ...]]:
-    """Pictures of a (n, v, s, s, 3) uint8 RGB sheet, row by row."""
+    """Pictures of an (n, v, s, s, 3) uint8 RGB sheet, row by row."""
     return [tuple(map(_picture, row)) for row in images]
 
 

@@ -1,4 +1,4 @@
-"""What was run here, how long and by which versions: shown where it is present, needed by nothing."""
+"""When, where and how long the stages ran, and with which versions. Shown if present; nothing depends on it."""
 
 import json
 from pathlib import Path
@@ -16,29 +16,29 @@ class StageRun(NamedTuple):
 
 
 class Provenance(NamedTuple):
-    """All stages that left a note."""
+    """Provenance of all stages that left a note."""
 
     stages: tuple[StageRun, ...]
-    """in the order in which they ran"""
+    """runs in the order of their start"""
     machines: tuple[str, ...]
     versions: tuple[str, ...]
-    """such as `numpy 2.4.1`"""
+    """versions of packages, such as `numpy 2.4.1`"""
 
     @property
     def seconds(self) -> float:
-        """Of all stages together."""
+        """Duration of all stages together."""
         return sum(each.seconds for each in self.stages)
 
 
 def read_provenance(folder: Path, without: str) -> Provenance:
-    """Notes of the stages, but for one stage; none where there is no folder.
+    """Read the notes of all stages but one. There are none if the folder does not exist.
 
     Args:
-        folder: holds one JSON file a stage.
-        without: the stage that asks, whose own note is of an earlier run.
+        folder: folder with one JSON file per stage.
+        without: the calling stage, whose own note is of an earlier run.
 
     Raises:
-        ValueError: a note is not one that graft.stage wrote.
+        ValueError: a note was not written by `graft.stage`.
     """
     runs: list[StageRun] = []
     machines: set[str] = set()

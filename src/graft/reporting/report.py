@@ -14,34 +14,34 @@ from graft.params.recipes import mirror_note
 from graft.records.checks import Suspect
 from graft.records.shift import ShiftRecord
 from graft.records.strategy import claim
-from graft.reporting import shift_words, wording
+from graft.reporting import formatting, shift_words
 from graft.reporting.drawings import drawings, shift_drawings
 from graft.reporting.evidence import Evidence
-from graft.reporting.phases import phase_rows
+from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import Mistake, class_scores, frequent_confusions, got_worse, mistakes
-from graft.reporting.witnesses import witness_sides
+from graft.reporting.witness_pictures import witness_sides
 from graft.store.catalogue import SPLITS
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_PICTURES = 24
 MOST_IN_SHEET = 10
 MOST_CONFUSIONS = 8
+# Largest number of classes in the table of distances by class.
 MOST_MOVED = 12
-"""classes in the table of their distances"""
 
 
 def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) -> str:
-    """One page that holds all it needs: style, script, figures and pictures.
+    """Render a self-contained page: style, script, figures and pictures are inside.
 
     Args:
-        evidence: the records.
-        exhibits: images and points to show with them.
-        provenance: what is known of when, where and how long the stages ran.
+        evidence: the records of the run and the predictions.
+        exhibits: images and points to show.
+        provenance: when, where and how long the stages ran.
 
     Raises:
-        ValueError: an image of the predictions, of the labels to look at or of the shift is not in the catalogue.
+        ValueError: an image of the predictions, of the suspect labels or of the shift is not in the catalogue.
     """
     verdict, (source, target, shift_map, augmented, recipe) = evidence.verdict, exhibits
     wrong = mistakes(evidence.predictions, verdict.ships, verdict.ships_seed, evidence.classes, MOST_PICTURES)
@@ -74,11 +74,11 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
 
 
 def markdown_report(evidence: Evidence) -> str:
-    """The same findings in at most two screens, for a pull request; the same records give the same bytes."""
+    """Render the same findings as Markdown of at most two screens. The same records give the same bytes."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        finalize=wording.markdown_safe,
+        finalize=formatting.markdown_safe,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -99,7 +99,7 @@ def _page_templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=wording.shown,
+        finalize=formatting.shown,
         keep_trailing_newline=True,
         autoescape=True,
     )
@@ -107,13 +107,20 @@ def _page_templates() -> Environment:
 
 
 def _with_words(environment: Environment) -> Environment:
-    words = (wording.percent, wording.points, wording.number, wording.plain, wording.prose, wording.shortened)
+    words = (
+        formatting.percent,
+        formatting.points,
+        formatting.number,
+        formatting.plain,
+        formatting.prose,
+        formatting.shortened,
+    )
     environment.filters.update({word.__name__: word for word in words} | {"fraction": shift_words.fraction})
     return environment
 
 
 def _shared(evidence: Evidence) -> dict[str, Any]:
-    """What both templates speak of."""
+    """Values that both templates use."""
     classes, matrix, counts = evidence.classes, evidence.shipped_confusion(), evidence.catalog.target.counts
     scores = class_scores(evidence.predictions, classes)
     return {

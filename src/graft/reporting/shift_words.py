@@ -1,4 +1,4 @@
-"""What the distance of the target from the source comes to, in numbers and in words."""
+"""Distance of the target from the source, in numbers and in words."""
 
 from fractions import Fraction
 from typing import NamedTuple
@@ -7,14 +7,14 @@ from graft.records.common import Interval
 from graft.records.shift import BlockProfile, LabelShift, ShiftRecord, ShiftSize, ShiftSource, ShiftTest
 from graft.reporting.figures.profile import UNITS
 from graft.reporting.figures.yardstick import range_of
-from graft.reporting.wording import number, percent
+from graft.reporting.formatting import number, percent
 
+# Largest denominator of a written fraction.
 MOST_PARTS = 1024
-"""denominator of a written fraction"""
 
 
 class Fact(NamedTuple):
-    """One thing at a glance."""
+    """One fact at a glance."""
 
     name: str
     value: str
@@ -22,17 +22,17 @@ class Fact(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """One number and what it says."""
+    """One number and what it means."""
 
     name: str
     value: str
     beside: str
-    """its interval, or what chance gives; empty where there is neither"""
+    """its interval, or its value by chance; empty if there is neither"""
     says: str
 
 
 def facts(shift: ShiftRecord) -> tuple[Fact, ...]:
-    """What a reader should know before any other number."""
+    """Facts that a reader should know first."""
     scale = shift.yardstick
     place = "tables that need it abstain" if scale is None else range_of(scale)
     found = [
@@ -60,12 +60,12 @@ def _held_against(source: ShiftSource) -> Fact:
 
 
 def other_side(source: ShiftSource) -> str:
-    """What the images are called that the target was held against."""
+    """Name of the images that the target is compared with."""
     return "bank" if source.kind == "proxy" else "source"
 
 
 def measures(shift: ShiftRecord) -> tuple[Measure, ...]:
-    """The numbers that there are, the size first."""
+    """All measures that the record holds, the size of the shift first."""
     found = []
     if shift.size is not None:
         found.append(_mmd2(shift.size))
@@ -81,7 +81,7 @@ def measures(shift: ShiftRecord) -> tuple[Measure, ...]:
 
 
 def span(interval: Interval | None) -> str:
-    """Ends of an interval, empty where there is none."""
+    """Ends of an interval; empty if there is none."""
     return "" if interval is None else f"{number(interval.low)} to {number(interval.high)}"
 
 
@@ -91,21 +91,21 @@ def fraction(multiple: float) -> str:
 
 
 def most_in(profile: BlockProfile) -> str:
-    """The block in which the target differs most, one sentence."""
+    """A sentence on the block in which the target differs most."""
     most = max(profile.blocks, key=lambda each: each.shift.estimate)
     far = f"{number(most.shift.estimate)} ({span(most.shift)})"
     return f"It differs most in {most.block}: {far}, {UNITS[profile.measure]}."
 
 
 def _mmd2(size: ShiftSize) -> Measure:
-    says = "how far the two clouds of features lie apart: around 0 where they are alike, at most 2"
+    says = "distance between the two distributions of features: about 0 if they are alike, at most 2"
     return Measure("Squared MMD", number(size.mmd2), span(size.interval), says)
 
 
 def _p_value(test: ShiftTest) -> Measure:
     says = (
-        f"share of {test.n_permutations + 1} random divisions of the same images, this one included, that lie as far "
-        "apart; with enough images it is always small"
+        f"share of {test.n_permutations + 1} random divisions of the same images, the observed one included, that are "
+        "as far apart; with enough images it is always small"
     )
     return Measure("p-value", number(test.p_value), "", says)
 
@@ -113,12 +113,12 @@ def _p_value(test: ShiftTest) -> Measure:
 def _other_distances(size: ShiftSize) -> list[Measure]:
     found = []
     if size.auc is not None:
-        says = "how often a linear classifier finds which of two unseen images is the target's: 0.5 is guessing"
+        says = "how often a linear classifier tells which of two unseen images is from the target: 0.5 is guessing"
         found.append(Measure("Classifier AUC", number(size.auc.estimate), span(size.auc), says))
     if size.a_distance is not None:
-        says = "from the errors of that classifier: 0 is guessing, 2 is never wrong"
+        says = "from the errors of that classifier: 0 is guessing, 2 is without errors"
         found.append(Measure("A-distance", number(size.a_distance), "", says))
-    says = "of means and covariances, squared; beside it, what two random parts of all images give"
+    says = "squared distance of means and covariances, with that of two random halves of all images"
     beside = f"{number(size.frechet_by_chance)} by chance"
     return [*found, Measure("Frechet distance", number(size.frechet), beside, says)]
 
@@ -131,5 +131,5 @@ def _labels(labels: LabelShift) -> Measure:
 def _detectable(test: ShiftTest) -> Measure:
     if test.detectable_shift is None:
         return Measure("Detectable shift", "none", "", "so few images show no shift of any size reliably")
-    says = "in standard deviations of every feature: the smallest that so many images show in four of five cases"
+    says = "in standard deviations of every feature: the smallest shift that is found in four of five cases"
     return Measure("Detectable shift", number(test.detectable_shift), "", says)

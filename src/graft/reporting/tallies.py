@@ -1,4 +1,4 @@
-"""What the predictions on the test split say class by class."""
+"""Counts of predictions on the test split, by class."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,22 +11,23 @@ from graft.store.predictions import Predictions
 
 
 class ClassScore(NamedTuple):
-    """One class: how much of it each arm finds."""
+    """Recall of one class in both arms."""
 
     name: str
     n_images: int
-    """of the test split"""
+    """number of test images of the class"""
     transfer: float
-    """recall, mean over seeds"""
+    """recall of the transfer arm, mean over seeds"""
     scratch: float
+    """recall of the control, mean over seeds"""
     difference: float
     """transfer minus scratch"""
     n_seeds_worse: int
-    """seeds in which transfer finds fewer than scratch"""
+    """number of seeds in which transfer has the lower recall"""
 
 
 class Confusion(NamedTuple):
-    """One kind of mistake."""
+    """Images of one class that are taken for another."""
 
     true: str
     predicted: str
@@ -34,17 +35,24 @@ class Confusion(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """A test image that the shipped model gets wrong."""
+    """A test image that the shipped model misclassifies."""
 
     image: str
     true: str
     predicted: str
     n_seeds_wrong: int
-    """seeds of the shipped arm that get it wrong"""
+    """number of seeds of the shipped arm that misclassify it"""
 
 
 def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
-    """(c, c) counts, true class by predicted class."""
+    """(c, c) counts, true class by predicted class.
+
+    Args:
+        labels: (n,) true class numbers.
+        predicted: (n,) predicted class numbers.
+        n_classes: number of classes c.
+    """
+    # cell i * c + j of the flat matrix counts images of class i that are predicted as j
     cells = np.bincount(labels * n_classes + predicted, minlength=n_classes**2)
     return cells.reshape(n_classes, n_classes)
 
@@ -55,12 +63,13 @@ def accuracy_by_seed(predictions: Predictions, arm: Arm) -> tuple[float, ...]:
 
 
 def class_scores(predictions: Predictions, classes: Sequence[str]) -> tuple[ClassScore, ...]:
-    """Recall of every class that the test split holds, by arm, mean over seeds."""
+    """Recall of every class in the test split, by arm, mean over seeds."""
     scores = []
     for number, name in enumerate(classes):
         chosen = predictions.labels == number
         if not chosen.any():
             continue
+        # by arm: (k,) recall of each seed
         found = {arm: (runs[:, chosen] == number).mean(axis=1) for arm, runs in predictions.by_arm.items()}
         transfer, scratch = found["transfer"], found["scratch"]
         difference = float(transfer.mean() - scratch.mean())
@@ -71,12 +80,12 @@ def class_scores(predictions: Predictions, classes: Sequence[str]) -> tuple[Clas
 
 
 def got_worse(scores: Sequence[ClassScore]) -> tuple[ClassScore, ...]:
-    """Classes of which transfer finds less than scratch, the greatest loss first."""
+    """Classes that transfer recalls worse than scratch, the greatest loss first."""
     return tuple(sorted((each for each in scores if each.difference < 0), key=lambda each: each.difference))
 
 
 def frequent_confusions(matrix: NDArray[np.int64], classes: Sequence[str], limit: int) -> tuple[Confusion, ...]:
-    """The most frequent kinds of mistake, at most `limit`; ties in the order of the classes."""
+    """The most frequent confusions, at most `limit`. Ties are in the order of the classes."""
     wrong = matrix - np.diag(np.diag(matrix))
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
     places = [divmod(int(each), len(classes)) for each in order]
@@ -84,7 +93,7 @@ def frequent_confusions(matrix: NDArray[np.int64], classes: Sequence[str], limit
 
 
 def mistakes(predictions: Predictions, arm: Arm, seed: int, classes: Sequence[str], limit: int) -> tuple[Mistake, ...]:
-    """Images that one run gets wrong, at most `limit`: class by class, those wrong in most seeds first."""
+    """At most `limit` images that one run misclassifies: classes in turn, images wrong in most seeds first."""
     predicted = predictions.of(arm, seed)
     n_wrong = (predictions.by_arm[arm] != predictions.labels).sum(axis=0)
     places = [int(i) for i in np.flatnonzero(predicted != predictions.labels)]

@@ -1,1 +1,1 @@
-"""The service: predictor, the front that every upload passes, and the BentoML class that ties them."""
+"""The prediction service: the predictor, the handling of uploads, and the BentoML class that combines them."""

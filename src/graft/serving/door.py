@@ -1,8 +1,7 @@
-"""What every request passes before BentoML counts, logs and times it, in plain ASGI.
+"""The outermost layer of the service, in plain ASGI: what happens before BentoML counts, logs and times a request.
 
-BentoML takes a slot and starts the clock before the body has come, makes a label of its metrics of every path
-that anybody asks for, and writes paths and headers to the log as they are. Here the body is read first, and
-BentoML sees nothing of a stranger's text.
+BentoML takes a slot and starts its timeout before the body has arrived. It uses every requested path as a label of its
+metrics, and logs paths and headers as they are. Here the body is read first, and no text of the client reaches BentoML.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,20 +11,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graft.serving.forms import ADVICE, Refused, boundary_of, shown
 from graft.serving.uploads import Bounds, Gone, Uploads
 
+# Key of the ASGI scope for a refusal. It passes through BentoML, to be counted and logged, and ImageUpload answers it.
 REFUSED = "graft.refused"
-"""key of the scope: a refusal, which goes through BentoML to be counted and logged, and is answered behind it"""
+# Key of the ASGI scope for the boundary of the multipart form in the body; None if the body is the image.
 BOUNDARY = "graft.boundary"
-"""key of the scope: of the multipart form in the body, or None where the body is the image"""
+# Replaces every path that the service does not have.
 UNKNOWN = "/unknown"
-"""stands for every path that the service does not have"""
+# Replaces every method that the service does not have.
 OTHER = "OTHER"
-"""stands for every method that the service does not have"""
+# Headers that describe the body as it was sent. BentoML logs the content type and chooses a parser by it.
 DROPPED = ("content-type", "content-encoding", "transfer-encoding", "expect")
-"""headers of a body as it was sent; BentoML logs the first and picks a parser by it"""
 
 
 class Door:
-    """Hands on known paths, bodies that are whole, and what may stand in a log; reads no body but an upload's."""
+    """Passes on only known paths, complete bodies, and text that is safe in a log. Reads no bodies but uploads."""
 
     def __init__(self, app: ASGIApp, paths: frozenset[str], upload_path: str, bounds: Bounds) -> None:
         self.app = app
@@ -34,7 +33,7 @@ class Door:
         self.uploads = Uploads(bounds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one connection."""
         if scope["type"] == "http":
             return await self._answer(scope, receive, send)
         if scope["type"] == "websocket":
@@ -65,7 +64,7 @@ class Door:
         headers = MutableHeaders(raw=list(scope["headers"]))
         for name in DROPPED:
             del headers[name]
-        # by uvicorn, what X-Forwarded-For says
+        # uvicorn takes it from X-Forwarded-For, which a client can forge
         client = scope.get("client") and (shown(scope["client"][0]), scope["client"][1])
         known = {"path": path, "raw_path": path.encode(), "method": method, "client": client}
         return {**scope, **known, "headers": headers.raw}
@@ -81,7 +80,7 @@ class Door:
             raise Refused(400, f"headers: want Content-Length or Transfer-Encoding, got both. {ADVICE}")
 
     async def _answer_unread(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer at once, and close when the client has sent its body, or enough of it."""
+        """Answer at once, but close the connection only when the client has sent its body, or enough of it."""
 
         async def kept_open(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -91,14 +90,14 @@ class Door:
                 await send({**message, "more_body": True})
 
         await self.app(scope, replay(b"", receive), kept_open)
-        # who was too slow gets no more time
+        # a client that was too slow gets no more time
         if REFUSED not in scope or scope[REFUSED].status != 408:
             await self.uploads.drain(receive)
         await send({"type": "http.response.body", "body": b""})
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A receive that gives this body once, then what the connection says."""
+    """A `receive` that returns this body once, and then the messages of the connection."""
     left = [body]
 
     async def replayed() -> Message:

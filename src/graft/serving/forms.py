@@ -1,4 +1,4 @@
-"""What an upload has to be, and the one image of a multipart form."""
+"""Read the one image of a multipart form, and refuse other uploads."""
 
 import re
 from email.message import Message
@@ -11,18 +11,24 @@ if TYPE_CHECKING:
 
 FIELD = "image"
 ADVICE = f"Send the image file as the body, or as the one file in the multipart field `{FIELD}`."
+# Fields that are read before a form is refused.
 MAX_FIELDS = 10
-"""that are read before a form is refused"""
+# The boundary of RFC 2046, without the space.
 BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")
-"""as RFC 2046 has it, without the space"""
+# Longest Content-Type in characters; the standard library's parser takes quadratic time.
 MAX_TYPE = 1000
-"""characters of a Content-Type: the standard library's reader takes quadratic time"""
+# Characters of a name that an error message repeats.
 SHOWN = 80
-"""characters of a name that a sentence repeats"""
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is the answer, not a fault of the service
-    """A request that gets its status and sentence at the door; `allow` names the methods, after 405."""
+    """A request that is refused with a status and a message.
+
+    Args:
+        status: HTTP status.
+        sentence: the message.
+        allow: allowed methods for the header of a 405.
+    """
 
     def __init__(self, status: int, sentence: str, allow: str | None = None) -> None:
         super().__init__(sentence)
@@ -31,16 +37,16 @@ class Refused(Exception):  # noqa: N818 - a refusal is the answer, not a fault o
 
 
 def shown(text: str, limit: int = SHOWN) -> str:
-    """A stranger's text as a sentence may repeat it: short, and without characters that steer a terminal."""
+    """Text of a client as a message may repeat it: short, and without characters that control a terminal."""
     cut = text if len(text) <= limit else text[:limit] + "..."
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in cut)
 
 
 def boundary_of(content_type: str) -> str | None:
-    """The boundary of a multipart form by its Content-Type, the one parameter that is read; None of another body.
+    """The boundary of a multipart form from its Content-Type; None if the body is not a form.
 
     Raises:
-        Refused: a form whose boundary is missing or not one of RFC 2046, or a value longer than MAX_TYPE.
+        Refused: the boundary of a form is missing or invalid, or the header is longer than MAX_TYPE.
     """
     if len(content_type) > MAX_TYPE:
         raise Refused(400, f"content-type: want at most {MAX_TYPE} characters, got {len(content_type)}. {ADVICE}")
@@ -55,17 +61,18 @@ def boundary_of(content_type: str) -> str | None:
 
 
 def image_of_form(boundary: str, body: bytes) -> bytes:
-    """The one file of a multipart form.
+    """Content of the one file in a multipart form.
 
     Raises:
-        Refused: not a whole form, or another field than one file in FIELD.
+        Refused: the form is incomplete, or is not exactly one file in FIELD.
     """
     form = _Form()
     try:
         MultipartParser(boundary, form.callbacks()).write(body)
     except Refused:
         raise
-    except Exception as error:  # whatever a stranger's bytes make the parser raise
+    except Exception as error:
+        # a client's bytes may make the parser raise exceptions of any type
         reason = shown(str(error).rstrip(".")) or type(error).__name__
         raise Refused(400, f"body: want a multipart form, got: {reason}. {ADVICE}") from error
     if not form.whole:
@@ -79,7 +86,7 @@ def image_of_form(boundary: str, body: bytes) -> bytes:
 
 
 class _Form:
-    """What the parser finds: the names of the fields, and the content of the last."""
+    """The names of a form's fields and the content of the last one, collected by the parser's callbacks."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -125,7 +132,7 @@ class _Form:
         params = dict(header.get_params([], "content-disposition"))
         name = params.get("name", "")
         self.names.append(name if isinstance(name, str) else name[-1])
-        # `filename*` stands here under `filename`, and its value is not looked at: neither is its charset
+        # get_params lists `filename*` under `filename`; neither its value nor its charset is used
         self.is_file = "filename" in params
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:

@@ -1,7 +1,7 @@
-"""What stands between BentoML's own layers and its API, in plain ASGI.
+"""The layers between BentoML's own and its API, in plain ASGI.
 
-BentoML fetches a URL where it finds text in place of a file, and answers some faults with a list, others with an
-object, and some not at all. Here any upload becomes one image as the raw body, and any refusal one JSON object
+BentoML fetches a URL if it finds text in place of a file. It answers some errors with a list, others with an object,
+and some not at all. Here every upload becomes one image as the raw body, and every error becomes one JSON object
 `{"error": "<sentence>"}`.
 """
 
@@ -18,15 +18,15 @@ from graft.serving.forms import ADVICE, FIELD, Refused, image_of_form, shown
 
 logger = logging.getLogger(__name__)
 
-FAULT = "The service itself failed. Its log says why; other requests go on."
+FAULT = "The service itself failed. Its log says why; other requests are not affected."
+# Longest error message in characters.
 MAX_SENTENCE = 1000
-"""characters"""
-# BentoML's page at / carries a tag manager; a browser loads and runs nothing that we do not serve.
+# BentoML's page at / includes a tag manager. With this policy a browser loads and runs only what the service serves.
 PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 
 class ImageUpload:
-    """Answers what the door refused, and hands on an upload with the image as its raw body."""
+    """Answers requests that `Door` refused, and passes on uploads with the image as the raw body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -44,9 +44,9 @@ class ImageUpload:
 
 
 class PlainErrors:
-    """Turns every error into one JSON object, and keeps pages to what the service itself serves.
+    """Turns every error into one JSON object, and sets the content security policy of pages.
 
-    An exception ends here too: BentoML's clock, the layer around this one, waits for an answer that never comes.
+    Exceptions end here too. The layer around this one, BentoML's timeout, would wait for an answer that never comes.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -75,7 +75,7 @@ class PlainErrors:
         try:
             await self.app(scope, receive, rewrite)
         except Exception:
-            logger.exception("A request ended in a fault of the service.")
+            logger.exception("A request failed because of a fault of the service.")
             if start and start["status"] < 400:
                 raise
             await JSONResponse({"error": FAULT}, 500)(scope, receive, send)
@@ -86,7 +86,7 @@ async def _image(scope: Scope, receive: Receive) -> bytes:
         raise scope[REFUSED]
     body: bytes = (await receive())["body"]
     boundary = scope[BOUNDARY]
-    # in a thread: a form may be made to take a second, and liveness is asked meanwhile
+    # in a thread, because a malicious form may take a second, during which liveness probes need an answer
     image = await asyncio.to_thread(image_of_form, boundary, body) if boundary and body else body
     if not image:
         raise Refused(400, f"{FIELD}: want an image file, got 0 bytes. {ADVICE}")
@@ -94,7 +94,7 @@ async def _image(scope: Scope, receive: Receive) -> bytes:
 
 
 def _with_raw_body(scope: Scope, image: bytes) -> Scope:
-    """The request with a neutral content type, for BentoML picks the parser of the body by it."""
+    """The request with a neutral content type, by which BentoML chooses the parser of the body."""
     headers = MutableHeaders(raw=list(scope["headers"]))
     headers["content-type"] = "application/octet-stream"
     headers["content-length"] = str(len(image))
@@ -111,7 +111,7 @@ async def _send_error(start: Message, body: bytes, send: Send) -> None:
 
 
 def _sentence(body: bytes) -> str:
-    """The sentence in BentoML's list or object, or the plain text that Starlette answers."""
+    """The message in BentoML's list or object, or in Starlette's plain text."""
     text = body.decode("utf-8", "replace")
     try:
         value = json.loads(text)

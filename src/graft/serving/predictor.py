@@ -1,4 +1,4 @@
-"""From the bytes of one image to class probabilities: ONNX Runtime and the model card, nothing of HTTP."""
+"""Predict class probabilities from the bytes of one image, with ONNX Runtime and the model card. No HTTP here."""
 
 import hashlib
 import mmap
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-# read at the import of Pillow, megabytes: smaller blocks come from the heap of a thread, which keeps what is freed
+# Read when Pillow is imported. Blocks smaller than this come from a thread's heap, which keeps freed memory.
 os.environ.setdefault("PILLOW_BLOCK_SIZE", "128m")
 
 from graft.files import read_record
@@ -22,31 +22,36 @@ from graft.images import decode
 from graft.images.resizing import fit
 from graft.records.cards import ModelCard, preprocessing_sha256
 
-WAIT_S = 4  # for pixels, twice at most: who waits longer is no longer waited for
-BUSY = "image: want room for its pixels, got none while others are in work. Send it again later."
-MAX_SIDE_PX = 4096  # of what the network sees; a larger one is a mistake in the card
-THREADS = 1  # cores a prediction; the service predicts several images at a time
-TOTAL_TOLERANCE = 1e-3  # of the sum of a softmax in float32
+# A request waits for pixels at most twice as long; BentoML's timeout has passed for one that waits longer.
+WAIT_S = 4
+BUSY = "image: want memory for its pixels, got none while other images are processed. Send it again later."
+# Largest side of the network's input; a larger one is a mistake in the card.
+MAX_SIDE_PX = 4096
+# Cores for one prediction; the service predicts several images at a time.
+THREADS = 1
+# Tolerance on the sum of a softmax in float32.
+TOTAL_TOLERANCE = 1e-3
 EXPORT_AGAIN = "Export the model again with `dvc repro`."
 
 
 class Prediction(BaseModel):
-    """What the model says of one image."""
+    """The predicted class of one image."""
 
     model_config = ConfigDict(frozen=True)
 
     label: str
     """the most probable class"""
     probability: float
-    """of that class"""
+    """probability of that class"""
     probabilities: dict[str, float]
-    """of every class, in the order of the card's labels; they sum to 1"""
+    """probability of each class, in the order of the card's labels; they sum to 1"""
 
 
 class PixelBudget:
-    """Pixels in work at once, by all threads together; who finds too few left waits in turn.
+    """Limit on the pixels that all threads together process at once. Threads wait their turn for them.
 
-    It is taken where the work is done: a request that has timed out leaves its thread at work.
+    The thread that processes an image takes the pixels, not the request: a request that has timed out leaves its
+    thread running.
     """
 
     def __init__(self, pixels: int, wait_s: float) -> None:
@@ -57,10 +62,10 @@ class PixelBudget:
 
     @contextmanager
     def taken(self, pixels: int) -> Iterator[None]:
-        """Hold so many pixels, at most the whole budget, while the block runs.
+        """Hold pixels, at most the whole budget, while the block runs.
 
         Raises:
-            TimeoutError: others held them for wait_s, or twice that behind another that waits.
+            TimeoutError: others held them for wait_s, or for twice that if another thread was waiting too.
         """
         if not self._turn.acquire(timeout=self._wait_s):
             raise TimeoutError(BUSY)
@@ -84,18 +89,18 @@ class Predictor:
     """A loaded model and its card."""
 
     session: Any
-    """an onnxruntime.InferenceSession, which many threads may run at once"""
+    """an onnxruntime.InferenceSession, which threads may run concurrently"""
     card: ModelCard
     budget: PixelBudget
 
 
 def load_predictor(folder: Path) -> Predictor:
-    """Load model.onnx and card.json of a folder, and ask the model once, so that it is known to answer.
+    """Load model.onnx and card.json from a folder, and run the model once to check that it works.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: the card cannot be read or contradicts itself, or a file is not the card's, or the model does
-            not answer as the card says.
+        ValueError: the card is unreadable or inconsistent, a file is not the one in the card, or the model's output
+            does not match the card.
     """
     card = read_record(ModelCard, folder / "card.json")
     _check_card(card, folder / "card.json")
@@ -103,12 +108,13 @@ def load_predictor(folder: Path) -> Predictor:
     files = {path.name: card.model_sha256, **card.data_files}
     contents = {name: _checked_bytes(folder / name, sha256) for name, sha256 in files.items()}
     side = card.preprocessing.crop_px
-    # one image of the largest size at a time: of 25 megapixels it takes at most 560 MB (JPEG 2000), 220 MB of a PNG
+    # room for one image of the largest size: with 25 megapixels it takes up to 560 MB (JPEG 2000), or 220 MB (PNG)
     budget = PixelBudget(card.preprocessing.max_pixels, WAIT_S)
     try:
         predictor = Predictor(_session(path.name, contents), card, budget)
         answer = _answers(predictor, np.zeros((1, side, side, 3), dtype=np.uint8))
-    except Exception as error:  # the runtime's own kinds have no other parent
+    except Exception as error:
+        # the runtime's exceptions have no more specific base class
         reason = " ".join(str(error).split()).rstrip(".")
         raise ValueError(
             f"{path}: want a model that runs, with the data files that its card lists, got: {reason}. {EXPORT_AGAIN}"
@@ -121,13 +127,13 @@ def predict(predictor: Predictor, content: bytes) -> Prediction:
     """Class probabilities of one image file.
 
     Raises:
-        ValueError: the bytes are no image that can be read, or one that training would not have read.
-        TimeoutError: other images were in work for too long.
-        RuntimeError: the model gives no probabilities for this image.
+        ValueError: the bytes are not a readable image, or are one that training would have refused.
+        TimeoutError: other images were processed for too long.
+        RuntimeError: the model's output for this image is not a probability distribution.
     """
     card, preprocessing = predictor.card, predictor.card.preprocessing
     most = preprocessing.max_pixels
-    # the whole budget where the header does not tell
+    # the whole budget if the header is unreadable
     with predictor.budget.taken(min(decode.n_pixels(content) or most, most)):
         image = fit(decode.decode(content, "image", most, preprocessing.value_bits), preprocessing)
     answer = _answers(predictor, image[None])
@@ -145,7 +151,7 @@ def predict(predictor: Predictor, content: bytes) -> Prediction:
 
 
 def _check_card(card: ModelCard, path: Path) -> None:
-    """Hold a card against itself: a hand or a merge may have changed a part of it."""
+    """Check that a card is consistent: someone, or a merge, may have changed a part of it."""
     preprocessing = card.preprocessing
     if preprocessing_sha256(preprocessing) != card.preprocessing_sha256:
         raise ValueError(f"{path}: want the preprocessing of preprocessing_sha256, got another. {EXPORT_AGAIN}")
@@ -163,46 +169,52 @@ def _check_card(card: ModelCard, path: Path) -> None:
 
 
 def _check_probabilities(answer: NDArray[np.float32], n_labels: int, where: str) -> None:
-    """Raise ValueError where (1, n_labels) probabilities are none; a NaN fails every comparison."""
+    """Raise ValueError unless the answer is a probability distribution, (1, n_labels)."""
     total = float(answer.sum())
+    # written so that a NaN, which fails every comparison, is an error
     if answer.shape != (1, n_labels) or not (abs(total - 1) <= TOTAL_TOLERANCE and answer.min() >= 0):
         raise ValueError(
-            f"{where}: want {n_labels} probabilities that sum to 1, none below 0, one a label of the card, "
+            f"{where}: want {n_labels} probabilities that sum to 1, none below 0, one for each label of the card, "
             f"got {answer.shape[-1]} that sum to {total:.6g}. {EXPORT_AGAIN}"
         )
 
 
 def _checked_bytes(path: Path, sha256: str) -> mmap.mmap | bytes:
-    """A file of the model, mapped; neither the ONNX checker nor the runtime notices a changed weight, its hash does."""
+    """Content of a model file, mapped into memory, after a check of its hash.
+
+    Only the hash shows a changed weight: neither the ONNX checker nor the runtime notices it.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want the model, got no file. Run `dvc repro`.")
     with path.open("rb") as file:
-        # a mapping of nothing is none
+        # an empty file cannot be mapped
         empty = path.stat().st_size == 0
         content = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     got = hashlib.sha256(content).hexdigest()
     if got != sha256:
         raise ValueError(
             f"{path}: want the model of the card, sha256 {sha256[:12]}, got {got[:12]}. "
-            "Bring both files back with `dvc checkout`, or make them anew with `dvc repro`."
+            "Restore both files with `dvc checkout`, or make them again with `dvc repro`."
         )
     return content
 
 
 def _session(model: str, contents: dict[str, mmap.mmap | bytes]) -> Any:
-    """A session on the CPU; idle threads sleep: spinning ones take the cores from the next request.
+    """A session on the CPU.
 
     Args:
         model: name of the model file.
-        contents: of the model and its data files, by name. The runtime opens no file by itself then, so that
-            weights come from bytes whose hash is known, and from nowhere else.
+        contents: contents of the model and its data files, by name. Given these, the runtime opens no file itself,
+            so that all weights come from bytes whose hash was checked.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import; on by default
+    # read at import; telemetry is on by default
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = THREADS
     options.inter_op_num_threads = 1
+    # idle threads that spin would take the cores from the next request
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_external_initializers_from_files_in_memory(
         list(contents), list(contents.values()), [len(content) for content in contents.values()]

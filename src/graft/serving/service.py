@@ -1,4 +1,4 @@
-"""The BentoML service: `POST /predict` answers for one image."""
+"""The BentoML service: `POST /predict` classifies one image."""
 
 import logging
 import os
@@ -17,19 +17,23 @@ from graft.serving.front import ImageUpload, PlainErrors
 from graft.serving.predictor import Prediction, load_predictor, predict
 from graft.serving.uploads import Bounds
 
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # read at the import of bentoml
+# read when bentoml is imported
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import bentoml
 from bentoml.exceptions import BentoMLException, InvalidArgument
 from bentoml.validators import ContentType
 
+# Relative to the repository's root or, in a Bento, to the code: BentoML starts the service there.
 MODEL = Path("models/final")
-"""from the repository's root, and in a Bento beside the code: where BentoML starts either"""
 ROUTE = "/predict"
 LIMIT_BYTES = 10 * 2**20
 THREADS = 2
-TIMEOUT_S = 10  # from the last byte of the upload
-MAX_CONCURRENCY = 32  # whole uploads held at a time, each at most LIMIT_BYTES; more get 429 at once
+# From the last byte of the upload.
+TIMEOUT_S = 10
+# Complete uploads held at a time, each at most LIMIT_BYTES; more get a 429 at once.
+MAX_CONCURRENCY = 32
+# Limits on uploads that are still being received.
 BOUNDS = Bounds(
     body_bytes=LIMIT_BYTES,
     held_bytes=32 * LIMIT_BYTES,
@@ -38,16 +42,15 @@ BOUNDS = Bounds(
     pause_s=10,
     drained_bytes=10 * LIMIT_BYTES,
 )
-"""of uploads that are still being sent"""
 
 
 class Model(BaseModel):
-    """Which model answered."""
+    """The model that made a prediction."""
 
     sha256: str
-    """the first 12 digits of its file's hash"""
+    """first 12 hex digits of the SHA-256 of its file"""
     verdict: Outcome
-    """whether transfer helped it"""
+    """whether transfer learning helped"""
 
 
 class Answer(Prediction):
@@ -57,22 +60,22 @@ class Answer(Prediction):
 
 
 class Busy(BentoMLException):
-    """Too much in work; the sender is told, and not the log."""
+    """Too many images are being processed. The client is told; nothing is logged."""
 
     error_code = HTTPStatus.TOO_MANY_REQUESTS
 
 
 class Guarded(bentoml.Service[Any]):  # type: ignore[misc]
-    """A BentoML service behind the door: BentoML's own middlewares stand outside of those that it lets us add."""
+    """A BentoML service inside a `Door`, which as a middleware would come after those of BentoML itself."""
 
     def to_asgi(self, is_main: bool = True) -> Door:
-        """The service as it is served."""
+        """The ASGI application."""
         app: Starlette = super().to_asgi(is_main)
         return Door(app, _paths(app), ROUTE, BOUNDS)
 
 
 def _paths(app: Starlette) -> frozenset[str]:
-    """Every path that is served, files of mounted folders included."""
+    """All paths that the service has, including files in mounted folders."""
     paths = {route.path for route in app.routes if isinstance(route, Route)}
     for mount in app.routes:
         if isinstance(mount, Mount) and isinstance(mount.app, StaticFiles) and mount.app.directory:
@@ -88,7 +91,7 @@ def _paths(app: Starlette) -> frozenset[str]:
     service_class=Guarded,
 )
 class Classifier:
-    """Image classifier; its model is loaded and has answered once before the first request is taken."""
+    """Image classifier. Its model is loaded and has run once before the first request is accepted."""
 
     def __init__(self) -> None:
         self.predictor = load_predictor(Path(os.environ.get("GRAFT_MODEL", MODEL)))
@@ -112,7 +115,7 @@ class Classifier:
 
 
 def _worth_a_trace(record: logging.LogRecord) -> bool:
-    """False for a bad image and a busy hour: the sender is told, and BentoML would log 30 lines for each."""
+    """False for bad images and for `Busy`: the client is told, and BentoML would log 30 lines for each."""
     return record.exc_info is None or not isinstance(record.exc_info[1], InvalidArgument | Busy)
 
 

@@ -1,4 +1,4 @@
-"""The bodies that are being read: bounded in bytes, number and time, and never in anybody's way."""
+"""Read the bodies of uploads, with limits on bytes, number and time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,28 +13,28 @@ from graft.serving.forms import FIELD, Refused
 
 @dataclass(frozen=True)
 class Bounds:
-    """What uploads may take."""
+    """Limits on uploads."""
 
     body_bytes: int
-    """of one body"""
+    """largest size of a body"""
     held_bytes: int
-    """of all bodies that are being read"""
+    """largest size of all bodies that are being read"""
     bodies: int
-    """that are read at a time"""
+    """most bodies that are read at a time"""
     seconds: float
-    """for one body"""
+    """longest time for one body"""
     pause_s: float
-    """between two chunks; a graceful stop of the service waits as long for a client that stalls"""
+    """longest time between two chunks; a graceful stop waits as long for a client that stalls"""
     drained_bytes: int
-    """that are read and dropped after a refusal"""
+    """most bytes that are read and dropped after a refusal"""
 
 
 class Gone(Exception):  # noqa: N818 - nobody is left to be told of an error
-    """The client hung up before the body was whole."""
+    """The client closed the connection before the body was complete."""
 
 
 class Uploads:
-    """Reads bodies. A newcomer without room ends the oldest, so that bodies which never end keep nobody out."""
+    """Reads bodies. If a new one exceeds the limits, the oldest is ended, so that endless bodies block nobody."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -42,11 +42,11 @@ class Uploads:
         self._held: dict[asyncio.Timeout, int] = {}
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
-        """The whole body; counted, for a chunked one declares no length.
+        """Read a complete body.
 
         Raises:
-            Refused: a body too large, encoded, too slow, or the oldest where others wait.
-            Gone: the client hung up.
+            Refused: the body is too large, encoded or too slow, or is the oldest while others wait.
+            Gone: the client closed the connection.
         """
         self._check(headers)
         body = bytearray()
@@ -55,6 +55,7 @@ class Uploads:
             while more:
                 chunk, more = await self._next(receive)
                 body += chunk
+                # counted, because a chunked body declares no length
                 if len(body) > self._bounds.body_bytes:
                     raise self._too_large()
                 self._hold(turn, len(body))
@@ -63,7 +64,7 @@ class Uploads:
     async def drain(self, receive: Receive) -> None:
         """Read and drop what the client still sends.
 
-        To close on unread bytes would reset the connection, and destroy the answer that is under way.
+        Closing a connection with unread bytes resets it, and the client may lose the answer.
         """
         left, more = self._bounds.drained_bytes, True
         with suppress(Refused, Gone):
@@ -75,7 +76,7 @@ class Uploads:
     def _check(self, headers: Headers) -> None:
         encoding = headers.get("content-encoding", "identity").strip().lower()
         if encoding != "identity":
-            raise Refused(415, f"{FIELD}: want a body as it is, got an encoded one. Send it without Content-Encoding.")
+            raise Refused(415, f"{FIELD}: want a plain body, got an encoded one. Send it without Content-Encoding.")
         if int(headers.get("content-length", 0)) > self._bounds.body_bytes:
             raise self._too_large()
 
@@ -84,7 +85,7 @@ class Uploads:
         return Refused(413, f"{FIELD}: want at most {limit:,} bytes, got more. Send a smaller image.")
 
     async def _next(self, receive: Receive) -> tuple[bytes, bool]:
-        """The next chunk, and whether more follows."""
+        """The next chunk, and whether more chunks follow."""
         async with asyncio.timeout(self._bounds.pause_s):
             message = await receive()
         if message["type"] == "http.disconnect":
@@ -104,11 +105,11 @@ class Uploads:
         except TimeoutError:
             bounds = f"{self._bounds.seconds:g} s, without a pause of {self._bounds.pause_s:g} s"
             raise Refused(
-                408, f"{FIELD}: want a whole body in {bounds}, sooner where others wait, got a part. Send it again."
+                408, f"{FIELD}: want a complete body in {bounds}, or less if others wait, got a part. Send it again."
             ) from None
 
     def _hold(self, turn: asyncio.Timeout, n_bytes: int) -> None:
-        # one that was ended may still get a chunk before it hears of it
+        # an upload that was ended may receive a chunk before its timeout is raised
         if turn in self._held:
             self._held[turn] = n_bytes
             self._make_room()

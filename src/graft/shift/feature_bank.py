@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graft.files import check_named_file, named_path, visible
+from graft.files import check_named_file, named_path, read_arrays, visible, write_arrays
 from graft.params.measure_shift import MeasureShift
 from graft.records.cards import BackboneCard
 from graft.shift.sides import Side
-from graft.store.features import SourceDetails, read_arrays, save_arrays, source_arrays, source_details_of
+from graft.store.features import SourceDetails, source_arrays, source_details_of
 
 
 class About(NamedTuple):
@@ -50,7 +50,7 @@ def save_bank(bank: Bank, path: Path) -> str:
     """Write a bank, whole or not at all, and return the sha256 of the file."""
     words = {name: np.array(text) for name, text in bank.about._asdict().items()}
     side = {f"side {name}": array for name, array in bank.side._asdict().items()}
-    save_arrays({**words, "n_images": np.array(len(bank.side.rows)), **side, **source_arrays(bank.details)}, path)
+    write_arrays({**words, "n_images": np.array(len(bank.side.rows)), **side, **source_arrays(bank.details)}, path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -65,7 +65,7 @@ def read_bank(params: MeasureShift, card: BackboneCard) -> Bank:
     absent = f"want a bank, got no file {path}. Make one: `graft bank --help`."
     check_named_file(path, params.bank_sha256, "params.yaml, measure_shift.bank", absent)
     try:
-        arrays = read_arrays(path)
+        arrays = read_arrays(path, "a bank", "measure_shift")
         side = Side(**{name: arrays[f"side {name}"] for name in Side._fields})
         about = About(*(str(arrays[name]) for name in About._fields))
         bank = Bank(about, side, source_details_of(arrays))

@@ -115,7 +115,7 @@ def _looked_at(params: Params, counts: Counts) -> int:
 
 def _runs(params: Params) -> int:
     """Number of runs of an arm at one budget: each seed runs at the rates that are left."""
-    from graft.transfer.arms.arms import rates_by_seed
+    from graft.transfer.arms.halving import rates_by_seed
 
     return sum(rates_by_seed(len(params.finetune_target.rates), params.training.n_seeds))
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from graft.files import file_sha256, named_path, visible
 from graft.networks.families import networks
 from graft.networks.preprocessing import import_torchvision, published_weights
+from graft.networks.published import load_published, network_of
 from graft.networks.state_files import states_in
-from graft.networks.weights import load_published, network_of
 from graft.params.network import NetworkParams
 from graft.params.pipeline import Params
 

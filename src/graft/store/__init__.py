@@ -1,1 +1,1 @@
-"""What is kept between stages: catalogue and image store, features, the map, predictions."""
+"""Arrays and tables that stages hand on: catalogue and images, features, the map, predictions."""

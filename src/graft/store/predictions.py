@@ -1,4 +1,4 @@
-"""What both arms say of the test split: their logits, and the classes that follow from them.
+"""Logits of both arms on the test split, and the classes predicted from them.
 
 check_transfer opens the test split once and writes both files; no later stage predicts again. The logits of every run
 are in one file that DVC tracks. The predicted classes are a small table in git, which the report and people read.

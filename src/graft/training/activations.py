@@ -35,6 +35,7 @@ def back(network: Network, n_blocks: int, values: Tensor) -> Tensor:
     with fast_convolutions(values.device):
         for block in list(network.blocks.values())[n_blocks:]:
             values = block(values)
+    # (b, d) to (b, c)
     logits: Tensor = network.head(values)
     return logits
 

@@ -61,6 +61,7 @@ def balanced_rows(labels: Tensor, batch_size: int, generator: torch.Generator) -
     """
     # by class the rows of its images, (n_of_class,)
     members = [torch.nonzero(labels == label).flatten() for label in torch.unique(labels)]
+    # rows of each class; a random choice of classes has one more where the number of rows is not a multiple
     quotas = torch.full((len(members),), len(labels) // len(members))
     quotas[torch.randperm(len(members), generator=generator)[: len(labels) % len(members)]] += 1
     rows = torch.cat([_drawn(each, int(quota), generator) for each, quota in zip(members, quotas, strict=True)])
@@ -74,6 +75,7 @@ def _drawn(rows: Tensor, quota: int, generator: torch.Generator) -> Tensor:
 
 
 def _in_batches(rows: Tensor, batch_size: int) -> list[Tensor]:
+    # at most half as many batches as rows, so that none holds a single image
     n_batches = max(1, min(-(-len(rows) // batch_size), len(rows) // 2))
     return list(rows.tensor_split(n_batches))
 

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from graft.networks.networks import Network
+from graft.networks.outputs import Score
 from graft.networks.runtime import autocast, free_bytes
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.activations import AT_ONCE, SHARE_OF_MEMORY, activations, back, bytes_of, check_room, front, parts
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples, batch_rows
 from graft.training.checkpoints import NOTHING, Keeper, State
-from graft.training.objective import Score, score_of
+from graft.training.objective import score_of
 from graft.training.optimisation import build_optimizer, build_schedule, running_mean
 from graft.training.phases import Phase, check_frozen, frozen_sha256, n_frozen_blocks, trained_parameters
 from graft.training.run import Run, Stepping, run_of, take_up
@@ -133,6 +134,7 @@ def feed_of(network: Network, phase: Phase, task: Task) -> Feed:
     if n_front == 0:
         return Feed(0, None, ())
     network.eval()
+    # blocks are frozen in evaluation mode, and their output is kept in the precision of training
     device, n_views = images.device, plan.views or 0
     with autocast(device, plan.precision):
         one = bytes_of(network, n_front, images[:1])
@@ -163,6 +165,7 @@ def _stepping(network: Network, phase: Phase, task: Task) -> Stepping:
     trained = trained_parameters(network, phase)
     optimizer = build_optimizer(trained, phase.rates, learning)
     n_batches = len(batch_rows(len(task.train.labels), learning.batch_size, torch.Generator()))
+    # an epoch's last step may have fewer batches
     n_steps = phase.epochs * -(-n_batches // learning.accumulate)
     ema = None
     if learning.ema_decay is not None:

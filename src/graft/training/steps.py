@@ -73,6 +73,7 @@ def train_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Steppi
 def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Stepping) -> Iterator[None]:
     """Take the steps of an epoch, or the rest of them, one each time the iterator is advanced."""
     train, plan, learning = task.train, task.plan, task.plan.learning
+    # before every epoch, because scoring has set evaluation mode
     freeze(run.network, phase)
     set_modes(run.network, phase, plan.batchnorm)
     n_classes = run.network.n_classes
@@ -83,6 +84,7 @@ def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Ste
         rows = batches[number]
         with autocast(rows.device, plan.precision):
             values, targets = _batch(run, task, feed, rows)
+            # float32 for the loss, whatever the precision of the network
             logits = back(run.network, feed.n_front, values).float()
         loss = objective.loss(logits, targets)
         # gradients of a step are the mean over its batches, of which the last step of an epoch may have fewer
@@ -102,6 +104,7 @@ def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Ste
 
 def _order(run: Run, task: Task) -> tuple[Tensor, ...]:
     """Rows of each batch of the epoch, on the device; the same as before where a run was restored within the epoch."""
+    # a restored run draws the order of its epoch again, and then continues with the generator as it was
     now = run.generator.get_state()
     if run.step == 0:
         run.order, run.loss = now, torch.zeros((), device=task.train.labels.device)

@@ -1,40 +1,66 @@
 """The control arm: the same network from random start, with its own rate grid, at two budgets."""
 
-import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from graft.files import read_record
 from graft.networks.networks import Network, build_network
+from graft.networks.runtime import make_runtime
 from graft.params.errors import said_as_keys
 from graft.params.network import ARM_KEYS
 from graft.params.pipeline import Params
+from graft.records.catalog import CatalogRecord
 from graft.records.common import Budget
-from graft.records.training import RateCurve, TrainingRecord
+from graft.records.training import RateCurve, RunRecord, TrainingRecord
+from graft.store.catalogue import open_images, read_catalog
 from graft.training.checkpoints import NOTHING, Keeper
-from graft.training.loop import fit
+from graft.training.loop import Fitted, fit
 from graft.training.memory import check_room_for_steps
 from graft.training.phases import Phase, equal_rates
 from graft.training.steps import Plan, Task, Tick
-from graft.transfer.arms.arms import (
-    Arm,
-    TargetData,
-    part_of,
-    rates_around,
-    rates_by_seed,
-    run_arm,
-    save_to,
-    seeds_of,
-    seen_by,
-)
+from graft.transfer.arms.data import TargetData, part_of, seen_by, target_data
+from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, rates_around, rates_by_seed, seeds_of
+from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rate_finder import find_rate
-from graft.transfer.arms.runs import Trained, remembered
+from graft.transfer.arms.results import saved_runs
+from graft.transfer.arms.runs import Train, Trained
+
+# picklable: reads the target's images anew, in a worker process
+Reread = Callable[[], TargetData]
+
+
+def read_target(params: Params, record: Path, catalog: Path, images: Path) -> TargetData:
+    """Read the target's images for the control, onto the device that the environment names.
+
+    Args:
+        params: all of params.yaml.
+        record: catalogue record, which says how the store was made.
+        catalog: the target's catalogue.
+        images: the target's image store.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
+    """
+    runtime = make_runtime(params.seed)
+    return target_data(
+        read_catalog(catalog),
+        open_images(images),
+        read_record(CatalogRecord, record).preprocessing,
+        params.recipes[params.training.augmentation],
+        runtime,
+    )
 
 
 @said_as_keys(ARM_KEYS)
-def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Path) -> TrainingRecord:
-    """Train the control with every seed at both budgets; the weights of the stronger stay in the folder.
+def train_scratch(
+    data: TargetData, params: Params, folder: Path, half_done: Path, reread: Reread | None = None
+) -> TrainingRecord:
+    """Train the control with every seed at both budgets, and write the weights of the stronger one.
 
     The long budget is there because a network from random start needs longer (He, Girshick and Dollar 2019):
     at the matched budget alone the comparison would flatter transfer. Which budget counts is decided on
@@ -45,46 +71,67 @@ def train_scratch(data: TargetData, params: Params, folder: Path, half_done: Pat
         params: all of params.yaml.
         folder: of the weights.
         half_done: folder of the checkpoints.
+        reread: how a worker process reads the data; None: all runs are trained in this process.
 
     Raises:
         ValueError: the steps do not fit into memory.
+        RuntimeError: a process died.
     """
-    from tqdm import tqdm
-
-    epochs = params.training.epochs
-    budgets: dict[Budget, int] = {"matched": epochs, "long": epochs * params.train_scratch.long_factor}
-    network = _new_network(data, params).to(data.train.labels.device)
-    check_room_for_steps(network, data.train, _plan(data, params, network, 1.0, epochs))
-    seed, n_rates = params.seed, len(params.train_scratch.rates)
+    crew = _crew(data, params, reread)
     curve = _rate_curve(data, params) if params.training.find_rate else None
-    rates = params.train_scratch.rates if curve is None else rates_around(curve.suggested, n_rates)
-    n_epochs = sum(rates_by_seed(n_rates, params.training.n_seeds)) * sum(budgets.values())
-    n_images = n_epochs * len(seen_by(data, params.training, seed))
-    with tqdm(total=n_images, desc="train_scratch", unit=" images", disable=None) as bar:
-        arms = {
-            budget: _arm((budget, budgets[budget]), rates, data, params, (folder, half_done, bar.update))
-            for budget in budgets
-        }
-    stronger = max(arms, key=lambda budget: _val_accuracy(arms[budget]))  # a tie goes to the matched budget
-    _keep(folder, stronger)
-    arm = arms[stronger]
-    return TrainingRecord(
-        arm="scratch",
-        strategy="scratch",
-        network=params.network.name,
-        rate=arm.rate,
-        block_rates=equal_rates(list(network.blocks), arm.rate),
-        batchnorm="train",
-        flip=data.recipe.flip,
-        rate_curve=curve,
-        budget=stronger,
-        trials=arms["matched"].trials + arms["long"].trials,
-        runs=arm.runs,
-    )
+    rates = params.train_scratch.rates
+    rates = rates if curve is None else rates_around(curve.suggested, len(rates))
+    seeds, epochs = seeds_of(params.seed, params.training), _epochs(params)
+    halvings = {budget: Halving(budget, rates, seeds) for budget in epochs}
+    n_epochs = sum(rates_by_seed(len(rates), len(seeds))) * sum(epochs.values())
+    n_images = n_epochs * len(seen_by(data, params.training, params.seed))
+    # the longest runs start first, so that no process is left alone with one at the end
+    longest_first = sorted(halvings.values(), key=lambda each: -epochs[each.budget])
+    fitted = train_all(longest_first, half_done, trainer(data, params), crew, ("train_scratch", n_images))
+    scores = {run: each.best for run, each in fitted.items()}
+    arms = {budget: choose(halvings[budget], scores) for budget in epochs}
+    stronger = _stronger(arms, fitted)
+    blank, to = partial(_new_network, data, params), (folder, params.network.name)
+    return _record(data, params, curve, arms, saved_runs(arms[stronger].runs, fitted, half_done, blank, to))
+
+
+def trainer(data: TargetData, params: Params) -> Train:
+    """What trains a run of the control."""
+    epochs = _epochs(params)
+
+    def train(run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
+        torch.manual_seed(run.seed)
+        network = _new_network(data, params)
+        seen = part_of(data.train, seen_by(data, params.training, run.seed))
+        plan = _plan(data, params, network, run.rate, epochs[run.budget])
+        return Trained(network, fit(network, seen, data.val, plan, run.seed, tick, keeper))
+
+    return train
+
+
+def _trainer_from(reread: Reread, params: Params) -> Train:
+    """What trains a run in a worker process."""
+    return trainer(reread(), params)
+
+
+def _epochs(params: Params) -> dict[Budget, int]:
+    """Epochs of a run by budget."""
+    epochs = params.training.epochs
+    return {"matched": epochs, "long": epochs * params.train_scratch.long_factor}
+
+
+def _crew(data: TargetData, params: Params, reread: Reread | None) -> Crew:
+    """Who trains the runs; refuses where the steps of a single run do not fit into memory."""
+    network = _new_network(data, params)
+    plan = _plan(data, params, network, 1.0, params.training.epochs)
+    check_room_for_steps(network, data.train, plan)
+    make = None if reread is None else partial(_trainer_from, reread, params)
+    return Crew(data.runtime, bytes_of_run(network, data, plan), make)
 
 
 def _new_network(data: TargetData, params: Params) -> Network:
-    return build_network(params.network.name, len(data.classes), data.preprocessing, params.training.head)
+    network = build_network(params.network.name, len(data.classes), data.preprocessing, params.training.head)
+    return network.to(data.train.labels.device)
 
 
 def _plan(data: TargetData, params: Params, network: Network, rate: float, epochs: int) -> Plan:
@@ -95,43 +142,36 @@ def _plan(data: TargetData, params: Params, network: Network, rate: float, epoch
 
 def _rate_curve(data: TargetData, params: Params) -> RateCurve:
     torch.manual_seed(params.seed)
-    network = _new_network(data, params).to(data.train.labels.device)
+    network = _new_network(data, params)
     train = part_of(data.train, seen_by(data, params.training, params.seed))
     plan = _plan(data, params, network, 1.0, params.training.epochs)
     return find_rate(network, Task(train, data.val, plan, params.seed, lambda n: None, NOTHING))
 
 
-def _arm(
-    budget: tuple[Budget, int],
-    rates: tuple[float, ...],
+def _stronger(arms: Mapping[Budget, Chosen], fitted: Mapping[RunKey, Fitted]) -> Budget:
+    """The budget with the higher mean validation accuracy; a tie goes to the matched budget."""
+    means = {budget: np.mean([fitted[run].best.accuracy for run in arm.runs]) for budget, arm in arms.items()}
+    return max(means, key=lambda budget: float(means[budget]))
+
+
+def _record(
     data: TargetData,
     params: Params,
-    to: tuple[Path, Path, Tick],
-) -> Arm:
-    (name, epochs), (folder, half_done, tick) = budget, to
-
-    def run(seed: int, rate: float, keeper: Keeper) -> Trained:
-        torch.manual_seed(seed)
-        network = blank()
-        train = part_of(data.train, seen_by(data, params.training, seed))
-        plan = _plan(data, params, network, rate, epochs)
-        return Trained(network, fit(network, train, data.val, plan, seed, tick, keeper))
-
-    def blank() -> Network:
-        return _new_network(data, params).to(data.train.labels.device)
-
-    runs = remembered(run, blank, half_done / name, tick)
-    seeds = seeds_of(params.seed, params.training)
-    return run_arm(runs, seeds, rates, name, save_to(folder / name, params.network.name))
-
-
-def _val_accuracy(arm: Arm) -> float:
-    return float(np.mean([run.val_accuracy for run in arm.runs]))
-
-
-def _keep(folder: Path, budget: Budget) -> None:
-    """Move one budget's weights up into the folder and delete the other's."""
-    for file in (folder / budget).iterdir():
-        file.replace(folder / file.name)
-    for each in ("matched", "long"):
-        shutil.rmtree(folder / each)
+    curve: RateCurve | None,
+    arms: Mapping[Budget, Chosen],
+    runs: tuple[RunRecord, ...],
+) -> TrainingRecord:
+    rate = arms[runs[0].budget].rate
+    return TrainingRecord(
+        arm="scratch",
+        strategy="scratch",
+        network=params.network.name,
+        rate=rate,
+        block_rates=equal_rates(list(_new_network(data, params).blocks), rate),
+        batchnorm="train",
+        flip=data.recipe.flip,
+        rate_curve=curve,
+        budget=runs[0].budget,
+        trials=tuple(trial for arm in arms.values() for trial in arm.trials),
+        runs=runs,
+    )

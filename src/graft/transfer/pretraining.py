@@ -34,22 +34,22 @@ def make_backbone(
     runtime: Runtime,
     keeper: Keeper = NOTHING,
 ) -> BackboneCard:
-    """Write the backbone's weights; its card.
+    """Write the weights of the backbone, and return its card.
 
     Args:
-        params: network and pretraining.
-        source: catalogue of the source; may be empty with published weights.
+        params: all of params.yaml.
+        source: catalogue of the source; may be empty where weights are published.
         images: (n, s, s, 3) uint8 store of the source.
-        record: of prepare_data, for the preprocessing.
-        path: of the safetensors file.
+        record: record of prepare_data, which holds the preprocessing.
+        path: becomes the safetensors file.
         runtime: device and precision of pretraining.
         keeper: where the state of pretraining is kept, so that a killed one goes on.
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: `pretrain` without source images, an unknown network, weights that do not fit, a size that the
-            network cannot take, or no room in memory.
-        RuntimeError: the weights cannot be downloaded here.
+        ValueError: weights are `pretrain` and there are no source images, the network is unknown, its weights do not
+            fit, it cannot take images of this size, or training does not fit into memory.
+        RuntimeError: the weights cannot be downloaded.
     """
     accuracy, read_as = None, ""
     if params.network.name != "small_cnn":

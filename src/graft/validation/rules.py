@@ -63,8 +63,7 @@ def store_rules() -> tuple[Rule, ...]:
     return (
         Rule(
             "damaged image stores", "critical", "whole", 1, 1,
-            "Run `dvc repro --force --single-item prepare_data`, which makes them again. If the "
-            "damage comes back, check the disk.",
+            "Run `dvc repro --force --single-item prepare_data` to make them again. If that recurs, check the disk.",
         ),
     )  # fmt: skip
 
@@ -166,11 +165,7 @@ def left_rules() -> tuple[Rule, ...]:
 
 
 def name_rules(advice: str) -> tuple[Rule, ...]:
-    """Rule for file names where params.yaml and labels.csv name no groups.
-
-    Args:
-        advice: what to do, with the line for params.yaml.
-    """
+    """Rule for file names if the user names no groups; its advice has the line for params.yaml."""
     return (
         Rule("names that look like frames, patients or sites without groups", "warning", "untold", None, 0, advice),
     )

@@ -23,19 +23,19 @@ def classes(n: int, c: int) -> NDArray[np.str_]:
     return (np.arange(n) % c).astype(np.str_)
 
 
-def test_a_column_that_is_the_class_tells_it_but_not_beyond_what_may_not_have_shown() -> None:
+def test_a_column_that_equals_the_class_predicts_it_up_to_the_unseen_share() -> None:
     labels = classes(80, 4)
     found = probe(labels.astype(np.float64)[:, None], labels)
     assert (found.accuracy, found.high, found.n_classes) == (1.0, 1.0, 4)
     assert found.low == pytest.approx(1 - (1 - 0.05 ** (1 / 80)))
 
 
-def test_noise_tells_nothing() -> None:
+def test_noise_predicts_nothing() -> None:
     found = probe(noise(300), classes(300, 3))
     assert found.low < 1 / 3 < found.high
 
 
-def test_what_is_not_linear_is_told_too() -> None:
+def test_a_nonlinear_column_predicts_the_class_too() -> None:
     columns = noise(400, 1)
     found = probe(columns, (np.abs(columns[:, 0]) > 0.67).astype(np.str_))
     assert found.low > 0.7
@@ -70,11 +70,11 @@ def test_a_class_of_too_few_groups_is_left_out() -> None:
     assert class_probe(noise(40), labels[:40], one_video, confidence=0.95, seed=0) is None
 
 
-def test_no_rows_tell_nothing() -> None:
+def test_no_rows_give_no_answer() -> None:
     assert class_probe(noise(0), classes(0, 2), alone(0), confidence=0.95, seed=0) is None
 
 
-def test_of_many_rows_some_are_drawn_with_the_seed() -> None:
+def test_many_rows_are_sampled_with_the_seed() -> None:
     n = 2 * MOST_ROWS
     columns, labels = noise(n, 1), classes(n, 2)
     found, again, other = (class_probe(columns, labels, alone(n), confidence=0.95, seed=seed) for seed in (0, 0, 1))
@@ -86,14 +86,14 @@ def test_excess_is_0_at_chance_and_1_at_always_right() -> None:
     assert [found.excess(each) for each in (0.1, 0.55, 1.0)] == pytest.approx([0.0, 0.5, 1.0])
 
 
-def test_few_values_have_a_bin_each_and_many_are_cut_evenly() -> None:
+def test_few_values_have_a_bin_each_and_many_are_divided_evenly() -> None:
     assert binned(np.array([[3.0], [5.0], [3.0]])).tolist() == [[1, 0], [0, 1], [1, 0]]
     assert binned(noise(800, 1)).sum(axis=0).tolist() == [100] * 8
 
 
 @pytest.mark.simulation
 @pytest.mark.parametrize(("n", "c", "size"), [(40, 2, 1), (300, 7, 1), (200, 2, 4)])
-def test_of_permuted_labels_few_are_told(n: int, c: int, size: int) -> None:
+def test_permuted_labels_are_rarely_predicted(n: int, c: int, size: int) -> None:
     rng = np.random.default_rng(3)
     above = 0
     for seed in range(200):

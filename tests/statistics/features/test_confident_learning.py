@@ -24,7 +24,7 @@ def _with_wrong(labels: Labels, c: int, n_wrong: int) -> tuple[Labels, Labels]:
     return given, places
 
 
-def test_wrong_labels_among_sure_rows_are_found_and_named() -> None:
+def test_wrong_labels_among_confident_rows_are_found() -> None:
     labels = np.arange(300) % 3
     p = np.full((300, 3), 0.01)
     p[np.arange(300), labels] = 0.98
@@ -43,7 +43,7 @@ def test_the_least_probable_label_comes_first() -> None:
     assert (np.diff(found.of_label) >= 0).all()
 
 
-def test_the_list_holds_most_wrong_labels_and_few_right_ones() -> None:
+def test_the_list_has_most_wrong_labels_and_few_right_ones() -> None:
     p, labels = _problem()
     given, wrong = _with_wrong(labels, 3, 60)
     found = doubtful_labels(p, given)
@@ -51,7 +51,7 @@ def test_the_list_holds_most_wrong_labels_and_few_right_ones() -> None:
     assert np.isin(found.places, wrong).mean() > 0.8
 
 
-def test_the_probability_of_wrong_says_how_many_of_the_list_are_right() -> None:
+def test_the_probability_of_a_wrong_label_is_calibrated_over_the_list() -> None:
     right, expected = 0, 0.0
     for seed in range(10):
         p, labels = _problem(concentration=0.1, seed=seed)
@@ -64,20 +64,20 @@ def test_the_probability_of_wrong_says_how_many_of_the_list_are_right() -> None:
 
 @pytest.mark.simulation
 @pytest.mark.parametrize("concentration", [0.05, 0.3, 1.0])
-def test_right_labels_of_a_hard_problem_fill_no_list(concentration: float) -> None:
+def test_right_labels_of_a_hard_problem_give_no_list(concentration: float) -> None:
     lengths = [len(doubtful_labels(*_problem(400, 5, concentration, seed)).places) for seed in range(60)]
     assert np.mean(lengths) < 1
     assert np.median(lengths) == 0
 
 
-def test_probabilities_that_know_nothing_of_the_labels_give_no_list() -> None:
+def test_probabilities_that_are_independent_of_the_labels_give_no_list() -> None:
     rng = np.random.default_rng(0)
     for seed in range(20):
         p, _ = _problem(100, concentration=1.0, seed=seed)
         assert len(doubtful_labels(p, rng.integers(0, 3, 100)).places) == 0
 
 
-def test_timid_and_bold_probabilities_give_the_list_of_honest_ones() -> None:
+def test_under_and_overconfident_probabilities_give_the_list_of_calibrated_ones() -> None:
     p, labels = _problem()
     given = _with_wrong(labels, 3, 40)[0]
     honest = doubtful_labels(p, given)
@@ -113,7 +113,7 @@ def test_the_most_probable_of_the_classes_that_reach_their_threshold_counts() ->
     assert suggested == {0: 3, 1: 2, 3: 1}  # no class of the third row reaches its threshold
 
 
-def test_a_class_of_which_there_is_no_label_is_never_suggested() -> None:
+def test_a_class_without_labels_is_never_suggested() -> None:
     labels = np.arange(200) % 2
     p = np.full((200, 3), 0.05)
     p[np.arange(200), labels] = 0.9
@@ -121,7 +121,7 @@ def test_a_class_of_which_there_is_no_label_is_never_suggested() -> None:
     assert 2 not in doubtful_labels(p, labels).suggested
 
 
-def test_a_row_that_is_as_its_class_mostly_is_is_left_alone() -> None:
+def test_a_row_that_is_typical_of_its_class_is_no_candidate() -> None:
     labels = np.repeat([0, 1, 2], [100, 100, 10])
     p = np.repeat([[0.9, 0.09, 0.01], [0.09, 0.9, 0.01], [0.85, 0.149, 0.001]], [100, 100, 10], axis=0)
     assert len(doubtful_labels(p, labels).places) == 0  # the third class looks so: it is hard, not mislabelled
@@ -140,6 +140,6 @@ def test_no_rows_give_no_doubts() -> None:
     assert len(doubtful_labels(np.empty((0, 3)), np.empty(0, dtype=np.int64)).places) == 0
 
 
-def test_labels_of_another_length_are_one_sentence() -> None:
+def test_labels_of_another_length_are_an_error_of_one_sentence() -> None:
     with pytest.raises(ValueError, match=r"want one label for each of 4 rows, got \(3,\)"):
         doubtful_labels(np.full((4, 2), 0.5), np.zeros(3, dtype=np.int64))

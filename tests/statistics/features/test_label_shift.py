@@ -17,7 +17,7 @@ def test_counts_that_do_not_fit_are_refused(first: list[int], second: list[int])
         total_variation(np.array(first), np.array(second))
 
 
-def test_known_shares_come_back_through_a_known_confusion() -> None:
+def test_known_shares_are_recovered_through_a_known_confusion() -> None:
     confusion = np.array([[80, 5, 0], [20, 40, 5], [0, 5, 20]])
     shares = np.array([0.1, 0.2, 0.7])
     predicted = (confusion / confusion.sum(axis=0) @ shares * 10_000).round().astype(np.int64)

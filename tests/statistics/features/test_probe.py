@@ -70,7 +70,7 @@ def test_noise_is_at_chance() -> None:
     assert 0.2 < probe_accuracy(features, labels, grouped_folds(labels, names, 5, 0)).mean < 0.47
 
 
-def test_groups_never_stand_on_both_sides_of_a_fold() -> None:
+def test_groups_are_never_on_both_sides_of_a_fold() -> None:
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(40) % 2, 5)
     groups = np.repeat([str(i) for i in range(40)], 5)
@@ -107,7 +107,7 @@ def test_neighbours_go_from_many_to_one() -> None:
     assert knn_accuracy(features, labels, grouped_folds(labels, names, 5, 0)).setting == 20
 
 
-def test_class_with_one_image_is_one_sentence() -> None:
+def test_a_class_with_one_image_is_an_error_of_one_sentence() -> None:
     features, labels = _data(n=9)
     labels[:] = [0, 0, 0, 0, 1, 1, 1, 1, 2]
     with pytest.raises(ValueError, match=r"want at least 2 images .* of every class for cross-validation, got 1"):
@@ -124,7 +124,7 @@ def test_held_out_probabilities_are_those_of_a_head_that_has_not_seen_the_row() 
     np.testing.assert_allclose(found[held], np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
 
 
-def test_a_fold_without_a_class_to_learn_from_says_nothing_of_its_rows() -> None:
+def test_a_fold_that_lacks_a_class_gives_equal_probabilities() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [3, 35])
     features = rng.standard_normal((38, 4)).astype(np.float32) + labels[:, None]
@@ -138,7 +138,7 @@ def test_a_fold_without_a_class_to_learn_from_says_nothing_of_its_rows() -> None
 
 
 @pytest.mark.parametrize(("balanced", "expected"), [(False, np.log(3)), (True, 0.0)])
-def test_classes_count_alike_in_a_balanced_head(balanced: bool, expected: float) -> None:
+def test_classes_weigh_the_same_in_a_balanced_head(balanced: bool, expected: float) -> None:
     """Features that say nothing leave the bias alone, which is the logarithm of how much the classes count."""
     head = linear_head(np.zeros((40, 2), np.float32), np.repeat([0, 1], [30, 10]), 1.0, 2, balanced=balanced)
     assert head.bias[0] - head.bias[1] == pytest.approx(expected, abs=1e-3)

@@ -193,7 +193,7 @@ def test_samples_without_a_shared_stratum_give_no_answer() -> None:
     )
 
 
-def test_strata_that_no_fold_holds_of_both_give_no_answer() -> None:
+def test_strata_that_no_fold_has_of_both_samples_give_no_answer() -> None:
     held_out = HeldOut(np.arange(4.0), np.array([0, 0, 1, 1]), np.arange(4), np.arange(4), np.ones(4))
     assert area_under_curve(held_out, 0.95) is None
 

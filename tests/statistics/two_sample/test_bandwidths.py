@@ -59,7 +59,7 @@ def test_mostly_duplicate_rows_take_the_median_of_the_other_distances() -> None:
     assert test.bandwidth2 == pytest.approx(9.0)
 
 
-def test_many_rows_are_judged_by_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = samples(150, 90, 4, 0.2)
     exact = two_sample_test(source, target, n_permutations=1, seed=0, bandwidths=(1.0,)).bandwidth2
     monkeypatch.setattr(bandwidths, "SAMPLE_ROWS", 100)
@@ -68,7 +68,7 @@ def test_many_rows_are_judged_by_some_of_them(monkeypatch: pytest.MonkeyPatch) -
     assert by_some == pytest.approx(exact, rel=0.15)
 
 
-def test_the_sample_takes_either_side_by_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sample_has_either_side_by_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bandwidths, "SAMPLE_ROWS", 300)
     sides = samples(1_500, 500, 2, 0.0)
     keys = np.concatenate([row_keys(each, "float32") for each in sides])
@@ -88,7 +88,7 @@ def test_the_choice_does_not_look_at_the_labels() -> None:
     assert choices[0] == choices[1]
 
 
-def test_effective_pairs_are_counted_as_the_double_sum_says() -> None:
+def test_effective_pairs_agree_with_the_double_sum() -> None:
     rows = samples(40, 2, 2, 0.0)[0]
     distances2 = np.square(rows[:, None] - rows).sum(axis=2)
     for each in family(sampled(rows), np.arange(40), FAMILY):
@@ -114,6 +114,6 @@ def test_a_kernel_that_underflows_is_dropped_with_the_reason() -> None:
     assert [each.dropped for each in found[-2:]] == [None, None]
 
 
-def test_the_widest_always_stays() -> None:
+def test_the_widest_bandwidth_is_always_kept() -> None:
     test = two_sample_test(*samples(3, 3, 4, 0.0), n_permutations=9, seed=0)
     assert [each.dropped is None for each in test.bandwidths] == [False] * 5 + [True]

@@ -32,14 +32,14 @@ def test_more_labellings_than_a_float_can_count_are_enough() -> None:
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.6])
-def test_significance_is_passing_the_detectable_mmd2(shift: float) -> None:
+def test_a_statistic_above_the_detectable_mmd2_is_significant(shift: float) -> None:
     for seed in range(10):
         test = two_sample_test(*samples(25, 25, 2, shift, seed), n_permutations=99, seed=seed)
         assert test.detectable_mmd2 is not None
         assert (test.mmd2 > test.detectable_mmd2) == (test.p_value <= 0.05)
 
 
-def test_more_rows_see_smaller_shifts() -> None:
+def test_more_rows_detect_smaller_shifts() -> None:
     shifts = [
         two_sample_test(*samples(n, n, 4, 0.0), n_permutations=99, seed=0).detectable_shift for n in (20, 80, 320)
     ]
@@ -49,14 +49,14 @@ def test_more_rows_see_smaller_shifts() -> None:
 
 
 @pytest.mark.parametrize(("n", "possible"), [(3, False), (4, True)])
-def test_three_rows_a_side_are_too_few_for_any_shift(n: int, possible: bool) -> None:
+def test_three_rows_per_side_are_too_few_for_any_shift(n: int, possible: bool) -> None:
     test = two_sample_test(*samples(n, n, 4, 50.0), n_permutations=999, seed=0)
     assert (test.p_value <= 0.05) == possible
     assert (test.detectable_mmd2 is not None) == possible
     assert (test.detectable_shift is not None) == possible
 
 
-def test_at_the_shift_that_is_found_the_power_is_that_of_units_of_either_side() -> None:
+def test_at_the_detectable_shift_the_power_is_that_of_units_of_either_side() -> None:
     """Rows of a skewed distribution: those of the sample that is moved vary otherwise than those of the other."""
     x = np.random.default_rng(0).exponential(size=(60, 2)) ** 2
     x -= x.mean(axis=0)

@@ -18,7 +18,7 @@ def _judge(source: Floats, target: Floats, groups: tuple[NDArray[Any], NDArray[A
     return found
 
 
-def test_domains_far_apart_are_told_apart_always() -> None:
+def test_distant_domains_are_always_told_apart() -> None:
     rng = np.random.default_rng(0)
     found = _judge(rng.normal(size=(60, 5)), rng.normal(size=(200, 5)) + 5)
     assert found.error < 0.01
@@ -26,7 +26,7 @@ def test_domains_far_apart_are_told_apart_always() -> None:
     assert found.auc.low > 0.9
 
 
-def test_domains_that_are_alike_are_told_apart_by_chance_alone() -> None:
+def test_equal_domains_are_told_apart_only_by_chance() -> None:
     rng = np.random.default_rng(0)
     found = _judge(rng.normal(size=(800, 5)), rng.normal(size=(200, 5)))
     assert found.error == pytest.approx(0.5, abs=0.06)

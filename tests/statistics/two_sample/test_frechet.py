@@ -61,7 +61,7 @@ def test_a_shift_of_known_size_is_measured() -> None:
 
 
 @pytest.mark.parametrize("shape", [(50, 4), (5, 40)])
-def test_a_sample_lies_at_no_distance_from_itself(shape: tuple[int, int]) -> None:
+def test_a_sample_has_no_distance_from_itself(shape: tuple[int, int]) -> None:
     rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     assert frechet_distance(rows, rows).distance2 == pytest.approx(0, abs=1e-6)
 
@@ -84,14 +84,14 @@ def test_without_a_shift_the_distance_is_that_of_chance(shape: tuple[int, int, i
     assert abs(np.log(ratios).mean()) < 0.15
 
 
-def test_a_shift_lies_above_chance() -> None:
+def test_a_shift_is_above_chance() -> None:
     rng = np.random.default_rng(0)
     for seed in range(20):
         found = frechet_by_chance(rng.normal(size=(200, 8)), rng.normal(size=(150, 8)) + 0.5, seed=seed)
         assert found.distance2 > 3 * found.chance
 
 
-def test_copies_are_dealt_out_together() -> None:
+def test_copies_stay_together_in_the_division() -> None:
     rng = np.random.default_rng(0)
     source, target = (np.repeat(rng.normal(size=(30, 4)), 20, axis=0) for _ in range(2))
     names, order = np.arange(600) // 20, rng.permutation(600)
@@ -104,7 +104,7 @@ def test_copies_are_dealt_out_together() -> None:
 
 
 @pytest.mark.parametrize("d", [4, 40])
-def test_groups_of_copies_lie_as_far_apart_as_one_row_of_each(d: int) -> None:
+def test_groups_of_copies_are_as_far_apart_as_one_row_of_each(d: int) -> None:
     rng = np.random.default_rng(0)
     sides, copies = (rng.normal(size=(30, d)), rng.normal(size=(20, d)) + 0.5), (np.arange(1, 31), np.arange(20, 0, -1))
     rows = [np.repeat(side, times, axis=0) for side, times in zip(sides, copies, strict=True)]
@@ -114,7 +114,7 @@ def test_groups_of_copies_lie_as_far_apart_as_one_row_of_each(d: int) -> None:
     assert (min(found.shrinkage) > 0) is (d == 40)
 
 
-def test_both_distances_are_of_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_distances_use_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frechet, "MOST_ROWS", 40)
     seen, n_groups = [], []
     measure = frechet.frechet_distance
@@ -135,7 +135,7 @@ def test_both_distances_are_of_the_same_rows(monkeypatch: pytest.MonkeyPatch) ->
     assert set(map(tuple, seen[0][0].tolist())) <= set(map(tuple, source.tolist()))
 
 
-def test_the_seed_decides_the_division() -> None:
+def test_the_seed_determines_the_division() -> None:
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(50, 3)), rng.normal(size=(50, 3))
     one, again, other = (frechet_by_chance(source, target, seed=seed) for seed in (1, 1, 2))

@@ -32,7 +32,7 @@ def test_sums_agree_with_the_whole_kernel(rows: Any, height: int, monkeypatch: p
 
 
 @pytest.mark.parametrize(("precision", "error"), [("float32", 1e-5), ("bfloat16", 2e-2)])
-def test_less_precision_is_near(precision: str, error: float) -> None:
+def test_less_precision_gives_nearly_the_same(precision: str, error: float) -> None:
     rows = torch.from_numpy(ROWS).to(getattr(torch, precision))
     np.testing.assert_allclose(bin_sums(rows, GROUPS, EDGES, (1.0,))[0], naive_sums(ROWS, GROUPS, EDGES, 1), rtol=error)
 
@@ -44,7 +44,7 @@ def test_single_rows_as_bins_give_the_kernel_without_its_diagonal() -> None:
     assert not np.diag(found).any()
 
 
-def test_rows_far_out_cannot_overflow_the_kernel() -> None:
+def test_rows_far_from_the_origin_cannot_overflow_the_kernel() -> None:
     rows = np.concatenate([ROWS, ROWS[:1] + 1e8, ROWS[:1] + 1e8]).astype(np.float32)
     every = np.arange(63)
     assert bin_sums(rows, every[:-1], every, (1.0,)).max() <= 1
@@ -71,7 +71,7 @@ def test_share_of_rounding_is_that_of_the_statistic() -> None:
     assert bfloat16_share(rows, (4.0,)) == pytest.approx(change.std() / whole.std(), rel=0.2)
 
 
-def test_arrays_go_to_torch_only_where_it_pays() -> None:
+def test_arrays_are_computed_by_torch_only_where_it_pays() -> None:
     rows = np.zeros((2, 512))
     assert engine(rows, 10_000) is np
     assert engine(rows, 100_000) is torch

@@ -25,7 +25,7 @@ def test_negative_values_are_not_clipped() -> None:
 
 
 @pytest.mark.parametrize("few", [0, 1])
-def test_a_few_rows_against_many_lose_no_digits(few: int) -> None:
+def test_few_rows_against_many_lose_no_digits(few: int) -> None:
     sides = samples(250, 2, 3, 0.4)
     source, target = sides if few else sides[::-1]
     assert mmd2_unbiased(source, target, 4.0) == pytest.approx(naive_mmd2(source, target, 4.0), abs=1e-12)

@@ -139,13 +139,13 @@ def test_with_a_shift_of_a_tenth_of_a_deviation_the_interval_holds_it(copies: in
 
 
 @pytest.mark.simulation
-def test_a_small_shift_along_the_widest_direction_is_held() -> None:
+def test_the_interval_holds_a_small_shift_along_the_widest_direction() -> None:
     wide = np.where(np.arange(D) == 0, 5.0, 1.0)
     missed, _, _ = _misses(200, wide, np.where(np.arange(D) == 0, 5 * 0.2, 0.0))
     assert missed <= binom.ppf(0.999, 200, 0.05)  # halves alone leave out more than one in six
 
 
-def test_halves_raise_the_lower_end_where_a_large_shift_lies_off_the_widest_direction() -> None:
+def test_halves_raise_the_lower_end_where_a_large_shift_is_not_along_the_widest_direction() -> None:
     rng = np.random.default_rng(0)
     source, target = rng.normal(size=(2, 200, 8)) * np.where(np.arange(8) == 0, 5.0, 1.0)
     found = _judge(source, target + np.where(np.arange(8) == 1, 2.0, 0.0), 66.0)

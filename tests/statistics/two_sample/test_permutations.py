@@ -30,7 +30,7 @@ def test_up_to_a_thousand_units_each_is_a_bin(sizes: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("n", [5, 8, 30, 300, 501, 999, 2_000, 10_007, 50_000])
 @pytest.mark.parametrize("m", [996, 1_999, 20_011, 50_000])
-def test_the_smaller_side_keeps_its_rows_and_enough_bins(n: int, m: int) -> None:
+def test_the_smaller_side_keeps_its_rows_and_has_enough_bins(n: int, m: int) -> None:
     (ours, theirs), (rows, others) = counts_by_side(bins_of(n, m))
     small, large, kept, n_bins = (n, m, rows, ours) if n <= m else (m, n, others, theirs)
     assert kept >= 0.95 * small
@@ -43,7 +43,7 @@ def test_the_smaller_side_keeps_its_rows_and_enough_bins(n: int, m: int) -> None
 
 
 @pytest.mark.parametrize("sizes", [(35, 3_000), (3_000, 35), (63, 50_000), (3, 998)])
-def test_a_handful_against_many_is_permuted_row_by_row(sizes: tuple[int, int]) -> None:
+def test_few_rows_against_many_are_permuted_row_by_row(sizes: tuple[int, int]) -> None:
     bins, few = bins_of(*sizes), min(sizes)
     used = (few, 1_000 - few) if sizes[0] == few else (1_000 - few, few)
     assert (bins.units, bins.complete, counts_by_side(bins)) == (1, False, (used, used))
@@ -53,7 +53,7 @@ def test_near_equal_sides_fill_about_512_bins() -> None:
     assert [units_a_bin(n, n) for n in (500, 501, 2_000, 10_000, 50_000)] == [1, 2, 8, 40, 196]
 
 
-def test_bins_hold_whole_groups_equally_many_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bins_have_equally_many_whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(permutations, "EXACT", 30)
     monkeypatch.setattr(permutations, "BINS", 30)
     monkeypatch.setattr(permutations, "LEAST_BINS", 8)
@@ -69,14 +69,14 @@ def test_bins_hold_whole_groups_equally_many_in_each(monkeypatch: pytest.MonkeyP
         assert len({row < n for row in bins.order[start:stop]}) == 1
 
 
-def test_rows_of_one_group_lie_together() -> None:
+def test_rows_of_one_group_are_consecutive() -> None:
     groups = np.array([0, 1, 0, 1, 2, 3, 2, 4])
     bins = bins_of(4, 4, groups)
     assert (np.diff(bins.groups) >= 0).all()
     assert len(set(zip(bins.groups.tolist(), groups[bins.order].tolist(), strict=True))) == 5
 
 
-def test_how_groups_are_numbered_does_not_matter_even_where_their_keys_have_one_sum() -> None:
+def test_the_numbers_of_groups_do_not_matter_even_where_their_keys_have_the_same_sum() -> None:
     rng = np.random.default_rng(0)
     keys = np.repeat(rng.integers(1, 2**30, 40), 2) * np.tile([1, -1], 40)
     numbers = np.repeat(np.arange(40), 2)
@@ -100,7 +100,7 @@ def test_which_rows_share_a_bin_depends_neither_on_their_order_nor_on_their_key(
         assert abs(neighbours) < 0.1
 
 
-def test_labellings_begin_with_the_observed_and_mark_equally_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labellings_begin_with_the_observed_one_and_mark_equally_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(permutations, "BLOCK", 40)
     blocks = list(labellings(6, 20, 99, np.random.default_rng(0)))
     assert [len(each) for each in blocks] == [40, 40, 20]
@@ -132,7 +132,7 @@ def test_an_even_kernel_gives_every_labelling_zero() -> None:
     np.testing.assert_allclose(mmd2_of_labellings(sums, bins, drawn), 0, atol=1e-12)
 
 
-def test_the_rows_of_every_unit_weigh_one_together() -> None:
+def test_the_weights_of_the_rows_of_a_unit_sum_to_one() -> None:
     groups = np.random.default_rng(0).permutation(np.repeat(np.arange(10), np.arange(1, 11)))
     groups[:30] += 10
     bins = bins_of(30, 25, groups)

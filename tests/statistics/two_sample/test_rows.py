@@ -13,7 +13,7 @@ from graft.statistics.two_sample.rows import gathered, row_keys, taken
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("as_tensor", [False, True])
-def test_keys_depend_on_content_alone(precision: str, as_tensor: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_depend_only_on_content(precision: str, as_tensor: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = samples(50, 2, 7, 0.0)[0]
     keys = row_keys(rows, precision)
     order = np.random.default_rng(1).permutation(50)
@@ -23,12 +23,12 @@ def test_keys_depend_on_content_alone(precision: str, as_tensor: bool, monkeypat
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_rows_of_small_whole_numbers_get_keys_of_their_own(precision: str) -> None:
+def test_rows_of_small_integers_have_different_keys(precision: str) -> None:
     rows = np.stack(np.meshgrid(*[np.arange(-8.0, 8.0)] * 3), axis=-1).reshape(-1, 3)
     assert len(np.unique(row_keys(rows, precision))) == len(rows)
 
 
-def test_two_zeros_are_one() -> None:
+def test_positive_and_negative_zero_have_the_same_key() -> None:
     zeros = np.array([[0.0, 1.0], [-0.0, 1.0]])
     assert len(np.unique(row_keys(zeros, "float32"))) == 1
 

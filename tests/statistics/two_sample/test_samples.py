@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.statistics.two_sample.naive import Ints
 
-from graft.statistics.groups import dealt_folds, drawn_rows
 from graft.statistics.two_sample.samples import rows_of_even_groups, turns
 
 
@@ -25,11 +23,11 @@ def test_no_group_is_larger_than_the_other_sides_of_its_rank() -> None:
     assert kept(([60, 1, 1, 1], [40, 1, 1, 2])) == ([1, 1, 1, 40], [1, 1, 1, 40])
 
 
-def test_one_large_group_of_few_has_none_beside_it_among_many() -> None:
+def test_the_largest_of_few_groups_keeps_one_row_against_many_single_rows() -> None:
     assert kept(([300] + [1] * 100, [60] + [1] * 40)) == ([1] * 100 + [60], [1] * 41)
 
 
-def test_groups_as_large_on_both_sides_stay_whole() -> None:
+def test_groups_of_equal_size_on_both_sides_stay_whole() -> None:
     sizes = [1, 2, 2, 7, 30]
     assert kept((sizes, sizes[::-1])) == (sizes, sizes)
 
@@ -42,7 +40,7 @@ def test_where_every_row_is_a_group_nothing_is_drawn() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_turns_count_each_group_from_zero_and_know_no_order_of_rows(seed: int) -> None:
+def test_turns_count_each_group_from_zero_in_any_order_of_rows(seed: int) -> None:
     rng = np.random.default_rng(seed)
     groups, keys = rng.integers(0, 6, 40), rng.integers(-(2**62), 2**62, 40)
     order = rng.permutation(40)
@@ -55,46 +53,7 @@ def test_turns_count_each_group_from_zero_and_know_no_order_of_rows(seed: int) -
         assert sorted(turn[groups == each].tolist()) == list(range(np.count_nonzero(groups == each)))
 
 
-def test_copies_in_a_group_are_as_likely_as_they_are_many() -> None:
+def test_copies_in_a_group_are_drawn_in_proportion_to_their_number() -> None:
     keys, groups = np.array([5] * 9 + [7]), np.zeros(10, dtype=np.int64)
     first = [int(keys[turns(keys, groups, np.random.default_rng(seed)) == 0][0]) for seed in range(400)]
     assert np.mean(np.array(first) == 7) == pytest.approx(0.1, abs=0.05)  # by their key alone it would be 0.5
-
-
-def sizes_drawn(groups: Ints, most: int) -> list[int]:
-    counts: list[int] = np.bincount(groups[drawn_rows(groups, most, np.random.default_rng(0))], minlength=4).tolist()
-    return counts
-
-
-def test_a_large_group_does_not_crowd_out_the_others() -> None:
-    groups = np.repeat(np.arange(4), [100, 2, 1, 5])
-    assert sizes_drawn(groups, 4) == [1, 1, 1, 1]
-    assert sizes_drawn(groups, 12) == [5, 2, 1, 4]
-    assert sizes_drawn(groups, 108) == [100, 2, 1, 5]
-
-
-def test_dealt_folds_keep_groups_whole_and_spread_each_class_evenly() -> None:
-    rng = np.random.default_rng(0)
-    unit = rng.permutation(np.repeat(np.arange(40), 3))
-    classes = unit % 2
-    fold = dealt_folds(unit, (classes,), 5, rng)
-    for group in range(40):
-        assert len(set(fold[unit == group])) == 1
-    for each in (0, 1):
-        assert np.bincount(fold[classes == each]).tolist() == [3 * 4] * 5
-
-
-def test_dealt_folds_are_drawn() -> None:
-    unit = np.arange(40)
-    one, two = (dealt_folds(unit, (unit % 2,), 5, np.random.default_rng(seed)) for seed in (0, 1))
-    assert not np.array_equal(one, two)
-
-
-def test_the_last_key_counts_most_in_dealt_folds() -> None:
-    """Sides of 5 groups, each in every fold once, whatever the strata."""
-    side = np.repeat([0, 1], 5)
-    strata = np.tile([0, 1], 5)
-    for seed in range(5):
-        fold = dealt_folds(np.arange(10), (strata, side), 5, np.random.default_rng(seed))
-        for each in (0, 1):
-            assert sorted(fold[side == each]) == [0, 1, 2, 3, 4]

@@ -176,7 +176,7 @@ def test_order_of_rows_does_not_matter(binned: bool, grouped: bool, monkeypatch:
     assert same(came, moved)
 
 
-def test_a_handful_against_many_is_permuted_row_by_row_in_any_order() -> None:
+def test_few_rows_against_many_are_permuted_row_by_row_in_any_order() -> None:
     source, target = samples(35, 3_000, 3, 0.2)
     rng = np.random.default_rng(1)
     came = two_sample_test(source, target, n_permutations=99, seed=3)
@@ -185,7 +185,7 @@ def test_a_handful_against_many_is_permuted_row_by_row_in_any_order() -> None:
     assert same(came, moved)
 
 
-def test_seed_decides_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_seed_determines_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     few_bins(monkeypatch)
     one, again, other = (two_sample_test(*samples(70, 61, 3, 0.2), n_permutations=99, seed=seed) for seed in (3, 3, 4))
     assert same(one, again)
@@ -234,7 +234,7 @@ def test_tensors_give_what_arrays_give(dtype: Any, binned: bool, monkeypatch: py
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_device_gives_what_the_processor_gives() -> None:
+def test_a_gpu_gives_what_the_cpu_gives() -> None:
     source, target = (torch.from_numpy(each) for each in samples(1_500, 1_100, 16, 0.05))
     here = two_sample_test(source, target, seed=0)
     there = two_sample_test(source.cuda(), target.cuda(), seed=0)
@@ -270,7 +270,7 @@ def test_very_large_arrays_need_no_torch() -> None:
 
 
 @pytest.mark.parametrize(("multiples", "rough"), [((1.0, 4.0), True), ((0.25,), True), ((0.125, 1.0), False)])
-def test_bfloat16_serves_wide_bandwidths_only(
+def test_bfloat16_is_used_for_wide_bandwidths_only(
     multiples: tuple[float, ...], rough: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few_bins(monkeypatch)
@@ -284,7 +284,7 @@ def test_bfloat16_serves_wide_bandwidths_only(
     assert test.p_value == pytest.approx(fine.p_value, abs=0.021)
 
 
-def test_bfloat16_is_refused_where_it_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_is_not_used_where_its_effect_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     few_bins(monkeypatch)
     monkeypatch.setattr(kernels, "multiplies_bfloat16", lambda xp, rows: True)
     seen = watched(monkeypatch)
@@ -293,7 +293,7 @@ def test_bfloat16_is_refused_where_it_would_show(monkeypatch: pytest.MonkeyPatch
     assert seen[-1] == ("torch", "float32")
 
 
-def test_a_shift_that_a_fixed_bandwidth_cannot_see_is_seen() -> None:
+def test_a_shift_that_a_fixed_bandwidth_misses_is_found() -> None:
     n = 50
     fixed, ours = [], []
     for shift in (0.0, 0.5):
@@ -320,7 +320,7 @@ def test_the_null_distribution_comes_as_even_quantiles_from_smallest_to_largest(
     assert test.null_mmd2[50] == pytest.approx(np.median(test.null))
 
 
-def test_runnable_example_is_true() -> None:
+def test_the_example_of_the_docstring_runs() -> None:
     assert doctest.testmod(two_sample) == (0, 4)
 
 
@@ -355,7 +355,7 @@ def test_groups_of_another_length_are_an_error() -> None:
         two_sample_test(*samples(5, 5, 2, 0.0), seed=0, groups=(np.arange(5), np.arange(4)))
 
 
-def test_one_group_a_side_is_an_error() -> None:
+def test_one_group_per_side_is_an_error() -> None:
     with pytest.raises(ValueError, match="groups of source: want at least 2 groups, got 1"):
         two_sample_test(*samples(5, 5, 2, 0.0), seed=0, groups=(np.zeros(5), np.arange(5)))
 

@@ -50,7 +50,7 @@ def test_order_of_rows_does_not_matter() -> None:
     close(moved, [Witness(*(each[order] for each in side)) for side, order in zip(came, orders, strict=True)])
 
 
-def test_values_of_source_less_values_of_target_are_the_squared_mmd() -> None:
+def test_values_of_source_minus_values_of_target_are_the_squared_mmd() -> None:
     ours, theirs = witness(*SIDES, bandwidth2=2.5, groups=GROUPS)
     means = [
         np.mean([side.value[names == each].mean() for each in np.unique(names)])
@@ -59,7 +59,7 @@ def test_values_of_source_less_values_of_target_are_the_squared_mmd() -> None:
     assert means[0] - means[1] == pytest.approx(naive_mmd2(*SIDES, 2.5, GROUPS), abs=1e-12)
 
 
-def test_numbers_of_32_bits_are_computed_in_64() -> None:
+def test_rows_in_32_bits_are_computed_in_64() -> None:
     sides = [each.astype(np.float32) for each in SIDES]
     found = witness(sides[0], sides[1], bandwidth2=2.5)
     fine = witness(sides[0].astype(np.float64), sides[1].astype(np.float64), bandwidth2=2.5)
@@ -77,7 +77,7 @@ def test_a_cluster_that_only_one_side_has_makes_the_difference_most(side: int) -
     assert not set(np.argsort(-found[side].typicality)[:100].tolist()) & set(range(12))
 
 
-def test_copies_of_a_picture_do_not_make_each_other_typical() -> None:
+def test_copies_of_an_image_do_not_make_each_other_typical() -> None:
     source, target = samples(60, 60, 4, 0.0)
     source[:30] = source[0] + 9.0
     names = np.where(np.arange(60) < 30, 0, np.arange(60))
@@ -87,7 +87,7 @@ def test_copies_of_a_picture_do_not_make_each_other_typical() -> None:
     assert (np.argsort(grouped.typicality)[:30] < 30).all()
 
 
-def test_one_group_a_side_is_an_error() -> None:
+def test_one_group_per_side_is_an_error() -> None:
     with pytest.raises(ValueError, match="groups of target: want at least 2 groups, got 1"):
         witness(*SIDES, bandwidth2=2.5, groups=(np.arange(13), np.zeros(9)))
 

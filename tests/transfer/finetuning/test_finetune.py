@@ -15,20 +15,21 @@ from graft.networks.saving import load_network
 from graft.params.both_arms import Strategy
 from graft.records.training import TrainingRecord
 from graft.statistics.features import probe
-from graft.transfer.arms.arms import TargetData, seen_by
-from graft.transfer.finetuning.finetune import Backbone, Task, batchnorm_of, finetune_target
+from graft.transfer.arms.data import TargetData, seen_by
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask, batchnorm_of
 
 
 @pytest.fixture
-def task(backbone: Backbone, data: TargetData) -> Task:
-    return Task(backbone, data, strategy("full"), tiny_params())
+def task(backbone: Backbone, data: TargetData) -> TransferTask:
+    return TransferTask(backbone, data, strategy("full"), tiny_params())
 
 
-def tuned(task: Task, choice: Strategy, folder: Path) -> TrainingRecord:
+def tuned(task: TransferTask, choice: Strategy, folder: Path) -> TrainingRecord:
     return finetune_target(task._replace(strategy=strategy(choice)), folder, folder / "half")
 
 
-def test_feature_extraction_equals_probe_on_the_running_backbone(task: Task, tmp_path: Path) -> None:
+def test_feature_extraction_equals_probe_on_the_running_backbone(task: TransferTask, tmp_path: Path) -> None:
     record = tuned(task, "feature_extraction", tmp_path)
     network = load_network(tmp_path / "seed_1.safetensors")
     places = seen_by(task.data, task.params.training, 1)
@@ -38,19 +39,19 @@ def test_feature_extraction_equals_probe_on_the_running_backbone(task: Task, tmp
     np.testing.assert_allclose(naive, probe.head_logits(head, task.backbone.features), atol=1e-4)
 
 
-def test_feature_extraction_leaves_every_block_untouched(task: Task, tmp_path: Path) -> None:
+def test_feature_extraction_leaves_every_block_untouched(task: TransferTask, tmp_path: Path) -> None:
     tuned(task, "feature_extraction", tmp_path)
     blocks = load_network(tmp_path / "seed_0.safetensors").blocks
     assert state_sha256(blocks.values()) == state_sha256(task.backbone.network.blocks.values())
 
 
-def test_feature_extraction_has_as_many_trials_as_the_control(task: Task, tmp_path: Path) -> None:
+def test_feature_extraction_has_as_many_trials_as_the_control(task: TransferTask, tmp_path: Path) -> None:
     rates = [trial.rate for trial in tuned(task, "feature_extraction", tmp_path).trials]
     assert len(rates) == len(task.params.train_scratch.rates)
     assert rates[1] == pytest.approx(rates[0] * 10)
 
 
-def test_top_blocks_freezes_the_lower_blocks(task: Task, tmp_path: Path) -> None:
+def test_top_blocks_freezes_the_lower_blocks(task: TransferTask, tmp_path: Path) -> None:
     record = tuned(task, "top_blocks", tmp_path)
     start = task.backbone.network.blocks
     end = load_network(tmp_path / "seed_0.safetensors").blocks
@@ -59,16 +60,16 @@ def test_top_blocks_freezes_the_lower_blocks(task: Task, tmp_path: Path) -> None
     assert state_sha256(start[name] for name in frozen) == state_sha256(end[name] for name in frozen)
 
 
-def test_full_freezes_nothing(task: Task, tmp_path: Path) -> None:
+def test_full_freezes_nothing(task: TransferTask, tmp_path: Path) -> None:
     assert [run.phases[0].frozen_sha256 for run in tuned(task, "full", tmp_path).runs] == [None, None]
 
 
-def _with_mlp(task: Task) -> Task:
+def _with_mlp(task: TransferTask) -> TransferTask:
     training = task.params.training.model_copy(update={"head": "mlp"})
     return task._replace(params=task.params.model_copy(update={"training": training}))
 
 
-def test_mlp_is_trained_on_frozen_blocks(task: Task, tmp_path: Path) -> None:
+def test_mlp_is_trained_on_frozen_blocks(task: TransferTask, tmp_path: Path) -> None:
     record = tuned(_with_mlp(task), "feature_extraction", tmp_path)
     network = load_network(tmp_path / "seed_0.safetensors")
     assert network.head_kind == "mlp"
@@ -77,7 +78,7 @@ def test_mlp_is_trained_on_frozen_blocks(task: Task, tmp_path: Path) -> None:
     assert not record.in_closed_form
 
 
-def test_seed_alone_draws_the_mlp(task: Task, tmp_path: Path) -> None:
+def test_seed_alone_draws_the_mlp(task: TransferTask, tmp_path: Path) -> None:
     still = tiny_params(finetune_target={"rates": [1e-12, 1e-12]}, train_scratch={"rates": [0.1, 0.1]})
     for folder in ("a", "b"):
         torch.manual_seed(ord(folder))
@@ -90,7 +91,7 @@ def test_seed_alone_draws_the_mlp(task: Task, tmp_path: Path) -> None:
     assert not torch.allclose(first, other, atol=1e-3)
 
 
-def test_the_weights_of_a_seed_are_those_of_its_run_at_the_chosen_rate(task: Task, tmp_path: Path) -> None:
+def test_the_weights_of_a_seed_are_those_of_its_run_at_the_chosen_rate(task: TransferTask, tmp_path: Path) -> None:
     rates: dict[str, object] = {"rates": [1e-12, 0.01, 1e-11, 1e-10]}
     params = tiny_params(finetune_target=rates, train_scratch=rates, training={"n_seeds": 3})
     unsure = strategy("full").model_copy(update={"probe_c": 1e-4})
@@ -103,7 +104,7 @@ def test_the_weights_of_a_seed_are_those_of_its_run_at_the_chosen_rate(task: Tas
     assert len({run.val_loss for run in record.runs}) == 3
 
 
-def test_each_seed_has_a_run_and_weights(task: Task, tmp_path: Path) -> None:
+def test_each_seed_has_a_run_and_weights(task: TransferTask, tmp_path: Path) -> None:
     record = finetune_target(task, tmp_path / "weights", tmp_path / "half")
     assert [run.seed for run in record.runs] == [0, 1]
     assert sorted(file.name for file in (tmp_path / "weights").iterdir()) == [
@@ -112,7 +113,7 @@ def test_each_seed_has_a_run_and_weights(task: Task, tmp_path: Path) -> None:
     ]
 
 
-def test_same_seed_gives_the_same_record(task: Task, tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_record(task: TransferTask, tmp_path: Path) -> None:
     assert to_json(tuned(task, "full", tmp_path / "a")) == to_json(tuned(task, "full", tmp_path / "b"))
 
 
@@ -136,7 +137,7 @@ def test_statistics_of_published_weights_are_frozen_unless_params_say_else(
     )
 
 
-def test_the_record_says_whether_training_mirrored(task: Task, tmp_path: Path) -> None:
+def test_the_record_says_whether_training_mirrored(task: TransferTask, tmp_path: Path) -> None:
     recipe = task.data.recipe.model_copy(update={"flip": 0.25})
     mirrored = task._replace(data=task.data._replace(recipe=recipe))
     assert tuned(mirrored, "top_blocks", tmp_path / "steps").flip == 0.25

@@ -1,1 +1,1 @@
-"""Whether a model may be released, and what to try next."""
+"""Judgement of a release, and what to try next."""

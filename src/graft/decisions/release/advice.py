@@ -1,4 +1,4 @@
-"""What to try next, from what a run found."""
+"""Suggestions what to try next, from the records of a run."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,14 +9,14 @@ from graft.records.strategy import TRANSFER_BY
 from graft.records.verdict import VerdictRecord
 
 MOST_STEPS = 3
+# Strategies that keep weights frozen for a part of training or all of it, although no block has a rate of 0.
 HOLD_BACK = ("feature_extraction", "gradual", "norms")
-"""strategies that keep weights frozen, for a part of training or all of it, where no block has a rate of 0"""
+# Weight of all published tables together (graft.decisions.selection.choice.weigh). A larger lead is due to evidence.
 TABLES_WEIGHT = 1.0
-"""of all published tables together (graft.decisions.selection.choice.weigh): a lead of more rests on evidence"""
 
 
 def next_steps(records: Records, reasons: Sequence[Reason]) -> tuple[str, ...]:
-    """Suggest at most three steps, the most pressing first; each names the param, the command or the images to change.
+    """At most three suggestions, the most pressing first. Each names the param, the command or the images to change.
 
     Args:
         records: the records of the run.
@@ -28,7 +28,7 @@ def next_steps(records: Records, reasons: Sequence[Reason]) -> tuple[str, ...]:
 
 
 def _train_more(records: Records) -> tuple[str, ...]:
-    """Where transfer was not seen to help and blocks were held frozen: what they would do unfrozen is not known."""
+    """Suggest training all blocks if transfer did not help while some were frozen."""
     strategy = records.verdict.strategy
     frozen = strategy in HOLD_BACK or 0.0 in records.transfer.block_rates.values()
     if records.verdict.verdict == "POSITIVE" or not frozen:

@@ -11,14 +11,14 @@ from graft.records.verdict import VerdictRecord
 
 
 def judge_release(records: Records, params: GateRelease) -> ReleaseRecord:
-    """Judge a release, once: the report shows this record, and the gate passes or refuses by it.
+    """Judge a release. This is done once: the report shows the result, and the gate acts on it.
 
     Args:
         records: the records of the run.
-        params: what an open verdict does to a release.
+        params: whether an open verdict refuses a release.
 
     Returns:
-        Every check, passed or not, with its number, its limit and the param to change, and what to try next.
+        All checks, passed or not, each with its number, its limit and the param to change, and what to try next.
     """
     reasons = (
         _data(records.validation),
@@ -47,7 +47,7 @@ def _data(validation: ValidationRecord) -> Reason:
 
 
 def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:
-    """A rate at the end of its grid may not be the best one, which makes the comparison unfair to that arm."""
+    """Warn if a rate is at the end of its grid: a better one may be outside, which is unfair to that arm."""
     ends = [arm for arm in arms if _ends_its_grid(arm)]
     if not ends:
         return Reason(check="rates", level="pass", sentence="Both arms found their learning rate inside the grid.")
@@ -81,7 +81,7 @@ def _verdict(verdict: VerdictRecord, params: GateRelease) -> Reason:
 
 
 def _majority(verdict: VerdictRecord) -> Reason:
-    """An accuracy that looks high may be that of a model which has learnt nothing but the most frequent class."""
+    """Warn if the model is no better than a constant one, which is often right if one class is frequent."""
     shipped, majority, beats = verdict.shipped_interval, verdict.majority, verdict.beats_majority
     told = f"{shipped.estimate:.1%} ({100 * verdict.confidence:g}% interval {shipped.low:.1%} to {shipped.high:.1%})"
     always = f"always saying {visible(majority.label)}, the most frequent class of train, which is right on"

@@ -1,1 +1,1 @@
-"""The stage select_strategy: published tables, probes and checks of the data."""
+"""The stage select_strategy: choice of a strategy, and checks of labels and splits."""

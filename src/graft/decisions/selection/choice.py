@@ -1,4 +1,4 @@
-"""The choice of a strategy: evidence from cached features first, published tables where it is unclear."""
+"""Choice of a strategy: by evidence from cached features, and by published tables if that is unclear."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -14,47 +14,47 @@ from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 from graft.store.catalogue import CatalogRow, class_names, labelled
 
-Choice = Literal["feature_extraction", "top_blocks", "full"]
+Candidate = Literal["feature_extraction", "top_blocks", "full"]
 
-CHEAPEST_FIRST: tuple[Choice, ...] = ("feature_extraction", "top_blocks", "full")
+CHEAPEST_FIRST: tuple[Candidate, ...] = ("feature_extraction", "top_blocks", "full")
+# All tables together weigh 1, so that they choose only among what the evidence leaves open.
 EVIDENCE_WEIGHT = 4.0
-"""against 1 for all tables together: they choose among what the evidence leaves open, and no more"""
 
 
 class Target(NamedTuple):
-    """The target's images as the choice and the checks see them."""
+    """Target images, as the choice and the checks see them."""
 
     features: NDArray[np.float32]
-    """(n, d) features of the unmodified backbone; `row` of the catalogue is the index of an image's row"""
+    """(n, d) features of the unmodified backbone, indexed by `row` of the catalogue"""
     catalog: Sequence[CatalogRow]
 
 
 class Facts(NamedTuple):
-    """What the choice is made from."""
+    """Facts from which the choice is made."""
 
     n: int
-    """target training images"""
+    """number of target images in train"""
     n_per_class: int
-    """of the smallest class"""
+    """number of train images of the smallest class"""
     similarity: Similarity
     accuracy: float
-    """of frozen features: the better of linear probe and nearest neighbours, cross-validated"""
+    """cross-validated accuracy on frozen features of the better of linear probe and nearest neighbours"""
     standard_error: float
 
 
 def select_strategy(target: Target, similarity: Similarity, params: SelectStrategy, seed: int) -> StrategyRecord:
     """Choose what to train, and say why.
 
-    The choice comes from the train split alone. A group never stands on both sides of a fold.
+    The choice is made from the train split alone. A group is never on both sides of a fold.
 
     Args:
         target: cached features and catalogue.
-        similarity: of target and source.
-        params: limits, folds and the user's overrule.
-        seed: of the folds.
+        similarity: similarity of target and source.
+        params: limits, number of folds, and the strategy that the user names, if any.
+        seed: seed of the folds.
 
     Raises:
-        ValueError: a class with fewer than two images, or groups.
+        ValueError: a class has fewer than two images, or groups.
     """
     train = labelled(target.catalog, class_names(target.catalog), "train")
     features = target.features[train.rows]
@@ -88,12 +88,12 @@ def select_strategy(target: Target, similarity: Similarity, params: SelectStrate
     )
 
 
-def evidence(facts: Facts, params: SelectStrategy) -> dict[Choice, float]:
-    """Weight by strategy from the headroom that frozen features leave.
+def evidence(facts: Facts, params: SelectStrategy) -> dict[Candidate, float]:
+    """Weight of each strategy by the headroom that frozen features leave.
 
-    The headroom is the error of a classifier on frozen features. Up to `headroom_small` tuning has little to
-    win; above `headroom_large` the features lack what the task needs. Where the standard error reaches across
-    limits, all the bands it touches get an equal part.
+    The headroom is the error of a classifier on frozen features. Up to `headroom_small` tuning can gain little; above
+    `headroom_large` the features lack what the task needs. If the standard error spans limits, all the bands that it
+    touches share the weight equally.
     """
     error = 1 - facts.accuracy
     low, high = (_band(error + sign * facts.standard_error, params) for sign in (-1, 1))
@@ -101,10 +101,10 @@ def evidence(facts: Facts, params: SelectStrategy) -> dict[Choice, float]:
     return {each: EVIDENCE_WEIGHT / len(between) if each in between else 0.0 for each in CHEAPEST_FIRST}
 
 
-def weigh(facts: Facts, table_votes: tuple[Vote, ...], params: SelectStrategy) -> dict[Choice, float]:
-    """Evidence plus the tables' votes, which share a weight of 1; a vote for scratch counts for no strategy.
+def weigh(facts: Facts, table_votes: tuple[Vote, ...], params: SelectStrategy) -> dict[Candidate, float]:
+    """Weight of the evidence plus that of the votes, which share a weight of 1.
 
-    Scratch is trained as the control whatever the tables say, so that the question is settled by measurement.
+    A vote for scratch counts for no strategy: scratch is always trained as the control, so that a measurement decides.
     """
     weights = evidence(facts, params)
     named = [vote.strategy for vote in table_votes if vote.strategy]
@@ -113,13 +113,13 @@ def weigh(facts: Facts, table_votes: tuple[Vote, ...], params: SelectStrategy) -
     return {each: round(weight, 9) for each, weight in weights.items()}
 
 
-def ranking(weights: dict[Choice, float]) -> list[Choice]:
-    """Strategies by weight; equal weights, the cheapest first."""
+def ranking(weights: dict[Candidate, float]) -> list[Candidate]:
+    """Strategies by descending weight; among equal weights the cheapest first."""
     return sorted(CHEAPEST_FIRST, key=lambda each: (-weights[each], CHEAPEST_FIRST.index(each)))
 
 
 def would_change(facts: Facts, params: SelectStrategy) -> tuple[str, ...]:
-    """Single changes of the facts under which the choice would be another."""
+    """Sentences on single changes of the facts that would change the choice."""
     changed = [
         (f"similarity {each}", facts._replace(similarity=each))
         for each in ("near", "mid", "far")
@@ -141,24 +141,24 @@ def would_change(facts: Facts, params: SelectStrategy) -> tuple[str, ...]:
     )
 
 
-def _choice(facts: Facts, params: SelectStrategy) -> Choice:
+def _choice(facts: Facts, params: SelectStrategy) -> Candidate:
     return ranking(weigh(facts, votes(facts.n, facts.n_per_class, facts.similarity), params))[0]
 
 
-def _band(error: float, params: SelectStrategy) -> Choice:
+def _band(error: float, params: SelectStrategy) -> Candidate:
     if error <= params.headroom_small:
         return "feature_extraction"
     return "top_blocks" if error <= params.headroom_large else "full"
 
 
 def _middles(params: SelectStrategy) -> tuple[float, float, float]:
-    """An accuracy in the middle of each band of the evidence."""
+    """One accuracy in the middle of each band of the evidence."""
     small, large = params.headroom_small, params.headroom_large
     return (1 - small / 2, 1 - (small + large) / 2, 1 - (large + 1) / 2)
 
 
 def _reasons(
-    facts: Facts, table_votes: tuple[Vote, ...], weights: dict[Choice, float], params: SelectStrategy
+    facts: Facts, table_votes: tuple[Vote, ...], weights: dict[Candidate, float], params: SelectStrategy
 ) -> tuple[str, ...]:
     spoken: dict[StrategyName, int] = {}
     for vote in table_votes:

@@ -1,4 +1,4 @@
-"""Labels to look at again: what a classifier on frozen features contradicts, never acted on."""
+"""Labels that a classifier on frozen features contradicts. They are shown to a person and never changed."""
 
 from graft.decisions.selection.choice import Target
 from graft.records.checks import LabelCheck, Suspect
@@ -8,24 +8,24 @@ from graft.statistics.features.probe import held_out_probabilities
 from graft.statistics.groups import grouped_folds
 from graft.store.catalogue import class_names, labelled
 
+# Largest number of suspects in the record.
 MOST_SUSPECTS = 50
-"""in the record"""
 
 
 def check_labels(target: Target, c: float, folds: int, seed: int) -> LabelCheck:
-    """Labels of train and val that a linear probe, which has not seen them, finds more likely wrong than right.
+    """Find labels of train and val that a linear probe, which did not see them, considers more likely wrong than right.
 
-    Labels of the test split are left alone: to mend them by what a model says, before that split has judged
-    the model, would be a look at it.
+    Labels of the test split are not checked. Correcting them by what a model says, before they have judged that model,
+    would be a look at the test split.
 
     Args:
-        target: features and catalogue.
+        target: cached features and catalogue.
         c: inverse regularisation of the probe.
-        folds: of the cross-validation; groups stand whole in one.
-        seed: of the folds.
+        folds: number of folds of the cross-validation; a group is always in one fold.
+        seed: seed of the folds.
 
     Raises:
-        ValueError: a class with fewer than two images, or groups.
+        ValueError: a class has fewer than two images, or groups.
     """
     classes = class_names(target.catalog)
     known = [each for each in target.catalog if each.row >= 0 and each.split != "test"]

@@ -1,4 +1,4 @@
-"""Do the splits hold images of one kind: a classifier on frozen features that tries to tell them apart."""
+"""Whether splits hold images of the same kind: a classifier on frozen features tries to tell them apart."""
 
 import numpy as np
 
@@ -9,19 +9,19 @@ from graft.statistics.features.separability import Sample, Separability, separab
 from graft.store.catalogue import class_names, labelled
 
 CONFIDENCE = 0.95
+# Area under the ROC curve below which a difference is too small to matter, however significant it is.
 LARGE_ENOUGH = 0.55
-"""area under the curve below which a difference is too small to matter, however sure"""
 
 
 def check_splits(target: Target, seed: int) -> tuple[SplitCheck, ...]:
-    """Train against val within classes, and train against test by the images alone.
+    """Compare train with val within classes, and train with test without labels.
 
-    Labels of the test split are not used, so that nothing is known of it but what its images look like; there
-    a different mix of classes shows as well.
+    Labels of the test split are not used, so that nothing of it is known but what its images look like. In that
+    comparison a different mix of classes shows as well.
 
     Args:
-        target: features and catalogue.
-        seed: of the folds.
+        target: cached features and catalogue.
+        seed: seed of the folds.
     """
     return (_check(target, "val", True, seed), _check(target, "test", False, seed))
 

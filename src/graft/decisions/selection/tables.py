@@ -1,8 +1,8 @@
-"""Published decision tables, as the tutorials print them; they contradict one another, and the votes show it.
+"""Published decision tables, as five tutorials print them. They contradict one another, and their votes show it.
 
-The rules stand as their authors give them, mapped to the strategies that graft can run: `careful` or
-`progressive` fine-tuning and `the last half` are full; feature extraction with domain adaptation is feature
-extraction. A rule that needs a similarity abstains where it is unknown.
+The rules are those of their authors, mapped to the strategies that graft can run: `careful` or `progressive`
+fine-tuning and `the last half` become `full`; feature extraction with domain adaptation becomes feature extraction. A
+rule that needs a similarity abstains if it is unknown.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,12 @@ MILLIONS = 1_000_000
 
 
 def votes(n: int, n_per_class: int, similarity: Similarity) -> tuple[Vote, ...]:
-    """What each table says.
+    """Vote of each table.
 
     Args:
-        n: target training images.
-        n_per_class: of the smallest class.
-        similarity: of target and source.
+        n: number of target images in train.
+        n_per_class: number of train images of the smallest class.
+        similarity: similarity of target and source.
     """
     rows = []
     for name, rule in TABLES.items():

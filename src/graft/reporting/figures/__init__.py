@@ -1,1 +1,1 @@
-"""The figures of the report, as inline SVG: shapes carry CSS classes, the page gives them colours."""
+"""Figures of the report as inline SVG. Shapes have CSS classes, and the page gives them colours."""

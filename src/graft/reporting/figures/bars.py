@@ -3,11 +3,11 @@
 from markupsafe import Markup
 
 from graft.reporting.figures.svg import WIDTH, Scale, drawing, label, tag
-from graft.reporting.wording import number, plain
+from graft.reporting.formatting import number, plain
 
 
 def bars(title: str, values: dict[str, float], chosen: str) -> Markup:
-    """One horizontal bar a name, the chosen one in the accent colour."""
+    """One horizontal bar per name, the chosen one in the accent colour."""
     x = Scale(0, max([*values.values(), 1e-9]), 122, WIDTH - 44)
     marks = []
     for place, (name, value) in enumerate(sorted(values.items(), key=lambda each: -each[1])):

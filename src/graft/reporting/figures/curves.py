@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from graft.records.training import Epoch, TrainingRecord
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import brief, number, percent
+from graft.reporting.formatting import brief, number, percent
 
 
 def curves(title: str, arms: Sequence[TrainingRecord], field: str) -> Markup:
-    """A validation score by epoch: each seed thin, the mean of an arm thick, each seed's best epoch a dot.
+    """A validation score by epoch: a thin line per seed, a thick line for the mean of an arm, a dot at each best epoch.
 
     Args:
         title: of the figure.
@@ -38,7 +38,7 @@ def curves(title: str, arms: Sequence[TrainingRecord], field: str) -> Markup:
 
 
 def _curve(curve: Sequence[Epoch], best_epoch: int, best: float, field: str) -> NDArray[np.float64]:
-    """(k, 2) epochs and scores; a run without a curve has its best epoch alone."""
+    """(k, 2) epochs and scores. A run without a curve has only its best epoch."""
     return np.array([(each.epoch, getattr(each, field)) for each in curve] or [(best_epoch, best)], dtype=np.float64)
 
 
@@ -48,7 +48,8 @@ def _arm_lines(
     x, y = scales
     shared = min(len(each) for each in runs)
     mean = np.mean([each[:shared] for each in runs], axis=0)
-    if len(mean) == 1:  # a head fitted in one go has no curve: its level is drawn across
+    # a head that was fitted in closed form has no curve: its level is drawn across
+    if len(mean) == 1:
         mean = np.array([(x.low, mean[0, 1]), (x.high, mean[0, 1])])
     lines = [_line(each, x, y, "run") for each in runs if len(each) > 1] + [_line(mean, x, y, "mean")]
     dots = [

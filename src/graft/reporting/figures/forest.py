@@ -8,28 +8,28 @@ from markupsafe import Markup
 from graft.records.common import Interval
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import percent, points
+from graft.reporting.formatting import percent, points
 
 
 class Line(NamedTuple):
-    """A value that all rows are held against."""
+    """A value that all rows are compared with."""
 
     words: str
     value: float
 
 
 class Row(NamedTuple):
-    """A line of a forest plot; all values are shares."""
+    """One row of a forest plot. All values are shares."""
 
     words: str
     look: str
-    """CSS class: transfer, scratch or second"""
+    """CSS class of the row: transfer, scratch or second"""
     interval: Interval | None = None
     points: tuple[float, ...] = ()
 
 
 def forest(title: str, rows: Sequence[Row], margin: float | None = None, line: Line | None = None) -> Markup:
-    """Estimates with intervals and single points, one row each.
+    """Draw estimates with intervals and single points, one row each.
 
     Args:
         title: of the figure.

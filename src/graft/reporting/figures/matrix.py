@@ -7,17 +7,17 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from graft.reporting.figures.svg import WIDTH, drawing, label, tag
-from graft.reporting.wording import shortened
+from graft.reporting.formatting import shortened
 
+# Largest number of classes whose counts and names are legible in a matrix of this width.
 LABELLED_CELLS = 14
-"""the most classes whose counts and names can still be read in a matrix of this width"""
+# Width of a letter in units of the drawing.
 LETTER = 7.2
-"""width of a letter in units of the drawing"""
 WIDEST_CELL = 84
 
 
 def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
-    """True class by predicted class; depth of colour is the share of the true class.
+    """Draw counts of true class by predicted class. Depth of colour is the share of the true class.
 
     Args:
         counts: (c, c) images, true by predicted.
@@ -53,7 +53,8 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
 def _cell(place: tuple[float, float, float], count: int, share: float, names: tuple[str, str]) -> Markup:
     x, y, side = place
     right = names[0] == names[1]
-    strong = right and share > 0.75  # between the two depths neither ink nor its opposite can be read
+    # between the two depths neither dark nor light text is legible
+    strong = right and share > 0.75
     square = tag(
         "rect",
         x=x + 0.5,
@@ -76,7 +77,7 @@ def _row_names(names: Sequence[str], corner: tuple[float, float], side: float) -
 
 
 def _column_names(names: Sequence[str], corner: tuple[float, float], side: float, upright: bool) -> list[Markup]:
-    """Names above the columns, upright where they would run into each other."""
+    """Names above the columns, rotated if they would overlap."""
     left, top = corner
     marks = []
     for place, name in enumerate(names):

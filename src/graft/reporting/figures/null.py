@@ -1,4 +1,4 @@
-"""The distance between source and target beside what chance alone gives."""
+"""Distance between source and target, compared with what chance gives."""
 
 import numpy as np
 from markupsafe import Markup
@@ -6,11 +6,11 @@ from markupsafe import Markup
 from graft.records.shift import ShiftTest
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, tag
-from graft.reporting.wording import MINUS, number
+from graft.reporting.formatting import MINUS, number
 
 
 def null_distribution(test: ShiftTest) -> Markup:
-    """The statistic under permutation, the observed value, and the value from which it is significant."""
+    """Draw the permuted statistic, the observed value, and the smallest significant value."""
     quantiles, found_from = np.array(test.null_mmd2), test.detectable_mmd2
     marked = [test.mmd2, *([] if found_from is None else [found_from])]
     low, high = svg.padded(min(quantiles[0], *marked, 0.0), max(quantiles[-1], *marked))

@@ -5,17 +5,17 @@ from markupsafe import Markup
 from graft.records.shift import BlockProfile, BlockShift
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import number, shortened
+from graft.reporting.formatting import number, shortened
 
 ROW = 21
 LONGEST_NAME = 18
+# Width of a letter in units of the drawing.
 LETTER = 7.2
-"""width of a letter in units of the drawing"""
 UNITS = {"mmd2": "squared MMD of the channels' means", "divergence": "divergence of a channel, in nats"}
 
 
 def block_profile(profile: BlockProfile) -> Markup:
-    """A row a block, input on top: a dot with its interval."""
+    """Draw a row per block, the input on top, each with a dot and its interval."""
     shifts = [each.shift for each in profile.blocks]
     low, high = svg.padded(min(0.0, *(each.low for each in shifts)), max(0.0, *(each.high for each in shifts)))
     names = [shortened(each.block, LONGEST_NAME) for each in profile.blocks]

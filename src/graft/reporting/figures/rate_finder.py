@@ -1,4 +1,4 @@
-"""The loss while the learning rate rises."""
+"""Loss while the learning rate is raised step by step."""
 
 import math
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from markupsafe import Markup
 from graft.records.training import TrainingRecord
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import number
+from graft.reporting.formatting import number
 
 
 def rate_finder(arms: Sequence[TrainingRecord]) -> Markup | None:
-    """Running mean of the loss by learning rate, a line for each arm that looked; a ring marks the rate it found."""
+    """Draw the running mean of the loss by learning rate, a line per arm that ran the search, a ring at its result."""
     curves = {each.arm: each.rate_curve for each in arms if each.rate_curve is not None}
     if not curves:
         return None

@@ -1,4 +1,4 @@
-"""What each learning rate reached on validation."""
+"""Validation accuracy of each learning rate."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from markupsafe import Markup
 from graft.records.training import TrainingRecord, Trial
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import brief, number, percent
+from graft.reporting.formatting import brief, number, percent
 
+# Largest number of rates that are all written below the axis; of more, only powers of ten are.
 MOST_LABELS = 6
-"""rates that are written below the axis; of more, only powers of ten are"""
 
 
 class _Line(NamedTuple):
@@ -22,7 +22,7 @@ class _Line(NamedTuple):
 
 
 def rates(arms: Sequence[TrainingRecord]) -> Markup:
-    """Mean validation accuracy by learning rate, a line for each arm and budget; a ring marks the chosen rate.
+    """Draw the mean validation accuracy by learning rate, a line per arm and budget, a ring at the chosen rate.
 
     A dot is larger the more seeds it is a mean over: rates that fell behind were tried with fewer.
 
@@ -50,7 +50,7 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _lines(record: TrainingRecord) -> list[_Line]:
-    """The budgets of an arm, each sorted by rate; only the longer of the control is drawn strong."""
+    """Trials of an arm by budget, sorted by rate. Of the control only the longer budget is drawn strong."""
     budgets = sorted({trial.budget for trial in record.trials})
     return [
         _Line(

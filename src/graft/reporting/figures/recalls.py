@@ -6,17 +6,17 @@ from markupsafe import Markup
 
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
+from graft.reporting.formatting import percent, points, shortened
 from graft.reporting.tallies import ClassScore
-from graft.reporting.wording import percent, points, shortened
 
 ROW = 22
 LONGEST_NAME = 20
+# Width of a letter in units of the drawing.
 LETTER = 7.2
-"""width of a letter in units of the drawing"""
 
 
 def recalls(scores: Sequence[ClassScore]) -> Markup:
-    """A row a class, the greatest gain on top: a ring for scratch, a dot for transfer, a line between them."""
+    """Draw a row per class, the greatest gain on top: a ring for scratch, a dot for transfer, a line between them."""
     ranked = sorted(scores, key=lambda each: (-each.difference, each.name))
     values = [value for each in ranked for value in (each.transfer, each.scratch)]
     low, high = svg.padded(min(values), max(values))

@@ -7,17 +7,17 @@ from markupsafe import Markup
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, padded, tag
 from graft.store.features import MapPoint
 
+# Largest number of points drawn for each domain, so that the page stays small.
 MOST_POINTS = 400
-"""of a side that are drawn, so that the page stays small"""
+# Limits of the height of the field, in units of the drawing.
 LOWEST, HIGHEST = 202.0, 260.0
-"""the field, in units of the drawing"""
 TOP = 52.0
+# Path of a ring and of a triangle around a point. Domains differ by shape, not by colour alone, in a few bytes a point.
 SHAPES = {"source": "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0", "target": "m0-4l3.5 6.5h-7z"}
-"""a ring and a triangle around a point: told apart by shape, and each a few bytes"""
 
 
 def scatter(points: Sequence[MapPoint], shares: tuple[float, float], source: str) -> Markup:
-    """A ring for each image of the source, a triangle for each of the target, at one scale along both axes.
+    """Draw a ring per source image and a triangle per target image, with the same scale on both axes.
 
     Args:
         points: of both sides.
@@ -27,7 +27,7 @@ def scatter(points: Sequence[MapPoint], shares: tuple[float, float], source: str
     sides = {side: _thinned([each for each in points if each.side == side]) for side in SHAPES}
     x, y = _scales([each for side in sides.values() for each in side])
     frame = tag("rect", x=x.start, y=y.end, width=x.end - x.start, height=y.start - y.end, class_="frame")
-    # the side of fewer images is drawn last, or the other would cover it
+    # the domain with fewer images is drawn last, so that the other does not cover it
     marks = [_marks(side, sides[side], x, y) for side in sorted(sides, key=lambda each: -len(sides[each]))]
     first, second = (f"principal component ({share:.0%} of the variance)" for share in shares)
     axes = (
@@ -47,7 +47,7 @@ def _thinned(points: Sequence[MapPoint]) -> Sequence[MapPoint]:
 
 
 def _scales(points: Sequence[MapPoint]) -> tuple[Scale, Scale]:
-    """One unit is as long upright as across; where the field would be too low or too high, it gets room around."""
+    """Scales of both axes with equal units. A field that would be too low or too high is padded."""
     wide = padded(min(each.x for each in points), max(each.x for each in points), 0.04)
     tall = padded(min(each.y for each in points), max(each.y for each in points), 0.04)
     across = WIDTH - 2 * EDGE

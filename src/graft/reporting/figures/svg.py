@@ -1,4 +1,4 @@
-"""Small pieces of SVG for a page with two themes: shapes carry CSS classes, never colours.
+"""Building blocks of SVG for a page with two themes: shapes have CSS classes, never colours.
 
 Figures are drawn 360 units wide, as wide as a phone shows them, so that their labels stay legible.
 """
@@ -10,14 +10,14 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from graft.files import visible
-from graft.reporting.wording import brief, shown
+from graft.reporting.formatting import brief, shown
 
 WIDTH = 360
 EDGE = 12
 
 
 class Scale(NamedTuple):
-    """A straight line from data to units of the drawing."""
+    """A linear map from data to units of the drawing."""
 
     low: float
     high: float
@@ -25,12 +25,12 @@ class Scale(NamedTuple):
     end: float
 
     def at(self, value: float) -> float:
-        """Where a value stands."""
+        """Position of a value."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
 def tag(name: str, *content: str, **attributes: str | float) -> Markup:
-    """An element; its text and attributes are escaped, `class_` is written class and `a_b` is written a-b."""
+    """An element. Text and attributes are escaped; `class_` becomes `class`, and `a_b` becomes `a-b`."""
     pairs = Markup("").join(
         Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _short(value)) for key, value in attributes.items()
     )
@@ -42,14 +42,14 @@ def _short(value: str | float) -> str:
 
 
 def drawing(title: str, description: str, height: float, *content: str) -> Markup:
-    """A figure with its title and a description for those who do not see it."""
+    """A figure with a title, and a description for screen readers."""
     words = (tag("title", title), tag("desc", description))
     box = f"0 0 {WIDTH} {height:g}"
     return tag("svg", *words, *content, viewBox=box, role="img", aria_label=f"{title}. {description}")
 
 
 def label(x: float, y: float, words: str, class_: str = "label", anchor: str = "start") -> Markup:
-    """Text whose baseline starts, ends or has its middle at a point."""
+    """Text whose baseline starts, ends or is centred at a point."""
     return tag("text", words, x=x, y=y, class_=class_, text_anchor=anchor)
 
 
@@ -59,12 +59,12 @@ def segment(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 
 
 def path(xs: list[float], ys: list[float], class_: str) -> Markup:
-    """A line through points."""
+    """A polyline through points."""
     return tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)), class_=class_)
 
 
 def ticks(low: float, high: float, at_most: int) -> list[float]:
-    """Round numbers within [low, high], in steps of 1, 2 or 5 times a power of ten."""
+    """Round numbers in [low, high], in steps of 1, 2 or 5 times a power of ten."""
     raw = (high - low) / at_most
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * (1 - 1e-9))
@@ -73,7 +73,7 @@ def ticks(low: float, high: float, at_most: int) -> list[float]:
 
 
 def padded(low: float, high: float, share: float = 0.06) -> tuple[float, float]:
-    """A range with room at both ends; a single value gets a range around it."""
+    """A range with padding at both ends. A single value gets a range around it."""
     room = (high - low) * share or max(abs(low) * share, 1e-3)
     return low - room, high + room
 
@@ -89,7 +89,7 @@ def bottom_axis(x: Scale, y: float, written: Callable[[float], str]) -> list[Mar
 
 
 def decades(x: Scale, y: float) -> list[Markup]:
-    """Tick labels at the powers of ten along a horizontal axis whose scale is the logarithm to base 10."""
+    """Tick labels at powers of ten, along a horizontal axis with the scale of log10."""
     marks = []
     for power in range(math.ceil(x.low), math.floor(x.high) + 1):
         marks.append(segment(x.at(power), y, x.at(power), y + 4, "axis"))
@@ -98,7 +98,7 @@ def decades(x: Scale, y: float) -> list[Markup]:
 
 
 def flag(x: Scale, value: float, y: float, bottom: float, words: str, class_: str) -> list[Markup]:
-    """A vertical line with its words beside it at height y, on the side where there is room."""
+    """A vertical line with a label at height y, on the side with more room."""
     left = x.at(value) > (x.start + x.end) / 2
     text = label(x.at(value) + (-6 if left else 6), y, words, f"label {class_}", "end" if left else "start")
     return [segment(x.at(value), y - 10, x.at(value), bottom, class_), text]

@@ -1,4 +1,4 @@
-"""The target's distance on a scale that the source itself makes: its own images, corrupted."""
+"""Distance of the target on a scale of corrupted source images."""
 
 import math
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from markupsafe import Markup
 from graft.records.shift import ShiftSize, ShiftYardstick, YardstickMark
 from graft.reporting.figures import svg
 from graft.reporting.figures.svg import EDGE, WIDTH, Scale, drawing, label, segment, tag
-from graft.reporting.wording import number
+from graft.reporting.formatting import number
 
 ROW = 30
 TOP = 26
 LEFT = 88
+# Width of a digit above a dot, in units of the drawing.
 DIGIT = 6.6
-"""width of one above a dot, in units of the drawing"""
 SPACE = 3
 
 
 def yardstick(scale: ShiftYardstick, size: ShiftSize) -> Markup:
-    """A row a corruption with a dot for each severity, between the clean halves and pure noise; a line is the target.
+    """Draw a row per corruption with a dot per severity, between clean halves and pure noise; a line is the target.
 
-    All on an axis of MMD, the root of MMD^2, on which equal steps look equal; 0 where the square is negative.
+    The axis is MMD, the root of MMD^2, so that equal steps look equal. It is 0 if the square is negative.
     """
     rows = [("clean", (), scale.clean), *((name, marks, 0.0) for name, marks in by_corruption(scale).items())]
     rows.append(("pure noise", (), scale.noise))
@@ -42,20 +42,20 @@ def yardstick(scale: ShiftYardstick, size: ShiftSize) -> Markup:
 
 
 def by_corruption(scale: ShiftYardstick) -> dict[str, tuple[YardstickMark, ...]]:
-    """Marks of each corruption by severity, corruptions in the order of the record."""
+    """Marks by corruption, each sorted by severity. Corruptions keep the order of the record."""
     names = dict.fromkeys(each.corruption for each in scale.marks)
     ordered = sorted(scale.marks, key=lambda each: each.severity)
     return {name: tuple(each for each in ordered if each.corruption == name) for name in names}
 
 
 def range_of(scale: ShiftYardstick) -> str:
-    """The target's place as a range over corruptions, such as `between pixelate 5 and noise 4`."""
+    """Place of the target as a range over corruptions, such as `between pixelate 5 and noise 4`."""
     nearer, farther = scale.between
     return f"beyond {nearer}" if farther is None else f"between {nearer} and {farther}"
 
 
 def place_among(marks: Sequence[YardstickMark], mmd2: float) -> str:
-    """Where a squared MMD lies among the marks of one corruption, in words; up to the first mark that is farther."""
+    """Place of a squared MMD among the marks of one corruption, in words, up to the first mark that is farther."""
     farther = (place for place, each in enumerate(marks) if mmd2 <= 0 or each.mmd2 > mmd2)
     passed = next(farther, len(marks))
     if passed == 0:
@@ -66,12 +66,12 @@ def place_among(marks: Sequence[YardstickMark], mmd2: float) -> str:
 
 
 def distance(mmd2: float) -> float:
-    """MMD, 0 where the unbiased estimate of its square is negative."""
+    """MMD from its unbiased square, 0 if that is negative."""
     return math.sqrt(max(mmd2, 0.0))
 
 
 def _dots(marks: Sequence[YardstickMark], x: Scale, y: float) -> list[Markup]:
-    """A dot for each severity with its number above; those whose numbers would touch share one, such as 1\u20133."""
+    """A dot per severity with its number above. Numbers that would overlap are joined, such as 1\u20133."""
     drawn: list[Markup] = []
     crowds: list[_Crowd] = []
     for each in sorted(marks, key=lambda mark: distance(mark.mmd2)):
@@ -87,7 +87,7 @@ def _dots(marks: Sequence[YardstickMark], x: Scale, y: float) -> list[Markup]:
 
 
 class _Crowd(NamedTuple):
-    """Neighbouring dots of a row that have one number."""
+    """Neighbouring dots of a row that share a label."""
 
     start: float
     end: float
@@ -99,7 +99,7 @@ class _Crowd(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Such as `2`, `1\u20133`, or `1,3` where one between them is missing."""
+        """Label such as `2`, `1\u20133`, or `1,3` if one between them is missing."""
         low, high = min(self.severities), max(self.severities)
         without_gap = high - low == len(self.severities) - 1
         return f"{low}\u2013{high}" if without_gap and low < high else ",".join(map(str, sorted(self.severities)))

@@ -1,1 +1,1 @@
-"""Two arms compared over seeds and test images."""
+"""Comparison of two arms over seeds and test images."""

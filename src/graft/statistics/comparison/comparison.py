@@ -25,18 +25,18 @@ MOST_IMAGES = 1_000_000
 
 
 class Question(NamedTuple):
-    """How a comparison is judged."""
+    """What a comparison is asked."""
 
     confidence: float
-    """of the intervals, between 0 and 1"""
+    """confidence level of the intervals, between 0 and 1"""
     margin: float
     """differences up to this size count as none"""
     seed: int
-    """of the bootstrap"""
+    """seed of the bootstrap"""
 
 
 class Estimate(NamedTuple):
-    """A number with its interval."""
+    """An estimate with its interval."""
 
     estimate: float
     low: float
@@ -50,24 +50,24 @@ class Comparison(NamedTuple):
     standard_error: float
     degrees_of_freedom: float
     variances: Variances
-    """components of variance of the difference on one image in one seed"""
+    """components of variance of the difference of one image in one seed"""
     n_seeds: int
     n_images: int
     n_units: int
-    """groups, or images where they come in none"""
+    """number of groups, or of images if there are no groups"""
     by_seed: tuple[float, ...]
     sign_flip_p: float
     bootstrap: Estimate
     seeds_to_settle: int | None
-    """None: settled, or more than 1,000"""
+    """None if the comparison is settled or needs more than 1,000"""
     images_to_settle: int | None
-    """None: settled, or more than 1,000,000"""
+    """None if the comparison is settled or needs more than 1,000,000"""
     together_to_settle: tuple[int, int] | None
-    """seeds and images, where neither alone would do; None: not so, or more than 1,000,000 images"""
+    """seeds and images, if neither alone settles the comparison; else None, also if over 1,000,000 images are needed"""
 
 
 class Settling(NamedTuple):
-    """Seeds alone, images alone, and both together that would settle an open comparison."""
+    """Numbers that would settle an open comparison: seeds alone, images alone, or both together."""
 
     seeds: int | None
     images: int | None
@@ -77,15 +77,15 @@ class Settling(NamedTuple):
 def compare_arms(scores_a: Floats, scores_b: Floats, groups: Groups | None, question: Question) -> Comparison:
     """Compare the mean scores of two arms that share their seeds and their test images.
 
-    The difference on image i in seed s is mu + seed_s + unit_i + residual, with seeds and units both random
-    and crossed (`crossed_mean`). The sign-flip test over seeds and the crossed bootstrap stand beside it as
-    second opinions: at five seeds the one cannot reject and the other covers too little.
+    The difference on image i in seed s is modelled as mu + seed_s + unit_i + residual, where seeds and units are both
+    random and crossed (`crossed_mean`). A sign-flip test over seeds and a crossed bootstrap are second opinions only:
+    with five seeds the former cannot reject, and the latter covers too little.
 
     Args:
         scores_a: (k, n) influence values of the metric for arm a, k seeds by n images, such as `accuracy_scores`.
         scores_b: (k, n) the same for arm b, in the same order.
         groups: (n,) names of groups of images that are not independent. None if every image is independent.
-        question: confidence, margin and the seed of the bootstrap.
+        question: confidence level, margin, and the seed of the bootstrap.
 
     Raises:
         ValueError: scores that are not floats, shapes that differ, fewer than two seeds, or fewer than two images or
@@ -125,7 +125,7 @@ def mean_score(scores: Floats, groups: Groups | None, confidence: float) -> Esti
     Args:
         scores: (k, n) influence values of a metric between 0 and 1.
         groups: (n,) as in `compare_arms`.
-        confidence: of the interval, between 0 and 1.
+        confidence: confidence level of the interval, between 0 and 1.
 
     Raises:
         ValueError: as `compare_arms`.
@@ -152,10 +152,14 @@ def _what_settles(mean: CrossedMean, question: Question, n_images: int) -> Settl
 
 
 def unit_values(values: Floats, groups: Groups | None) -> Floats:
-    """(k, u) values by independent unit, whose mean over units is the mean over images, seed by seed.
+    """(k, u) values by independent unit. In every seed their mean over units is the mean over images.
 
-    A group counts by its deviation from the mean times its images (the linear form of a ratio estimate):
-    groups of unequal size then add no spread of their own.
+    The value of a group is its deviation from the overall mean times its number of images (the linearised ratio
+    estimate), so that groups of unequal size add no variance of their own.
+
+    Args:
+        values: (k, n) values, k seeds by n images.
+        groups: (n,) names of groups. None if every image is independent.
     """
     if groups is None:
         return values

@@ -1,4 +1,4 @@
-"""The mean of a table of seeds by units with its interval, both of them random and crossed."""
+"""Mean of a table of seeds by units with its interval, where both are random and crossed."""
 
 from typing import NamedTuple
 
@@ -12,14 +12,14 @@ Counts = NDArray[np.int64]
 
 
 class Variances(NamedTuple):
-    """Components of variance of one cell, in squared units of the values."""
+    """Components of variance of one cell of the table, in squared units of the values."""
 
     seeds: float
-    """what all units of a seed share"""
+    """variance common to all units of a seed"""
     units: float
-    """what all seeds of a unit share"""
+    """variance common to all seeds of a unit"""
     residual: float
-    """the rest"""
+    """remaining variance"""
 
 
 class CrossedMean(NamedTuple):
@@ -38,15 +38,14 @@ class CrossedMean(NamedTuple):
 def crossed_mean(values: Floats, confidence: float) -> CrossedMean:
     """Mean and interval of values[s, i] = mu + seed_s + unit_i + residual_si.
 
-    The variance of the mean is (A + B - E) / (k u), with A, B and E the mean squares of seeds, units and
-    residual, A and B no smaller than E (a component of variance is not negative); a t quantile with
-    Satterthwaite's degrees of freedom makes the interval. Where seeds or units vary little it is wider than
-    it need be. Where the seeds' share of the variance is large an interval of 0.95 covers 0.94 of cases with
-    five seeds, 0.93 with three and 0.90 with two.
+    The variance of the mean is (A + B - E) / (k u), where A, B and E are the mean squares of seeds, units and residual.
+    A and B are at least E, because a component of variance is not negative. The interval uses a t quantile with
+    Satterthwaite's degrees of freedom. It is wider than necessary if seeds or units vary little. If most of the
+    variance is due to seeds, a 0.95 interval covers 0.94 of cases with five seeds, 0.93 with three and 0.90 with two.
 
     Args:
         values: (k, u), k >= 2 seeds by u >= 2 units.
-        confidence: of the interval, between 0 and 1.
+        confidence: confidence level of the interval, between 0 and 1.
 
     Raises:
         ValueError: fewer than two seeds or two units.
@@ -61,6 +60,7 @@ def crossed_mean(values: Floats, confidence: float) -> CrossedMean:
             "Run more seeds or add images."
         )
     mean = float(values.mean())
+    # (k,) and (u,): main effects of seeds and of units
     by_seed, by_unit = values.mean(axis=1) - mean, values.mean(axis=0) - mean
     rest = values - mean - by_seed[:, None] - by_unit
     residual = float(np.sum(rest**2)) / ((k - 1) * (u - 1))
@@ -73,9 +73,9 @@ def crossed_mean(values: Floats, confidence: float) -> CrossedMean:
 
 
 def standard_error(variances: Variances, n_seeds: Counts, n_units: Counts) -> tuple[Floats, Floats]:
-    """Standard error of the mean and its degrees of freedom, at any numbers of seeds and units.
+    """Standard error of the mean and its degrees of freedom, for any numbers of seeds and units (they broadcast).
 
-    Where nothing varies the degrees of freedom are those of the seeds.
+    If nothing varies, the degrees of freedom are those of the seeds.
     """
     residual = variances.residual
     seeds, units = residual + n_units * variances.seeds, residual + n_seeds * variances.units
@@ -86,15 +86,15 @@ def standard_error(variances: Variances, n_seeds: Counts, n_units: Counts) -> tu
 
 
 def half_width(variances: Variances, n_seeds: Counts, n_units: Counts, confidence: float) -> Floats:
-    """Half the width of the interval at any numbers of seeds and units (they broadcast)."""
+    """Half the width of the interval for any numbers of seeds and units (they broadcast)."""
     error, freedom = standard_error(variances, n_seeds, n_units)
     return error * _t_quantile(freedom, confidence)
 
 
 def difference_half_width(variances: Variances, n_seeds: Counts, n_units: Counts, confidence: float) -> Floats:
-    """Half width for differences of shares: no less than `unseen_share`.
+    """Half the width of the interval of a difference of shares, at least `unseen_share`.
 
-    Without this floor arms that agree on ten images would be called equal.
+    Without this floor two arms that agree on ten images would count as equal.
     """
     return np.maximum(half_width(variances, n_seeds, n_units, confidence), unseen_share(n_units, confidence))
 

@@ -52,9 +52,9 @@ def crossed_bootstrap(values: Floats, confidence: float, n_draws: int, seed: int
 
     Args:
         values: (k, u), seeds by units.
-        confidence: of the interval, between 0 and 1.
+        confidence: confidence level of the interval, between 0 and 1.
         n_draws: number of resamples.
-        seed: of the resamples.
+        seed: seed of the resamples.
 
     Source: Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007).
     """

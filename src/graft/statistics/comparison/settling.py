@@ -1,4 +1,4 @@
-"""How many seeds, or how many units, would settle a comparison that is open."""
+"""Number of seeds, or of units, that would settle an open comparison."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,22 +6,23 @@ from numpy.typing import NDArray
 from graft.statistics.comparison.crossed import CrossedMean, difference_half_width
 
 MOST_SEEDS = 1_000
+# Number of seeds that is still affordable. If neither seeds nor units alone settle the comparison, units are searched
+# for at this number.
 MANY_SEEDS = 50
-"""that are affordable: seeds and units together are looked for at this number"""
+# Points of the coarse search over units.
 STEPS = 500
-"""of the coarse search over units"""
 
 
 def is_settled(estimate: float, half: NDArray[np.float64], margin: float) -> NDArray[np.bool_]:
-    """Whether intervals estimate +- half lie off 0 or inside [-margin, margin]."""
+    """Whether the intervals `estimate` +- `half` exclude 0 or are inside [-margin, margin]."""
     return (abs(estimate) > half) | (abs(estimate) + half <= margin)
 
 
 def seeds_to_settle(mean: CrossedMean, confidence: float, margin: float) -> int | None:
-    """Smallest number of seeds that would settle it with these units, at this estimate and these variances.
+    """Smallest number of seeds that would settle the comparison, if units, estimate and variances stay as they are.
 
     Returns:
-        None where more than MOST_SEEDS would be needed.
+        None if more than MOST_SEEDS are needed.
     """
     seeds = np.arange(mean.n_seeds + 1, MOST_SEEDS + 1)
     half = difference_half_width(mean.variances, seeds, np.array(mean.n_units), confidence)
@@ -29,10 +30,10 @@ def seeds_to_settle(mean: CrossedMean, confidence: float, margin: float) -> int 
 
 
 def units_to_settle(mean: CrossedMean, confidence: float, margin: float, most: int) -> int | None:
-    """Smallest number of units that would settle it with these seeds, at this estimate and these variances.
+    """Smallest number of units that would settle the comparison, if seeds, estimate and variances stay as they are.
 
     Returns:
-        None where more than `most` would be needed.
+        None if more than `most` are needed.
     """
     if most <= mean.n_units:
         return None
@@ -45,10 +46,10 @@ def units_to_settle(mean: CrossedMean, confidence: float, margin: float, most: i
 
 
 def together_to_settle(mean: CrossedMean, confidence: float, margin: float, most: int) -> tuple[int, int] | None:
-    """MANY_SEEDS, or those there are where they are more, and the smallest number of units that settles it with them.
+    """Number of seeds, at least MANY_SEEDS, and the smallest number of units that settles the comparison with them.
 
     Returns:
-        None where more than `most` units would be needed.
+        None if more than `most` units are needed.
     """
     seeds = max(mean.n_seeds, MANY_SEEDS)
     units = units_to_settle(mean._replace(n_seeds=seeds), confidence, margin, most)

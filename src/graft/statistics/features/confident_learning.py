@@ -70,6 +70,7 @@ def doubtful_labels(probabilities: NDArray[np.floating[Any]], labels: Labels) ->
 def _noise_model(p: Floats, labels: Labels) -> tuple[Floats, Floats]:
     """Calibrated probabilities, (n, c), and the probability that each label is noise, (n,)."""
     from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
 
     if len(labels) == 0:
         return p, np.empty(0)
@@ -77,12 +78,12 @@ def _noise_model(p: Floats, labels: Labels) -> tuple[Floats, Floats]:
     rows, noise = np.arange(len(labels)), 1 / p.shape[1]
 
     def loss(log_temperature: float) -> float:
-        own = np.exp(_log_softmax(logits / np.exp(log_temperature))[rows, labels])
+        own = np.exp(log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels])
         share = _noise_share(own, noise)
         return float(-np.log((1 - share) * own + share * noise).sum())
 
     best = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x
-    calibrated: Floats = np.exp(_log_softmax(logits / np.exp(best)))
+    calibrated: Floats = np.exp(log_softmax(logits / np.exp(best), axis=1))
     own = calibrated[rows, labels]
     return calibrated, _from_noise(own, noise, _noise_share(own, noise))
 
@@ -105,12 +106,6 @@ def _from_noise(own: Floats, noise: float, share: float) -> Floats:
     """
     wrong: Floats = share * noise / ((1 - share) * own + share * noise)
     return wrong
-
-
-def _log_softmax(logits: Floats) -> Floats:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    logs: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return logs
 
 
 def _confident_class(p: Floats, labels: Labels) -> Labels:

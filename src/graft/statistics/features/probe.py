@@ -83,14 +83,15 @@ def held_out_probabilities(
         c: inverse regularisation strength, above 0.
         folds: result of `grouped_folds`, which holds out every row once.
     """
+    from scipy.special import softmax
+
     n_classes = int(labels.max()) + 1
     probabilities = np.full((len(labels), n_classes), 1 / n_classes)
     for train, held in folds:
         if len(np.unique(labels[train])) < len(np.unique(labels)):
             continue
         logits = head_logits(linear_head(features[train], labels[train], c, n_classes), features[held])
-        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities[held] = exponents / exponents.sum(axis=1, keepdims=True)
+        probabilities[held] = softmax(logits, axis=1)
     return probabilities
 
 

@@ -87,6 +87,7 @@ def _pushes(n: int, recipe: Recipe, generator: torch.Generator) -> dict[str, Ten
     In the manner of RandAugment (Cubuk et al. 2020), but without sharpness, equalize and autocontrast, and with
     geometry before colour whatever the order of the draws, so that each image is resampled once.
     """
+    # (operations, n)
     pushed = torch.zeros(len(_PUSHES), n)
     for _ in range(recipe.ops):
         which = torch.randint(0, len(_PUSHES), (1, n), generator=generator)
@@ -99,6 +100,7 @@ def _views(moves: Moves, pushes: dict[str, Tensor], recipe: Recipe, s: int, gene
     """Moves, crop, rotation and operations of each image in one map; a crop never leaves the image."""
     area, shape, right, down, turn = torch.rand(5, len(moves.mirrored), generator=generator)
     ratio = recipe.stretch ** (2 * shape - 1)
+    # share of the area, with the sides in that ratio; clamped, where a side would be longer than the image
     kept = 1 - (1 - recipe.crop) * area
     width, height = (kept * ratio).sqrt().clamp(max=1), (kept / ratio).sqrt().clamp(max=1)
     return Views(

@@ -32,19 +32,21 @@ class Tint(NamedTuple):
 def tinted(images: Tensor, tint: Tint) -> Tensor:
     """Brightness, contrast, saturation and hue in this order, as one matrix and one offset for each image.
 
-    Nothing is cut off between the four, so that an image first brightened and then dimmed loses nothing. Hue is a
-    turn in the plane of I and Q (YIQ), which keeps each pixel's grey; it is linear, the hue of HSV is not.
+    Values are not clipped between the four, so that an image first brightened and then dimmed loses nothing. Hue is a
+    rotation in the plane of I and Q (YIQ), which keeps each pixel's grey and is linear, as the hue of HSV is not.
 
     Args:
         images: (n, 3, s, s) uint8 or float RGB, 0 to 255.
         tint: the changes of each image.
 
     Returns:
-        (n, 3, s, s) float32, neither rounded nor cut off at 0 and 255.
+        (n, 3, s, s) float32, neither rounded nor clipped to 0 to 255.
     """
     device = images.device
     values = images.to(torch.float32)
+    # (n, 3, 3, 1, 1)
     matrix = sent(_matrices(tint), device)[..., None, None]
+    # (n,) by channel, then (n,) mean grey
     means = values.mean(dim=(2, 3)).unbind(1)
     grey = sum(share * mean for share, mean in zip(LUMA, means, strict=True))
     # of contrast alone, because grey stays grey under saturation and hue
@@ -57,7 +59,7 @@ def tinted(images: Tensor, tint: Tint) -> Tensor:
 def _matrices(tint: Tint) -> Tensor:
     """(n, 3, 3) weights of red, green and blue in each channel.
 
-    A colour is its grey and the rest; saturation shortens the rest and hue turns it, so both are one sum.
+    A colour is its grey and a rest; saturation scales the rest and hue rotates it, so that both are one sum.
     """
     grey = torch.tensor(LUMA).expand(3, 3)
     straight, turned = tint.saturation * tint.hue.cos(), tint.saturation * tint.hue.sin()
@@ -95,6 +97,7 @@ def erased(images: Tensor, probability: float, generator: torch.Generator) -> Te
     happens, area, shape, down, right = torch.rand(5, n, generator=generator)
     colours = torch.randint(0, 256, (n, 3, 1, 1), dtype=torch.uint8, generator=generator)
     ratio = ((2 * shape - 1) * math.log(3.3)).exp()
+    # (2, n) heights and widths, then tops and lefts; an image that is not covered gets a box of no size
     sides = s * (0.02 + 0.31 * area).sqrt() * torch.stack([ratio, 1 / ratio]).sqrt() * (happens < probability)
     sides = sides.round().clamp(max=s).long()
     starts = ((s + 1 - sides) * torch.stack([down, right])).long()

@@ -50,11 +50,13 @@ def moved(images: Tensor, moves: Moves) -> Tensor:
         moves: of each image; shifts below s.
     """
     n, _, s, _ = images.shape
+    # (n, s) rows and columns that are read, by image and place
     places = torch.arange(s).expand(n, s)
     rows = sent(_reflected(places + moves.down[:, None], s), images.device)
     columns = torch.where(moves.mirrored[:, None], places.flip(1), places) + moves.right[:, None]
     columns = sent(_reflected(columns, s), images.device)
     which = torch.arange(n, device=images.device)[:, None, None]
+    # indexed with (n, 1, 1), (n, s, 1) and (n, 1, s) in channels-last order, where a pixel is read at once
     picked = images.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
     return picked.permute(0, 3, 1, 2)
 
@@ -78,8 +80,10 @@ def resampled(images: Tensor, views: Views) -> Tensor:
     s = images.shape[-1]
     half = (s - 1) / 2
     away = torch.arange(s, device=images.device, dtype=torch.float32) - half
+    # three of (n, 2, 1, 1): the steps to the right and down, and the centre, in units of half a side
     to_x, to_y, start = sent(_maps(views) / half, images.device)[..., None, None].unbind(2)
-    # sums of products, because a matrix product would be rounded to TF32 or bfloat16 where these are allowed
+    # sums of products, because a matrix product would be rounded to TF32 or bfloat16 where these are allowed;
+    # (n, 2, s, s) to the (n, s, s, 2) of grid_sample
     grid = (to_x * away + to_y * away[:, None] + start).permute(0, 2, 3, 1)
     return F.grid_sample(images.to(torch.float32), grid, padding_mode="reflection", align_corners=True)
 
@@ -98,9 +102,10 @@ def boxes(edges: Tensor, s: int, device: torch.device) -> Tensor:
     Args:
         edges: (4, n) int64 on the CPU: top, bottom, left, right; bottom and right are the first pixels outside.
         s: side of the images, pixels.
-        device: where the answer lives.
+        device: of the result.
     """
     places = torch.arange(s, device=device)
     top, bottom, left, right = sent(edges, device)[:, :, None]
+    # (n, s) each
     rows, columns = (places >= top) & (places < bottom), (places >= left) & (places < right)
     return torch.logical_and(rows[:, None, :, None], columns[:, None, None, :])

@@ -41,6 +41,7 @@ def mixup(images: Tensor, targets: Tensor, alpha: float, generator: torch.Genera
     """
     share = sent(_shares(len(images), alpha, generator), images.device)
     values = images.to(torch.float32)
+    # the partner is the image before: rolled by one along n, the last comes first
     blend = torch.lerp(values.roll(1, 0), values, share[:, None, None, None])
     kept = blend if images.is_floating_point() else blend.round_()
     return Mixed(kept.to(images.dtype), _blended(targets, share))
@@ -59,6 +60,7 @@ def cutmix(images: Tensor, targets: Tensor, alpha: float, generator: torch.Gener
         generator: on the CPU.
     """
     n, _, s, _ = images.shape
+    # (n,) sides of square boxes, then (2, n) top left and bottom right corners, cut at the edges
     sides = s * (1 - _shares(n, alpha, generator)).sqrt()
     centres = s * torch.rand(2, n, generator=generator)
     starts = (centres - sides / 2).round().clamp(min=0).long()

@@ -1,4 +1,4 @@
-"""Which learning rate: the loss while the rate rises from far too small to far too large."""
+"""The learning rate finder: the loss while the rate rises from far too small to far too large."""
 
 import copy
 import math
@@ -10,47 +10,48 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from graft.networks.networks import Network
+from graft.networks.outputs import Score
 from graft.records.training import RateCurve
 from graft.training.loop import feed_of
-from graft.training.objective import Score
 from graft.training.optimisation import build_optimizer
 from graft.training.phases import trained_parameters
 from graft.training.run import Run, Stepping
 from graft.training.steps import Task, steps_of_epoch
 
 N_STEPS = 100
+# learning rates of the head; those of the blocks keep their ratio to it
 LOWEST, HIGHEST = 1e-5, 1.0
-"""rates of the head; those of the blocks keep their ratio to it"""
+# decay of the running mean of the loss
 MEMORY = 0.9
-"""of the running mean of the loss"""
+# the search ends at this multiple of the lowest loss, or of the loss of a guess where that is larger
 DIVERGED = 4.0
-"""times the lowest loss, or that of a guess where this is larger, where the search ends"""
+# points that a curve needs
 FEWEST = 3
-"""points of a curve"""
+# a rise of the loss by this share of the loss of a guess is more than noise
 RISE = 0.1
-"""times the loss of a guess: what is more than noise"""
+# the suggestion is the rate of that rise divided by this
 BELOW = 10.0
-"""times the suggestion lies below the rate at which the loss has risen so far"""
 
 
 def find_rate(network: Network, task: Task) -> RateCurve:
-    """Loss at each of N_STEPS rates, and a rate well below that at which it rises again.
+    """Measure the loss at each of N_STEPS rates, and suggest a rate well below the one at which it rises again.
 
-    A copy of the network takes the very steps of the run to come, by the first phase of the plan: what differs is the
-    schedule, by which the rate rises by the same factor at each step. The losses are a running mean, freed of its
-    start at zero. Where it falls most steeply is no guide: from a start that fits the train images already it hardly
-    falls, and the steepest place is noise.
+    A copy of the network takes the same steps as the run to come, by the first phase of its plan. Only the schedule
+    differs: the rate rises by the same factor at each step. The losses are a running mean, corrected for its start at
+    zero. The place where the loss falls most steeply is no guide: from a start that already fits the train images it
+    hardly falls, and the steepest place is noise.
 
     Args:
-        network: that will be trained; it stays as it is.
-        task: images, plan and seed of the run to come; what it is told of steps and states is that of the trial.
+        network: the network that will be trained; it is not changed.
+        task: images, plan and seed of the run to come; its tick and keeper hear of the trial.
 
     Raises:
-        ValueError: the loss is no number from the start, or the fixed views do not fit into memory.
+        ValueError: the loss is not a number from the start, or the fixed views do not fit into memory.
 
     Source: Smith, Cyclical learning rates for training neural networks, WACV (2017).
     """
-    torch.manual_seed(task.seed)  # of dropout
+    # for dropout
+    torch.manual_seed(task.seed)
     rates = np.geomspace(LOWEST, HIGHEST, N_STEPS).tolist()
     guess = math.log(network.n_classes)
     losses = _losses(copy.deepcopy(network), task, rates, guess)
@@ -64,7 +65,7 @@ def find_rate(network: Network, task: Task) -> RateCurve:
 
 
 def _losses(trial: Network, task: Task, rates: Sequence[float], guess: float) -> list[float]:
-    """Running mean of the loss at one rate after the other, until it diverges or is no number."""
+    """Running mean of the loss at one rate after the other, until it diverges or is not a number."""
     losses: list[float] = []
     mean = 0.0
     for number, loss in enumerate(islice(_steps(trial, task, rates), len(rates)), start=1):
@@ -78,7 +79,7 @@ def _losses(trial: Network, task: Task, rates: Sequence[float], guess: float) ->
 
 
 def _steps(trial: Network, task: Task, rates: Sequence[float]) -> Iterator[float]:
-    """Loss of each step, one a rate."""
+    """Yield the loss of each step, one step for each rate."""
     phase = task.plan.phases[0]
     trained = trained_parameters(trial, phase)
     shares = {name: rate / phase.rates["head"] for name, rate in phase.rates.items()}
@@ -96,7 +97,7 @@ def _steps(trial: Network, task: Task, rates: Sequence[float]) -> Iterator[float
 
 
 def _below_the_rise(rates: Sequence[float], losses: Sequence[float], guess: float) -> float:
-    """So far below the rate at which the loss has left its lowest point for good that a run is stable there."""
+    """A rate at which a run is stable: 1 / BELOW of the rate at which the loss rises after its lowest point."""
     lowest = min(losses)
     after = range(losses.index(lowest), len(losses))
     risen = next((place for place in after if losses[place] > lowest + RISE * guess), after[-1])

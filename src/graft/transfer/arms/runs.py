@@ -1,15 +1,16 @@
-"""The runs of an arm: each is trained once, kept on disk, and not repeated when the stage was killed."""
+"""The runs of an arm on disk: each is trained once, and not repeated when the stage was killed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from graft.networks.networks import Network
+from graft.networks.outputs import Score
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.checkpoints import Keeper, State, keeper_in, read_state, write_state
 from graft.training.loop import Fitted
-from graft.training.objective import Score
 from graft.training.steps import Tick
+from graft.transfer.arms.halving import Halving, RunKey, startable
 
 
 class Trained(NamedTuple):
@@ -19,52 +20,86 @@ class Trained(NamedTuple):
     fitted: Fitted
 
 
-class Runs(NamedTuple):
-    """The runs of one arm at one budget, by seed and rate."""
-
-    fitted: Callable[[int, float], Fitted]
-    """what came of a run, which is trained where it has not ended yet"""
-    network: Callable[[int, float], Network]
-    """with the weights of a run that has ended"""
+Train = Callable[[RunKey, Tick, Keeper], Trained]
+# asked again and again for the runs that may start now, in the order of preference
+Waiting = Callable[[], list[RunKey]]
+# trains what waits, and tells of each run that it has ended, until nothing waits any more
+Execute = Callable[[Waiting, Callable[[RunKey], None]], None]
 
 
-def remembered(
-    run: Callable[[int, float, Keeper], Trained], blank: Callable[[], Network], folder: Path, tick: Tick
-) -> Runs:
-    """The runs by seed and rate, each from where an earlier process left it.
+def complete(halvings: Sequence[Halving], folder: Path, execute: Execute, tick: Tick) -> dict[RunKey, Fitted]:
+    """Train all runs of these halvings that have not ended yet, and return the results of all.
 
     Args:
-        run: trains a network by seed and rate, its state in the keeper.
-        blank: a network for weights to be read into.
-        folder: of the checkpoints of one arm at one budget.
-        tick: told of the images that an ended run saw.
+        halvings: one a budget, side by side; runs of the first ones start first.
+        folder: of the checkpoints.
+        execute: trains the runs, one after another or several at once.
+        tick: told the number of images that runs of an earlier process saw.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    found: dict[RunKey, Fitted] = {}
+    looked_up: set[RunKey] = set()
 
-    def ended(seed: int, rate: float) -> Path:
-        return folder / f"{_name(seed, rate)}-ended.pt"
+    def waiting() -> list[RunKey]:
+        while True:
+            scores = {run: fitted.best for run, fitted in found.items()}
+            runs = [run for halving in halvings for run in startable(halving, scores)]
+            # what was handed out before ends in this process, which hears of it
+            new = [run for run in runs if run not in looked_up]
+            looked_up.update(new)
+            before = {run: fitted for run in new if (fitted := read_fitted(folder, run)) is not None}
+            if not before:
+                return runs
+            found.update(before)
+            tick(sum(fitted.n_seen for fitted in before.values()))
 
-    def fitted(seed: int, rate: float) -> Fitted:
-        state = read_state(ended(seed, rate))
-        if state is not None:
-            tick(state["n_seen"])
-            return _fitted(state)
-        trained = run(seed, rate, keeper_in(folder, _name(seed, rate)))
-        write_state(_state(trained), ended(seed, rate))
-        (folder / f"{_name(seed, rate)}.pt").unlink(missing_ok=True)
-        return trained.fitted
+    def ended(run: RunKey) -> None:
+        fitted = read_fitted(folder, run)
+        assert fitted is not None, "train_once has written it"
+        found[run] = fitted
 
-    def network(seed: int, rate: float) -> Network:
-        state, again = read_state(ended(seed, rate)), blank()
-        assert state is not None, "only runs that have ended are asked for"
-        again.load_state_dict(state["network"])
-        return again
-
-    return Runs(fitted, network)
+    execute(waiting, ended)
+    return found
 
 
-def _name(seed: int, rate: float) -> str:
-    return f"seed{seed}-rate{rate:.17g}"
+def one_by_one(train: Train, folder: Path, tick: Tick) -> Execute:
+    """Train the runs in this process, one after another."""
+
+    def execute(waiting: Waiting, ended: Callable[[RunKey], None]) -> None:
+        while runs := waiting():
+            train_once(train, runs[0], folder, tick)
+            ended(runs[0])
+
+    return execute
+
+
+def train_once(train: Train, run: RunKey, folder: Path, tick: Tick) -> None:
+    """Train a run from its last checkpoint, or from its start, and keep its result in the folder."""
+    trained = train(run, tick, keeper_in(folder, _name(run)))
+    write_state(_state(trained), _ended(folder, run))
+    (folder / f"{_name(run)}.pt").unlink(missing_ok=True)
+
+
+def read_fitted(folder: Path, run: RunKey) -> Fitted | None:
+    """The result of a run; None where it has not ended."""
+    state = read_state(_ended(folder, run))
+    return None if state is None else _fitted(state)
+
+
+def read_network(folder: Path, run: RunKey, blank: Network) -> Network:
+    """The blank network, with the weights of a run that has ended."""
+    state = read_state(_ended(folder, run))
+    assert state is not None, "only runs that have ended are asked for"
+    blank.load_state_dict(state["network"])
+    return blank
+
+
+def _name(run: RunKey) -> str:
+    return f"{run.budget}-seed{run.seed}-rate{run.rate:.17g}"
+
+
+def _ended(folder: Path, run: RunKey) -> Path:
+    return folder / f"{_name(run)}-ended.pt"
 
 
 def _state(trained: Trained) -> State:

@@ -11,22 +11,22 @@ from graft.training.phases import Phase, equal_rates, has_norms
 def phases_of(
     strategy: Strategy, blocks: Sequence[str], rate: float, params: FinetuneTarget, epochs: int, patience: int | None
 ) -> tuple[Phase, ...]:
-    """The phases of a run, by name of what they train; all strategies take at most as many epochs.
+    """The phases of a run of a strategy; all strategies take at most `epochs` epochs.
 
     Gradual unfreezing trains the block nearest to the head first, then one more each phase (Howard and Ruder 2018).
     All phases are of equal length; by plateau a phase ends early when validation has not risen for as many epochs
     as its patience.
 
     Args:
-        strategy: that was chosen.
+        strategy: the strategy that was chosen.
         blocks: names from input to output, head left out.
-        rate: of the head.
-        params: what the strategies need.
-        epochs: of the run.
+        rate: learning rate of the head.
+        params: settings of the strategies.
+        epochs: length of the run.
         patience: epochs without gain after which the run ends; None: never.
 
     Raises:
-        ValueError: surgical names a block that the network has not.
+        ValueError: surgical names a block that the network does not have.
     """
     if strategy != "gradual":
         rates = block_rates(strategy, blocks, rate, params)
@@ -55,14 +55,14 @@ def block_rates(strategy: Strategy, blocks: Sequence[str], rate: float, params: 
     meant to change and learn at the head's rate (Lee et al. 2023), and so do normalisation layers.
 
     Args:
-        strategy: feature_extraction trains the head alone, top_blocks the blocks nearest to it, full and at last
-            gradual all, surgical those named, norms the normalisation layers of all.
+        strategy: feature_extraction trains the head alone, top_blocks also the blocks nearest to it, full all blocks,
+            as gradual does in its last phase, surgical the blocks named, norms the normalisation layers of all.
         blocks: names from input to output, head left out.
-        rate: of the head.
+        rate: learning rate of the head.
         params: depth_decay, the number of top blocks, the names for surgical.
 
     Raises:
-        ValueError: surgical names no block, or one that the network has not.
+        ValueError: surgical names no block, or one that the network does not have.
     """
     if strategy == "surgical":
         strange = sorted(set(params.surgical_blocks) - set(blocks))
@@ -83,7 +83,7 @@ def check_norms(strategy: Strategy, network: Network, name: str) -> None:
     """Refuse to train normalisation layers alone in a network that has none.
 
     Raises:
-        ValueError: norms shall learn, and the network of this name has none.
+        ValueError: the strategy is norms, and the network of this name has no normalisation layer.
     """
     if strategy == "norms" and not has_norms(network):
         raise ValueError(
@@ -93,7 +93,7 @@ def check_norms(strategy: Strategy, network: Network, name: str) -> None:
 
 
 def _decayed(blocks: Sequence[str], rate: float, n_trained: int, decay: float) -> dict[str, float]:
-    """Rates of the blocks nearest to the head, and of the head."""
+    """Rate by block: decayed from the head downwards in the n_trained blocks nearest to it, 0 in the others."""
     height = {name: len(blocks) - index for index, name in enumerate(blocks)}
     rates = {name: rate * decay ** height[name] if height[name] <= n_trained else 0.0 for name in blocks}
     return {**rates, "head": rate}

@@ -1,4 +1,4 @@
-"""Numbers and sentences as a reader sees them, safe in HTML and in Markdown."""
+"""Numbers and sentences as a reader sees them, escaped for HTML and Markdown."""
 
 import re
 from typing import Any
@@ -10,12 +10,12 @@ from graft.files import visible
 MINUS = "\u2212"
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 SPECIAL_IN_MARKDOWN = re.compile(r"([\\`*_\[\]|~])")
+# Code hosts take text between two dollar signs for mathematics, even if they are escaped by a backslash.
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"})
-"""code hosts see mathematics between two dollars, escaped by a backslash or not"""
+# What code hosts turn into links, mentions and pictures: @name, #12, !12, ~label, GH-12, https://, www., :name:
 REFERENCE = re.compile(r"[@#!$%&~](?=[\w\"'])|\bGH-(?=\d)|:(?=//|[\w+-]+:)|\bwww(?=\.)", re.IGNORECASE)
-"""what code hosts make links, mentions and pictures of: @name, #12, !12, ~label, GH-12, https://, www., :name:"""
+# What would open a list, a heading, the rule of a table or a command to the code host at the start of a line.
 BLOCK = re.compile(r"^([-+=#:/])(?=[-=#:/\sa-z])|^(\d+)(?=[.)]\s)", re.IGNORECASE)
-"""what would open a list, a heading, a table's rule or a command to the code host at the start of a line"""
 IDLE_ZERO = re.compile(r"\.0(?=%?$)")
 STRATEGIES_OF_TWO_WORDS = ("feature_extraction", "top_blocks")
 ZERO_WIDTH_SPACE = "\u200b"
@@ -33,7 +33,7 @@ def points(share: float) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number to so many significant digits, a large one to the whole; a dash where there is none."""
+    """A number to the given significant digits, or to the whole if it is large. A dash stands for None."""
     if value is None:
         return "\u2013"
     whole = abs(value) >= 10**digits
@@ -41,22 +41,22 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def brief(written: str) -> str:
-    """A written number without an idle `.0`, for the ticks of an axis."""
+    """A written number without a trailing `.0`, for the ticks of an axis."""
     return IDLE_ZERO.sub("", written)
 
 
 def plain(name: str) -> str:
-    """`feature_extraction` as words."""
+    """The name of a strategy in words, such as `feature extraction`."""
     return {"full": "full fine-tuning"}.get(name, name.replace("_", " "))
 
 
 def shortened(text: str, n_characters: int) -> str:
-    """At most so many characters, the last an ellipsis where some are left out."""
+    """A text of at most `n_characters`, which ends in an ellipsis if it was cut."""
     return text if len(text) <= n_characters else text[: n_characters - 1] + "\u2026"
 
 
 def prose(sentence: str) -> Markup:
-    """A sentence as HTML: its `code` marked up as such, and outside of it names and symbols as people write them."""
+    """A sentence as HTML. Text between backticks becomes code; elsewhere names and symbols are written as in print."""
     pieces = [str(each) for each in CODE.split(sentence)]
     return Markup("").join(
         Markup("<code>{}</code>").format(piece) if place % 2 else escape(_set(piece))
@@ -65,7 +65,7 @@ def prose(sentence: str) -> Markup:
 
 
 def shown(value: Any) -> Any:
-    """A value as a page shows it, before it is escaped: what cannot be seen of a text is written out."""
+    """A value before it is escaped for a page: invisible characters of a text are written out."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -76,9 +76,9 @@ def _set(words: str) -> str:
 
 
 def markdown_safe(value: object) -> str:
-    """A value as Markdown that shows as it is written: no markup, link, mention, mathematics or table cell grows of it.
+    """A value as Markdown that is displayed literally: without markup, links, mentions, mathematics or table cells.
 
-    Code between backticks stays code, because our own sentences name keys and commands so.
+    Text between backticks stays code, because our own sentences name keys and commands that way.
     """
     pieces = CODE.split(visible(re.sub(r"\s+", " ", str(value))))
     written = "".join(

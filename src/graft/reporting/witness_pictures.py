@@ -1,4 +1,4 @@
-"""The images that make the difference, beside typical ones."""
+"""Pictures of the images that show the shift, beside typical ones."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,21 +8,21 @@ from graft.reporting.pictures import Picture, StoredImages, pictures
 
 MOST_SHOWN = 8
 
+# Leading digits of the sha256 of each image, and its picture.
 Shown = tuple[tuple[str, Picture], ...]
-"""the first hex digits of an image's sha256, and the image"""
 
 
 class WitnessSide(NamedTuple):
-    """What one domain shows of the difference."""
+    """Pictures of one domain."""
 
     domain: str
     odd: Shown
-    """images that the other domain has least of"""
+    """images that are rarest in the other domain"""
     typical: Shown
 
 
 def witness_sides(shift: ShiftRecord, source: StoredImages, target: StoredImages) -> tuple[WitnessSide, ...]:
-    """The domains that have images to show, source before target; a bank is made of features and has none.
+    """Pictures by domain, source before target. A bank consists of features and has no pictures.
 
     Raises:
         ValueError: an image is not in its catalogue.

@@ -1,40 +1,40 @@
 import pytest
 
-from graft.reporting import wording
+from graft.reporting import formatting
 
 
-def test_differences_carry_their_sign_and_nothing_has_none() -> None:
-    assert [wording.points(each) for each in (0.0621, -0.0621, -0.0001)] == ["+6.2", "−6.2", "0.0"]
+def test_differences_have_a_sign_and_zero_has_none() -> None:
+    assert [formatting.points(each) for each in (0.0621, -0.0621, -0.0001)] == ["+6.2", "−6.2", "0.0"]
 
 
-def test_numbers_that_are_not_there_are_a_dash() -> None:
-    assert wording.number(None) == "–"
-    assert wording.number(-0.01234) == "−0.0123"
+def test_missing_numbers_are_written_as_a_dash() -> None:
+    assert formatting.number(None) == "–"
+    assert formatting.number(-0.01234) == "−0.0123"
 
 
 def test_large_numbers_are_written_out() -> None:
-    assert [wording.number(each) for each in (999.0, 1234.5, -12345.6)] == ["999", "1234", "−12346"]
-    assert wording.number(12345.6, 6) == "12345.6"
+    assert [formatting.number(each) for each in (999.0, 1234.5, -12345.6)] == ["999", "1234", "−12346"]
+    assert formatting.number(12345.6, 6) == "12345.6"
 
 
 @pytest.mark.parametrize(("written", "short"), [("5.0%", "5%"), ("+10.0", "+10"), ("0.05", "0.05"), ("0.0", "0")])
-def test_ticks_drop_an_idle_zero_only(written: str, short: str) -> None:
-    assert wording.brief(written) == short
+def test_ticks_drop_only_a_trailing_zero(written: str, short: str) -> None:
+    assert formatting.brief(written) == short
 
 
 def test_long_names_end_in_an_ellipsis() -> None:
-    assert wording.shortened("abcdef", 4) == "abc…"
-    assert wording.shortened("abcd", 4) == "abcd"
+    assert formatting.shortened("abcdef", 4) == "abc…"
+    assert formatting.shortened("abcd", 4) == "abcd"
 
 
 def test_sentences_show_code_and_escape_the_rest() -> None:
-    assert wording.prose("set `a.b` to <b>") == "set <code>a.b</code> to &lt;b&gt;"
-    assert wording.prose("`<script>`") == "<code>&lt;script&gt;</code>"
-    assert wording.prose("a\u202eb `\x1b`") == r"a\u202eb <code>\x1b</code>"
+    assert formatting.prose("set `a.b` to <b>") == "set <code>a.b</code> to &lt;b&gt;"
+    assert formatting.prose("`<script>`") == "<code>&lt;script&gt;</code>"
+    assert formatting.prose("a\u202eb `\x1b`") == r"a\u202eb <code>\x1b</code>"
 
 
-def test_sentences_write_names_and_symbols_as_people_do_outside_of_code() -> None:
-    said = wording.prose("MMD^2 says feature_extraction (p = 0.1); set `x=feature_extraction`")
+def test_outside_of_code_names_and_symbols_are_written_as_in_print() -> None:
+    said = formatting.prose("MMD^2 says feature_extraction (p = 0.1); set `x=feature_extraction`")
     assert said == "MMD² says feature extraction (p\u00a0=\u00a00.1); set <code>x=feature_extraction</code>"
 
 
@@ -64,5 +64,5 @@ def test_sentences_write_names_and_symbols_as_people_do_outside_of_code() -> Non
         ("+6.2 or -0.5: 95% of 12.5, MMD^2 p = 0.1; a: b", "+6.2 or -0.5: 95% of 12.5, MMD^2 p = 0.1; a: b"),
     ],
 )
-def test_hostile_text_shows_as_it_is_written_in_markdown(hostile: str, safe: str) -> None:
-    assert wording.markdown_safe(hostile) == safe
+def test_hostile_text_is_displayed_literally_in_markdown(hostile: str, safe: str) -> None:
+    assert formatting.markdown_safe(hostile) == safe

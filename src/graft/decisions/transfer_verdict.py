@@ -1,4 +1,4 @@
-"""Did transfer help: one pure function from the predictions of both arms to the verdict."""
+"""Whether transfer helped: one pure function from the predictions of both arms to the verdict."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,28 +25,29 @@ from graft.store.catalogue import Labelled
 
 
 class JudgedArm(NamedTuple):
-    """One arm and what it predicted."""
+    """Training record and predictions of one arm."""
 
     training: TrainingRecord
     predicted: NDArray[np.int64]
-    """(k, n) class numbers, one row a run of the training record, in its order"""
+    """(k, n) predicted class numbers, one row per run of the training record, in its order"""
 
 
 class OnTest(NamedTuple):
-    """What the arms are judged on."""
+    """The test split, on which both arms are judged."""
 
     images: Labelled
-    """the n images of the test split"""
+    """labels and groups of the n test images"""
     majority: Majority
+    """the constant model, a baseline for both arms"""
 
 
 def majority_of(train: Labelled, test: Labelled, classes: Sequence[str]) -> Majority:
-    """The class that is most frequent in train, and what always saying it would reach on test.
+    """The constant model: the most frequent class in train, and its accuracy on test.
 
     Args:
-        train: the train split.
-        test: the test split.
-        classes: names of the classes by number.
+        train: images of the train split.
+        test: images of the test split.
+        classes: class names by number.
     """
     number = int(np.bincount(train.labels, minlength=len(classes)).argmax())
     return Majority(label=classes[number], accuracy=float(np.mean(test.labels == number)))
@@ -60,12 +61,12 @@ def judge_transfer(
     Args:
         transfer: the arm that starts from the backbone.
         scratch: the control, with the same seeds.
-        on: labels and groups of the n test images, and what always saying one class reaches.
-        params: confidence, margin, and what happens when transfer hurts.
-        seed: of the bootstrap.
+        on: labels and groups of the n test images, and the constant model.
+        params: confidence level, margin, and what ships if transfer hurts.
+        seed: seed of the bootstrap.
 
     Raises:
-        ValueError: arms of other seeds, or predictions that do not fit the runs and images.
+        ValueError: the arms differ in their seeds, or predictions do not match runs and images.
     """
     test = on.images
     _check(transfer, scratch, test)
@@ -94,9 +95,9 @@ def judge_transfer(
 
 
 def outcome_of(difference: Estimate, margin: float) -> Outcome:
-    """One of four: never by the estimate alone.
+    """One of four outcomes, by the interval and never by the estimate alone.
 
-    An interval inside the margin is EQUIVALENT even where it lies off 0: a difference too small to count.
+    An interval inside the margin is EQUIVALENT even if it excludes 0: such a difference is too small to count.
     """
     if -margin <= difference.low and difference.high <= margin:
         return "EQUIVALENT"
@@ -106,14 +107,15 @@ def outcome_of(difference: Estimate, margin: float) -> Outcome:
 
 
 def shipped_arm(outcome: Outcome, params: CheckTransfer) -> Arm:
-    """Transfer, unless it hurts and the params say that the control then ships."""
+    """The transfer arm, unless transfer hurts and params say that the control then ships."""
     return "scratch" if outcome == "NEGATIVE" and params.on_negative == "ship_scratch" else "transfer"
 
 
 def median_run(runs: tuple[RunRecord, ...]) -> int:
-    """Place of the run with the median validation accuracy: typical, not the luckiest.
+    """Index of the run with the median validation accuracy: a typical run, not the luckiest.
 
-    With an even number it is the lower of the two in the middle; equals go by the lowest loss, then seed.
+    Of an even number of runs it is the lower of the two in the middle. Ties go to the lowest loss, then to the lowest
+    seed.
     """
     median = sorted(run.val_accuracy for run in runs)[(len(runs) - 1) // 2]
     equals = [place for place, run in enumerate(runs) if run.val_accuracy == median]
@@ -127,10 +129,11 @@ def sentence_of(
     params: CheckTransfer,
     arms: tuple[TrainingRecord, TrainingRecord],
 ) -> str:
-    """The verdict as a person would say it, with its numbers: of this strategy, with these training images."""
+    """The verdict in one sentence with its numbers, on this strategy and these training images alone."""
     transfer, scratch = (100 * each.estimate for each in accuracies)
     difference = comparison.difference
-    settled = outcome in ("POSITIVE", "NEGATIVE")  # else the interval has both signs, and a bare loss would hide it
+    # other outcomes have an interval with both signs, which a bare gain or loss would hide
+    settled = outcome in ("POSITIVE", "NEGATIVE")
     sign = -1 if outcome == "NEGATIVE" else 1
     low, high = sorted((100 * sign * difference.low, 100 * sign * difference.high))
     points = f"{100 * sign * difference.estimate:{'' if settled else '+'}.1f} points"
@@ -169,7 +172,7 @@ def _sample(comparison: Comparison) -> str:
 
 
 def _plain(points: float) -> str:
-    """One decimal, and no minus before 0.0."""
+    """A number with one decimal, without a minus before 0.0."""
     return f"{round(points, 1) + 0.0:.1f}"
 
 

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from graft.records.training import Epoch, PhaseRecord, RunRecord
-from graft.transfer.arms.curves import write_curves
+from graft.transfer.arms.results import write_curves
 
 
 def _run(seed: int, lengths: dict[str, int]) -> RunRecord:

@@ -1,4 +1,4 @@
-"""The phases of an arm as the report tells them, all seeds together."""
+"""Table of the phases of an arm, over all seeds."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,24 +9,24 @@ from graft.records.training import PhaseRecord, TrainingRecord
 
 
 class PhaseRow(NamedTuple):
-    """One phase, all seeds together."""
+    """One phase over all seeds."""
 
     arm: str
     name: str
     trained: str
-    """what learnt, in words"""
+    """what was trained, in words"""
     epochs: str
-    """of the shortest and the longest seed"""
+    """number of epochs of the shortest and of the longest seed"""
     val_accuracy: float
-    """the best so far when it ended, a mean over seeds"""
+    """best validation accuracy up to the end of the phase, mean over seeds"""
     n_rolled_back: int
-    """seeds in which it was dropped"""
+    """number of seeds in which the phase was rolled back"""
     proved: bool
-    """all that it had to leave alone was hashed before and after in every seed"""
+    """true if the hashes of all frozen weights were compared in every seed"""
 
 
 def phase_rows(record: TrainingRecord) -> tuple[PhaseRow, ...]:
-    """A row for every phase of an arm, in their order."""
+    """Rows for all phases of an arm, in their order."""
     blocks = [name for name in record.block_rates if name != "head"]
     by_phase = zip(*(run.phases for run in record.runs), strict=True)
     return tuple(_row(record.arm, phases, blocks) for phases in by_phase)
@@ -46,7 +46,7 @@ def _row(arm: str, phases: Sequence[PhaseRecord], blocks: Sequence[str]) -> Phas
 
 
 def _in_words(trained: Sequence[str], blocks: Sequence[str]) -> str:
-    """`head`, `block4 and head`, `block2 to head`, or `all blocks and head`; names alone where they do not follow."""
+    """`head`, `block4 and head`, `block2 to head` or `all blocks and head`; a list of names if blocks are skipped."""
     learning = [name for name in trained if name != "head"]
     if len(learning) == len(blocks):
         return "all blocks and head"

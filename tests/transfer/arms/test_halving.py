@@ -1,46 +1,36 @@
 """The rate of an arm by successive halving over its seeds, with runs whose scores are given."""
 
+import random
 from collections.abc import Mapping, Sequence
 
 import pytest
-import torch
+from tests.transfer.conftest import tiny_params
 
-from graft.networks.networks import Network, build_network
-from graft.networks.preprocessing import SMALL_CNN
-from graft.training.loop import Fitted
-from graft.training.objective import Score
-from graft.transfer.arms.arms import Arm, rates_by_seed, run_arm
-from graft.transfer.arms.runs import Runs
+from graft.networks.outputs import Score
+from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, rates_by_seed, seeds_of, startable
 
 LOSS = 0.5
 
 
 class Table:
-    """Runs whose scores stand in a table: a row a rate, a column a seed; it remembers what it was asked for."""
+    """Runs whose scores stand in a table: a row a rate, a column a seed; it remembers the order in which they ended."""
 
     def __init__(self, accuracies: Mapping[float, Sequence[float]], losses: Mapping[float, float] | None = None):
         self.accuracies, self.losses = accuracies, losses or dict.fromkeys(accuracies, LOSS)
         self.trained: list[tuple[int, float]] = []
-        self.saved: list[tuple[int, float]] = []
 
-    def fitted(self, seed: int, rate: float) -> Fitted:
-        self.trained.append((seed, rate))
-        return Fitted(seed, Score(self.losses[rate], self.accuracies[rate][seed]), (), (), 0)
-
-    def network(self, seed: int, rate: float) -> Network:
-        network = build_network("small_cnn", 2, SMALL_CNN)
-        with torch.no_grad():
-            network.head.state_dict()["bias"].copy_(torch.tensor([seed, rate]))
-        return network
-
-    def arm(self, n_seeds: int) -> Arm:
-        return run_arm(Runs(self.fitted, self.network), range(n_seeds), self.accuracies, "long", self.save)
-
-    def save(self, seed: int, network: Network) -> str:
-        of_seed, rate = network.head.state_dict()["bias"].tolist()
-        assert of_seed == seed
-        self.saved.append((seed, rate))
-        return str(seed)
+    def arm(self, n_seeds: int, draw: random.Random | None = None, n_at_once: int = 1) -> Chosen:
+        """Run what may start, so many at once, of which any may end first; without a draw in their order."""
+        halving, ended = Halving("long", tuple(self.accuracies), tuple(range(n_seeds))), dict[RunKey, Score]()
+        busy: list[RunKey] = []
+        while True:
+            waiting = [run for run in startable(halving, ended) if run not in busy]
+            busy += waiting[: n_at_once - len(busy)]
+            if not busy:
+                return choose(halving, ended)
+            run = busy.pop(draw.randrange(len(busy)) if draw else 0)
+            self.trained.append((run.seed, run.rate))
+            ended[run] = Score(self.losses[run.rate], self.accuracies[run.rate][run.seed])
 
 
 def test_every_seed_runs_at_the_better_half_of_the_rates_of_the_one_before() -> None:
@@ -55,22 +45,40 @@ def test_the_mean_over_the_seeds_decides_and_not_the_first() -> None:
     assert table.arm(3).rate == 2
 
 
-def test_no_seed_and_rate_are_trained_twice_and_the_winners_runs_are_those_of_its_trials() -> None:
+def test_no_seed_and_rate_are_trained_twice_and_the_winner_has_a_run_with_every_seed() -> None:
     table = Table({1: [0.5, 0.6, 0.7, 0.8], 2: [0.1] * 4, 4: [0.2] * 4})
-    runs = table.arm(4).runs
+    assert table.arm(4).runs == tuple(("long", seed, 1) for seed in range(4))
     assert len(set(table.trained)) == len(table.trained) == sum(rates_by_seed(3, 4))
-    assert [(run.seed, run.best_epoch, run.val_accuracy, run.weights_sha256) for run in runs] == [
-        (0, 0, 0.5, "0"),
-        (1, 1, 0.6, "1"),
-        (2, 2, 0.7, "2"),
-        (3, 3, 0.8, "3"),
-    ]
 
 
-def test_only_the_winners_weights_are_saved_one_a_seed() -> None:
-    table = Table({1: [0.2] * 3, 2: [0.4] * 3, 4: [0.3] * 3})
-    table.arm(3)
-    assert table.saved == [(0, 2), (1, 2), (2, 2)]
+@pytest.mark.parametrize("n_at_once", [1, 2, 3, 16])
+def test_runs_that_end_in_any_order_give_the_same_choice_and_are_the_same(n_at_once: int) -> None:
+    draw = random.Random(n_at_once)
+    for _ in range(100):
+        # few values, so that many rates tie
+        accuracies = {rate: [draw.randrange(4) / 4 for _ in range(5)] for rate in (1.0, 2.0, 4.0, 8.0, 16.0)}
+        losses = {rate: draw.randrange(3) / 4 for rate in accuracies}
+        in_order, any_order = Table(accuracies, losses), Table(accuracies, losses)
+        assert any_order.arm(5, draw, n_at_once) == in_order.arm(5)
+        assert sorted(any_order.trained) == sorted(in_order.trained)
+
+
+def test_a_run_starts_as_soon_as_it_is_certain_to_be_needed() -> None:
+    halving = Halving("matched", (1, 2, 4, 8, 16), (0, 1, 2))
+    ended = {RunKey("matched", 0, rate): Score(LOSS, rate / 16) for rate in (2, 4, 8, 16)}
+    # the one that is open may be better than all of them, so two are certain to be among the best three
+    assert startable(halving, ended) == [("matched", 0, 1), ("matched", 1, 16), ("matched", 1, 8)]
+
+
+def test_the_last_rate_runs_with_all_seeds_that_are_left_at_once() -> None:
+    halving = Halving("matched", (1, 2), (0, 1, 2, 3))
+    ended = {RunKey("matched", 0, rate): Score(LOSS, rate / 2) for rate in halving.rates}
+    assert startable(halving, ended) == [("matched", seed, 2) for seed in (1, 2, 3)]
+
+
+def test_another_budget_has_a_choice_of_its_own() -> None:
+    ended = {RunKey("long", 0, rate): Score(LOSS, 0.5) for rate in (1, 2)}
+    assert startable(Halving("matched", (1, 2), (0,)), ended) == [("matched", 0, 1), ("matched", 0, 2)]
 
 
 def test_trials_stand_in_the_order_of_the_rates_with_means_over_the_seeds_that_decided() -> None:
@@ -97,7 +105,6 @@ def test_with_fewer_seeds_than_halvings_the_best_of_those_left_wins() -> None:
     arm = table.arm(2)
     assert arm.rate == 3
     assert [trial.n_seeds for trial in arm.trials] == [2, 2, 2, 1, 1, 1]
-    assert [run.val_accuracy for run in arm.runs] == [0.5, 0.3]
 
 
 def test_one_rate_is_run_with_every_seed() -> None:
@@ -118,3 +125,7 @@ def test_one_seed_tries_every_rate_once() -> None:
 )
 def test_half_of_the_rates_rounded_up_go_on_to_the_next_seed(n_rates: int, n_seeds: int, counts: list[int]) -> None:
     assert rates_by_seed(n_rates, n_seeds) == counts
+
+
+def test_seeds_follow_the_seed_of_the_run() -> None:
+    assert seeds_of(10, tiny_params().training) == (10, 11)

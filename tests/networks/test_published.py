@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from graft.networks.families import head_of
 from graft.networks.networks import published_network
 from graft.networks.preprocessing import SMALL_CNN, published_weights
-from graft.networks.weights import Published, load_published
+from graft.networks.published import Published, load_published
 from graft.params.network import NetworkParams
 
 pytestmark = pytest.mark.exact

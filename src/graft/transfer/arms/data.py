@@ -1,0 +1,107 @@
+"""The target's images as both arms see them: they cannot differ where the comparison must be fair."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graft.files import write_whole
+from graft.networks.runtime import Runtime
+from graft.params.errors import said_as_keys
+from graft.params.learning import Training
+from graft.params.network import ARM_KEYS
+from graft.params.recipes import Recipe
+from graft.records.common import Preprocessing
+from graft.store.catalogue import CatalogRow, class_names, labelled
+from graft.training.augmentation.augmentation import contact_sheet
+from graft.training.batches import Samples, samples_on, subsample
+from graft.training.memory import check_room_for_images
+
+# the contact sheet: this many train images, each with this many augmented views
+N_IMAGES = 6
+N_VIEWS = 5
+
+
+class TargetData(NamedTuple):
+    """Train and validation images of the target; the test split is not among them."""
+
+    classes: tuple[str, ...]
+    train: Samples
+    val: Samples
+    train_rows: NDArray[np.int64]
+    """(n,) places of the train images in the store and in the features"""
+    val_rows: NDArray[np.int64]
+    """(m,) places of the validation images"""
+    preprocessing: Preprocessing
+    recipe: Recipe
+    """augmentation of the train images"""
+    runtime: Runtime
+    """device and precision of training; the images are on the device"""
+
+
+@said_as_keys(ARM_KEYS)
+def target_data(
+    catalog: Iterable[CatalogRow],
+    images: NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    recipe: Recipe,
+    runtime: Runtime,
+) -> TargetData:
+    """Move the train and validation images of the target to the device.
+
+    Args:
+        catalog: the target's catalogue, of all splits.
+        images: (n, s, s, 3) uint8 RGB image store of the target.
+        preprocessing: how the store was made, and what the network normalises by.
+        recipe: augmentation of the train images.
+        runtime: what training computes on.
+
+    Raises:
+        ValueError: the images do not fit into memory.
+    """
+    catalog = tuple(catalog)
+    classes = class_names(catalog)
+    train, val = labelled(catalog, classes, "train"), labelled(catalog, classes, "val")
+    check_room_for_images(images, len(train.rows) + len(val.rows))
+    return TargetData(
+        classes=classes,
+        train=samples_on(runtime.device, images[train.rows], train.labels),
+        val=samples_on(runtime.device, images[val.rows], val.labels),
+        train_rows=train.rows,
+        val_rows=val.rows,
+        preprocessing=preprocessing,
+        recipe=recipe,
+        runtime=runtime,
+    )
+
+
+def seen_by(data: TargetData, training: Training, seed: int) -> NDArray[np.int64]:
+    """Places within the train split that a seed sees; they are the same for both arms."""
+    return subsample(data.train.labels.cpu().numpy(), training.subsample, seed)
+
+
+def part_of(samples: Samples, places: NDArray[np.int64]) -> Samples:
+    """The samples at these places."""
+    index = torch.from_numpy(places).to(samples.labels.device)
+    return Samples(samples.images[index], samples.labels[index])
+
+
+def write_sheet(data: TargetData, seed: int, path: Path) -> None:
+    """Write a contact sheet: train images, each as it is and as training may see it, whole or not at all.
+
+    Args:
+        data: the target's images, in the order of their classes, and the recipe.
+        seed: of the draws.
+        path: becomes an .npy file of (6 or fewer, 6, s, s, 3) uint8 RGB.
+    """
+    n = len(data.train_rows)
+    spread = np.linspace(0, n - 1, min(N_IMAGES, n)).round().astype(np.int64)
+    # (k, 3, s, s) -> (k, s, s, 3)
+    images = data.train.images[spread.tolist()].permute(0, 2, 3, 1).cpu().numpy()
+    content = io.BytesIO()
+    np.save(content, contact_sheet(images, data.recipe, N_VIEWS, seed))
+    write_whole(path, content.getvalue())

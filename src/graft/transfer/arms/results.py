@@ -1,0 +1,67 @@
+"""Results of an arm: the record of each run, its weights, and its curve as CSV for `dvc plots`."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from graft.files import SIGNIFICANT_DIGITS, write_whole
+from graft.networks.networks import Network
+from graft.networks.saving import save_network
+from graft.records.training import RunRecord
+from graft.training.loop import Fitted
+from graft.transfer.arms.halving import RunKey
+from graft.transfer.arms.runs import read_network
+
+COLUMNS = ("seed", "epoch", "phase", "train_loss", "val_loss", "val_accuracy")
+
+
+def saved_runs(
+    runs: Iterable[RunKey],
+    fitted: Mapping[RunKey, Fitted],
+    half_done: Path,
+    blank: Callable[[], Network],
+    to: tuple[Path, str],
+) -> tuple[RunRecord, ...]:
+    """Write the weights of runs that have ended, as `seed_N.safetensors`, and return their records.
+
+    Args:
+        runs: one a seed.
+        fitted: results of all runs.
+        half_done: folder of the checkpoints.
+        blank: makes a network for weights to be read into.
+        to: folder of the weights, and name of the network.
+    """
+    folder, name = to
+
+    def saved(run: RunKey) -> RunRecord:
+        network = read_network(half_done, run, blank())
+        return _record(run, fitted[run], save_network(network, name, folder / f"seed_{run.seed}.safetensors"))
+
+    return tuple(map(saved, runs))
+
+
+def write_curves(runs: Sequence[RunRecord], path: Path) -> None:
+    """Write a line for every epoch of every seed, whole or not at all; only the header where no epoch was trained."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for run in runs:
+        names = [phase.name for phase in run.phases for _ in range(phase.epochs)]
+        for name, point in zip(names, run.curve, strict=True):
+            numbers = (point.train_loss, point.val_loss, point.val_accuracy)
+            writer.writerow((run.seed, point.epoch, name, *(f"{each:.{SIGNIFICANT_DIGITS}g}" for each in numbers)))
+    write_whole(path, text.getvalue().encode())
+
+
+def _record(run: RunKey, fitted: Fitted, weights_sha256: str) -> RunRecord:
+    return RunRecord(
+        seed=run.seed,
+        budget=run.budget,
+        best_epoch=fitted.best_epoch,
+        val_accuracy=fitted.best.accuracy,
+        val_loss=fitted.best.loss,
+        weights_sha256=weights_sha256,
+        curve=fitted.curve,
+        phases=fitted.phases,
+    )

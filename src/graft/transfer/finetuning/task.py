@@ -1,0 +1,180 @@
+"""What the transfer arm starts from: pretrained blocks, their features of the target, and a head from the probe."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from graft.files import read_record
+from graft.networks.networks import Network, with_new_head
+from graft.networks.runtime import make_runtime
+from graft.networks.saving import load_network
+from graft.params.pipeline import Params
+from graft.records.cards import BackboneCard
+from graft.records.strategy import StrategyRecord
+from graft.statistics.features import probe
+from graft.store.catalogue import open_images, read_catalog
+from graft.training.activations import AT_ONCE, activations, parts
+from graft.training.augmentation.augmentation import augmented
+from graft.training.loop import view_seed
+from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
+from graft.training.steps import Plan
+from graft.transfer.arms.data import TargetData, target_data
+from graft.transfer.finetuning.strategies import check_norms, phases_of
+
+Features = NDArray[np.float32]
+
+
+class Backbone(NamedTuple):
+    """Pretrained blocks and their features of every target image."""
+
+    network: Network
+    name: str
+    features: Features
+    """(n, d) cached features of all target images, in the order of the store"""
+
+
+class TransferTask(NamedTuple):
+    """All that the transfer arm is trained from."""
+
+    backbone: Backbone
+    data: TargetData
+    strategy: StrategyRecord
+    params: Params
+
+
+# picklable: reads the task anew, in a worker process
+Reread = Callable[[], TransferTask]
+
+
+class Start(NamedTuple):
+    """What every run of the arm starts from."""
+
+    network: Network
+    """the pretrained network, on the device of the images"""
+    train: Features
+    """(v, n, d) features of the train images for each fixed view; v is 1 without views"""
+    val: Features
+    """(m, d) features of the validation images"""
+
+
+def read_task(
+    params: Params, strategy: Path, backbone: Path, card: Path, catalog: Path, images: Path, features: Path
+) -> TransferTask:
+    """Read all that the transfer arm is trained from, onto the device that the environment names.
+
+    Args:
+        params: all of params.yaml.
+        strategy: strategy record.
+        backbone: weights of the pretrained network.
+        card: card of the pretrained network.
+        catalog: the target's catalogue.
+        images: the target's image store.
+        features: the pretrained network's features of all target images.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
+    """
+    runtime = make_runtime(params.seed)
+    about = read_record(BackboneCard, card)
+    data = target_data(
+        read_catalog(catalog),
+        open_images(images),
+        about.preprocessing,
+        params.recipes[params.training.augmentation],
+        runtime,
+    )
+    read = Backbone(load_network(backbone), about.network, np.load(features))
+    return TransferTask(read, data, read_record(StrategyRecord, strategy), params)
+
+
+def start_of(task: TransferTask) -> Start:
+    """The network, its BatchNorm adapted where that is the policy, and its features of the target's images.
+
+    Features of fixed views are made only where the strategy trains on them: where the lowest block learns at once,
+    every epoch has views of its own.
+
+    Raises:
+        ValueError: the strategy is norms, and the network has no normalisation layer.
+    """
+    backbone, data, _, params = task
+    settings = params.finetune_target
+    network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
+    check_norms(task.strategy.choice, network, backbone.name)
+    policy = batchnorm_of(params)
+    if policy == "adapt":
+        adapt_batchnorm(network, data.train)
+    n_views = settings.views if n_frozen_blocks(network, plan_at(task, 1.0).phases[0]) else None
+    if policy != "adapt" and n_views is None:
+        return Start(network, backbone.features[data.train_rows][None], backbone.features[data.val_rows])
+    views = [_features(network, task, number) for number in range(n_views or 0)]
+    train = np.stack(views or [_features(network, task, None)])
+    val = activations(network, len(network.blocks), parts(data.val.images))
+    return Start(network, train, val.cpu().numpy())
+
+
+def batchnorm_of(params: Params) -> BatchNormPolicy:
+    """BatchNorm policy of the transfer arm; null follows the weights, as docs/decisions/values.md explains."""
+    by_weights: BatchNormPolicy = "train" if params.network.weights == "pretrain" else "frozen"
+    return params.finetune_target.batchnorm or by_weights
+
+
+def blank(task: TransferTask, start: Start) -> Network:
+    """The network with a random head for the target's classes, for weights to be read into."""
+    return with_new_head(copy.deepcopy(start.network), len(task.data.classes), task.params.training.head)
+
+
+def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: float) -> Network:
+    """The pretrained network with a head of its own for the target.
+
+    A linear head is the linear probe of these images (LP-FT, Kumar et al. 2022); an mlp is random.
+
+    Args:
+        task: what the arm is trained from.
+        start: what every run starts from.
+        places: (k,) places within the train split of the images that the probe learns from.
+        c: inverse regularisation strength of the probe.
+    """
+    data, network = task.data, blank(task, start)
+    if isinstance(network.head, nn.Linear):
+        # (k,) -> (v * k,): the views one after another
+        labels = np.tile(data.train.labels.cpu().numpy()[places], len(start.train))
+        seen = np.concatenate([each[places] for each in start.train])
+        balanced = task.params.training.balance != "none"
+        head = probe.linear_head(seen, labels, c, len(data.classes), balanced=balanced)
+        with torch.no_grad():
+            network.head.weight.copy_(torch.from_numpy(head.weight))
+            network.head.bias.copy_(torch.from_numpy(head.bias))
+    return network.to(data.train.labels.device)
+
+
+def plan_at(task: TransferTask, rate: float) -> Plan:
+    """The plan of a run of the chosen strategy, with this learning rate of the head."""
+    data, params = task.data, task.params
+    settings, training = params.finetune_target, params.training
+    blocks = list(task.backbone.network.blocks)
+    return Plan(
+        phases_of(task.strategy.choice, blocks, rate, settings, training.epochs, training.patience),
+        training,
+        data.recipe,
+        data.runtime.precision,
+        batchnorm=batchnorm_of(params),
+        views=settings.views,
+    )
+
+
+def _features(network: Network, task: TransferTask, view: int | None) -> Features:
+    """(n, d) features of the train images as they are, or of one fixed view of them."""
+    data, generator = task.data, torch.Generator()
+    batches: tuple[Tensor, ...] = torch.split(data.train.images, AT_ONCE)
+    if view is not None:
+        generator.manual_seed(view_seed(task.params.seed, view))
+        batches = tuple(augmented(each, data.recipe, generator) for each in batches)
+    features: Features = activations(network, len(network.blocks), batches).cpu().numpy()
+    return features
