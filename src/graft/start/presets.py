@@ -88,13 +88,19 @@ def preset(wanted: Wanted) -> dict[str, Any]:
     spent = (MADE_HERE if made_here else PUBLISHED)[wanted.budget]
     small = wanted.network == "small_cnn"
     grids = SMALL_CNN_GRIDS if small else GRIDS
-    batch_size = _batch_size(wanted.n_train)
+    batch_size, augmentation = _batch_size(wanted.n_train), "digits" if wanted.grey else "photographs"
+    pretraining = {
+        "epochs": spent.pretrain_epochs,
+        "rate": 0.01 if small else 0.003,
+        "batch_size": batch_size,
+        "augmentation": augmentation,
+    }
     return {
         "images.size_px": _size_px(wanted, spent) if wanted.size_px is None else wanted.size_px,
         "training.n_seeds": spent.n_seeds,
         "training.epochs": _epochs(wanted.n_train, batch_size, spent.epochs),
         "training.patience": None,
-        "training.augmentation": "digits" if wanted.grey else "photographs",
+        "training.augmentation": augmentation,
         "training.batch_size": batch_size,
         "finetune_target.rates": list(grids.transfer[spent.n_rates]),
         "finetune_target.views": None,
@@ -102,8 +108,7 @@ def preset(wanted: Wanted) -> dict[str, Any]:
         "train_scratch.rates": list(grids.scratch[spent.n_rates]),
         "train_scratch.long_factor": spent.long_factor,
         "extract_features.sample_images": spent.sample_images,
-        **({"pretrain_source.epochs": spent.pretrain_epochs} if made_here else {}),
-        **({"pretrain_source.rate": 0.01 if small else 0.003} if made_here else {}),
+        **({f"pretrain_source.{key}": value for key, value in pretraining.items()} if made_here else {}),
     }
 
 
