@@ -32,7 +32,7 @@ CLEAN = ValidationRecord(ok=True, findings=())
 
 
 def catalog_row(path: str, **changes: Any) -> CatalogRow:
-    """A readable grey image of 32 px that stands alone, in train and of class cat; its content follows its path.
+    """Row of a readable grey image of 32 px in train, of class cat and without a group. Its hash depends on its path.
 
     With an `error`, what depends on pixels is as for an image that cannot be read.
     """
@@ -73,7 +73,7 @@ def write_stamp(folder: Path, ok: bool = True) -> None:
 
 
 def domain_record() -> Domain:
-    """Two classes, an image of each in every split."""
+    """Two classes with one image each in every split."""
     return Domain(
         present=True,
         n_images=6,
@@ -101,7 +101,7 @@ def catalog_record(dataset: str) -> CatalogRecord:
 
 
 def backbone_card(**changes: Any) -> BackboneCard:
-    """A small network that was trained on the source."""
+    """Card of a small network that was trained on the source."""
     values: dict[str, Any] = {
         "network": "small_cnn",
         "origin": "pretrain",
@@ -117,7 +117,7 @@ def backbone_card(**changes: Any) -> BackboneCard:
 
 
 def unknown_shift() -> ShiftRecord:
-    """The record where nothing stands for the source."""
+    """Record of a shift without anything that stands for the source."""
     return ShiftRecord(
         source=ShiftSource(kind="none", name="small_cnn (pretrain)", licence=None, n_images=0),
         n_target=180,
@@ -146,7 +146,7 @@ CHECKS = ChecksRecord(
 
 
 def strategy_record() -> StrategyRecord:
-    """A choice with a clear lead."""
+    """Record of a choice with a clear lead."""
     score = {"mean": 0.5, "standard_error": 0.01, "setting": "k=1"}
     values: dict[str, Any] = {
         "n_train": 2,
@@ -231,7 +231,7 @@ def training_record(n_runs: int = 1) -> TrainingRecord:
 
 
 def run_records() -> Records:
-    """A run on folders that went well in every chapter."""
+    """Records of a run on folders without any fault."""
     return Records(
         catalog=catalog_record("folders"),
         validation=CLEAN,

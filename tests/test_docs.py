@@ -1,10 +1,11 @@
-"""Docs and README name what is there: files, modules, tests."""
+"""Docs and README name what is there: files, modules, tests, params."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from graft.params.pipeline import Params
 from tests.house import PACKAGE, ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -50,6 +51,18 @@ def test_every_file_module_and_test_that_a_page_names_exists(page: Path) -> None
 def test_every_file_that_a_page_links_to_exists(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [each for each in links if not (page.parent / each).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_param_that_a_page_names_is_in_its_section(page: Path) -> None:
+    sections = {name: field.annotation for name, field in Params.model_fields.items()}
+    named = re.findall(r"`([a-z_]+)\.([a-z_]+)\b", page.read_text(encoding="utf-8"))
+    unknown = [
+        f"{section}.{key}"
+        for section, key in named
+        if key not in ("py", "json") and key not in getattr(sections.get(section), "model_fields", {key})
+    ]
+    assert unknown == []
 
 
 @pytest.mark.parametrize(

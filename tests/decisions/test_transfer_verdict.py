@@ -75,7 +75,7 @@ def on(images: Labelled) -> OnTest:
 
 
 def predicted(labels: Labels, accuracy: float, k: int, rng: np.random.Generator) -> Labels:
-    """Predictions right with this probability, independently by seed and image."""
+    """Predictions that are right with this probability, independently by seed and image."""
     wrong = rng.random((k, len(labels))) >= accuracy
     return np.where(wrong, (labels + rng.integers(1, N_CLASSES, wrong.shape)) % N_CLASSES, labels)
 
@@ -105,11 +105,11 @@ def test_the_majority_is_the_class_most_frequent_in_train_and_its_share_of_test(
     assert found == Majority(label="bee", accuracy=0.25)
 
 
-def test_of_classes_as_frequent_the_first_is_the_majority() -> None:
+def test_among_equally_frequent_classes_the_first_is_the_majority() -> None:
     assert majority_of(of_classes(2, 1), of_classes(1, 2), ("ant", "bee", "cow")).label == "bee"
 
 
-def test_the_record_holds_the_majority_beside_both_arms() -> None:
+def test_the_record_holds_the_majority() -> None:
     assert judged(0.8, 0.7).majority == Majority(label="3", accuracy=0.25)
 
 
@@ -170,7 +170,7 @@ def test_an_open_comparison_says_what_would_settle_it() -> None:
     assert verdict.sentence.endswith(" would settle it.")
 
 
-def test_an_open_comparison_that_nothing_settles_says_so() -> None:
+def test_an_open_comparison_that_nothing_would_settle_says_so() -> None:
     test = split_of(40)
     arms = [predicted(test.labels, 0.5, 5, np.random.default_rng(0)) for _ in range(2)]
     arms[1][0] = np.roll(arms[1][0], 1)  # one seed apart by chance
@@ -193,7 +193,7 @@ def test_an_open_comparison_that_nothing_settles_says_so() -> None:
     )
 
 
-def test_seeds_and_images_together_are_named_where_neither_alone_settles() -> None:
+def test_seeds_and_images_together_are_named_if_neither_alone_settles() -> None:
     test = split_of(500)
     wrong = (test.labels + 1) % N_CLASSES
     arms = [np.tile(test.labels, (4, 1)) for _ in range(2)]
@@ -209,7 +209,7 @@ def test_seeds_and_images_together_are_named_where_neither_alone_settles() -> No
 
 @pytest.mark.parametrize("strategy", get_args(Strategy))
 @pytest.mark.parametrize("outcome", get_args(Outcome))
-def test_a_claim_is_of_the_strategy_that_was_tried_in_twelve_words(outcome: Outcome, strategy: Strategy) -> None:
+def test_a_claim_names_the_tried_strategy_in_at_most_twelve_words(outcome: Outcome, strategy: Strategy) -> None:
     said = claim(outcome, strategy)
     assert f"ransfer by {TRANSFER_BY[strategy]} " in said
     assert len(said.split()) <= 12
@@ -241,14 +241,14 @@ def test_groups_are_named_in_the_sentence() -> None:
     assert "400 images in 80 groups" in verdict.sentence
 
 
-def test_only_a_negative_verdict_ships_scratch_and_only_when_asked() -> None:
+def test_scratch_ships_only_if_the_verdict_is_negative_and_params_say_so() -> None:
     assert shipped_arm("NEGATIVE", params("ship_scratch")) == "scratch"
     assert shipped_arm("NEGATIVE", params("warn")) == "transfer"
     assert shipped_arm("NEGATIVE", params("fail")) == "transfer"
     assert shipped_arm("INCONCLUSIVE", params("ship_scratch")) == "transfer"
 
 
-def test_the_shipped_model_is_of_the_shipped_arm() -> None:
+def test_the_shipped_model_is_a_run_of_the_shipped_arm() -> None:
     rng = np.random.default_rng(0)
     test = split_of()
     scratch = trained("scratch").model_copy(
@@ -279,8 +279,8 @@ def test_the_median_run_ships(runs: list[tuple[int, float, float]], seed: int) -
     assert records[median_run(records)].seed == seed
 
 
-def test_accuracies_of_the_arms_know_of_groups() -> None:
-    """Copies bring no evidence: with their groups they give the intervals of the images that they are copies of."""
+def test_groups_widen_the_intervals_of_both_arms() -> None:
+    """Copies add no evidence: with groups they give the same intervals as the images they are copied from."""
     test, rng = split_of(80), np.random.default_rng(0)
     arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.8, 0.7)]
     five = Labelled(*(np.repeat(each, 5) for each in test))  # type: ignore[arg-type]
@@ -317,7 +317,7 @@ def test_destroyed_transfer_is_negative() -> None:
 
 
 @pytest.mark.simulation
-def test_arms_that_do_not_differ_come_out_positive_no_oftener_than_the_level() -> None:
+def test_arms_that_do_not_differ_are_positive_no_more_often_than_the_level() -> None:
     n_draws, k, n = 300, 5, 100
     rng = np.random.default_rng(0)
     outcomes = []
@@ -350,7 +350,7 @@ def test_arms_with_other_seeds_are_an_error() -> None:
         judge_transfer(JudgedArm(trained("transfer"), rows), other, on(test), params(), 0)
 
 
-def test_predictions_that_do_not_fit_are_an_error() -> None:
+def test_predictions_of_another_shape_are_an_error() -> None:
     test = split_of(50)
     rows = predicted(test.labels, 0.5, 5, np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"check_transfer, scratch: want predictions as .* \(5, 50\), got \(4, 50\)"):

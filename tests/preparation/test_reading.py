@@ -56,6 +56,15 @@ def test_a_row_has_everything_that_the_catalogue_holds(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_limits_that_params_set_are_told_by_their_keys(tmp_path: Path) -> None:
+    Image.new("L", (1001, 1000)).save(tmp_path / "large.png")
+    Image.fromarray(np.full((20, 24), 4095, dtype=np.uint16)).save(tmp_path / "deep.png")
+    small = SMALL.model_copy(update={"max_pixels": 1_000_000})
+    row, _ = read_file(tmp_path, Found("large.png", "cat", None), small)
+    assert "more than the limit of 1 megapixels (images.max_megapixels)" in row.error
+    assert "of unknown range (images.value_bits)" in reason(tmp_path / "deep.png")
+
+
 def test_an_image_of_one_pixel_is_read(tmp_path: Path) -> None:
     Image.new("RGB", (1, 1), (9, 8, 7)).save(tmp_path / "a.png")
     row, image = read(tmp_path / "a.png")

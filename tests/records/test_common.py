@@ -19,13 +19,13 @@ class _Outer(Record):
 RECORD = Epoch(epoch=1, train_loss=0.123456789, val_loss=1e-9, val_accuracy=2 / 3)
 
 
-def test_record_comes_back(tmp_path: Path) -> None:
+def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     write_record(RECORD, tmp_path / "deep" / "record.json")
     assert read_record(Epoch, tmp_path / "deep" / "record.json").epoch == 1
 
 
 class _Point(NamedTuple):
-    """What statistics returns: an epoch's numbers, and one that no record has."""
+    """A result as statistics returns it, with one attribute that the record does not have."""
 
     epoch: int
     train_loss: float
@@ -64,7 +64,7 @@ def test_unknown_key_is_an_error(tmp_path: Path) -> None:
         read_record(Epoch, tmp_path / "r.json")
 
 
-def test_absent_record_is_one_sentence(tmp_path: Path) -> None:
+def test_an_absent_record_is_an_error_that_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"want a Epoch, got no file\. Run `dvc repro`"):
         read_record(Epoch, tmp_path / "r.json")
 
@@ -89,7 +89,7 @@ def test_written_file_has_ordinary_permissions(tmp_path: Path) -> None:
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_a_record_holds_names_with_nothing_unseen_and_gives_them_back(tmp_path: Path) -> None:
+def test_invisible_characters_of_names_are_escaped_and_come_back(tmp_path: Path) -> None:
     record = Quarantined(path="a\x9b\u202e\x7f\n\U000e0041.png", reason="кошка 👩\u200d🔬")
     write_record(record, tmp_path / "r.json")
     text = (tmp_path / "r.json").read_text(encoding="utf-8")

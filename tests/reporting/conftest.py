@@ -36,7 +36,7 @@ def sample_evidence(**variant: object) -> Evidence:
 
 @pytest.fixture
 def samples() -> ModuleType:
-    """This file, for tests that want another variant."""
+    """This module, for tests that build other variants."""
     return sys.modules[__name__]
 
 
@@ -47,7 +47,7 @@ def evidence() -> Evidence:
 
 @pytest.fixture
 def shift() -> ShiftRecord:
-    """Held against images of the source."""
+    """A run whose target is compared with images of the source."""
     return sample_shifts.sample_shift(DIGITS)
 
 
@@ -70,7 +70,7 @@ def sample_map(kind: SourceKind = "own") -> tuple[MapPoint, ...]:
 
 
 def sample_target(classes: Sequence[str] = DIGITS, side_px: int = SIDE_PX) -> StoredImages:
-    """One image a test row: a gradient with a bright square whose place tells the class."""
+    """One image per test row: a gradient with a bright square whose position depends on the class."""
     ramp = np.linspace(40, 170, side_px)
     images = np.empty((N_TEST, side_px, side_px, 3), dtype=np.uint8)
     catalog = []
@@ -95,7 +95,7 @@ def sample_target(classes: Sequence[str] = DIGITS, side_px: int = SIDE_PX) -> St
 
 
 def sample_sheet(side_px: int = SIDE_PX) -> NDArray[np.uint8]:
-    """(6, 6, s, s, 3) pictures, the first of each row as it is, the others shifted."""
+    """(6, 6, s, s, 3) pictures: in each row an image followed by shifted copies."""
     images = sample_target(side_px=side_px).images[:6]
     return np.stack([np.roll(images, 3 * place, axis=2) for place in range(6)], axis=1)
 
@@ -103,13 +103,13 @@ def sample_sheet(side_px: int = SIDE_PX) -> NDArray[np.uint8]:
 def sample_exhibits(
     target: StoredImages, source: StoredImages | None = None, points: Sequence[MapPoint] = ()
 ) -> Exhibits:
-    """What the page shows; without another source, one that looks like the target."""
+    """Images and points of the page. By default the source looks like the target."""
     sheet = sample_sheet(target.images.shape[1])
     return Exhibits(target if source is None else source, target, points, sheet, "digits")
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:
-    """The CSV that the comparison of the arms writes."""
+    """Write the CSV that check_transfer writes."""
     columns = {
         f"{arm}_{seed}": run
         for arm, runs in predictions.by_arm.items()

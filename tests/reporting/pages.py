@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """Its elements, and the words of all of them."""
+    """Elements of a page, and their text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -22,5 +22,5 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
     def pictures(self, start: str) -> list[str]:
-        """Descriptions of the pictures that begin so."""
+        """Alternative texts of the pictures that begin with this text."""
         return [each["alt"] for each in self.named("img") if each["alt"].startswith(start)]

@@ -49,7 +49,7 @@ SENTENCES = {
 
 
 def sample_shift(classes: Sequence[str], kind: SourceKind = "own") -> ShiftRecord:
-    """A target at a middle distance; of proxy and own all is known, of bn_stats the blocks, of none nothing."""
+    """A target at a medium distance; bn_stats knows its blocks alone, none nothing, the others all fields."""
     seen = kind in ("own", "proxy")
     return ShiftRecord(
         source=SOURCES[kind],
@@ -150,7 +150,7 @@ def _block(name: str, shift: float) -> BlockShift:
 
 
 def sample_moved(classes: Sequence[str]) -> tuple[ClassMoved, ...]:
-    """The classes by name, each moved otherwise; the fourth of every five not at all."""
+    """Classes by name, each moved by another distance, the fourth of every five not at all."""
     return tuple(
         ClassMoved(
             label=name,
@@ -178,13 +178,13 @@ def sample_mix(classes: Sequence[str]) -> LabelShift:
 
 
 def sample_witnesses() -> Witnesses:
-    """Images among those of the target's samples."""
+    """Names of images among the samples of the target."""
     rows = [tuple(f"2{place:011x}" for place in range(start, start + 8)) for start in (0, 40, 80, 120)]
     return Witnesses(source_odd=rows[0], source_typical=rows[1], target_odd=rows[2], target_typical=rows[3])
 
 
 def sample_map(classes: Sequence[str], kind: SourceKind = "own") -> tuple[MapPoint, ...]:
-    """Two clouds that overlap; images of a bank have neither name nor class."""
+    """Two overlapping clouds of points. Images of a bank have neither name nor class."""
     random = np.random.default_rng(4)
     known = kind == "own"
     source = [

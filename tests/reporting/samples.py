@@ -31,7 +31,7 @@ def sample_evidence(
     curve: bool = True,
     gradual: bool = False,
 ) -> Evidence:
-    """A run in which transfer gains, or not, as the outcome says.
+    """A run in which transfer gains or loses according to the outcome.
 
     No curve: a feature extraction. Gradual: the params said so, and the rate was looked for.
     """
@@ -70,7 +70,7 @@ def sample_evidence(
 
 
 def sample_predictions(n_classes: int, gain: float) -> Predictions:
-    """Runs that are right about three times in four, the transfer arm more often by the gain."""
+    """Predictions that are right about three times in four, in the transfer arm more often by the gain."""
     random = np.random.default_rng(0)
     labels = np.arange(N_TEST) % n_classes
     hardness = random.random(N_TEST)
@@ -214,7 +214,7 @@ def sample_strategy(classes: Sequence[str], source: bool, curve: bool) -> Strate
 
 
 def sample_labels(classes: Sequence[str], n_suspects: int = 3) -> LabelCheck:
-    """Suspects among the images of the target's samples."""
+    """Suspects among the sample images of the target."""
     suspects = tuple(
         Suspect(
             image=f"2{place:011x}",
@@ -305,7 +305,7 @@ def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) 
 
 
 def in_phases(record: TrainingRecord) -> TrainingRecord:
-    """The same arm, unfrozen block by block at a rate that was looked for; seed 3 drops its second phase."""
+    """The same arm, unfrozen block by block at a rate from a search. Seed 3 rolls back its second phase."""
     tens = np.linspace(-5, 0, 101)
     losses = 2.3 - 1.5 / (1 + np.exp(-3 * (tens + 2.4))) + np.maximum(3 * (tens + 0.9), 0)
     looked = RateCurve(rates=tuple(10**tens), losses=tuple(losses), suggested=10**-2.4)
@@ -327,7 +327,7 @@ def in_phases(record: TrainingRecord) -> TrainingRecord:
 
 
 def sample_phase(name: str, n_blocks: int, epochs: int, accuracy: float, *, rolled_back: bool = False) -> PhaseRecord:
-    """A phase that trains the top blocks of four, and the head."""
+    """A phase that trains the top blocks of four and the head."""
     return PhaseRecord(
         name=name,
         trained=(*(f"block{number}" for number in range(5 - n_blocks, 5)), "head"),

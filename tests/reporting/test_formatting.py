@@ -3,11 +3,11 @@ import pytest
 from graft.reporting import formatting
 
 
-def test_differences_carry_their_sign_and_nothing_has_none() -> None:
+def test_differences_have_a_sign_and_zero_has_none() -> None:
     assert [formatting.points(each) for each in (0.0621, -0.0621, -0.0001)] == ["+6.2", "−6.2", "0.0"]
 
 
-def test_numbers_that_are_not_there_are_a_dash() -> None:
+def test_missing_numbers_are_written_as_a_dash() -> None:
     assert formatting.number(None) == "–"
     assert formatting.number(-0.01234) == "−0.0123"
 
@@ -18,7 +18,7 @@ def test_large_numbers_are_written_out() -> None:
 
 
 @pytest.mark.parametrize(("written", "short"), [("5.0%", "5%"), ("+10.0", "+10"), ("0.05", "0.05"), ("0.0", "0")])
-def test_ticks_drop_an_idle_zero_only(written: str, short: str) -> None:
+def test_ticks_drop_only_a_trailing_zero(written: str, short: str) -> None:
     assert formatting.brief(written) == short
 
 
@@ -33,7 +33,7 @@ def test_sentences_show_code_and_escape_the_rest() -> None:
     assert formatting.prose("a\u202eb `\x1b`") == r"a\u202eb <code>\x1b</code>"
 
 
-def test_sentences_write_names_and_symbols_as_people_do_outside_of_code() -> None:
+def test_outside_of_code_names_and_symbols_are_written_as_in_print() -> None:
     said = formatting.prose("MMD^2 says feature_extraction (p = 0.1); set `x=feature_extraction`")
     assert said == "MMD² says feature extraction (p\u00a0=\u00a00.1); set <code>x=feature_extraction</code>"
 
@@ -64,5 +64,5 @@ def test_sentences_write_names_and_symbols_as_people_do_outside_of_code() -> Non
         ("+6.2 or -0.5: 95% of 12.5, MMD^2 p = 0.1; a: b", "+6.2 or -0.5: 95% of 12.5, MMD^2 p = 0.1; a: b"),
     ],
 )
-def test_hostile_text_shows_as_it_is_written_in_markdown(hostile: str, safe: str) -> None:
+def test_hostile_text_is_displayed_literally_in_markdown(hostile: str, safe: str) -> None:
     assert formatting.markdown_safe(hostile) == safe

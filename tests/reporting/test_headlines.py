@@ -5,24 +5,24 @@ from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import MOST, headline_numbers, metrics_json
 
 
-def test_there_are_at_most_fifteen_and_all_are_numbers_or_null(evidence: Evidence) -> None:
+def test_there_are_at_most_fifteen_entries_of_numbers_or_null(evidence: Evidence) -> None:
     numbers = json.loads(metrics_json(evidence))
     assert len(numbers) <= MOST == 15
     assert all(value is None or type(value) in (int, float) for value in numbers.values())
 
 
-def test_the_majority_stands_beside_the_accuracies(evidence: Evidence) -> None:
+def test_the_majority_follows_the_accuracies(evidence: Evidence) -> None:
     numbers = headline_numbers(evidence)
     assert numbers["majority_accuracy"] == evidence.verdict.majority.accuracy > 0
     assert list(numbers)[:3] == ["transfer_accuracy", "scratch_accuracy", "majority_accuracy"]
 
 
-def test_the_shift_is_its_size_and_the_p_value_of_its_test(evidence: Evidence) -> None:
+def test_the_shift_is_given_by_its_size_and_p_value(evidence: Evidence) -> None:
     numbers = headline_numbers(evidence)
     assert (numbers["shift_mmd2"], numbers["shift_p_value"]) == (0.0612, 0.001)
 
 
-def test_without_source_images_the_shift_is_null_and_the_keys_stay(evidence: Evidence, samples: ModuleType) -> None:
+def test_without_source_images_the_shift_is_null_and_keys_are_the_same(evidence: Evidence, samples: ModuleType) -> None:
     without = headline_numbers(samples.sample_evidence(kind="bn_stats"))
     assert (without["shift_mmd2"], without["shift_p_value"]) == (None, None)
     assert list(without) == list(headline_numbers(evidence))

@@ -30,7 +30,7 @@ def test_no_pictures_need_no_images(target: StoredImages) -> None:
     assert pictures([], target) == ()
 
 
-def test_an_image_that_the_catalogue_does_not_hold_gets_a_sentence(target: StoredImages) -> None:
+def test_an_image_that_is_not_in_the_catalogue_is_an_error(target: StoredImages) -> None:
     with pytest.raises(ValueError, match="want images of the catalogue, got beef"):
         pictures(["beef"], target)
 

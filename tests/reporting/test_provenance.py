@@ -32,17 +32,17 @@ def test_stages_come_in_the_order_in_which_they_ran(tmp_path: Path) -> None:
     assert found.seconds == 25.0
 
 
-def test_the_stage_that_asks_is_left_out(tmp_path: Path) -> None:
+def test_the_calling_stage_is_left_out(tmp_path: Path) -> None:
     _write(tmp_path, stage="write_report")
     assert read_provenance(tmp_path, without="write_report").stages == ()
 
 
-def test_no_folder_is_no_provenance(tmp_path: Path) -> None:
+def test_without_a_folder_there_is_no_provenance(tmp_path: Path) -> None:
     assert read_provenance(tmp_path / "none", without="write_report").stages == ()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])
-def test_a_broken_note_gets_a_sentence(tmp_path: Path, text: str) -> None:
+def test_a_broken_note_is_an_error_that_names_the_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(ValueError, match=r"x\.json: want a note of a stage, .* Delete the file"):
         read_provenance(tmp_path, without="write_report")

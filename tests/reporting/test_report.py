@@ -53,7 +53,7 @@ def variant(request: pytest.FixtureRequest, samples: ModuleType) -> Evidence:
 
 
 def _html(evidence: Evidence, target: StoredImages, provenance: Provenance) -> str:
-    """The page of a run; without a map, and a source that looks like the target."""
+    """Page of a run, without a map, whose source looks like the target."""
     return html_report(evidence, sample_exhibits(target), provenance)
 
 
@@ -63,7 +63,7 @@ def _perfect(evidence: Evidence) -> Evidence:
     return evidence._replace(predictions=predictions)
 
 
-def test_every_section_is_there(variant: Evidence, target: StoredImages, provenance: Provenance) -> None:
+def test_every_section_is_present(variant: Evidence, target: StoredImages, provenance: Provenance) -> None:
     page = Page(_html(variant, target, provenance))
     assert tuple(each["id"] for each in page.named("section")) == SECTIONS
     assert variant.verdict.sentence in page.words
@@ -85,7 +85,7 @@ def test_nothing_is_loaded_from_elsewhere(variant: Evidence, target: StoredImage
     assert "@import" not in text
 
 
-def test_the_page_forbids_itself_to_load_anything(evidence: Evidence, target: StoredImages) -> None:
+def test_the_content_policy_forbids_loading_anything(evidence: Evidence, target: StoredImages) -> None:
     policy = next(
         each["content"] for each in Page(_html(evidence, target, NOTHING)).named("meta") if "http-equiv" in each
     )
@@ -144,9 +144,7 @@ def _without_suspects(evidence: Evidence) -> Evidence:
     return evidence._replace(checks=evidence.checks.model_copy(update={"labels": labels}))
 
 
-def test_labels_to_look_at_are_shown_by_rank_with_label_and_suggestion(
-    evidence: Evidence, target: StoredImages
-) -> None:
+def test_suspect_labels_are_shown_by_rank_with_label_and_suggestion(evidence: Evidence, target: StoredImages) -> None:
     page = Page(_html(_perfect(evidence), target, NOTHING))
     labels = evidence.checks.labels
     assert labels.sentence in page.words
@@ -156,7 +154,7 @@ def test_labels_to_look_at_are_shown_by_rank_with_label_and_suggestion(
     assert "0.2% against 90.0%" in page.words
 
 
-def test_of_many_labels_to_look_at_the_first_are_shown(
+def test_of_many_suspect_labels_the_first_are_shown(
     evidence: Evidence, target: StoredImages, samples: ModuleType
 ) -> None:
     many = samples.samples_module.sample_labels(samples.DIGITS, 50)
@@ -184,7 +182,7 @@ def _advised(evidence: Evidence, *steps: str) -> Evidence:
     return evidence._replace(release=evidence.release.model_copy(update={"next_steps": steps}))
 
 
-def test_what_to_try_next_stands_in_page_and_markdown(evidence: Evidence, target: StoredImages) -> None:
+def test_what_to_try_next_is_in_page_and_markdown(evidence: Evidence, target: StoredImages) -> None:
     advised = _advised(evidence, "Widen `train_scratch.rates`.")
     assert "<li>Widen <code>train_scratch.rates</code>.</li>" in _html(advised, target, NOTHING)
     assert "- Widen `train_scratch.rates`." in markdown_report(advised)
@@ -197,9 +195,7 @@ def test_a_model_without_mistakes_says_so(evidence: Evidence, target: StoredImag
     assert "It gets every test image right." in page.words
 
 
-def test_every_heading_of_a_table_says_what_it_heads(
-    evidence: Evidence, target: StoredImages, provenance: Provenance
-) -> None:
+def test_every_table_heading_has_a_scope(evidence: Evidence, target: StoredImages, provenance: Provenance) -> None:
     heads = Page(_html(evidence, target, provenance)).named("th")
     assert {each.get("scope") for each in heads} == {"row", "col"}
 
@@ -211,9 +207,7 @@ def test_the_same_records_give_the_same_bytes(evidence: Evidence, target: Stored
     assert _html(evidence, target, NOTHING) == _html(again, samples.sample_target(), NOTHING)
 
 
-def test_what_was_run_is_shown_where_it_is_known(
-    evidence: Evidence, target: StoredImages, provenance: Provenance
-) -> None:
+def test_provenance_is_shown_if_it_is_known(evidence: Evidence, target: StoredImages, provenance: Provenance) -> None:
     known = Page(_html(evidence, target, provenance)).words
     unknown = Page(_html(evidence, target, NOTHING)).words
     assert "torch 2.10.0" in known
@@ -232,21 +226,19 @@ def test_files_that_cannot_be_read_are_listed_with_their_reasons(evidence: Evide
     assert "3/broken.png: truncated" in page.words
 
 
-def test_of_many_files_that_cannot_be_read_the_number_of_those_not_listed_is_told(
-    evidence: Evidence, target: StoredImages
-) -> None:
+def test_the_number_of_unreadable_files_that_are_not_listed_is_given(evidence: Evidence, target: StoredImages) -> None:
     many = evidence.catalog.target.model_copy(update={"n_undecodable": 1_234})
     crowded = evidence._replace(catalog=evidence.catalog.model_copy(update={"target": many}))
     assert "and 1233 more." in Page(_html(crowded, target, NOTHING)).words
 
 
-def test_a_fault_that_was_not_found_reads_as_its_absence(evidence: Evidence, target: StoredImages) -> None:
+def test_a_fault_that_was_not_found_is_shown_as_absent(evidence: Evidence, target: StoredImages) -> None:
     words = Page(_html(evidence, target, NOTHING)).words
     assert "no images in two splits" in words
     assert "warnimages of under 8 px on the smaller side (2): " in words
 
 
-def test_markdown_names_where_a_fault_lies(evidence: Evidence) -> None:
+def test_markdown_names_examples_of_a_fault(evidence: Evidence) -> None:
     assert "**warning**, images of under 8 px on the smaller side (2): 3/a.png; 7/b.png. Look" in markdown_report(
         evidence
     )

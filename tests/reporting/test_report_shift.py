@@ -22,7 +22,7 @@ def _section(text: str) -> str:
 
 
 def _page(evidence: Evidence, samples: ModuleType, kind: str = "own") -> Page:
-    """The section on shift alone; only with a source of one's own are there source images."""
+    """The section on shift. There are source images only if the source is the user's own."""
     target = samples.sample_target()
     target = target._replace(catalog=[each._replace(split="train") for each in target.catalog])
     source = target if kind == "own" else NO_IMAGES
@@ -37,7 +37,7 @@ def _with(evidence: Evidence, **changes: object) -> Evidence:
 @pytest.mark.parametrize(
     ("kind", "figures"), [("own", ALL), ("proxy", ALL), ("bn_stats", {PROFILE}), ("none", set[str]())]
 )
-def test_figures_are_there_where_there_is_something_to_draw(samples: ModuleType, kind: str, figures: set[str]) -> None:
+def test_figures_are_drawn_if_there_is_something_to_draw(samples: ModuleType, kind: str, figures: set[str]) -> None:
     page = _page(samples.sample_evidence(kind=kind), samples, kind)
     titles = [each["aria-label"] for each in page.named("svg")]
     n_rows = sum(each.get("class") == "witness" for each in page.named("figure"))
@@ -48,9 +48,7 @@ def test_figures_are_there_where_there_is_something_to_draw(samples: ModuleType,
 @pytest.mark.parametrize(
     ("part", "figure"), [("test", NULL), ("yardstick", YARDSTICK), ("profile", PROFILE), ("map_shares", MAP)]
 )
-def test_a_part_that_is_not_there_leaves_the_others(
-    evidence: Evidence, samples: ModuleType, part: str, figure: str
-) -> None:
+def test_a_missing_part_leaves_the_others(evidence: Evidence, samples: ModuleType, part: str, figure: str) -> None:
     titles = [each["aria-label"] for each in _page(_with(evidence, **{part: None}), samples).named("svg")]
     assert len(titles) == 3
     assert not any(title.startswith(figure) for title in titles)
@@ -65,7 +63,7 @@ def test_a_part_that_is_not_there_leaves_the_others(
         ("none", "nothingno source images"),
     ],
 )
-def test_the_page_says_what_the_target_was_held_against(samples: ModuleType, kind: str, words: str) -> None:
+def test_the_page_says_what_the_target_is_compared_with(samples: ModuleType, kind: str, words: str) -> None:
     assert f"Held against{words}" in _page(samples.sample_evidence(kind=kind), samples, kind).words
 
 
@@ -84,7 +82,7 @@ def test_divergences_have_neither_p_value_nor_table_of_measures(samples: ModuleT
     assert "divergence of a channel, in nats. Of 400 target images." in page.words
 
 
-def test_what_makes_the_difference_stands_beside_what_is_typical(evidence: Evidence, samples: ModuleType) -> None:
+def test_images_of_the_difference_are_shown_beside_typical_ones(evidence: Evidence, samples: ModuleType) -> None:
     page = _page(evidence, samples)
     witnesses = evidence.shift.witnesses
     assert witnesses is not None
@@ -106,20 +104,20 @@ def test_a_bank_has_no_pictures(samples: ModuleType) -> None:
     assert page.pictures("Source image") == []
 
 
-def test_a_domain_without_such_images_shows_what_it_looks_like(samples: ModuleType) -> None:
+def test_a_domain_without_such_images_shows_a_sheet(samples: ModuleType) -> None:
     evidence = samples.sample_evidence(kind="none")
     assert len(_page(evidence, samples, "none").named("img")) == MOST_IN_SHEET
     assert len(_page(evidence, samples, "own").named("img")) == 2 * MOST_IN_SHEET
 
 
-def test_warnings_can_be_seen_and_remarks_are_sentences(evidence: Evidence, samples: ModuleType) -> None:
+def test_warnings_and_remarks_are_shown(evidence: Evidence, samples: ModuleType) -> None:
     page = _page(_with(evidence, warnings=("Look `here`.",), remarks=("MMD^2 is <small>.",)), samples)
     assert re.search(r"warn\s*Look here\.", page.words)
     assert "MMD² is <small>." in page.words
     assert "warn" not in _page(evidence, samples).words
 
 
-def test_of_many_classes_the_most_moved_are_shown_and_the_others_counted(samples: ModuleType) -> None:
+def test_of_many_classes_the_most_moved_are_shown_and_the_rest_counted(samples: ModuleType) -> None:
     evidence = samples.sample_evidence(classes=tuple(f"class {place:02d}" for place in range(40)))
     page = _page(evidence, samples)
     table = page.words[page.words.index("Classes that both") : page.words.index("How it was measured")]

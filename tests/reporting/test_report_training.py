@@ -18,7 +18,7 @@ def _section(evidence: Evidence, target: StoredImages) -> str:
     return text[text.index('<section id="training">') : text.index('<section id="mistakes">')]
 
 
-def test_every_phase_has_a_row_with_what_all_seeds_say(samples: ModuleType) -> None:
+def test_every_phase_has_a_row_over_all_seeds(samples: ModuleType) -> None:
     top, second, whole = phase_rows(samples.sample_evidence(gradual=True).transfer)
     assert (top.name, top.trained, top.epochs, top.n_rolled_back, top.proved) == (
         "top 1 of 4",
@@ -36,7 +36,7 @@ def test_accuracy_of_a_phase_is_the_mean_over_seeds(samples: ModuleType) -> None
     assert phase_rows(record)[0].val_accuracy == np.mean([run.phases[0].val_accuracy for run in record.runs])
 
 
-def test_many_neighbouring_blocks_are_told_by_the_lowest(evidence: Evidence) -> None:
+def test_many_neighbouring_blocks_are_named_by_the_lowest(evidence: Evidence) -> None:
     record = evidence.transfer
     runs = []
     for run in record.runs:
@@ -46,12 +46,12 @@ def test_many_neighbouring_blocks_are_told_by_the_lowest(evidence: Evidence) -> 
     assert row.trained == "block2 to head"
 
 
-def test_a_head_that_was_fitted_in_one_go_is_a_phase_of_its_own(samples: ModuleType) -> None:
+def test_a_head_that_was_fitted_in_closed_form_is_a_phase_of_its_own(samples: ModuleType) -> None:
     (row,) = phase_rows(samples.sample_evidence(curve=False).transfer)
     assert (row.name, row.trained, row.epochs, row.proved) == ("head", "head", "0", True)
 
 
-def test_phases_stand_in_the_page_with_their_proof(samples: ModuleType, target: StoredImages) -> None:
+def test_phases_are_shown_with_their_proof(samples: ModuleType, target: StoredImages) -> None:
     words = Page(_section(samples.sample_evidence(gradual=True), target)).words
     assert "top 2 of 4" in words
     assert "rolled back in 1 of 5 seeds" in words
@@ -59,18 +59,18 @@ def test_phases_stand_in_the_page_with_their_proof(samples: ModuleType, target: 
     assert words.count("nothing frozen") == 2
 
 
-def test_every_trial_stands_in_the_table_with_its_seeds(evidence: Evidence, target: StoredImages) -> None:
+def test_every_trial_is_in_the_table_with_its_seeds(evidence: Evidence, target: StoredImages) -> None:
     words = Page(_section(evidence, target)).words
     assert "RateSeedsAccuracyLoss" in words
     assert "transfermatched0.003273.0%0.800" in words
 
 
-def test_the_search_for_a_rate_is_drawn_where_there_was_one(samples: ModuleType, target: StoredImages) -> None:
+def test_the_search_for_a_rate_is_drawn_if_there_was_one(samples: ModuleType, target: StoredImages) -> None:
     assert "Search for the rate" in _section(samples.sample_evidence(gradual=True), target)
     assert "Search for the rate" not in _section(samples.sample_evidence(), target)
 
 
-def test_each_row_of_the_sheet_starts_with_the_image_as_it_is(evidence: Evidence, target: StoredImages) -> None:
+def test_each_row_of_the_sheet_starts_with_the_unaugmented_image(evidence: Evidence, target: StoredImages) -> None:
     page = Page(_section(evidence, target))
     shown = page.named("img")
     assert [each["alt"] for each in shown] == (["Train image as it is"] + ["The same, varied"] * 5) * 6
@@ -78,7 +78,7 @@ def test_each_row_of_the_sheet_starts_with_the_image_as_it_is(evidence: Evidence
     assert "recipe digits" in page.words
 
 
-def test_a_recipe_that_mirrors_is_said_on_the_sheet_and_in_markdown(evidence: Evidence, target: StoredImages) -> None:
+def test_a_recipe_that_mirrors_is_named_on_the_sheet_and_in_markdown(evidence: Evidence, target: StoredImages) -> None:
     said = "Training mirrors images left to right with probability 0.5"
     assert said not in _section(evidence, target) + markdown_report(evidence)
     mirrored = evidence._replace(scratch=evidence.scratch.model_copy(update={"flip": 0.5}))

@@ -11,7 +11,7 @@ def _values(shift: ShiftRecord) -> dict[str, tuple[str, str]]:
     return {each.name: (each.value, each.beside) for each in measures(shift)}
 
 
-def test_every_number_stands_beside_its_interval_or_what_chance_gives(shift: ShiftRecord) -> None:
+def test_every_number_has_its_interval_or_its_value_by_chance(shift: ShiftRecord) -> None:
     assert _values(shift) == {
         "Squared MMD": ("0.0612", "0.0551 to 0.0673"),
         "p-value": ("0.001", ""),
@@ -23,14 +23,14 @@ def test_every_number_stands_beside_its_interval_or_what_chance_gives(shift: Shi
     }
 
 
-def test_numbers_that_are_not_there_are_left_out(shift: ShiftRecord) -> None:
+def test_missing_numbers_are_left_out(shift: ShiftRecord) -> None:
     assert shift.size is not None
     few = shift.size.model_copy(update={"auc": None, "a_distance": None, "interval": None})
     found = _values(shift.model_copy(update={"size": few, "labels": None, "test": None}))
     assert found == {"Squared MMD": ("0.0612", ""), "Frechet distance": ("41.3", "1.93 by chance")}
 
 
-def test_too_few_images_to_show_any_shift_are_called_so(shift: ShiftRecord) -> None:
+def test_too_few_images_to_show_any_shift_are_reported(shift: ShiftRecord) -> None:
     assert shift.test is not None
     blind = shift.model_copy(update={"test": shift.test.model_copy(update={"detectable_shift": None})})
     assert _values(blind)["Detectable shift"] == ("none", "")
@@ -45,7 +45,7 @@ def test_too_few_images_to_show_any_shift_are_called_so(shift: ShiftRecord) -> N
         ("none", ["Similarity", "Held against", "Target"]),
     ],
 )
-def test_facts_are_those_that_are_known(samples: ModuleType, kind: str, names: list[str]) -> None:
+def test_only_known_facts_are_shown(samples: ModuleType, kind: str, names: list[str]) -> None:
     found = facts(samples.sample_evidence(kind=kind).shift)
     assert [each.name for each in found] == names
     known = kind in ("own", "proxy")
@@ -53,12 +53,12 @@ def test_facts_are_those_that_are_known(samples: ModuleType, kind: str, names: l
     assert found[0][1:] == (seen if known else ("unknown", "tables that need it abstain"))
 
 
-def test_a_target_beyond_every_mark_is_called_so(shift: ShiftRecord) -> None:
+def test_a_target_beyond_every_mark_is_described_as_such(shift: ShiftRecord) -> None:
     assert shift.yardstick is not None
     assert range_of(shift.yardstick.model_copy(update={"between": ("pure noise", None)})) == "beyond pure noise"
 
 
-def test_images_of_a_proxy_are_those_of_a_bank(samples: ModuleType, shift: ShiftRecord) -> None:
+def test_the_images_of_a_proxy_are_called_a_bank(samples: ModuleType, shift: ShiftRecord) -> None:
     assert other_side(shift.source) == "source"
     assert other_side(samples.sample_evidence(kind="proxy").shift.source) == "bank"
 
@@ -75,5 +75,5 @@ def test_multiples_are_written_as_fractions(multiple: float, written: str) -> No
     assert fraction(multiple) == written
 
 
-def test_no_interval_is_no_words() -> None:
+def test_a_missing_interval_is_written_as_nothing() -> None:
     assert span(None) == ""

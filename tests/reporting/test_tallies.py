@@ -50,12 +50,12 @@ def test_classes_that_got_worse_come_with_the_seeds_that_agree() -> None:
     assert (bee.transfer, bee.scratch, bee.difference) == (0.25, 0.75, -0.5)
 
 
-def test_accuracy_by_seed_counts_the_right_ones() -> None:
+def test_accuracy_by_seed_counts_right_predictions() -> None:
     assert accuracy_by_seed(TINY, "transfer") == (0.25, 0.75)
     assert accuracy_by_seed(TINY, "scratch") == (0.75, 0.75)
 
 
-def test_the_most_frequent_confusion_comes_first_and_right_answers_never() -> None:
+def test_confusions_are_sorted_by_frequency_without_right_answers() -> None:
     matrix = np.array([[9, 1, 0], [3, 5, 0], [0, 2, 7]])
     found = [(each.true, each.predicted, each.n_images) for each in frequent_confusions(matrix, CLASSES, 2)]
     assert found == [("bee", "ant", 3), ("cat", "bee", 2)]

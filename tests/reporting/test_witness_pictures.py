@@ -21,12 +21,12 @@ def test_each_domain_takes_its_pictures_from_its_own_images(shift: ShiftRecord, 
     assert shown.typical[0][0] == f"2{120:011x}"
 
 
-def test_of_a_bank_nothing_is_shown_even_where_its_images_have_names(shift: ShiftRecord, target: StoredImages) -> None:
+def test_a_bank_has_no_pictures_even_if_its_images_have_names(shift: ShiftRecord, target: StoredImages) -> None:
     (shown,) = witness_sides(_of(shift, "proxy"), NO_IMAGES, target)
     assert shown.domain == "target"
 
 
-def test_at_most_so_many_are_shown_the_strongest_first(shift: ShiftRecord, target: StoredImages) -> None:
+def test_a_limited_number_is_shown_the_strongest_first(shift: ShiftRecord, target: StoredImages) -> None:
     assert shift.witnesses is not None
     many = tuple(f"2{place:011x}" for place in range(20))
     witnesses = shift.witnesses.model_copy(update={"target_odd": many})
@@ -34,10 +34,10 @@ def test_at_most_so_many_are_shown_the_strongest_first(shift: ShiftRecord, targe
     assert tuple(image for image, _ in shown.odd) == many[:MOST_SHOWN]
 
 
-def test_there_are_none_where_none_are_known(shift: ShiftRecord, target: StoredImages) -> None:
+def test_without_shown_images_there_are_no_pictures(shift: ShiftRecord, target: StoredImages) -> None:
     assert witness_sides(shift.model_copy(update={"witnesses": None}), target, target) == ()
 
 
-def test_an_image_that_is_gone_gets_a_sentence(shift: ShiftRecord, target: StoredImages) -> None:
+def test_an_image_that_is_gone_is_an_error(shift: ShiftRecord, target: StoredImages) -> None:
     with pytest.raises(ValueError, match="want images of the catalogue, got 200000000000"):
         witness_sides(shift, NO_IMAGES, target)

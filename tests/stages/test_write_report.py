@@ -113,7 +113,7 @@ def test_provenance_shows_in_the_page_and_changes_nothing_else(options: list[str
     assert before == {each: (tmp_path / "out" / each).read_bytes() for each in before}
 
 
-def test_nothing_is_written_where_an_input_is_missing(options: list[str], tmp_path: Path) -> None:
+def test_nothing_is_written_if_an_input_is_missing(options: list[str], tmp_path: Path) -> None:
     (tmp_path / "verdict.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"verdict\.json: want a VerdictRecord"):
         _run(options)

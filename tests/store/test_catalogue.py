@@ -39,7 +39,7 @@ def test_any_file_name_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     assert catalogue.read_catalog(tmp_path / "catalog.csv") == rows
 
 
-def test_a_spreadsheet_computes_no_name(tmp_path: Path) -> None:
+def test_names_that_look_like_formulas_are_quoted_for_spreadsheets(tmp_path: Path) -> None:
     hostile = row("=cmd|' /C calc'!A0/a.png", "=cmd|' /C calc'!A0", "train", 0)._replace(group="+1", error="@x")
     catalogue.write_catalog((hostile,), tmp_path / "catalog.csv")
     with (tmp_path / "catalog.csv").open(newline="") as file:
@@ -48,7 +48,7 @@ def test_a_spreadsheet_computes_no_name(tmp_path: Path) -> None:
     assert not any(cell.startswith(tuple("=+-@")) for cell in cells)
 
 
-def test_the_file_of_ordinary_names_holds_them_as_they_are(tmp_path: Path) -> None:
+def test_ordinary_names_are_written_unchanged(tmp_path: Path) -> None:
     catalogue.write_catalog(ROWS[:1], tmp_path / "catalog.csv")
     _, line = (tmp_path / "catalog.csv").read_text().splitlines()
     assert line.startswith("a,cat,train,ga,sa,")
@@ -61,7 +61,7 @@ def test_a_catalogue_without_rows_comes_back_empty(tmp_path: Path) -> None:
     assert catalogue.read_catalog(tmp_path / "catalog.csv") == ()
 
 
-def test_an_absent_catalogue_is_a_sentence(tmp_path: Path) -> None:
+def test_an_absent_catalogue_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.csv: want a catalogue, got no file\. Run"):
         catalogue.read_catalog(tmp_path / "none.csv")
 
@@ -71,7 +71,7 @@ def test_class_names_are_sorted_and_single() -> None:
     assert catalogue.class_names(row(label, label, "train", 0) for label in "cbedab") == tuple("abcde")
 
 
-def test_the_number_of_a_class_is_its_place_among_the_names_given() -> None:
+def test_the_number_of_a_class_is_its_index_among_the_given_names() -> None:
     assert catalogue.labelled(ROWS, ("dog", "bird", "cat")).labels.tolist() == [2, 0, 2]
 
 
@@ -89,14 +89,14 @@ def test_a_split_of_a_file_is_numbered_by_all_classes_of_the_file(tmp_path: Path
     assert catalogue.read_labelled(tmp_path / "catalog.csv").rows.tolist() == [0, 1, 2, 3]
 
 
-def test_labelled_of_nothing_has_no_rows_of_the_right_type() -> None:
+def test_an_empty_selection_has_arrays_of_the_right_type() -> None:
     nothing = catalogue.labelled((), (), "val")
     assert nothing.rows.shape == nothing.labels.shape == (0,)
     assert nothing.rows.dtype == nothing.labels.dtype == np.int64
 
 
 @pytest.mark.parametrize("n", [0, 3])
-def test_images_come_back_as_they_were_filled_in(tmp_path: Path, n: int) -> None:
+def test_images_come_back_as_they_were_written(tmp_path: Path, n: int) -> None:
     filled = np.arange(n * 48, dtype=np.uint8).reshape(n, 4, 4, 3)
     np.save(tmp_path / "images.npy", filled)
     opened = catalogue.open_images(tmp_path / "images.npy")
@@ -110,7 +110,7 @@ def test_opened_images_cannot_be_changed(tmp_path: Path) -> None:
         catalogue.open_images(tmp_path / "images.npy")[0] = 1
 
 
-def test_an_absent_image_store_is_a_sentence(tmp_path: Path) -> None:
+def test_an_absent_image_store_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.npy: want an image store, got no file\. Run"):
         catalogue.open_images(tmp_path / "none.npy")
 

@@ -59,7 +59,7 @@ def test_a_file_is_read_as_arms_and_seeds(tmp_path: Path) -> None:
         ("image,label,transfer_0,scratch_0\nab,-1,0,0\n", "label: want class numbers 0 to 2, got '-1'"),
     ],
 )
-def test_a_broken_file_gets_its_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+def test_a_broken_file_is_an_error_that_says_what_is_wrong(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "predictions.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=sentence):
@@ -94,7 +94,7 @@ def test_absent_logits_name_the_stage_that_writes_them(tmp_path: Path) -> None:
         read_logits(tmp_path / "none.npz")
 
 
-def test_other_arrays_are_not_taken_for_logits(tmp_path: Path) -> None:
+def test_an_archive_without_the_index_is_an_error(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", transfer_0=np.zeros((2, 2)))
     with pytest.raises(
         ValueError, match=r"want the arrays sha256, labels, \.\.\., got transfer_0\. Run `dvc repro check"

@@ -6,12 +6,12 @@ import torch
 from tests.house import ROOT
 
 from graft.networks.networks import Network, build_network
-from graft.networks.outputs import outputs_of
+from graft.networks.outputs import Score, outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.params.learning import Learning
 from graft.params.recipes import Recipe
 from graft.training.batches import Samples
-from graft.training.objective import Score, score_of
+from graft.training.objective import score_of
 from graft.training.phases import BatchNormPolicy, Phase, parts_of
 from graft.training.steps import Plan
 from graft.yaml_files import read_yaml

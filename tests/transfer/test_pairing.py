@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from graft.networks.networks import Network, state_sha256
+from graft.networks.outputs import Score
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
 from graft.records.training import RateCurve, TrainingRecord
@@ -15,7 +16,6 @@ from graft.training import steps
 from graft.training.batches import Samples
 from graft.training.checkpoints import Keeper
 from graft.training.loop import Fitted
-from graft.training.objective import Score
 from graft.training.phases import equal_rates
 from graft.training.steps import Plan, Tick
 from graft.transfer import control

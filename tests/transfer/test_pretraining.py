@@ -8,11 +8,11 @@ import torch
 import torchvision
 
 from graft.networks.networks import state_sha256
+from graft.networks.outputs import Score
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network
 from graft.records.catalog import CatalogRecord
 from graft.training.loop import Fitted
-from graft.training.objective import Score
 from graft.transfer import pretraining
 from graft.transfer.pretraining import make_backbone
 from tests.examples import domain_record

@@ -163,7 +163,7 @@ def _opened(content: bytes, png_chunks: Sequence[bytes]) -> ImageFile.ImageFile:
 
 
 def _limit(max_pixels: int) -> str:
-    return f"the limit of {max_pixels // 1_000_000} megapixels (images.max_megapixels)"
+    return f"the limit of {max_pixels // 1_000_000} megapixels (max_pixels)"
 
 
 def _orientation(file: Image.Image) -> int:

@@ -63,10 +63,10 @@ def eight_bits(file: Image.Image, value_bits: int | None) -> NDArray[np.uint8]:
 def _checked_bits(highest: int, value_bits: int | None) -> int:
     """Bits in use, after a check against the highest value of the file."""
     if value_bits is None and 0 < highest < 2**14:
-        raise ValueError(f"16-bit grey values up to {highest:,}, of unknown range (images.value_bits)")
+        raise ValueError(f"16-bit grey values up to {highest:,}, of unknown range (value_bits)")
     if value_bits is not None and highest >= 2**value_bits:
         raise ValueError(
             f"grey values up to {highest:,}, above the {2**value_bits - 1:,} of {value_bits} bits, which "
-            "images.value_bits or the training images set"
+            "value_bits or the training images set"
         )
     return 16 if value_bits is None else value_bits

@@ -1,4 +1,4 @@
-"""Features and logits of images, in evaluation mode."""
+"""Features and logits of images in evaluation mode, and the score of a network on a split."""
 
 from typing import NamedTuple
 
@@ -10,6 +10,15 @@ from graft.networks.networks import Network
 from graft.networks.runtime import sent
 
 BATCH = 64
+
+
+class Score(NamedTuple):
+    """How well a network does on one split."""
+
+    loss: float
+    """Mean cross-entropy in nats."""
+    accuracy: float
+    """Share of images whose largest logit is the label's, in [0, 1]."""
 
 
 class Outputs(NamedTuple):

@@ -1,4 +1,4 @@
-"""Which images, and what counts as a fault of them."""
+"""The sections `prepare_data` and `validate_data`: which images are used, and what counts as a fault in them."""
 
 import re
 from typing import Literal
@@ -9,17 +9,18 @@ from graft.params.section import Section
 
 
 class PrepareData(Section):
-    """Which images."""
+    """Which images are used, and what makes them belong together."""
 
     dataset: Literal["example", "folders"] = Field(examples=["example"])
     """example (built in, no download) or folders (your images under data/raw)"""
     group_pattern: str | None = None
-    """a regular expression with one group, searched in each image's path; images with the same match (patient, site,
-    video) are one group and never stand in two splits; null: none"""
+    """regular expression with one group, searched in each image's path; images with the same match (patient, site,
+    video) are one group and are never in two splits; null: no groups"""
     group_file: str | None = None
-    """name of a CSV with the columns path,group in data/raw/target, and in data/raw/source if wanted; null: none"""
+    """name of a CSV with the columns path,group in data/raw/target, and in data/raw/source if wanted; null: no file"""
     near_duplicate_bits: int | None = Field(ge=0, le=8, examples=[4])
-    """perceptual hashes that differ in so many of 64 bits, 0 to 8, make two pictures be compared; null: none are"""
+    """bits of 64, 0 to 8, by which the perceptual hashes of two pictures differ at most if the pictures are compared;
+    null: no pictures are compared"""
 
     @field_validator("group_pattern")
     @classmethod
@@ -46,15 +47,15 @@ class PrepareData(Section):
 
 
 class ValidateData(Section):
-    """What counts as a fault of the data."""
+    """What counts as a fault in the data."""
 
     min_images_per_class: int = Field(ge=1, examples=[5])
-    """fewest readable images of a class in the train split, from 1"""
+    """smallest number of readable images of a class in the train split, from 1"""
     min_side_px: int = Field(ge=1, examples=[8])
     """smallest width or height of an image in pixels, from 1"""
     classes: tuple[str, ...] | None = Field(default=None, min_length=2, strict=False)
-    """names of the target's classes, at least two; another class, or none of these, is a fault; null: any names"""
+    """names of the target's classes, at least two; an unexpected class and a missing one are faults; null: any names"""
     on_undecodable: Literal["fail", "quarantine"] = Field(examples=["fail"])
-    """when an image cannot be read: fail, or quarantine (it is left out, and reported)"""
+    """what follows if an image cannot be read: fail, or quarantine (it is left out and reported)"""
     on_near_duplicates: Literal["fail", "warn"] = Field(examples=["fail"])
-    """when nearly the same image stands in two split folders, or in source and target test: fail or warn"""
+    """what follows if nearly the same image is in two split folders, or in source and target test: fail or warn"""

@@ -1,4 +1,4 @@
-"""How the strategy is chosen, and when a transfer counts and a release is refused."""
+"""The sections `select_strategy`, `check_transfer` and `gate_release`: how graft decides."""
 
 from typing import Literal
 
@@ -12,10 +12,10 @@ class SelectStrategy(Section):
     """How the strategy is chosen."""
 
     overrule: Strategy | None = None
-    """null: graft chooses among feature_extraction, top_blocks and full; or one of these, gradual, surgical or norms:
-    you do, and the record says so"""
+    """strategy that you choose in place of graft: feature_extraction, top_blocks, full, gradual, surgical or norms; the
+    record says so; null: graft chooses among the first three"""
     folds: int = Field(ge=2, le=20, examples=[5])
-    """folds of the cross-validated probes on cached features, 2 to 20"""
+    """number of folds in the cross-validation of probes on cached features, 2 to 20"""
     headroom_small: float = Field(ge=0, le=1, examples=[0.05])
     """error of the linear probe, a share, up to which the evidence says feature_extraction"""
     headroom_large: float = Field(ge=0, le=1, examples=[0.2])
@@ -33,13 +33,13 @@ class CheckTransfer(Section):
     confidence: float = Field(gt=0.5, lt=1, examples=[0.95])
     """confidence of the interval, above 0.5 to below 1"""
     margin: float = Field(ge=0, lt=1, examples=[0.005])
-    """differences of accuracy up to this share count as no difference, 0 to below 1"""
+    """difference of accuracy, a share from 0 to below 1, up to which two arms count as equal"""
     on_negative: Literal["fail", "ship_scratch", "warn"] = Field(examples=["fail"])
-    """when transfer hurts: fail (the gate refuses), ship_scratch (export the control) or warn"""
+    """what follows if transfer hurts: fail (the gate refuses), ship_scratch (the control is exported) or warn"""
 
 
 class GateRelease(Section):
     """When a release is refused."""
 
     on_inconclusive: Literal["warn", "fail"] = Field(examples=["warn"])
-    """when the seeds and images do not settle the comparison: warn or fail"""
+    """what follows if seeds and images do not settle the comparison: warn or fail"""

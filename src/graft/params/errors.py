@@ -1,4 +1,4 @@
-"""What is wrong with params.yaml, in sentences."""
+"""Errors of params.yaml as sentences: where, what was wanted, what was found, and what to do."""
 
 import difflib
 import json
@@ -16,12 +16,13 @@ from graft.params.section import is_section, kinds_of, words_of
 from graft.yaml_files import Place, shown, written
 
 MOST_SENTENCES = 20
+# shortens values in sentences: a file may hold megabytes where a number is wanted
 ECHO = reprlib.Repr()
-"""values in sentences: a file may hold megabytes where a number is wanted"""
 ECHO.maxstring = ECHO.maxother = ECHO.maxlong = 80
 ECHO.maxlevel = 2
+# words that mean true and false in YAML 1.1 and are text in YAML 1.2
 TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-"""what YAML 1.1 took for true and false, and YAML 1.2 takes for text"""
+# keys of older files, and where their values went
 MOVED = {
     "network.head": "Move this line to `training:`.",
     "training.momentum": "It belongs to `optimizer: {kind: sgd, momentum: 0.9}`. Remove this line; adamw has none.",
@@ -32,18 +33,17 @@ MOVED = {
     "finetune_target.unfreeze_patience": "It belongs to `unfreeze: {kind: plateau, patience: 2}`, which goes with "
     "`overrule: gradual`. Remove this line, and under other strategies unfreeze too.",
 }
-"""where keys of older files went"""
 
 
 @contextmanager
 def said_as_keys(keys: Mapping[str, str]) -> Iterator[None]:
-    """Say a key of params.yaml where the sentence of an error begins with the name of an argument.
+    """Replace the name of an argument at the beginning of an error by its key in params.yaml.
 
-    Rooms such as networks know no params and name their own arguments: `size_px: want ...`. Who calls them knows where
-    the values come from: `params.yaml, images.size_px: want ...`.
+    Rooms such as networks do not know params and name their own arguments, as in `size_px: want ...`. The caller knows
+    where the value comes from: `params.yaml, images.size_px: want ...`. Works as a decorator too.
 
     Args:
-        keys: dotted key by name of an argument.
+        keys: dotted key by name of the argument.
     """
     try:
         yield
@@ -56,21 +56,21 @@ def said_as_keys(keys: Mapping[str, str]) -> Iterator[None]:
 
 
 def sentences(path: Path, errors: list[Any], root: type[BaseModel]) -> str:
-    """A line for each error, at most 20, and how many more there are.
+    """One line for each error, at most 20, and the number of those left out.
 
     Args:
         path: the file that was read.
-        errors: those of a ValidationError.
+        errors: the errors of a ValidationError.
         root: the model of the whole file.
     """
     faults = [error for error in errors if not _follows_from_another(error, errors)]
     lines = [sentence(path, each, root) for each in faults[:MOST_SENTENCES]]
     more = len(faults) - MOST_SENTENCES
-    return "\n".join([*lines, f"{path}: {more:,} more of them. Mend these first."] if more > 0 else lines)
+    return "\n".join([*lines, f"{path}: {more:,} more errors. Correct these first."] if more > 0 else lines)
 
 
 def _follows_from_another(error: Any, errors: list[Any]) -> bool:
-    """Whether a list is only too short because its items were refused."""
+    """Whether a list is too short only because its items were refused."""
     n = len(error["loc"])
     return error["type"] == "too_short" and any(
         len(each["loc"]) > n and each["loc"][:n] == error["loc"] for each in errors
@@ -78,7 +78,7 @@ def _follows_from_another(error: Any, errors: list[Any]) -> bool:
 
 
 def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
-    """One sentence: where, what was wanted, what was got and what to do.
+    """One sentence for an error: where, what was wanted, what was found and what to do.
 
     Args:
         path: the file that was read.
@@ -115,8 +115,8 @@ def _found(loc: Sequence[str | int], root: type[BaseModel]) -> _Found:
     """Follow a place from the top of the file.
 
     Args:
-        loc: names as pydantic gives them: below a key that names a choice there is the name of the choice's section,
-            which is in no file.
+        loc: names as pydantic gives them. Below a key that names a choice, pydantic adds the name of the choice's
+            section, which is not in the file.
         root: the model of the whole file.
     """
     names: list[str | int] = []
@@ -128,14 +128,16 @@ def _found(loc: Sequence[str | int], root: type[BaseModel]) -> _Found:
             continue
         names.append(name)
         if isinstance(name, str):
-            entry = _entry_of(field)  # below such a field, the name is the user's own
+            # below a field that maps names to sections, the name is the user's own
+            entry = _entry_of(field)
             section, field = inner, None if entry else inner.model_fields.get(name)
             inner = entry or _section_of(field) or inner
     return _Found(tuple(names), section, field)
 
 
 def _members(field: Any) -> tuple[Any, ...]:
-    """Members of a union that names a choice, as the annotation of a field has them; none of other fields."""
+    """Members of the union if the field names a choice, such as `Literal["adamw"]` and `Sgd`; none for other fields."""
+    # the union may be annotated, and optional: Annotated[Literal[...] | Plateau, ...] | None
     annotation = field.annotation if field is not None else None
     parts = [get_args(each)[0] if get_origin(each) is Annotated else each for each in get_args(annotation)]
     nested = [each for part in parts for each in (get_args(part) if any(map(is_section, get_args(part))) else (part,))]
@@ -143,7 +145,7 @@ def _members(field: Any) -> tuple[Any, ...]:
 
 
 def _section_of(field: Any) -> type[BaseModel] | None:
-    """The section that a field holds; None where it holds none, or the sections of a choice."""
+    """The section that a field holds; None for other fields, those that name a choice among them."""
     if field is None or not is_section(field.annotation):
         return None
     section: type[BaseModel] = field.annotation
@@ -151,7 +153,7 @@ def _section_of(field: Any) -> type[BaseModel] | None:
 
 
 def _entry_of(field: Any) -> type[BaseModel] | None:
-    """The section that each value is, of a field that maps names to sections."""
+    """The section of each entry, if the field maps names to sections."""
     kinds = get_args(field.annotation) if field is not None and get_origin(field.annotation) is dict else ()
     return kinds[1] if kinds else None
 
@@ -167,7 +169,7 @@ def _meaning(field: Any) -> str:
 
 
 def _choice_sentence(name: str, field: Any, value: Any) -> str:
-    """What is wrong with the name of a choice, and the line to paste where that is known."""
+    """What is wrong with a choice, and the line to write if the choice that was meant is known."""
     members = _members(field)
     words = {word: word for each in members for word in words_of(each)}
     kinds = {kind: _example_of(each, kind) for each in members for kind in kinds_of(each)}
@@ -182,13 +184,13 @@ def _choice_sentence(name: str, field: Any, value: Any) -> str:
 
 
 def _example_of(section: type[BaseModel], kind: str) -> str:
-    """A mapping to paste."""
+    """A mapping to paste, such as `{kind: sgd, momentum: 0.9}`."""
     examples = {name: field.examples[0] for name, field in section.model_fields.items() if field.examples}
     return written({**examples, "kind": kind})
 
 
 def _line_to_paste(found: _Found, holder: Any) -> str:
-    """The YAML that would supply a missing key."""
+    """The YAML that supplies a missing key."""
     name, field = found.names[-1], found.field
     if is_section(field.annotation):
         parts = field.annotation.model_fields.items()
@@ -201,7 +203,7 @@ def _line_to_paste(found: _Found, holder: Any) -> str:
 
 
 def wants_name(place: Place, root: type[BaseModel]) -> bool:
-    """Whether a place of the file holds a name, or a list of names: what YAML may take for a number."""
+    """Whether a place of the file holds a name, or a list of names, which YAML may take for numbers."""
     field = _found(place, root).field
     return field is not None and _holds_str(field.annotation)
 
@@ -211,12 +213,12 @@ def _holds_str(annotation: Any) -> bool:
 
 
 def echo(value: Any) -> str:
-    """A value as Python writes it, short."""
+    """A value as Python writes it, shortened."""
     return ECHO.repr(value)
 
 
 def _how_to_write(error: Any) -> str:
-    """What to write in place of a text that means a number or a truth."""
+    """What to write instead of a text that means a number or a truth value."""
     value, kind = str(error["input"]), error["type"].partition("_")[0]
     if not isinstance(error["input"], str):
         return ""

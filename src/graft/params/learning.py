@@ -1,4 +1,4 @@
-"""How networks learn: what every training is told, then the sections `pretrain_source` and `training`."""
+"""The sections `pretrain_source` and `training`: how networks learn."""
 
 from typing import Annotated, Literal
 
@@ -42,14 +42,14 @@ Balance = Literal["none", "weights", "sampling"]
 
 
 class Learning(Section):
-    """What every training is told, whatever it trains."""
+    """Values that every training has."""
 
     epochs: int = Field(ge=1, le=10_000, examples=[30])
     """passes over the train split in a run, 1 to 10,000"""
     batch_size: int = Field(ge=2, le=4096, examples=[32])
-    """images in a batch, 2 to 4096"""
+    """number of images in a batch, 2 to 4096"""
     accumulate: int = Field(default=1, ge=1, le=1024)
-    """batches whose gradients are added up to one step of the optimizer, 1 to 1024; 1: each batch is a step"""
+    """number of batches whose gradients are summed for one step of the optimizer, 1 to 1024"""
     optimizer: OptimizerChoice = Field(examples=["adamw"])
     """adamw, or sgd with its momentum"""
     weight_decay: float = Field(ge=0, le=1, examples=[0.01])
@@ -67,28 +67,28 @@ class Learning(Section):
     mixing: MixingChoice = "none"
     """blending of pairs of training images and their labels: none, or mixup or cutmix with their alpha"""
     balance: Balance = "none"
-    """for skewed labels: none, weights (rare classes count more in the loss) or sampling (they are drawn more often); a
-    head that is fitted counts all classes alike under either"""
+    """remedy for skewed labels: none, weights (rare classes count more in the loss) or sampling (they are drawn more
+    often); a fitted head weighs all classes alike with either"""
     augmentation: str = Field(examples=["digits"])
     """name of the recipe in `recipes` by which training images are varied"""
 
 
 class PretrainSource(Learning):
-    """Training on the source images, where `network.weights` is pretrain; published weights need none of it."""
+    """Training on the source images, with `network.weights: pretrain` only."""
 
     rate: Rate = Field(examples=[0.003])
     """learning rate at the peak of the schedule, above 0 to 10"""
 
 
 class Training(Learning):
-    """What both arms share: the comparison is fair because they cannot differ in these."""
+    """Values that both arms share, so that the comparison between them is fair."""
 
     head: Head = Field(examples=["linear"])
-    """what both arms learn on top of the backbone: linear, or mlp (one hidden layer with BatchNorm and dropout)"""
+    """head on top of the backbone in both arms: linear, or mlp (one hidden layer with BatchNorm and dropout)"""
     n_seeds: int = Field(ge=2, le=MOST_SEEDS, examples=[5])
-    """paired seeds of the comparison, 2 to 50"""
+    """number of paired seeds in the comparison, 2 to 50"""
     patience: int | None = Field(default=None, ge=1)
-    """epochs without gain on validation after which a run ends, from 1; null: it never ends early"""
+    """epochs without gain on validation after which a run ends, from 1; null: no run ends early"""
     find_rate: bool = False
     """whether to look for the learning rate first; `rates` then only say how many are tried around it"""
     subsample: float = Field(gt=0, le=1, examples=[0.9])

@@ -1,4 +1,4 @@
-"""The backbone, and what every image becomes before the network sees it."""
+"""The sections `network` and `images`: the backbone, and how images are made ready for it."""
 
 from typing import Literal
 
@@ -28,9 +28,9 @@ class NetworkParams(Section):
     weights: str = Field(examples=["pretrain"])
     """pretrain (on the source images), file, or a torchvision weight name such as IMAGENET1K_V1"""
     weights_file: str | None = None
-    """with `weights: file`, the path of a state dict of this network; else null"""
+    """path of a state dict of this network, with `weights: file`; else null"""
     weights_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """with `weights: file`, the sha256 of that file, 64 hex digits; else null"""
+    """sha256 of that file, 64 hex digits, with `weights: file`; else null"""
 
     @model_validator(mode="after")
     def _file_and_hash_belong_to_weights_file(self) -> "NetworkParams":
@@ -56,12 +56,12 @@ class NetworkParams(Section):
 
 
 class Images(Section):
-    """What every image becomes before a network sees it."""
+    """How images are made ready for the network."""
 
     size_px: int | None = Field(ge=16, le=1024, examples=[32])
-    """side of the square crop in pixels, 16 to 1024; null: the size the weights were made for"""
+    """side of the square crop in pixels, 16 to 1024; null: the size that the weights were trained at"""
     value_bits: int | None = Field(default=None, ge=1, le=16)
-    """bits in use, 1 to 16, of grey files that hold 16, such as 12 of many cameras; null: recognised from all files"""
+    """bits in use, 1 to 16, in grey files of 16 bits, such as 12 for many cameras; null: recognised from all files"""
     max_megapixels: int = Field(ge=1, le=100, examples=[25])
-    """largest picture that is read, by the pipeline and by the service, in millions of pixels, 1 to 100; the
+    """size of the largest picture that the pipeline and the service read, in millions of pixels, 1 to 100; the
     service's memory grows with it"""

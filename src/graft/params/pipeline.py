@@ -1,4 +1,4 @@
-"""What params.yaml may say: every key, its type, its range and its unit.
+"""All of params.yaml: its sections, the rules between them, and how it is read.
 
 No key has a default that changes a result: a default that changed here would do so without a re-run, because DVC
 watches params.yaml and not this file. A missing key is an error that shows the line to paste. Keys that switch
@@ -44,7 +44,7 @@ class Params(Section):
     measure_shift: MeasureShift
     select_strategy: SelectStrategy
     recipes: dict[str, Recipe] = Field(examples=[{"digits": EXAMPLE}])
-    """ways of varying training images, by name; add your own"""
+    """ways to vary training images, by name; add your own"""
     training: Training
     finetune_target: FinetuneTarget
     train_scratch: TrainScratch
@@ -107,14 +107,15 @@ class Params(Section):
 
 
 def read_params(path: Path) -> Params:
-    """Params of a run.
+    """Read the params of a run.
 
     Args:
         path: a YAML file such as params.yaml.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not YAML, or a key is missing, unknown, of the wrong type or out of range.
+        ValueError: the file is not YAML, a key is missing, unknown, of the wrong type or out of range, or values do not
+            go together.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: want a file, got none. Run from the top of the repository.")

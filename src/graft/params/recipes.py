@@ -6,9 +6,9 @@ from graft.params.section import Section
 
 
 class Recipe(Section):
-    """Random changes of training images, drawn anew for each image; validation and test images stay as they are.
+    """Random changes to training images, drawn anew for each image; validation and test images stay unchanged.
 
-    Every key may be left out: its default is the value that changes nothing.
+    Every key may be left out. Its default changes nothing.
     """
 
     crop: float = Field(default=1.0, ge=0.05, le=1)

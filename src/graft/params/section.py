@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, GetCoreSchemaHandler, Tag
 
-# a learning rate
+# learning rate, above 0 to 10
 Rate = Annotated[float, Field(gt=0, le=10)]
 
 
@@ -20,8 +20,8 @@ class Section(BaseModel):
 class Choice:
     """Marks a key that names a choice, such as `Annotated[Literal["adamw"] | Sgd, Choice()]`.
 
-    One rule for all of them: a bare word where the choice has no values of its own, else a mapping with `kind` and
-    these values. A value can so never stand beside a choice that has no use for it.
+    The same rule holds for every choice: a bare word if the choice has no values of its own, else a mapping with
+    `kind` and these values. So no value stands beside a choice that does not use it.
     """
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:

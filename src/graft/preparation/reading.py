@@ -43,7 +43,7 @@ def read_file(folder: Path, found: Found, preprocessing: Preprocessing) -> tuple
     except OSError as error:
         return row._replace(error=_why_unreadable(error)), None
     except ValueError as error:
-        return row._replace(error=str(error).removeprefix(f"{found.path}: ")), None
+        return row._replace(error=_with_keys(str(error).removeprefix(f"{found.path}: "))), None
     width, height = decoded.picture.size
     image = fit(decoded.picture, preprocessing)
     described = row._replace(
@@ -90,6 +90,11 @@ def _content(path: Path) -> bytes:
 def _state(status: os.stat_result) -> tuple[int, int, int]:
     """Size, time of change and inode: they differ after a file was written or replaced."""
     return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _with_keys(why: str) -> str:
+    """A reason with the keys of params.yaml in place of the arguments of `decode.read`."""
+    return why.replace("(max_pixels)", "(images.max_megapixels)").replace("value_bits", "images.value_bits")
 
 
 def _why_unreadable(error: OSError) -> str:

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from graft.networks.networks import Network
+from graft.networks.outputs import Score
 from graft.networks.runtime import autocast, free_bytes
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.activations import AT_ONCE, SHARE_OF_MEMORY, activations, back, bytes_of, check_room, front, parts
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples, batch_rows
 from graft.training.checkpoints import NOTHING, Keeper, State
-from graft.training.objective import Score, score_of
+from graft.training.objective import score_of
 from graft.training.optimisation import build_optimizer, build_schedule, running_mean
 from graft.training.phases import Phase, check_frozen, frozen_sha256, n_frozen_blocks, trained_parameters
 from graft.training.run import Run, Stepping, run_of, take_up

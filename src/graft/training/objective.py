@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
+from graft.networks.outputs import Score
+
 
 class Objective(NamedTuple):
     """What a step of training minimises: the data loss."""
@@ -28,15 +30,6 @@ class Objective(NamedTuple):
         losses = F.cross_entropy(logits, targets, weights, reduction="none", label_smoothing=smoothing)
         # torch's own mean divides by the weights of the batch, by which a rare class would lose its weight
         return losses.mean()
-
-
-class Score(NamedTuple):
-    """How well a network does on one split."""
-
-    loss: float
-    """Mean cross-entropy in nats."""
-    accuracy: float
-    """Share of images whose largest logit is the label's, in [0, 1]."""
 
 
 def score_of(logits: Tensor, labels: Tensor) -> Score:

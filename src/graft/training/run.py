@@ -10,9 +10,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from graft.networks.networks import Network
+from graft.networks.outputs import Score
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.checkpoints import State
-from graft.training.objective import Score
 
 
 @dataclass

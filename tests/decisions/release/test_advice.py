@@ -54,7 +54,7 @@ def test_an_open_verdict_says_what_would_settle_it(numbers: dict[str, Any], word
     assert words in said
 
 
-def test_as_many_seeds_as_params_take_are_held_against_images() -> None:
+def test_the_affordable_seeds_are_as_many_as_params_allow() -> None:
     assert MANY_SEEDS == MOST_SEEDS
 
 
@@ -83,7 +83,7 @@ def _by(strategy: str, outcome: str, **rates: float) -> Records:
     ("strategy", "lowest"),
     [("feature_extraction", 0.0), ("top_blocks", 0.0), ("surgical", 0.0), ("gradual", 0.1), ("norms", 0.1)],
 )
-def test_where_blocks_were_frozen_the_first_step_is_to_train_all(outcome: str, strategy: str, lowest: float) -> None:
+def test_if_blocks_were_frozen_the_first_step_is_to_train_all(outcome: str, strategy: str, lowest: float) -> None:
     findings = _by(strategy, outcome, bottom=lowest, top=0.1, head=0.1)._replace(catalog=catalog_record("example"))
     first = _steps(findings)[0]
     assert "`dvc exp run -S select_strategy.overrule=full`" in first
@@ -91,7 +91,7 @@ def test_where_blocks_were_frozen_the_first_step_is_to_train_all(outcome: str, s
 
 
 @pytest.mark.parametrize("strategy", ["full", "top_blocks"])
-def test_where_all_blocks_learnt_no_strategy_trains_more(strategy: str) -> None:
+def test_if_all_blocks_were_trained_no_strategy_trains_more(strategy: str) -> None:
     said = _steps(_by(strategy, "NEGATIVE", bottom=0.1, top=0.1, head=0.1))
     assert not any("overrule=full" in each for each in said)
 
@@ -135,13 +135,13 @@ def _strategy(**changes: object) -> StrategyRecord:
     return StrategyRecord.model_validate({**strategy_record().model_dump(), **changes})
 
 
-def test_labels_that_look_wrong_are_pointed_at() -> None:
+def test_suspect_labels_are_pointed_out() -> None:
     labels = CHECKS.labels.model_copy(update={"n_suspects": 7})
     (said,) = _steps(SETTLED._replace(checks=CHECKS.model_copy(update={"labels": labels})))
     assert "7 look wrong" in said
 
 
-def test_splits_that_can_be_told_apart_are_pointed_at() -> None:
+def test_splits_that_can_be_told_apart_are_pointed_out() -> None:
     splits = [
         SplitCheck(other=other, by_class=True, auc=None, warns=warns, sentence=f"Told apart: {other}.")
         for other, warns in (("val", False), ("test", True))
@@ -165,14 +165,14 @@ def _trained(best_epochs: tuple[int, ...]) -> TrainingRecord:
     return training_record().model_copy(update={"runs": runs})
 
 
-def test_runs_that_were_still_rising_should_go_on() -> None:
+def test_runs_that_were_still_improving_get_more_epochs() -> None:
     (said,) = _steps(SETTLED._replace(transfer=_trained((3, 3, 1))))
     assert "the best in 2 of 3 seeds" in said
     assert "training.epochs=6" in said
 
 
 def test_twice_the_epochs_of_the_run_that_went_on_longest_are_advised() -> None:
-    """The others ended early, by patience."""
+    """Other runs ended early because validation stopped improving."""
     trained = _trained((3, 1))
     short = trained.runs[1].model_copy(update={"curve": trained.runs[1].curve[:1]})
     trained = trained.model_copy(update={"runs": (trained.runs[0], short)})
@@ -185,7 +185,7 @@ def test_runs_that_peaked_before_their_end_need_no_more_epochs() -> None:
 
 
 @pytest.mark.parametrize(("lead", "n_steps"), [(0.5, 1), (1.0, 1), (3.0, 0)])
-def test_only_a_runner_up_that_came_close_is_worth_a_trial(lead: float, n_steps: int) -> None:
+def test_only_a_close_runner_up_is_worth_a_trial(lead: float, n_steps: int) -> None:
     weights = {"full": 1.0 + lead, "top_blocks": 1.0, "feature_extraction": 0.0}
     strategy = strategy_record().model_copy(update={"weights": weights, "runner_up": "top_blocks"})
     said = _steps(SETTLED._replace(strategy=strategy))

@@ -72,7 +72,7 @@ def test_a_rate_at_the_end_of_its_grid_warns(rates: tuple[float, ...], chosen: f
     assert _levels(verdict_record("POSITIVE"), scratch=_tried(rates, chosen))["rates"] == level
 
 
-def test_regularisation_of_feature_extraction_is_no_rate() -> None:
+def test_the_regularisation_of_feature_extraction_is_not_checked_as_a_rate() -> None:
     extraction = _tried((0.1, 0.2), 0.2, "feature_extraction")
     assert _levels(verdict_record("POSITIVE"), scratch=extraction)["rates"] == "pass"
 
@@ -126,7 +126,7 @@ def test_an_arm_above_the_majority_passes_with_both_numbers() -> None:
 
 
 @pytest.mark.parametrize(("accuracy", "ships"), [(0.7, "transfer"), (0.85, "transfer"), (0.62, "scratch")])
-def test_an_arm_whose_interval_reaches_the_majority_is_warned_of(accuracy: float, ships: str) -> None:
+def test_an_arm_whose_interval_reaches_the_majority_warns(accuracy: float, ships: str) -> None:
     reason = _held_against(accuracy, ships)
     assert reason.level == "warn"
     assert f"The {ships} arm, " in reason.sentence

@@ -17,7 +17,7 @@ def _facts(accuracy: float, standard_error: float = 0.0, n: int = 200) -> Facts:
 
 
 def _target(spread: float, n: int = 100) -> Target:
-    """Two classes whose features lie `spread` standard deviations apart; all images in train."""
+    """Two classes whose features are `spread` standard deviations apart, with all images in train."""
     labels = np.arange(n) % 2
     features = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
     features[:, 0] += spread * labels
@@ -83,11 +83,11 @@ def test_a_vote_for_scratch_counts_for_no_strategy() -> None:
     assert weigh(_facts(0.5), with_scratch, PARAMS) == weigh(_facts(0.5), (), PARAMS)
 
 
-def test_equal_weights_go_to_the_cheapest() -> None:
+def test_among_equal_weights_the_cheapest_strategy_wins() -> None:
     assert ranking({"full": 1.0, "top_blocks": 1.0, "feature_extraction": 0.5})[0] == "top_blocks"
 
 
-def test_would_change_names_changes_that_do_change_the_choice() -> None:
+def test_would_change_names_only_changes_that_change_the_choice() -> None:
     facts = _facts(0.7)
     sentences = would_change(facts, PARAMS)
     assert "With frozen features at 98% accuracy the choice would be feature_extraction." in sentences
@@ -97,8 +97,8 @@ def test_would_change_names_changes_that_do_change_the_choice() -> None:
         assert ranking(weigh(other, votes(other.n, other.n_per_class, "unknown"), PARAMS))[0] == choice
 
 
-def test_with_more_images_there_are_more_of_each_class() -> None:
-    """Evidence that is shared leaves the choice to the tables, one of which counts images a class."""
+def test_more_images_mean_more_images_per_class() -> None:
+    """Shared evidence leaves the choice to the tables, one of which counts images per class."""
     sentences = would_change(_facts(0.95, standard_error=0.02), PARAMS)
     assert "With 10 times the images the choice would be top_blocks." in sentences
 

@@ -12,7 +12,7 @@ CLASSES = ("ant", "bee", "cat")
 
 
 def _target(wrong: dict[int, str], n: int = 150, spread: float = 8.0) -> Target:
-    """Three classes far apart, thirds of each in train, val and test; some rows with a wrong label.
+    """Three classes far apart, a third of each in train, val and test, with some wrong labels.
 
     Catalogue and features stand in opposite order, and an unreadable image comes first.
     """
@@ -55,7 +55,7 @@ def test_labels_of_the_test_split_are_never_looked_at() -> None:
     assert clean.n_images == 102
 
 
-def test_right_labels_give_one_sentence() -> None:
+def test_labels_without_suspects_give_one_sentence() -> None:
     found = _check(_target({}))
     assert found.suspects == ()
     assert found.sentence == (
@@ -64,13 +64,13 @@ def test_right_labels_give_one_sentence() -> None:
     )
 
 
-def test_labels_that_features_cannot_tell_are_left_alone() -> None:
+def test_classes_that_features_cannot_separate_give_no_suspects() -> None:
     found = _check(_target({}, spread=0.0))
     assert found.accuracy < 0.5
     assert found.n_suspects <= 2
 
 
-def test_the_record_holds_the_first_of_many_and_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_record_lists_the_first_suspects_and_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {i: CLASSES[(i + 1) % 3] for i in range(0, 150, 10) if i // 3 % 3 < 2}
     many = _check(_target(wrong))
     assert many.n_suspects > 5

@@ -14,7 +14,7 @@ from graft.store.catalogue import SPLITS
 def _target(
     shift: dict[Split, float], labels: NDArray[np.int64] | None = None, sizes: tuple[int, int, int] = (120, 60, 90)
 ) -> Target:
-    """Two classes; the features of some splits are shifted, and those of the second class lie apart."""
+    """Two classes with features far apart. Features of some splits are shifted."""
     splits = [split for split, n in zip(SPLITS, sizes, strict=True) for _ in range(n)]
     labels = np.arange(len(splits)) % 2 if labels is None else labels
     features = np.random.default_rng(0).normal(size=(len(splits), 8))
@@ -48,7 +48,7 @@ def test_a_test_split_of_another_kind_is_a_warning() -> None:
     assert "or the mix of classes differs" in test.sentence
 
 
-def test_another_mix_of_classes_in_val_alone_is_none() -> None:
+def test_another_mix_of_classes_in_val_is_not_a_difference() -> None:
     labels = np.arange(270) % 2
     labels[120:180] = np.arange(60) % 6 == 0
     assert not check_splits(_target({}, labels), seed=0)[0].warns
@@ -62,7 +62,7 @@ def test_labels_of_the_test_split_are_not_used() -> None:
     assert check_splits(target, 0)[1] == check_splits(target._replace(catalog=flipped), 0)[1]
 
 
-def test_a_difference_too_small_to_matter_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_too_small_to_matter_does_not_warn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split_check, "separability", lambda *_, **__: Separability(0.54, 0.52, 0.56))
     assert not check_splits(_target({}), 0)[0].warns
     monkeypatch.setattr(split_check, "separability", lambda *_, **__: Separability(0.56, 0.52, 0.60))
@@ -71,7 +71,7 @@ def test_a_difference_too_small_to_matter_is_none(monkeypatch: pytest.MonkeyPatc
     assert not check_splits(_target({}), 0)[0].warns
 
 
-def test_too_few_images_are_said_and_not_judged() -> None:
+def test_too_few_images_are_reported_and_not_judged() -> None:
     val, _ = check_splits(_target({"val": 5.0}, sizes=(40, 4, 40)), seed=0)
     assert val.auc is None
     assert not val.warns

@@ -8,7 +8,7 @@ def _says(n: int, n_per_class: int, similarity: Similarity) -> dict[str, Strateg
     return {vote.table: vote.strategy for vote in votes(n, n_per_class, similarity)}
 
 
-def test_small_and_similar_is_feature_extraction_in_every_table_that_speaks() -> None:
+def test_small_and_similar_is_feature_extraction_in_every_table_that_votes() -> None:
     said = _says(500, 50, "near")
     assert said.pop("techniques guide") is None
     assert set(said.values()) == {"feature_extraction"}
@@ -34,7 +34,7 @@ def test_small_and_different_divides_the_tables() -> None:
         (2_000_000, 2_000, "near", "strategy guide", "full"),
     ],
 )
-def test_table_says_what_its_author_printed(
+def test_a_table_votes_as_its_author_printed(
     n: int, n_per_class: int, similarity: Similarity, table: str, strategy: StrategyName
 ) -> None:
     assert _says(n, n_per_class, similarity)[table] == strategy

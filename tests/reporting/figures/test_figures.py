@@ -37,7 +37,7 @@ def test_a_forest_plot_places_interval_estimate_zero_and_margin_on_one_scale() -
     assert (left, width) == pytest.approx((zero - unit, 2 * unit), abs=0.3)
 
 
-def test_forest_draws_a_line_that_all_rows_are_held_against_within_its_axis() -> None:
+def test_a_forest_plot_draws_the_line_of_comparison_within_its_axis() -> None:
     row = Row("arm", "transfer", Interval(estimate=0.8, low=0.7, high=0.9))
     figure = forest("t", [row], line=Line("Always ant", 0.1))
     assert "arm: 80.0%, interval 70.0% to 90.0%; Always ant: 10.0%" in figure
@@ -53,7 +53,7 @@ def test_a_forest_plot_of_accuracies_marks_no_zero() -> None:
     assert len(_all(figure, "circle", "seed")) == 2
 
 
-def test_rates_stand_at_their_logarithm_and_the_chosen_one_has_a_ring(evidence: Evidence) -> None:
+def test_rates_are_on_a_logarithmic_axis_and_the_chosen_one_has_a_ring(evidence: Evidence) -> None:
     figure = rates((evidence.transfer, evidence.scratch))
     xs = sorted({*_xs(figure, "circle", "best", "cx")})
     assert (xs[1] - xs[0]) / (xs[2] - xs[1]) == pytest.approx(np.log(3) / np.log(10 / 3), rel=0.02)
@@ -61,7 +61,7 @@ def test_rates_stand_at_their_logarithm_and_the_chosen_one_has_a_ring(evidence: 
     assert len(_all(figure, "polyline", "trials")) == 3
 
 
-def test_a_rate_that_more_seeds_tried_has_a_larger_dot_and_says_how_many(evidence: Evidence) -> None:
+def test_a_rate_tried_with_more_seeds_has_a_larger_dot_and_their_number(evidence: Evidence) -> None:
     figure = rates((evidence.transfer,))
     radii = _xs(figure, "circle", "best", "r")
     assert radii == sorted(set(radii))
@@ -83,7 +83,7 @@ def test_recalls_rank_classes_by_gain_and_place_both_arms_on_one_scale() -> None
     assert len(_all(figure, "line", "gain loss")) == 1
 
 
-def test_curves_draw_every_seed_and_a_mean_an_arm(evidence: Evidence) -> None:
+def test_curves_draw_every_seed_and_the_mean_of_each_arm(evidence: Evidence) -> None:
     figure = curves("t", (evidence.transfer, evidence.scratch), "val_accuracy")
     assert len(_all(figure, "polyline", "run")) == 10
     assert len(_all(figure, "polyline", "mean")) == 2
@@ -109,7 +109,7 @@ def test_the_mean_of_unequal_curves_ends_with_the_shortest(evidence: Evidence) -
 
 
 @pytest.mark.parametrize("n_points", [0, 1])
-def test_a_head_fitted_in_one_go_is_a_level_line(evidence: Evidence, n_points: int) -> None:
+def test_a_head_fitted_in_closed_form_is_a_horizontal_line(evidence: Evidence, n_points: int) -> None:
     runs = tuple(
         each.model_copy(update={"curve": each.curve[:n_points], "best_epoch": 0}) for each in evidence.transfer.runs
     )

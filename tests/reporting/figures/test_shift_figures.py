@@ -62,7 +62,7 @@ def test_the_null_distribution_marks_what_was_observed_and_what_is_significant(t
     assert "significant above 0.0064" in _desc(figure)
 
 
-def test_where_nothing_could_be_significant_no_limit_is_drawn(tested: ShiftTest) -> None:
+def test_if_nothing_can_be_significant_no_limit_is_drawn(tested: ShiftTest) -> None:
     figure = null_distribution(tested.model_copy(update={"detectable_mmd2": None}))
     assert _all(figure, "line", "reference") == []
     assert "never significant" in _desc(figure)
@@ -77,9 +77,7 @@ def test_the_heights_of_the_null_are_in_proportion_to_its_mass(tested: ShiftTest
     assert covered == pytest.approx(336 / 1.12, abs=9)  # 6 % of room at both ends, two bins cut
 
 
-def test_marks_of_the_yardstick_stand_at_the_root_of_the_squared_distance(
-    scale: ShiftYardstick, size: ShiftSize
-) -> None:
+def test_marks_of_the_yardstick_are_at_the_root_of_the_squared_distance(scale: ShiftYardstick, size: ShiftSize) -> None:
     figure = yardstick(scale, size)
     clean, noise = _xs(figure, "circle", "end", "cx")  # the clean halves are below 0, which is drawn at 0
     (target,) = _xs(figure, "line", "observed", "x1")
@@ -107,7 +105,7 @@ def test_the_band_of_the_yardstick_is_the_interval_of_the_target(scale: ShiftYar
 
 
 def _numbers(scale: ShiftYardstick, size: ShiftSize, mmds: Sequence[float]) -> list[str]:
-    """What is written above the dots of one corruption, from left to right."""
+    """Labels above the dots of one corruption, from left to right."""
     marks = tuple(YardstickMark(corruption="blur", severity=place + 1, mmd2=mmd**2) for place, mmd in enumerate(mmds))
     figure = yardstick(scale.model_copy(update={"marks": marks}), size)
     written = sorted(_all(figure, "text", "small"), key=lambda each: float(each.attrib["x"]))
@@ -126,7 +124,7 @@ def _numbers(scale: ShiftYardstick, size: ShiftSize, mmds: Sequence[float]) -> l
         ((0.1, 0.3, 0.11, 0.31, 0.5), ["1,3", "2,4", "5"]),
     ],
 )
-def test_dots_that_crowd_share_a_number(
+def test_crowded_dots_share_a_number(
     scale: ShiftYardstick, size: ShiftSize, mmds: Sequence[float], numbers: list[str]
 ) -> None:
     assert _numbers(scale, size, mmds) == numbers
@@ -175,7 +173,7 @@ def test_marks_are_sorted_by_severity_and_corruptions_keep_their_order(scale: Sh
     assert [each.severity for each in by_corruption(shuffled)["blur"]] == [1, 2, 3, 4, 5]
 
 
-def test_blocks_stand_from_input_to_output_with_their_intervals(profile: BlockProfile) -> None:
+def test_blocks_are_drawn_from_input_to_output_with_their_intervals(profile: BlockProfile) -> None:
     figure = block_profile(profile)
     dots, lows, highs = (
         _xs(figure, *each)
@@ -204,7 +202,7 @@ def test_a_profile_of_one_block_can_be_drawn(profile: BlockProfile) -> None:
 
 
 def _places(figure: Markup, side: str) -> list[tuple[float, float]]:
-    """Where the marks of a side begin, the one of the legend left out."""
+    """Start points of the marks of a domain, without that of the legend."""
     drawn = max((each.attrib["d"] for each in _all(figure, "path", side)), key=len)
     starts = re.findall(r"M([\d.]+) ([\d.]+)(?=" + re.escape(SHAPES[side]) + ")", drawn)
     return [(float(x), float(y)) for x, y in starts]
@@ -214,7 +212,7 @@ def _square(side: str, corners: Sequence[tuple[float, float]]) -> list[MapPoint]
     return [MapPoint("", "source" if side == "source" else "target", "", x, y) for x, y in corners]
 
 
-def test_every_image_is_a_mark_of_the_shape_of_its_side(samples: ModuleType) -> None:
+def test_every_image_is_a_mark_with_the_shape_of_its_domain(samples: ModuleType) -> None:
     figure = scatter(samples.sample_map(), (0.342, 0.117), "source")
     assert [len(_places(figure, side)) for side in ("source", "target")] == [300, 100]
     assert SHAPES["source"] != SHAPES["target"]
@@ -228,7 +226,7 @@ def test_axes_of_the_map_name_their_share_of_the_variance(samples: ModuleType) -
 
 
 @pytest.mark.parametrize(("wide", "tall"), [(1.0, 1.0), (1.0, 40.0), (40.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
-def test_the_map_is_as_long_upright_as_across_and_holds_all_marks(wide: float, tall: float) -> None:
+def test_both_axes_of_the_map_have_the_same_scale_and_hold_all_marks(wide: float, tall: float) -> None:
     corners = [(0.0, 0.0), (wide, 0.0), (0.0, tall), (wide, tall)]
     figure = scatter(_square("source", corners) + _square("target", corners[:1]), (0.5, 0.5), "source")
     first, across, up, _ = _places(figure, "source")
@@ -240,7 +238,7 @@ def test_the_map_is_as_long_upright_as_across_and_holds_all_marks(wide: float, t
     assert height <= HIGHEST
 
 
-def test_the_side_of_fewer_images_lies_on_top(samples: ModuleType) -> None:
+def test_the_domain_with_fewer_images_is_drawn_on_top(samples: ModuleType) -> None:
     points = samples.sample_map()
     swapped = [each._replace(side="target" if each.side == "source" else "source") for each in points]
     for shown, top in ((points, "target"), (swapped, "source")):

@@ -11,7 +11,7 @@ def test_text_and_attributes_are_escaped() -> None:
     assert element.attrib == {"aria-label": '"<i>'}
 
 
-def test_a_drawing_says_what_it_shows() -> None:
+def test_a_drawing_has_a_title_and_a_description() -> None:
     root = ElementTree.fromstring(drawing("Title", "Words", 90, label(1, 2, "x")))
     assert root.attrib["role"] == "img"
     assert [root.findtext(each) for each in ("title", "desc")] == ["Title", "Words"]

@@ -19,7 +19,7 @@ def arms(p_a: float, p_b: float, k: int = 5, n: int = 300, seed: int = 0) -> tup
     return (rng.random((k, n)) < p_a).astype(np.float64), (rng.random((k, n)) < p_b).astype(np.float64)
 
 
-def test_difference_and_its_seeds_are_those_of_the_accuracies() -> None:
+def test_the_difference_and_its_seeds_agree_with_the_accuracies() -> None:
     a, b = arms(0.8, 0.6)
     comparison = compare_arms(a, b, None, QUESTION)
     assert comparison.difference.estimate == pytest.approx(a.mean() - b.mean())
@@ -37,7 +37,7 @@ def test_swapped_arms_give_the_mirrored_interval() -> None:
     assert one.sign_flip_p == other.sign_flip_p
 
 
-def test_arms_that_never_differ_may_still_differ_on_images_not_seen() -> None:
+def test_arms_that_never_differ_may_still_differ_on_unseen_images() -> None:
     a, _ = arms(0.8, 0.5)
     comparison = compare_arms(a, a, None, QUESTION)
     share = comparison.difference.high
@@ -75,14 +75,14 @@ def test_one_differing_prediction_is_no_surer_than_none() -> None:
     assert one.difference.high - one.difference.low >= none.difference.high - none.difference.low
 
 
-def test_an_arm_that_is_always_right_may_be_wrong_on_images_not_seen() -> None:
+def test_an_arm_that_is_always_right_may_be_wrong_on_unseen_images() -> None:
     right = np.ones((5, 100))
     accuracy = mean_score(right, None, 0.95)
     assert accuracy.low**100 == pytest.approx(0.05)
     assert accuracy.high == 1
 
 
-def test_groups_of_alike_images_widen_the_interval() -> None:
+def test_groups_of_similar_images_widen_the_interval() -> None:
     flips = np.random.default_rng(1).random((2, 5, 40)) < 0.05
     few = [np.abs(each[:1] - flip) for each, flip in zip(arms(0.8, 0.7, n=40), flips, strict=True)]  # seeds agree
     a, b = (np.repeat(each, 5, axis=1) for each in few)
@@ -112,8 +112,8 @@ def test_a_group_counts_by_its_deviation_from_the_mean_of_all_seeds_times_its_im
     np.testing.assert_allclose(units, 0.5 + np.array([a, b]).T)
 
 
-def test_a_million_images_are_a_million_also_where_they_come_in_groups() -> None:
-    """Three hundred thousand units would settle it: as many images, or ten times as many."""
+def test_a_million_images_are_a_million_also_in_groups() -> None:
+    """300,000 units would settle the comparison: as many images, or ten times as many in groups of ten."""
     a, _ = arms(0.8, 0.5)
     small = Question(confidence=0.95, margin=1e-5, seed=0)
     assert compare_arms(a, a, None, small).images_to_settle == pytest.approx(3e5, rel=0.01)
@@ -130,7 +130,7 @@ def test_group_sizes_alone_add_no_spread() -> None:
     assert always == pytest.approx((1.0, 0.05 ** (1 / 10), 1.0))  # ten groups, not 55 images
 
 
-def test_one_image_a_group_is_the_same_as_no_groups() -> None:
+def test_groups_of_one_image_are_the_same_as_no_groups() -> None:
     a, b = arms(0.8, 0.7)
     names = np.array([f"g{each:03}" for each in np.random.default_rng(0).permutation(300)])
     assert compare_arms(a, b, names, QUESTION) == compare_arms(a, b, None, QUESTION)
@@ -170,7 +170,7 @@ def test_images_to_settle_count_images_and_not_groups() -> None:
 
 
 def test_images_to_settle_are_those_of_the_fewest_groups_that_do() -> None:
-    """Groups of two and of three in turn: two and a half images each."""
+    """Groups of two and three images in turn: 2.5 images each on average."""
     few = arms(0.75, 0.65, n=60, seed=4)
     a, b = (np.repeat(each, [2, 3] * 30, axis=1) for each in few)
     comparison = compare_arms(a, b, np.repeat(np.arange(60), [2, 3] * 30), QUESTION)

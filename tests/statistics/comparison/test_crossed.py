@@ -31,7 +31,7 @@ def analysis_of_variance(values: Floats) -> tuple[float, float, float]:
     return float(a), float(b), float(e)
 
 
-def test_where_nothing_varies_the_degrees_of_freedom_are_those_of_the_seeds() -> None:
+def test_if_nothing_varies_the_degrees_of_freedom_are_those_of_the_seeds() -> None:
     assert crossed_mean(np.full((4, 9), 0.5), 0.9).degrees_of_freedom == 3
 
 
@@ -103,7 +103,7 @@ def test_interval_covers_as_often_as_it_says(deviations: tuple[float, float, flo
 
 
 @pytest.mark.simulation
-def test_interval_covers_the_difference_of_two_right_or_wrong_arms() -> None:
+def test_interval_covers_the_difference_of_two_accuracies() -> None:
     n_draws, k, n = 2000, 5, 200
     rng = np.random.default_rng(0)
     covered = 0

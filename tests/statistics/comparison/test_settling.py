@@ -36,7 +36,7 @@ def test_seeds_are_the_fewest_that_settle(estimate: float, margin: float) -> Non
 
 
 @pytest.mark.parametrize("more", [1, 2])
-def test_one_seed_more_may_be_enough(more: int) -> None:
+def test_one_more_seed_may_be_enough(more: int) -> None:
     variances = Variances(0.003, 0.001, 0.1)
     half = difference_half_width(variances, np.array(5 + more), np.array(100), 0.95)
     assert seeds_to_settle(mean_of(float(half) * 1.001, variances), 0.95, 0.0) == 5 + more
@@ -59,7 +59,7 @@ def test_units_are_the_fewest_that_settle(estimate: float, margin: float) -> Non
     assert not any(settles(mean, 5, u, margin) for u in range(100, units))
 
 
-def test_out_of_reach_is_none() -> None:
+def test_numbers_out_of_reach_are_none() -> None:
     of_seeds = mean_of(0.001, Variances(0.01, 0.0, 0.1))
     assert units_to_settle(of_seeds, 0.95, 0.0005, 1_000_000) is None  # the seeds' own spread remains
     of_units = mean_of(0.001, Variances(0.0, 0.5, 0.1))
@@ -84,5 +84,5 @@ def test_more_seeds_than_many_stay_as_they_are() -> None:
     assert found[0] == 80
 
 
-def test_no_room_for_more_units_is_none() -> None:
+def test_without_room_for_more_units_the_number_is_none() -> None:
     assert units_to_settle(mean_of(0.01, Variances(0.0, 0.5, 0.1)), 0.95, 0.005, 100) is None

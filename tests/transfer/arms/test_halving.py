@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from tests.transfer.conftest import tiny_params
 
-from graft.training.objective import Score
+from graft.networks.outputs import Score
 from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, rates_by_seed, seeds_of, startable
 
 LOSS = 0.5

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+from graft.networks.outputs import Score
 from graft.params.learning import Training
 from graft.records.common import Budget
 from graft.records.training import Trial
-from graft.training.objective import Score
 
 
 class RunKey(NamedTuple):

@@ -10,9 +10,9 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from graft.networks.networks import Network
+from graft.networks.outputs import Score
 from graft.records.training import RateCurve
 from graft.training.loop import feed_of
-from graft.training.objective import Score
 from graft.training.optimisation import build_optimizer
 from graft.training.phases import trained_parameters
 from graft.training.run import Run, Stepping

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graft.networks.networks import Network
+from graft.networks.outputs import Score
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.checkpoints import Keeper, State, keeper_in, read_state, write_state
 from graft.training.loop import Fitted
-from graft.training.objective import Score
 from graft.training.steps import Tick
 from graft.transfer.arms.halving import Halving, RunKey, startable
 
