@@ -1,4 +1,4 @@
-"""Hold catalogues and image stores against what is expected of images, classes and splits.
+"""Check catalogues and image stores against what is expected of images, classes and splits.
 
 Reads   params.yaml, the CatalogRecord, two catalogues, two image stores
 Writes  a ValidationRecord and a Stamp (JSON), everything that fails (CSV), Great Expectations' Data Docs (HTML)

@@ -49,7 +49,7 @@ SENTENCES = {
 
 
 def sample_shift(classes: Sequence[str], kind: SourceKind = "own") -> ShiftRecord:
-    """A target at a medium distance. All fields are known for proxy and own, for bn_stats the blocks, for none nothing."""
+    """A target at a medium distance; bn_stats knows its blocks alone, none nothing, the others all fields."""
     seen = kind in ("own", "proxy")
     return ShiftRecord(
         source=SOURCES[kind],

@@ -15,8 +15,8 @@ Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
 Arm = Literal["transfer", "scratch"]
 Budget = Literal["matched", "long"]
 
-# Number of leading hex digits of its sha256 by which records, tables and pages name an image. 48 bits do not collide in
-# practice.
+# Number of leading hex digits of a sha256 by which records, tables, pages and messages name an image or a file. 48 bits
+# do not collide in practice.
 SHA256_DIGITS = 12
 
 

@@ -21,6 +21,7 @@ from graft.files import read_record
 from graft.images import decode
 from graft.images.resizing import fit
 from graft.records.cards import ModelCard, preprocessing_sha256
+from graft.records.common import SHA256_DIGITS
 
 # A request waits for pixels at most twice as long; BentoML's timeout has passed for one that waits longer.
 WAIT_S = 4
@@ -193,7 +194,7 @@ def _checked_bytes(path: Path, sha256: str) -> mmap.mmap | bytes:
     got = hashlib.sha256(content).hexdigest()
     if got != sha256:
         raise ValueError(
-            f"{path}: want the model of the card, sha256 {sha256[:12]}, got {got[:12]}. "
+            f"{path}: want the model of the card, sha256 {sha256[:SHA256_DIGITS]}, got {got[:SHA256_DIGITS]}. "
             "Restore both files with `dvc checkout`, or make them again with `dvc repro`."
         )
     return content

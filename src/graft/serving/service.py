@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from graft.records.common import Outcome
+from graft.records.common import SHA256_DIGITS, Outcome
 from graft.serving.door import Door
 from graft.serving.front import ImageUpload, PlainErrors
 from graft.serving.predictor import Prediction, load_predictor, predict
@@ -96,7 +96,7 @@ class Classifier:
     def __init__(self) -> None:
         self.predictor = load_predictor(Path(os.environ.get("GRAFT_MODEL", MODEL)))
         card = self.predictor.card
-        self.model = Model(sha256=card.model_sha256[:12], verdict=card.verdict)
+        self.model = Model(sha256=card.model_sha256[:SHA256_DIGITS], verdict=card.verdict)
 
     @bentoml.api(route=ROUTE)  # type: ignore[untyped-decorator]
     def predict(self, image: Annotated[bytes, ContentType("image/*")], /) -> Answer:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.files import visible
-from graft.records.common import Split
+from graft.records.common import SHA256_DIGITS, Split
 from graft.start.edits import Edits, value_at
 from graft.start.survey import Survey
 from graft.yaml_files import written
@@ -191,7 +191,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _value(value: Any) -> str:
     is_hash = isinstance(value, str) and HASH.fullmatch(value)
-    return f"{value[:12]}..." if is_hash else visible(written(value))
+    return f"{value[:SHA256_DIGITS]}..." if is_hash else visible(written(value))
 
 
 def _minutes(minutes: float) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graft.networks.networks import Network
+from graft.records.common import SHA256_DIGITS
 from graft.training.batches import Samples
 
 BatchNormPolicy = Literal["frozen", "adapt", "train"]
@@ -107,8 +108,9 @@ def check_frozen(network: Network, phase: Phase, policy: BatchNormPolicy, before
     after = frozen_sha256(network, phase, policy)
     if after != before:
         raise RuntimeError(
-            f"training, phase {phase.name}: want frozen parameters and buffers unchanged, got {str(after)[:12]} for "
-            f"{str(before)[:12]}. This is a fault of graft; please report it."
+            f"training, phase {phase.name}: want frozen parameters and buffers unchanged, got "
+            f"{str(after)[:SHA256_DIGITS]} for {str(before)[:SHA256_DIGITS]}. This is a fault of graft; please report "
+            "it."
         )
 
 

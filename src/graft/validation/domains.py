@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from graft.files import AT_A_TIME, let_go
 from graft.records.catalog import Domain, LeftOut
+from graft.records.common import SHA256_DIGITS
 from graft.store.catalogue import CatalogRow, open_images, read_catalog
 
 
@@ -49,7 +50,8 @@ def open_domain(name: Literal["source", "target"], record: Domain, catalog: Path
     told = (record.value_bits, record.left_out, record.table_doubts)
     if sha256 == record.store_sha256:
         return OpenDomain(name, rows, open_images(store), "", *told)
-    fault = f"{store}: its sha256 is {sha256[:12]}..., but was {record.store_sha256[:12]}... when it was made"
+    found, made = sha256[:SHA256_DIGITS], record.store_sha256[:SHA256_DIGITS]
+    fault = f"{store}: its sha256 is {found}..., but was {made}... when it was made"
     return OpenDomain(name, rows, np.zeros((0, 1, 1, 3), dtype=np.uint8), fault, *told)
 
 

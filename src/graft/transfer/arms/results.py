@@ -1,11 +1,9 @@
 """Results of an arm: the record of each run, its weights, and its curve as CSV for `dvc plots`."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from graft.files import SIGNIFICANT_DIGITS, write_whole
+from graft.files import SIGNIFICANT_DIGITS, write_table
 from graft.networks.networks import Network
 from graft.networks.saving import save_network
 from graft.records.training import RunRecord
@@ -43,15 +41,13 @@ def saved_runs(
 
 def write_curves(runs: Sequence[RunRecord], path: Path) -> None:
     """Write a line for every epoch of every seed, whole or not at all; only the header where no epoch was trained."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows = []
     for run in runs:
         names = [phase.name for phase in run.phases for _ in range(phase.epochs)]
         for name, point in zip(names, run.curve, strict=True):
             numbers = (point.train_loss, point.val_loss, point.val_accuracy)
-            writer.writerow((run.seed, point.epoch, name, *(f"{each:.{SIGNIFICANT_DIGITS}g}" for each in numbers)))
-    write_whole(path, text.getvalue().encode())
+            rows.append((run.seed, point.epoch, name, *(f"{each:.{SIGNIFICANT_DIGITS}g}" for each in numbers)))
+    write_table(COLUMNS, rows, path)
 
 
 def _record(run: RunKey, fitted: Fitted, weights_sha256: str) -> RunRecord:
