@@ -37,7 +37,8 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
-        environment = {**os.environ, "PYTHONPATH": str(project / "src")}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PYTHONPATH": str(project / "src"), "PATH": path}
         environment.pop("OMP_NUM_THREADS", None)
         copy_project(project)
         subprocess.run(["dvc", "repro", "-q", "validate_data"], cwd=project, env=environment, check=True)

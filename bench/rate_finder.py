@@ -43,8 +43,8 @@ from graft.training.loop import fit
 from graft.training.steps import Plan
 from graft.training.steps import Task as Given
 from graft.transfer import control
-from graft.transfer.arms.data import TargetData, part_of, seen_by, target_data
 from graft.transfer.arms.rate_finder import find_rate
+from graft.transfer.arms.target_data import TargetData, part_of, seen_by, target_data
 from graft.transfer.finetuning.task import Backbone, TransferTask, plan_at, start_of, with_head
 from graft.transfer.pretraining import make_backbone
 from graft.yaml_files import read_yaml

@@ -45,13 +45,14 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(project / "src")}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(project / "src"), "PATH": path}
         copy_project(project)
         before = {"finetune_target": "select_strategy", "train_scratch": "validate_data"}[args.stage]
         subprocess.run(["dvc", "repro", "-q", before], cwd=project, env=environment, check=True, stdout=sys.stderr)
         stages: dict[str, Any] = read_yaml(project / "dvc.yaml")["stages"]
         command = shlex.split(stages[args.stage]["cmd"].removeprefix("exec "))
-        torment(project, [sys.executable, *command[1:]], environment, args.stage, args.kills, args.processes)
+        torment(project, command, environment, args.stage, args.kills, args.processes)
 
 
 def torment(

@@ -41,11 +41,11 @@ from graft.training.checkpoints import Keeper
 from graft.training.loop import fit
 from graft.training.phases import Phase, equal_rates
 from graft.training.steps import Plan, Tick
-from graft.transfer.arms.data import TargetData, part_of, seen_by
 from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, seeds_of
 from graft.transfer.arms.processes import Crew, train_all
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Trained
+from graft.transfer.arms.target_data import TargetData, part_of, seen_by
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask
 from graft.yaml_files import read_yaml

@@ -13,8 +13,8 @@ from graft.files import write_record
 from graft.params.pipeline import read_params
 from graft.store.catalogue import check_judged
 from graft.training.resume import half_done
-from graft.transfer.arms.data import write_sheet
 from graft.transfer.arms.results import write_curves
+from graft.transfer.arms.target_data import write_sheet
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import read_task
 

@@ -1,4 +1,4 @@
-"""Names, records, tables and whole files: the reader and writer of each kind.
+"""Names, records, tables, arrays and whole files: one reader and one writer for each kind of file.
 
 Names that a user chose are made safe wherever a person meets them: on a terminal, in JSON and in a spreadsheet. A file
 is written whole or not at all.

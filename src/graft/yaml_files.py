@@ -71,8 +71,8 @@ def with_values(path: Path, values: Mapping[Place, Any]) -> str:
         values: new values by place: None, booleans, numbers, text, or lists of these.
 
     Raises:
-        ValueError: a place is not in the file, or an anchor or alias (`&name`, `*name`) is on the way to it, so that
-            a new value would change other places too.
+        ValueError: the section of a place is not in the file, or an anchor or alias (`&name`, `*name`) is on the way
+            to it, so that a new value would change other places too.
     """
     from ruamel.yaml import YAML
 
@@ -112,7 +112,7 @@ def _span(path: Path, root: Any, place: Place, text: str) -> tuple[int, int, str
 
 
 def _new_line(text: str, after: int, key: str) -> tuple[int, int, str]:
-    """Where a new line goes, below the line that holds a place, and how it begins."""
+    """Position of a new line below the one at `after`, as an empty span, and the text that it begins with."""
     end = text.index("\n", after)
     line_end = "\r\n" if text[end - 1] == "\r" else "\n"
     start = end + 1 - len(line_end)

@@ -83,7 +83,7 @@ def _with_initializer(path: Path, to: Path, change: Callable[[Array], Array], si
 
 
 def _with_tail(path: Path, to: Path, output: str, *nodes: onnx.NodeProto, **values: float | Sequence[float]) -> Path:
-    """A copy of the model whose output is what the nodes make of it, which they call `sound`."""
+    """A copy of the model with nodes that compute an output from the original, which they call `sound`."""
     model = onnx.load(path)
     for node in model.graph.node:
         for names in (node.input, node.output):
@@ -96,7 +96,7 @@ def _with_tail(path: Path, to: Path, output: str, *nodes: onnx.NodeProto, **valu
 
 
 def _off_at(batch_size: int, by: Sequence[float], path: Path, to: Path) -> Path:
-    """A copy of the model whose logits are off by so much, class by class, in batches of one size alone."""
+    """A copy of the model whose logits are off by these amounts, class by class, in batches of one size alone."""
     make = onnx.helper.make_node
     return _with_tail(
         path,
@@ -151,7 +151,7 @@ def test_parity_holds_for_the_exported_file(exported: Path, network: Network) ->
     assert record.onnx_sha256 == hashlib.sha256(exported.read_bytes()).hexdigest()
 
 
-def test_weights_that_are_too_large_for_one_file_stand_beside_it(split: Path, exported: Path, network: Network) -> None:
+def test_weights_too_large_for_one_file_are_written_beside_it(split: Path, exported: Path, network: Network) -> None:
     assert sorted(each.name for each in split.parent.iterdir()) == ["model.onnx", "model.onnx.data"]
     assert split.stat().st_size < exported.stat().st_size / 5
     (logits,) = _session(split).run(["logits"], {"image": IMAGES})
@@ -190,13 +190,13 @@ def test_a_changed_weight_breaks_parity(exported: Path, network: Network, tmp_pa
         check_parity(broken, network, IMAGES)
 
 
-def test_an_answer_that_is_no_number_breaks_parity(exported: Path, network: Network, tmp_path: Path) -> None:
+def test_outputs_that_are_not_numbers_break_parity(exported: Path, network: Network, tmp_path: Path) -> None:
     broken = _with_initializer(exported, tmp_path, lambda values: values * np.nan, size=3)  # the bias of the head
     with pytest.raises(RuntimeError, match="want logits and probabilities within 1e-04 of torch"):
         check_parity(broken, network, IMAGES)
 
 
-def test_another_normalisation_than_the_pipelines_breaks_parity(network: Network, tmp_path: Path) -> None:
+def test_another_input_transform_breaks_parity(network: Network, tmp_path: Path) -> None:
     other = copy.deepcopy(network)
     other.input_transform = InputTransform((0.0, 0.0, 0.0), SMALL_CNN.std)
     export_onnx(other, tmp_path / "model.onnx")
@@ -212,7 +212,7 @@ def test_every_batch_size_counts(exported: Path, network: Network, tmp_path: Pat
 
 
 def test_the_record_holds_the_worst_of_all_batch_sizes(network: Network, tmp_path: Path) -> None:
-    """Off by less than the limit, but by more than what parts the two best classes of some images."""
+    """Off by less than the limit, but by more than the difference of the two best classes of some images."""
     tied = copy.deepcopy(network)
     with torch.no_grad():
         tied.get_parameter("head.weight")[1] = tied.get_parameter("head.weight")[0]
@@ -226,14 +226,14 @@ def test_the_record_holds_the_worst_of_all_batch_sizes(network: Network, tmp_pat
     assert record.top1_agreement == np.mean(~(first_or_second & in_threes))
 
 
-def test_probabilities_that_are_no_softmax_break_parity(exported: Path, network: Network, tmp_path: Path) -> None:
+def test_probabilities_that_are_not_the_softmax_break_parity(exported: Path, network: Network, tmp_path: Path) -> None:
     shrink = onnx.helper.make_node("Mul", ["sound", "share"], ["probabilities"])
     broken = _with_tail(exported, tmp_path, "probabilities", shrink, share=0.9)
     with pytest.raises(RuntimeError, match="want logits and probabilities within"):
         check_parity(broken, network, IMAGES)
 
 
-def test_a_file_that_is_no_onnx_is_refused(network: Network, tmp_path: Path) -> None:
+def test_a_file_that_is_not_onnx_is_refused(network: Network, tmp_path: Path) -> None:
     model = onnx.helper.make_model(
         onnx.helper.make_graph([onnx.helper.make_node("Nonsense", ["a"], ["b"])], "g", [], [])
     )
@@ -242,7 +242,7 @@ def test_a_file_that_is_no_onnx_is_refused(network: Network, tmp_path: Path) -> 
         check_parity(tmp_path / "model.onnx", network, IMAGES)
 
 
-def test_logits_that_are_all_alike_prove_nothing(exported: Path, network: Network) -> None:
+def test_logits_that_are_all_alike_break_parity(exported: Path, network: Network) -> None:
     flat = copy.deepcopy(network)
     with torch.no_grad():
         next(flat.head.parameters()).zero_()
@@ -276,7 +276,7 @@ def test_card_is_that_of_the_seed_that_ships() -> None:
     assert card.data_sha256 == "d" * 64
 
 
-def test_a_network_whose_weights_stand_beside_the_file_is_served(split: Path, network: Network) -> None:
+def test_a_network_with_weights_beside_the_file_is_served(split: Path, network: Network) -> None:
     record = check_parity(split, network, IMAGES)
     card = model_card(CATALOG, BACKBONE, training_record(), verdict_record("POSITIVE"), record)
     write_record(card.model_copy(update={"labels": ("a", "b", "c")}), split.parent / "card.json")

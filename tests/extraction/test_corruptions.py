@@ -40,7 +40,7 @@ def test_images_change_more_at_every_severity(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_shape_and_type_stay_and_the_originals_too(name: str) -> None:
+def test_shape_and_type_are_kept_and_the_originals_not_changed(name: str) -> None:
     images = _images()
     after = corrupted(images, name, 3, 0)
     assert after.shape == images.shape
@@ -104,6 +104,6 @@ def test_pure_noise_takes_every_value_alike() -> None:
 
 
 @pytest.mark.parametrize(("name", "severity"), [("fog", 1), ("blur", 0), ("blur", 6)])
-def test_what_there_is_not_is_refused_with_the_choices(name: str, severity: int) -> None:
+def test_an_unknown_corruption_or_severity_is_refused_with_the_choices(name: str, severity: int) -> None:
     with pytest.raises(ValueError, match=rf"^corrupted: want one of blur, .+ got '{name}' at {severity}\. Choose"):
         corrupted(_images(), name, severity, 0)

@@ -38,7 +38,7 @@ def test_blocks_are_of_the_images_of_the_sample() -> None:
         np.testing.assert_array_equal(each.means, theirs.means)
 
 
-def test_the_yardstick_is_made_of_the_sample_and_tears_no_group() -> None:
+def test_the_yardstick_is_of_the_sample_and_splits_no_group() -> None:
     images = np.zeros((20, 8, 8, 3), dtype=np.uint8)
     images[:] = 10 * (ROWS // 2)[:, None, None, None]  # a colour for each group of two
     details = look_at_source(images, ROWS, (ROWS // 2).astype(np.str_), network(), 20, 0)
@@ -74,13 +74,13 @@ def test_without_source_images_the_details_are_empty() -> None:
     assert (len(details.rows), details.yardstick) == (0, None)
 
 
-def test_moments_are_taken_where_they_are_needed_and_not_else() -> None:
+def test_moments_are_computed_only_where_they_are_needed() -> None:
     needed, not_needed = (look_at_target(grey_images(20), ROWS, network(), 9, 0, each) for each in (True, False))
     assert [each.means.shape for each in needed.moments] == [(9, 3)]
     assert (not_needed.moments, not_needed.refusal, needed.refusal) == ((), "", "")
 
 
-def test_a_network_without_batchnorm_leaves_its_reason() -> None:
+def test_a_network_without_batchnorm_gives_the_reason() -> None:
     details = look_at_target(grey_images(20), ROWS, network(batchnorm=False), 9, 0, True)
     assert details.moments == ()
     assert details.refusal.startswith("bn_stats: want a network with BatchNorm layers")
@@ -116,7 +116,7 @@ def test_the_same_details_are_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-def test_absent_details_are_a_sentence(tmp_path: Path) -> None:
+def test_absent_details_are_refused_with_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(
         FileNotFoundError, match=r"none\.npz: want details of the source, got no file\. Run `dvc repro extract"
     ):

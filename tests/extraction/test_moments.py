@@ -54,7 +54,7 @@ def test_means_of_the_last_block_are_the_features() -> None:
     np.testing.assert_allclose(block_means(network, _images(5))[-1].means, features, atol=1e-6)
 
 
-def test_no_images_have_no_means() -> None:
+def test_without_images_there_are_no_means() -> None:
     assert block_means(build_network("small_cnn", 2, SMALL_CNN), _images(0)) == ()
 
 
@@ -65,7 +65,7 @@ def test_maps_tokens_and_vectors_are_pooled_to_one_number_a_channel(shape: tuple
     torch.testing.assert_close(pooled(activations), channels.expand(2, 3))
 
 
-def test_looking_at_blocks_leaves_no_hook_even_where_it_fails() -> None:
+def test_hooks_are_removed_even_after_a_failure() -> None:
     network = build_network("small_cnn", 2, SMALL_CNN)
     with pytest.raises(RuntimeError):
         block_means(network, np.zeros((2, 8, 8, 5), dtype=np.uint8))
@@ -111,7 +111,7 @@ def test_vectors_are_measured_as_one_position() -> None:
     np.testing.assert_allclose(found.squares, found.means**2, rtol=1e-5)
 
 
-def test_running_moments_are_not_moved_and_no_hook_stays() -> None:
+def test_running_moments_are_not_changed_and_hooks_are_removed() -> None:
     network = build_network("small_cnn", 2, SMALL_CNN).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     batchnorm_moments(network, _images(4))
@@ -138,7 +138,7 @@ def test_no_images_are_refused() -> None:
 
 
 @pytest.mark.real_data
-def test_inverted_photographs_lie_farther_from_published_weights_than_photographs() -> None:
+def test_inverted_photographs_are_farther_from_published_weights_than_photographs() -> None:
     weights, photos = DATA / "weights" / "mobilenet_v2.pth", DATA / "datasets" / "hymenoptera" / "val"
     if not weights.is_file() or not photos.is_dir():
         pytest.skip(f"{weights} or {photos} is absent")

@@ -1,4 +1,4 @@
-"""Every classification network of torchvision, cut into blocks: nothing lost, nothing twice, the same numbers."""
+"""Every classification network of torchvision, cut into blocks: each tensor in one block, and the same outputs."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ SMALLEST = {
 
 @pytest.fixture(autouse=True)
 def regnets_widths_are_real_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RegNet's builder computes its widths with tensors, which must hold numbers also where the weights hold none."""
+    """RegNet's builder computes its widths with tensors, which need values even where the weights have none."""
     original = BlockParams.from_init_params
 
     def on_cpu(**kwargs: Any) -> Any:
@@ -67,7 +67,7 @@ def test_blocks_are_a_partition_of_the_backbone(name: str) -> None:
 
 
 def _model(name: str) -> nn.Module:
-    """In float64, with BatchNorm statistics and a head that let its numbers spread."""
+    """The network in float64, with BatchNorm statistics and a head that let its outputs spread."""
     torch.manual_seed(0)
     model = torchvision_network(name, SMALLEST[name]).double()
     nn.init.normal_(head_of(model)[1].weight)

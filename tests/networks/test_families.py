@@ -20,12 +20,12 @@ def test_no_family_is_without_a_network() -> None:
 
 
 @pytest.mark.parametrize("name", ["resnet19", "fcn_resnet50", "quantized_resnet18", "r3d_18"])
-def test_what_is_no_classification_network_is_refused_with_the_choices(name: str) -> None:
+def test_a_name_that_is_not_a_classification_network_is_refused_with_the_choices(name: str) -> None:
     with pytest.raises(ValueError, match=rf"^name: want small_cnn or .*, got '{name}'.*resnet18"):
         family_of(name)
 
 
-def test_a_family_without_an_entry_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_family_without_an_entry_is_not_among_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(families.FAMILIES, "AlexNet")
     with pytest.raises(ValueError, match=r"got 'alexnet'\. Choices: small_cnn, convnext_base"):
         family_of("alexnet")
@@ -47,7 +47,7 @@ def test_a_size_that_the_network_cannot_take_is_refused(name: str, size_px: int,
         check_size(name, size_px)
 
 
-def test_refusal_of_a_size_tells_that_of_the_weights() -> None:
+def test_refusing_a_size_names_the_size_of_the_weights() -> None:
     with pytest.raises(ValueError, match=r"Set it to null for the size of its weights, 299\."):
         check_size("inception_v3", 64)
 
@@ -67,7 +67,7 @@ def test_refusal_of_a_size_tells_that_of_the_weights() -> None:
         ("regnet_y_128gf", 16),
     ],
 )
-def test_a_size_that_the_network_takes_is_let_through(name: str, size_px: int) -> None:
+def test_a_size_that_the_network_takes_is_accepted(name: str, size_px: int) -> None:
     check_size(name, size_px)
 
 
@@ -94,7 +94,7 @@ def test_auxiliary_heads_are_left_out(name: str) -> None:
     assert family_of(name).translate(net, published).keys() == net.state_dict().keys()
 
 
-def test_mnasnet_takes_a_state_that_tells_no_version() -> None:
+def test_mnasnet_loads_a_state_without_a_version() -> None:
     net = torchvision_network("mnasnet0_5", 64)
     with pytest.raises(ValueError, match="version should be set"):
         net.load_state_dict(dict(net.state_dict()))

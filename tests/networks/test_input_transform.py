@@ -63,7 +63,7 @@ def test_the_input_transform_moves_with_the_network() -> None:
     assert {each.device.type for each in network.input_transform.buffers()} == {"meta"}
 
 
-def test_the_input_transform_is_whole_after_an_export() -> None:
+def test_the_input_transform_works_after_an_export() -> None:
     network, images = _network(), _images()
     before = network(images)
     torch.export.export(network, (images,))

@@ -34,7 +34,7 @@ def test_hash_of_state_sees_buffers() -> None:
     assert state_sha256(network.blocks.values()) != before
 
 
-def test_small_cnn_starts_from_the_same_draws_whatever_stands_on_it() -> None:
+def test_small_cnn_starts_from_the_same_draws_whatever_its_head() -> None:
     torch.manual_seed(0)
     linear = build_network("small_cnn", 3, SMALL_CNN, "linear")
     torch.manual_seed(0)
@@ -47,7 +47,7 @@ def test_network_is_built_for_the_size_of_its_images() -> None:
     assert network(torch.zeros(1, 3, 96, 96, dtype=torch.uint8)).shape == (1, 3)
 
 
-def test_map_is_pooled_over_its_places() -> None:
+def test_a_map_is_pooled_over_height_and_width() -> None:
     activations = torch.arange(48.0).view(2, 3, 2, 4)
     assert pooled(activations).tolist() == [[3.5, 11.5, 19.5], [27.5, 35.5, 43.5]]
 
@@ -56,7 +56,7 @@ def test_tokens_are_pooled_over_the_tokens() -> None:
     assert pooled(torch.arange(12.0).view(2, 3, 2)).tolist() == [[2, 3], [8, 9]]
 
 
-def test_features_are_pooled_already() -> None:
+def test_features_are_returned_as_they_are() -> None:
     features = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(pooled(features), features)
 
@@ -77,7 +77,7 @@ def test_mlp_is_not_linear() -> None:
     assert not torch.allclose(head(x) + head(-x), 2 * head(0 * x), atol=1e-3)
 
 
-def test_mlp_drops_out_and_norms_in_training_alone() -> None:
+def test_mlp_uses_dropout_and_batch_statistics_in_training_alone() -> None:
     torch.manual_seed(0)
     head, x = make_head(5, 3, "mlp"), torch.randn(8, 5)
     assert not torch.equal(head(x), head(x))

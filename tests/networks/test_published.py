@@ -107,13 +107,13 @@ def test_unknown_weight_name_is_refused_with_the_choices() -> None:
         published_weights(network)
 
 
-def test_weights_of_features_alone_are_no_choice() -> None:
+def test_weights_of_features_alone_are_not_among_the_choices() -> None:
     network = NetworkParams(name="vgg16", weights="IMAGENET1K_FEATURES", weights_file=None, weights_sha256=None)
     with pytest.raises(ValueError, match=r"got 'IMAGENET1K_FEATURES'\. Choices: IMAGENET1K_V1\."):
         published_weights(network)
 
 
-def test_file_with_a_weight_that_is_no_number_is_refused(tmp_path: Path) -> None:
+def test_file_with_a_weight_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
     state = torchvision.models.squeezenet1_1(weights=None).state_dict()
     state["features.0.weight"][0, 0, 0, 0] = torch.nan
     torch.save(state, tmp_path / "net.pth")
@@ -127,7 +127,7 @@ def test_unknown_network_is_refused_before_the_file_is_read() -> None:
         published_network(network, 3, SMALL_CNN)
 
 
-def test_name_that_cannot_be_downloaded_shows_the_way_by_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_cannot_be_downloaded_are_refused_with_how_to_use_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise OSError("no route to host")
 
@@ -224,7 +224,7 @@ HEAD = "the file's head of 1,000 classes left out"
         ({**BACKBONE, "head.weight": torch.ones(7, 9), "epoch": 3}, "left out: head.weight"),
     ],
 )
-def test_weights_as_people_have_them_are_taken_and_what_was_done_is_said(
+def test_files_of_weights_as_people_have_them_are_read_and_changes_are_named(
     content: object, read_as: str, tmp_path: Path
 ) -> None:
     model, said = _resnet(content, tmp_path)
@@ -241,7 +241,7 @@ def test_a_head_of_several_layers_is_left_out_where_the_backbone_has_layers_besi
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "densenet121"])
-def test_prefixes_are_taken_off_before_a_familys_own_names_are_translated(name: str, tmp_path: Path) -> None:
+def test_prefixes_are_removed_before_the_names_of_a_family_are_translated(name: str, tmp_path: Path) -> None:
     state = _as_published(name)
     torch.save({"model": _prefixed("module.", state)}, tmp_path / "net.pth")
     reference = torchvision.models.get_model(name, weights=None)
@@ -286,7 +286,7 @@ def test_two_sets_of_weights_are_refused_with_their_names(content: object, place
         ),
     ],
 )
-def test_weights_that_do_not_fit_are_one_sentence_with_the_cause(content: object, said: str, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_refused_with_the_cause(content: object, said: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         _resnet(content, tmp_path)
     assert "\n" not in str(caught.value)
@@ -321,19 +321,19 @@ def _archive(**files: str) -> bytes:
     ],
     ids=lambda given: given if isinstance(given, str) else "file",  # an archive's bytes hold the time of day
 )
-def test_a_file_that_is_none_of_weights_says_what_it_is(content: bytes, said: str, tmp_path: Path) -> None:
+def test_a_file_without_weights_is_refused_with_what_it_is(content: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / "net.pth").write_bytes(content)
     with pytest.raises(ValueError, match=rf"net\.pth: want a state dict of tensors, {said}"):
         load_published(_file(tmp_path / "net.pth", "resnet18"), 224)
 
 
 @pytest.mark.parametrize("name", ["net.pth", "net.bin", "net"])
-def test_safetensors_are_known_by_their_content(name: str, tmp_path: Path) -> None:
+def test_safetensors_are_recognised_by_their_content(name: str, tmp_path: Path) -> None:
     save_file(RESNET, tmp_path / name)
     assert _same_backbone(_loaded(_file(tmp_path / name, "resnet18"), 224), RESNET)
 
 
-def test_home_stands_for_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_stands_for_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save(RESNET, tmp_path / "net.pth")
     network = _file(tmp_path / "net.pth", "resnet18").model_copy(update={"weights_file": "~/net.pth"})
     monkeypatch.setenv("HOME", str(tmp_path))

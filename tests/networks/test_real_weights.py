@@ -1,4 +1,4 @@
-"""Real ImageNet weights on real photographs: cut into blocks, a network still says what it said whole."""
+"""Real ImageNet weights on real photographs: a network gives the same outputs whole and cut into blocks."""
 
 import hashlib
 

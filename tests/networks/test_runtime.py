@@ -61,7 +61,7 @@ def test_environment_overrules(a_gpu: None, monkeypatch: pytest.MonkeyPatch, pre
     )
 
 
-def test_the_number_of_processes_is_open_unless_the_environment_says_it(no_gpu: None) -> None:
+def test_the_number_of_processes_is_none_unless_the_environment_sets_it(no_gpu: None) -> None:
     assert make_runtime(0).n_processes is None
 
 
@@ -75,7 +75,7 @@ def test_the_number_of_processes_is_open_unless_the_environment_says_it(no_gpu: 
         ("GRAFT_PROCESSES", "-1", r"want a whole number from 1, got '-1'\. Unset it"),
     ],
 )
-def test_what_the_environment_cannot_mean_is_one_sentence(
+def test_invalid_environment_variables_are_refused_with_one_sentence(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -141,7 +141,7 @@ def test_a_step_runs_in_the_precision_that_was_picked(precision: torch.dtype) ->
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is precision
 
 
-def test_deterministic_means_deterministic() -> None:
+def test_the_same_seed_gives_the_same_draws_in_deterministic_mode() -> None:
     make_deterministic(3)
     assert torch.are_deterministic_algorithms_enabled()
     first = torch.rand(3)
@@ -149,7 +149,7 @@ def test_deterministic_means_deterministic() -> None:
     assert torch.equal(first, torch.rand(3))
 
 
-def test_no_empty_tensor_is_filled_before_it_is_written() -> None:
+def test_empty_tensors_are_not_filled() -> None:
     make_deterministic(0)
     assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
 
@@ -190,7 +190,7 @@ def _limit(folder: Path, most: str, names: tuple[str, str, str, str]) -> None:
     (folder / stat).write_text(f"anon 7\n{cold} {GIB // 2}\n")
 
 
-def test_memory_that_caches_files_is_free(machine: Path) -> None:
+def test_memory_that_caches_files_counts_as_free(machine: Path) -> None:
     assert free_bytes(torch.device("cpu")) == 4 * GIB
 
 
@@ -207,12 +207,12 @@ def test_a_container_without_a_limit_leaves_the_machine(machine: Path) -> None:
     assert free_bytes(torch.device("cpu")) == 4 * GIB
 
 
-def test_where_nothing_tells_half_of_the_memory_is_taken_for_free(machine: Path) -> None:
+def test_half_of_the_memory_counts_as_free_where_the_system_does_not_tell(machine: Path) -> None:
     (machine / "meminfo").unlink()
     assert 0 < free_bytes(torch.device("cpu")) < 2**60
 
 
-def test_what_torch_holds_in_reserve_on_a_gpu_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_torch_holds_in_reserve_on_a_gpu_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, answer in (("mem_get_info", (10, 100)), ("memory_reserved", 50), ("memory_allocated", 20)):
         monkeypatch.setattr(torch.cuda, name, lambda _, answer=answer: answer)
     assert free_bytes(torch.device("cuda")) == 40

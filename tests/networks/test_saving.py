@@ -39,7 +39,7 @@ def test_saving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
-def test_absent_weights_are_a_sentence(tmp_path: Path) -> None:
+def test_absent_weights_are_refused_with_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"want weights, got no file\. Run `dvc repro`"):
         load_network(tmp_path / "none.safetensors")
 
@@ -63,7 +63,7 @@ def test_a_saved_network_comes_back_with_its_input_transform(tmp_path: Path) -> 
     assert back.preprocessing == grey
 
 
-def test_weights_of_a_graft_that_kept_no_preprocessing_are_a_sentence(tmp_path: Path) -> None:
+def test_weights_without_preprocessing_are_refused_with_one_sentence(tmp_path: Path) -> None:
     metadata = {"graft": json.dumps({"network": "small_cnn", "n_classes": 3, "size_px": 32, "head": "linear"})}
     save_file(build_network("small_cnn", 3, SMALL_CNN).state_dict(), tmp_path / "net.safetensors", metadata)
     with pytest.raises(ValueError, match=r"want weights with their preprocessing, got none in them\. Run `dvc repro`"):

@@ -62,8 +62,8 @@ def test_a_cell_in_quotes_may_hold_the_separator_and_a_line_break(tmp_path: Path
 
 def test_an_error_shows_the_header_as_it_was_written(tmp_path: Path) -> None:
     header = read_header(written(tmp_path, " Path ;LABEL\n"))
-    assert (header.written, header.columns, header.told) == (("Path", "LABEL"), ("path", "label"), "Path,LABEL")
-    assert read_header(written(tmp_path, "")).told == "an empty file"
+    assert (header.written, header.columns, header.shown) == (("Path", "LABEL"), ("path", "label"), "Path,LABEL")
+    assert read_header(written(tmp_path, "")).shown == "an empty file"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_file_that_is_not_a_table_is_an_error(tmp_path: Path, content: str | b
 
 
 def test_an_error_shows_a_header_of_other_content_on_one_line(tmp_path: Path) -> None:
-    assert not UNSEEN.search(read_header(written(tmp_path, bytes(range(32)) * 100)).told)
+    assert not UNSEEN.search(read_header(written(tmp_path, bytes(range(32)) * 100)).shown)
 
 
 def test_an_unreadable_table_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

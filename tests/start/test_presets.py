@@ -126,7 +126,19 @@ def test_pretraining_is_set_where_weights_are_made_here_alone() -> None:
     published, here = (
         {key for key in preset(each) if key.startswith("pretrain_source.")} for each in (PHOTOGRAPHS, DIGITS)
     )
-    assert (published, here) == (set(), {"pretrain_source.epochs", "pretrain_source.rate"})
+    assert (published, here) == (
+        set(),
+        {f"pretrain_source.{key}" for key in ("epochs", "rate", "batch_size", "augmentation")},
+    )
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_pretraining_has_the_batches_and_the_augmentation_of_the_arms(grey: bool) -> None:
+    values = preset(DIGITS._replace(grey=grey, n_train=100))
+    assert (values["pretrain_source.batch_size"], values["pretrain_source.augmentation"]) == (
+        values["training.batch_size"],
+        values["training.augmentation"],
+    )
 
 
 def test_another_network_that_is_pretrained_here_has_its_own_rates() -> None:

@@ -1,4 +1,4 @@
-"""Recipes that differ from the one that does nothing by what a test is about."""
+"""Recipes that do nothing but what a test is about."""
 
 from tests.house import ROOT
 

@@ -38,7 +38,7 @@ def samples(n: int, seed: int) -> Samples:
 
 
 def network(seed: int = 0) -> Network:
-    """small_cnn from random start."""
+    """Randomly initialised small_cnn."""
     torch.manual_seed(seed)
     return build_network("small_cnn", 2, SMALL_CNN)
 
@@ -67,7 +67,7 @@ def plan(
 
 
 def ignore(n: int) -> None:
-    """A tick that nobody watches."""
+    """A tick that does nothing."""
 
 
 def evaluate(net: Network, given: Samples) -> Score:

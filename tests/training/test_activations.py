@@ -1,4 +1,4 @@
-"""What frozen blocks say is kept, and a network says the same with it as without."""
+"""A network gives the same outputs with cached activations of frozen blocks as without."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ from graft.training.phases import parts_of
 
 @pytest.fixture(scope="module")
 def resnet() -> Network:
-    """ResNet-18 from random start, whose BatchNorm layers have seen something."""
+    """Randomly initialised ResNet-18 with BatchNorm statistics and parameters other than the initial ones."""
     torch.manual_seed(0)
     made = build_network("resnet18", 5, of_size(96))
     for norm in made.modules():
@@ -42,7 +42,7 @@ def _plainly(network: Network, images: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("n_front", [0, 1, 4, 5])
-def test_logits_by_way_of_activations_are_those_of_the_network(resnet: Network, n_front: int) -> None:
+def test_logits_from_activations_are_those_of_the_network(resnet: Network, n_front: int) -> None:
     assert len(resnet.blocks) == 5
     expected = _plainly(resnet, _photos())
     with torch.no_grad():

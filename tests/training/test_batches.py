@@ -10,7 +10,7 @@ def test_an_epoch_holds_every_row_once() -> None:
     assert sorted(rows.tolist()) == list(range(103))
 
 
-def test_no_batch_is_a_lonely_image() -> None:
+def test_no_batch_holds_a_single_image() -> None:
     sizes = [len(rows) for rows in batch_rows(65, 32, torch.Generator().manual_seed(0))]
     assert sizes == [22, 22, 21]
 
@@ -33,12 +33,12 @@ def test_subsample_keeps_the_share_of_every_class() -> None:
     assert np.bincount(kept).tolist() == [9, 18, 1]
 
 
-def test_subsample_keeps_an_image_of_a_class_of_few() -> None:
+def test_subsample_keeps_an_image_of_a_small_class() -> None:
     labels = np.repeat([0, 1, 2], [40, 4, 1])
     assert np.bincount(labels[subsample(labels, 0.1, seed=0)]).tolist() == [4, 1, 1]
 
 
-def test_subsample_is_that_of_its_seed() -> None:
+def test_subsample_depends_on_its_seed() -> None:
     labels = np.repeat([0, 1], 50)
     assert np.array_equal(subsample(labels, 0.9, seed=3), subsample(labels, 0.9, seed=3))
     assert not np.array_equal(subsample(labels, 0.9, seed=3), subsample(labels, 0.9, seed=4))
@@ -57,7 +57,7 @@ def test_balanced_rows_show_each_class_equally_often() -> None:
     assert sorted(torch.bincount(labels)[[0, 2, 5]].tolist()) == [33, 33, 34]
 
 
-def test_the_row_that_is_left_over_goes_to_one_class_as_to_another() -> None:
+def test_the_row_left_over_goes_to_each_class_equally_often() -> None:
     one_more = {int(torch.bincount(SKEWED[torch.cat(_balanced(seed))]).argmax()) for seed in range(30)}
     assert one_more == {0, 2, 5}
 
@@ -80,7 +80,7 @@ def test_balanced_batches_are_shuffled_and_of_nearly_equal_size() -> None:
     assert all(len(torch.unique(SKEWED[rows])) == 3 for rows in batches)
 
 
-def test_balanced_rows_are_those_of_their_generator() -> None:
+def test_balanced_rows_depend_on_their_generator() -> None:
     assert torch.equal(torch.cat(_balanced(3)), torch.cat(_balanced(3)))
     assert not torch.equal(torch.cat(_balanced(3)), torch.cat(_balanced(4)))
 
@@ -96,7 +96,7 @@ def test_a_class_without_images_weighs_nothing() -> None:
     assert class_weights(SKEWED, 7)[[1, 3, 4, 6]].tolist() == [0, 0, 0, 0]
 
 
-def test_images_that_no_gpu_has_room_for_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_too_large_for_a_gpu_are_refused_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graft.training.batches.free_bytes", lambda device: 2**30)
     many = np.broadcast_to(np.uint8(0), (2**11, 2**10, 2**9, 3))  # takes no memory here
     with pytest.raises(

@@ -81,13 +81,13 @@ def _second(folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_second_process_is_turned_away_and_comes_in_afterwards(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     with checkpoints("tune", "k"):
         assert "RuntimeError: tune: want to train alone, got another process" in _second(tmp_path / "checkpoints")
     assert _second(tmp_path / "checkpoints") == "got it\n"
 
 
-def test_a_keeper_writes_when_time_has_passed_and_not_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keeper_writes_after_an_interval_and_not_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("graft.training.checkpoints.time.monotonic", lambda: now[0])
     keeper = keeper_in(tmp_path, "run")
@@ -100,7 +100,7 @@ def test_a_keeper_writes_when_time_has_passed_and_not_before(tmp_path: Path, mon
     assert keeper.load() == {"n": 2}
 
 
-def test_a_write_that_takes_long_makes_the_next_one_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_write_delays_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("graft.training.checkpoints.time.monotonic", lambda: now[0])
     keeper = keeper_in(tmp_path, "run")
@@ -117,7 +117,7 @@ def test_a_write_that_takes_long_makes_the_next_one_wait(tmp_path: Path, monkeyp
         assert keeper.load() == {"n": written}
 
 
-def test_tensors_come_back_to_the_bit(tmp_path: Path) -> None:
+def test_tensors_are_restored_to_the_last_bit(tmp_path: Path) -> None:
     state: State = {"a": torch.randn(3, 4), "b": [{"c": torch.arange(3), "d": None}], "e": (0.1, 2)}
     write_state(state, tmp_path / "s.pt")
     got = read_state(tmp_path / "s.pt")
@@ -126,7 +126,7 @@ def test_tensors_come_back_to_the_bit(tmp_path: Path) -> None:
     assert got["e"] == (0.1, 2)
 
 
-def test_a_write_that_is_cut_off_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_is_interrupted_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_state({"n": 1}, tmp_path / "s.pt")
 
     def cut_off(state: object, file: object) -> None:
@@ -140,7 +140,7 @@ def test_a_write_that_is_cut_off_leaves_the_old_state(tmp_path: Path, monkeypatc
 
 
 class Payload:
-    """What makes a file when it is unpickled."""
+    """Writes a file when it is unpickled."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -156,7 +156,7 @@ def test_a_state_that_holds_foreign_code_is_not_read_and_the_code_not_run(tmp_pa
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_full_disk_is_told_also_where_torch_has_words_of_its_own(
+def test_a_full_disk_is_reported_as_such_although_torch_raises_its_own_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fill(state: object, file: object) -> None:

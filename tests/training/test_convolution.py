@@ -24,7 +24,7 @@ SHAPES = [
 def _outcome(
     windows: Windows, *, by_products: bool, biased: bool, order: torch.memory_format = torch.channels_last
 ) -> tuple[Tensor, ...]:
-    """Output, and gradients of its weighted sum by maps, weights and bias, in float64."""
+    """Output, and gradients of its weighted sum for maps, weights and bias, in float64."""
     generator = torch.Generator().manual_seed(0)
 
     def drawn(*shape: int) -> Tensor:
@@ -52,7 +52,7 @@ def test_output_and_gradients_are_those_of_torch(
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_the_order_of_memory_does_not_matter() -> None:
+def test_the_memory_format_does_not_matter() -> None:
     windows = Windows((3, 3), (1, 1), (1, 1), (1, 1))
     wanted = _outcome(windows, by_products=False, biased=True)
     plain = _outcome(windows, by_products=True, biased=True, order=torch.contiguous_format)
@@ -60,14 +60,14 @@ def test_the_order_of_memory_does_not_matter() -> None:
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_gradients_of_weights_lie_in_memory_as_weights_of_channels_last_do() -> None:
+def test_gradients_of_weights_are_in_channels_last_order() -> None:
     windows = Windows((3, 3), (1, 1), (1, 1), (1, 1))
     _, _, of_weights, _ = _outcome(windows, by_products=True, biased=True)
     assert of_weights.is_contiguous(memory_format=torch.channels_last)
 
 
 def _maker(made: Tensor) -> str:
-    """Name of the operation that made this, whatever shape it was given since."""
+    """Name of the operation that computed this, views and permutations left out."""
     node = made.grad_fn
     while node is not None and node.name() in ("PermuteBackward0", "ViewBackward0"):
         node = node.next_functions[0][0]
@@ -76,7 +76,7 @@ def _maker(made: Tensor) -> str:
 
 
 def _way(layer: nn.Conv2d, n: int, size: int, dtype: torch.dtype | None = None) -> str:
-    """Name of what made the output of so many maps of this size."""
+    """Name of the operation that computed the output for n maps of this size."""
     maps = torch.rand(n, layer.in_channels, size, size)
     with torch.autocast("cpu", dtype=dtype, enabled=dtype is not None), fast_convolutions(CPU):
         return _maker(layer(maps))
@@ -124,7 +124,7 @@ def test_without_a_gradient_weights_that_would_learn_go_as_frozen_ones(monkeypat
     assert seen == [(4, 4, 2, 2)]
 
 
-def test_what_is_kept_for_the_way_back_is_as_small_as_autocast_makes_it() -> None:
+def test_the_backward_pass_keeps_tensors_in_the_precision_of_autocast() -> None:
     kept: list[Tensor] = []
 
     def keep(each: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ def test_what_is_kept_for_the_way_back_is_as_small_as_autocast_makes_it() -> Non
 
 
 @pytest.mark.parametrize(("asks", "n_products"), [(False, 2), (True, 3)])
-def test_no_gradient_is_made_of_images(asks: bool, n_products: int) -> None:
+def test_no_gradient_of_images_is_computed(asks: bool, n_products: int) -> None:
     layer, maps = nn.Conv2d(4, 16, 3, padding=1), torch.rand(1, 4, 2, 2, requires_grad=asks)
     with FlopCounterMode(display=False) as counter, fast_convolutions(CPU):
         layer(maps).sum().backward()
@@ -172,7 +172,7 @@ def test_a_gradient_of_a_gradient_is_refused() -> None:
         pytest.param(nn.Conv2d(4, 6, 3, padding="same"), id="same"),
     ],
 )
-def test_what_is_left_to_torch_is_as_without(layer: nn.Conv2d) -> None:
+def test_convolutions_left_to_torch_are_unchanged(layer: nn.Conv2d) -> None:
     maps = torch.rand(2, 4, 9, 8, generator=torch.Generator().manual_seed(0))
     wanted = layer(maps)
     with fast_convolutions(CPU):
@@ -181,7 +181,7 @@ def test_what_is_left_to_torch_is_as_without(layer: nn.Conv2d) -> None:
     assert torch.equal(found, wanted)
 
 
-def test_convolutions_that_no_layer_calls_are_as_without() -> None:
+def test_convolutions_that_no_layer_calls_are_unchanged() -> None:
     maps, weights = torch.rand(1, 4, 4, 4), torch.rand(16, 4, 3, 3, requires_grad=True)
     with fast_convolutions(CPU):
         found = F.conv2d(maps, weights), F.conv2d(maps, weights, stride=2, padding=1)
@@ -235,7 +235,7 @@ def test_other_devices_are_left_to_torch() -> None:
     assert _maker(made) == BY_TORCH
 
 
-def test_all_is_as_before_when_it_is_left() -> None:
+def test_leaving_the_context_restores_torch() -> None:
     with fast_convolutions(CPU):
         pass
     assert _maker(nn.Conv2d(4, 16, 3, padding=1)(torch.rand(1, 4, 2, 2))) == BY_TORCH

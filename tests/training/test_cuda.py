@@ -39,7 +39,7 @@ def test_training_learns_and_repeats_to_the_bit(precision: torch.dtype) -> None:
     assert one[2] >= 0.95
 
 
-def test_a_run_taken_up_on_the_device_ends_as_if_it_had_not_been_killed() -> None:
+def test_a_run_restored_on_the_device_ends_as_if_it_had_not_been_killed() -> None:
     kept: list[State] = []
 
     class KilledError(Exception):

@@ -1,4 +1,4 @@
-"""One run: what it learns, what it leaves alone, and that it can be taken up anywhere to the same last bit."""
+"""One run: what it trains, what it does not change, and that it continues from any checkpoint to the same last bit."""
 
 import copy
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def test_same_seed_gives_the_same_weights() -> None:
     assert state_sha256([one]) == state_sha256([two])
 
 
-def test_another_seed_gives_others() -> None:
+def test_another_seed_gives_another_result() -> None:
     one, two = network(), network()
     run(one, plan(phase(epochs=1)), seed=0)
     run(two, plan(phase(epochs=1)), seed=1)
@@ -64,7 +64,7 @@ def test_a_frozen_block_that_changes_is_a_fault(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_frozen_block_that_changes_in_an_epoch_that_is_not_kept_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The weights from before the phase are given back, and hide it."""
+    """The weights from before the phase are restored, which hides it."""
     one, two, val = network(), network(), _with_wrong_labels(samples(16, 2))
     ruin = plan(phase(frozen=("block1",), rate=10.0, epochs=2))
     for net in (one, two):
@@ -104,7 +104,7 @@ def test_norms_alone_leave_all_other_weights() -> None:
 
 
 @pytest.mark.parametrize("policy", ["frozen", "adapt"])
-def test_statistics_stand_still_under_frozen_and_adapt(policy: BatchNormPolicy) -> None:
+def test_statistics_do_not_change_under_frozen_and_adapt(policy: BatchNormPolicy) -> None:
     net = network()
     before = [each.clone() for each in net.buffers()]
     run(net, plan(batchnorm=policy))
@@ -112,8 +112,8 @@ def test_statistics_stand_still_under_frozen_and_adapt(policy: BatchNormPolicy) 
 
 
 @pytest.mark.parametrize("policy", ["frozen", "adapt"])
-def test_statistics_of_the_head_move_under_frozen_and_adapt(policy: BatchNormPolicy) -> None:
-    """They are of random start, and no others would come: a head that divides by them would learn nothing of use."""
+def test_statistics_of_the_head_change_under_frozen_and_adapt(policy: BatchNormPolicy) -> None:
+    """They are the initial ones, and nothing else would set them: a head that divides by them would learn nothing."""
     net = with_new_head(network(), 2, "mlp")
     before = [each.clone() for each in net.head.buffers()]
     fitted = run(net, plan(batchnorm=policy))
@@ -129,7 +129,7 @@ def test_network_ends_with_the_best_epoch_on_validation() -> None:
 
 
 def _with_wrong_labels(right: Samples) -> Samples:
-    """Two of the labels are wrong, so that a network that is too sure of itself has a large loss."""
+    """Two labels are wrong, so that an overconfident network has a large loss."""
     labels = right.labels.clone()
     labels[:2] = 1 - labels[:2]
     return Samples(right.images, labels)
@@ -190,13 +190,13 @@ def test_equal_accuracy_goes_to_the_lower_loss() -> None:
     assert fitted.best.loss == min(point.val_loss for point in ties)
 
 
-def test_a_phase_ends_early_when_validation_stands_still() -> None:
+def test_a_phase_ends_early_when_validation_does_not_gain() -> None:
     fitted = run(network(), plan(phase(rate=1e-12, epochs=9, patience=2), recipe=NOTHING_VARIED, batchnorm="frozen"))
     assert len(fitted.curve) < 9
     assert fitted.phases[0].epochs == len(fitted.curve) == fitted.best_epoch + 2
 
 
-def test_every_image_of_every_epoch_ticks() -> None:
+def test_the_tick_is_called_for_every_image_of_every_epoch() -> None:
     ticks: list[int] = []
     fit(network(), samples(32, 1), samples(16, 2), plan(), 0, ticks.append)
     assert sum(ticks) == 3 * 32
@@ -246,7 +246,7 @@ def test_a_running_mean_follows_its_formula(name: str, monkeypatch: pytest.Monke
     torch.testing.assert_close(net.state_dict()[name], mean)
 
 
-def test_a_running_mean_takes_counters_over_and_leaves_those_of_frozen_blocks_alone() -> None:
+def test_a_running_mean_copies_counters_and_does_not_change_those_of_frozen_blocks() -> None:
     net = network()
     counter = net.get_buffer("blocks.block1.1.num_batches_tracked").fill_(3)  # torch's own mean of 3 and 3 is 2
     fitted = run(net, plan(phase(frozen=("block1",)), ema_decay=0.9))
@@ -255,7 +255,7 @@ def test_a_running_mean_takes_counters_over_and_leaves_those_of_frozen_blocks_al
     assert net.get_buffer("blocks.block4.1.num_batches_tracked") == 4 * fitted.best_epoch  # of 4 steps an epoch
 
 
-def test_what_is_kept_is_held_against_the_hash_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_weights_are_checked_by_the_hash_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def drifting(decay: float) -> Callable[..., None]:
         def average(means: list[Tensor], values: list[Tensor], n: object) -> None:
             running_mean(decay)(means, values, n)  # type: ignore[arg-type]
@@ -289,11 +289,11 @@ VARIANTS = {
 
 
 class KilledError(Exception):
-    """What a kill looks like to a test."""
+    """Stands for a kill."""
 
 
 def _killer(at: int, kept: list[State]) -> Keeper:
-    """Keeps every state, as bytes would, and kills the run after so many steps."""
+    """Keeper that copies every state and kills the run after n steps."""
     count = [0]
 
     def save(make: Callable[[], State]) -> None:
@@ -306,7 +306,7 @@ def _killer(at: int, kept: list[State]) -> Keeper:
 
 
 def test_frozen_blocks_that_changed_while_a_run_was_killed_are_a_fault() -> None:
-    """What is taken up is held against the hash from before the phase, not against what lies in the checkpoint."""
+    """A restored run is checked by the hash from before the phase, not by the content of the checkpoint."""
     kept: list[State] = []
     with pytest.raises(KilledError):
         run(network(), plan(phase(frozen=("block1",))), keeper=_killer(2, kept))
@@ -332,7 +332,7 @@ def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(name: str, head: Head)
     assert resumed == whole
 
 
-def test_a_run_killed_while_validation_stands_still_is_no_more_patient_for_it() -> None:
+def test_a_run_killed_while_validation_does_not_gain_keeps_its_patience() -> None:
     still = plan(phase(rate=1e-12, epochs=9, patience=3), recipe=NOTHING_VARIED, batchnorm="frozen")
     kept: list[State] = []
     with pytest.raises(KilledError):
@@ -341,7 +341,7 @@ def test_a_run_killed_while_validation_stands_still_is_no_more_patient_for_it() 
     assert _final(still, _killer(at=0, kept=kept)) == _final(still)
 
 
-def test_a_run_taken_up_ticks_the_images_that_were_seen_before() -> None:
+def test_a_restored_run_ticks_the_images_that_were_seen_before() -> None:
     kept, ticks = list[State](), list[int]()
     with pytest.raises(KilledError):
         run(network(), plan(), keeper=_killer(3, kept))
@@ -359,7 +359,7 @@ def test_every_schedule_learns(schedule: ScheduleChoice, optimizer: OptimizerCho
     assert evaluate(net, samples(64, 3)).accuracy >= 0.9
 
 
-def test_kept_activations_give_what_the_running_blocks_give() -> None:
+def test_cached_activations_give_the_result_of_running_the_blocks() -> None:
     frozen = phase(frozen=("block1", "block2", "block3"), epochs=1)
     fresh = plan(frozen, recipe=NOTHING_VARIED)
     one, two = network(), network()
@@ -369,7 +369,7 @@ def test_kept_activations_give_what_the_running_blocks_give() -> None:
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_fixed_views_are_drawn_anew_for_each_image_and_come_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fixed_views_are_drawn_for_each_image_and_used_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     train, seen = samples(40, 1), list[Tensor]()  # more than the frozen blocks see at once
     order = torch.Generator().manual_seed(3)
 
@@ -396,7 +396,7 @@ def test_no_two_views_of_any_runs_share_a_seed_and_none_has_that_of_a_run() -> N
     assert len({*seeds, *range(1000)}) == 65 * 1000
 
 
-def test_fixed_views_that_do_not_fit_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fixed_views_that_do_not_fit_are_refused_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "free_bytes", lambda device: 10**9)
     monkeypatch.setattr("graft.training.activations.free_bytes", lambda device: 1000)
     with pytest.raises(ValueError, match=r"^views: want activations of 3 views in 0\.0 GiB"):

@@ -24,7 +24,7 @@ N_WEIGHTS = 2 * N_FEATURES + 2
 
 
 def _flat(**changes: Any) -> tuple[Network, Samples, Plan]:
-    """A head on the pixels themselves, 20 images of 8 px, batches of 8."""
+    """A head directly on the pixels, with 20 images of 8 px in batches of 8."""
     flat = Network({"flat": nn.Flatten()}, N_FEATURES, 2, SMALL_CNN)
     head_alone = Phase("phase", {"flat": 0.0, "head": 0.1}, 1, None, norms_only=False)
     images = torch.zeros((20, 3, 8, 8), dtype=torch.uint8)
@@ -47,7 +47,7 @@ def test_weights_gradients_moments_and_what_a_linear_layer_keeps_are_counted(
     assert needed_bytes(*_flat(**changes)) == float_bytes * (copies * N_WEIGHTS + 8 * N_FEATURES)
 
 
-def test_weights_that_a_step_goes_back_through_are_not_counted_again() -> None:
+def test_weights_that_the_backward_pass_needs_are_not_counted_twice() -> None:
     _, train, _ = _flat()
     layered = Network({"hidden": nn.Sequential(nn.Flatten(), nn.Linear(N_FEATURES, 4))}, 4, 2, SMALL_CNN)
     both = Phase("phase", {"hidden": 0.1, "head": 0.1}, 1, None, norms_only=False)
@@ -61,7 +61,7 @@ def test_a_batch_is_no_larger_than_the_images_there_are() -> None:
 
 
 def _kept_of_a_step(net: Network, train: Samples, given: Plan) -> int:
-    """What a whole batch in training keeps for its way back, the weights left out."""
+    """Bytes that a whole batch in training keeps for the backward pass, without the weights."""
     kept: dict[int, int] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
@@ -79,8 +79,8 @@ def _kept_of_a_step(net: Network, train: Samples, given: Plan) -> int:
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_a_step_keeps_at_least_what_is_reckoned(precision: torch.dtype) -> None:
-    """A lower bound: copies of weights count once, and no path that only few images take."""
+def test_a_step_keeps_at_least_what_is_estimated(precision: torch.dtype) -> None:
+    """A lower bound: copies of weights count once, and paths that only few images take do not count."""
     given = plan(phase(), precision=precision, batch_size=16)
     net, train = network(), samples(20, 0)
     weights = sum(each.nbytes for each in net.state_dict().values())
@@ -89,7 +89,7 @@ def test_a_step_keeps_at_least_what_is_reckoned(precision: torch.dtype) -> None:
     assert 0 < reckoned <= _kept_of_a_step(net, train, given)
 
 
-def test_a_network_with_relus_in_place_is_reckoned() -> None:
+def test_a_network_with_in_place_relus_is_estimated() -> None:
     layers = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     all_of_it = Phase("phase", {"all": 0.1, "head": 0.1}, 1, None, norms_only=False)
     net = Network({"all": layers}, 16, 2, SMALL_CNN)
@@ -110,7 +110,7 @@ def test_the_phase_that_trains_most_counts() -> None:
     assert needed_bytes(*given, plan(head, all_blocks)) == needed_bytes(*given, plan(all_blocks))
 
 
-def test_reckoning_changes_neither_the_network_nor_what_is_drawn() -> None:
+def test_estimating_changes_neither_the_network_nor_later_draws() -> None:
     given, before = network(), torch.get_rng_state()
     weights = {name: each.clone() for name, each in given.state_dict().items()}
     needed_bytes(given, samples(20, 0), plan())

@@ -95,7 +95,7 @@ def test_parts_keep_the_ratio_of_their_rates_at_every_step(name: ScheduleChoice)
 @pytest.mark.parametrize("name", ["one_cycle", "cosine", RESTARTS, "constant"])
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 4])
 @pytest.mark.parametrize("warmup", [0.0, 0.3, 0.5, 0.9])
-def test_few_steps_are_no_fault(name: ScheduleChoice, n_steps: int, warmup: float) -> None:
+def test_few_steps_are_allowed(name: ScheduleChoice, n_steps: int, warmup: float) -> None:
     rates = _rates(learning(schedule=name, warmup=warmup), n_steps)
     assert all(0 <= rate <= 0.5 + 1e-9 for rate in rates)
 
@@ -151,7 +151,7 @@ def test_momentum_of_sgd_stays_what_it_was_set_to_under_one_cycle(momentum: floa
         take_step(optimizer, schedule, [weight], None)
 
 
-def test_gradients_are_gone_after_a_step() -> None:
+def test_gradients_are_dropped_after_a_step() -> None:
     weight = nn.Parameter(torch.zeros(2, 2))
     optimizer = build_optimizer({"head": [weight]}, {"head": 0.1}, PLAIN)
     weight.grad = torch.ones(2, 2)

@@ -1,4 +1,4 @@
-"""What learns, what stands still, and the hash that proves it."""
+"""What a phase trains, what it does not change, and the hash that proves it."""
 
 import copy
 
@@ -78,13 +78,13 @@ def test_norms_only_trains_norms_and_the_head(network: Network) -> None:
 
 
 @pytest.mark.parametrize(("policy", "moving"), [("train", 3), ("frozen", 0), ("adapt", 0)])
-def test_statistics_of_a_learning_block_move_only_under_train(network: Network, policy: str, moving: int) -> None:
+def test_statistics_of_a_learning_block_change_only_under_train(network: Network, policy: str, moving: int) -> None:
     frozen = frozen_state(network, _phase("block4", "head"), policy)  # type: ignore[arg-type]
     buffers = {name for name, _ in network.blocks["block4"].named_buffers(prefix="blocks.block4")}
     assert len(buffers - set(frozen)) == moving
 
 
-def test_statistics_of_frozen_blocks_stand_still_in_training_mode(network: Network) -> None:
+def test_statistics_of_frozen_blocks_do_not_change_in_training_mode(network: Network) -> None:
     set_modes(network, _phase("block4", "head"), "train")
     assert [part.training for part in parts_of(network).values()] == [False, False, False, True, True]
 
@@ -96,21 +96,21 @@ def test_under_frozen_no_block_updates_its_statistics(network: Network) -> None:
     assert not any(each.training for each in norms)
 
 
-def test_frozen_blocks_count_from_below(network: Network) -> None:
+def test_frozen_blocks_are_counted_from_the_input(network: Network) -> None:
     assert n_frozen_blocks(network, _phase("head")) == 4
     assert n_frozen_blocks(network, _phase("block3", "block4", "head")) == 2
     assert n_frozen_blocks(network, _phase("block1", "head")) == 0
     assert n_frozen_blocks(network, _phase(*NAMES, norms_only=True)) == 0
 
 
-def test_the_hash_sees_a_buffer_that_moved(network: Network) -> None:
+def test_the_hash_depends_on_frozen_buffers(network: Network) -> None:
     phase = _phase("block4", "head")
     before = frozen_sha256(network, phase, "train")
     network.get_buffer("blocks.block1.1.num_batches_tracked").add_(1)
     assert frozen_sha256(network, phase, "train") != before
 
 
-def test_the_hash_does_not_see_what_may_move(network: Network) -> None:
+def test_the_hash_does_not_depend_on_what_may_change(network: Network) -> None:
     phase = _phase("block4", "head")
     before = frozen_sha256(network, phase, "train")
     with torch.no_grad():
@@ -119,7 +119,7 @@ def test_the_hash_does_not_see_what_may_move(network: Network) -> None:
     assert frozen_sha256(network, phase, "train") == before
 
 
-def test_where_all_is_trained_there_is_no_hash(network: Network) -> None:
+def test_there_is_no_hash_where_everything_is_trained(network: Network) -> None:
     assert frozen_sha256(network, _phase(*NAMES), "train") is None
 
 
@@ -179,7 +179,7 @@ def test_every_kind_of_norm_learns_where_norms_alone_do(norm: torch.nn.Module) -
 
 
 @pytest.mark.parametrize("policy", ["frozen", "adapt", "train"])
-def test_norms_of_a_head_that_learns_move_under_every_policy(policy: BatchNormPolicy) -> None:
+def test_norms_of_a_learning_head_change_under_every_policy(policy: BatchNormPolicy) -> None:
     network = build_network("small_cnn", 2, SMALL_CNN, "mlp")
     phase = _phase("head")
     set_modes(network, phase, policy)
@@ -199,7 +199,7 @@ def test_statistics_are_adapted_in_batches_of_at_least_64_images(network: Networ
     assert seen == sizes
 
 
-def test_momentum_of_statistics_is_what_it_was_after_they_were_adapted(network: Network) -> None:
+def test_adapting_restores_the_momentum_of_statistics(network: Network) -> None:
     images = np.zeros((8, 8, 8, 3), dtype=np.uint8)
     adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(8, dtype=np.int64)))
     norms = [each for each in network.modules() if isinstance(each, torch.nn.BatchNorm2d)]

@@ -1,4 +1,4 @@
-"""What a step makes of its batch: against the same written out, with a head that learns on blocks that stand still."""
+"""Steps against the same computation written out, with a head that learns on frozen blocks."""
 
 import copy
 import math
@@ -35,7 +35,7 @@ def _first_batch(n: int = 32) -> tuple[Tensor, Tensor, torch.Generator]:
 
 
 def _loss_of_first_batch(to: Plan) -> float:
-    """As a run notes it: of the start, for it is taken before the step."""
+    """Training loss that a run records, which is that of the start, because it is computed before the step."""
     whole = to._replace(phases=(HEAD_ALONE,), learning=to.learning.model_copy(update={"batch_size": 32}))
     return fit(network(), samples(32, 1), samples(16, 2), whole, 0, ignore).curve[0].train_loss
 
@@ -102,7 +102,7 @@ def test_training_loss_is_the_mean_over_images() -> None:
 
 
 def _gradients(monkeypatch: pytest.MonkeyPatch, net: Network, train: Samples, to: Plan) -> list[Tensor]:
-    """Of the head's weights at each step of a run in which no step is taken."""
+    """Gradients of the head's weights at each step of a run whose optimizer takes no step."""
     gradients: list[Tensor] = []
 
     def noting(optimizer: torch.optim.Optimizer, *_: object) -> None:
@@ -125,7 +125,7 @@ def _losses(net: Network, given: Samples) -> Tensor:
 def test_weighted_losses_are_a_mean_over_images_whatever_the_batch(
     monkeypatch: pytest.MonkeyPatch, accumulate: int
 ) -> None:
-    """Divided by the weights of its own batch a rare class would count less the smaller the batch."""
+    """Divided by the weights of its batch, a rare class would count less in smaller batches."""
     net = network()
     rare = Samples(samples(32, 1).images, (torch.arange(32) % 8 == 0).long())
     to = plan(accumulate=accumulate, batch_size=32 // accumulate, balance="weights")
@@ -135,7 +135,7 @@ def test_weighted_losses_are_a_mean_over_images_whatever_the_batch(
     torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_the_last_step_of_an_epoch_is_the_mean_of_the_batches_that_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_step_of_an_epoch_is_the_mean_of_the_remaining_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     net, train = network(), samples(40, 1)  # five batches, two a step
     gradients = _gradients(monkeypatch, net, train, plan(accumulate=2))
     assert len(gradients) == 3

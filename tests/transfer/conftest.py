@@ -11,7 +11,7 @@ from graft.params.pipeline import Params
 from graft.records.common import Split
 from graft.records.strategy import ProbeScore, StrategyRecord
 from graft.store.catalogue import CatalogRow
-from graft.transfer.arms.data import TargetData, target_data
+from graft.transfer.arms.target_data import TargetData, target_data
 from graft.transfer.finetuning.task import Backbone
 from graft.yaml_files import read_yaml
 from tests.examples import catalog_row

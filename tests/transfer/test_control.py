@@ -3,7 +3,7 @@ from pathlib import Path
 from graft.files import to_json
 from graft.networks.networks import state_sha256
 from graft.networks.saving import load_network
-from graft.transfer.arms.data import TargetData
+from graft.transfer.arms.target_data import TargetData
 from graft.transfer.control import train_scratch
 from tests.transfer.conftest import tiny_params
 

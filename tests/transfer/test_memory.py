@@ -7,7 +7,7 @@ import pytest
 from graft.networks.preprocessing import SMALL_CNN
 from graft.records.catalog import CatalogRecord
 from graft.training import memory
-from graft.transfer.arms.data import TargetData, target_data
+from graft.transfer.arms.target_data import TargetData, target_data
 from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask

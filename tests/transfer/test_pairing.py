@@ -19,8 +19,8 @@ from graft.training.loop import Fitted
 from graft.training.phases import equal_rates
 from graft.training.steps import Plan, Tick
 from graft.transfer import control
-from graft.transfer.arms.data import TargetData, part_of, seen_by
 from graft.transfer.arms.halving import rates_around
+from graft.transfer.arms.target_data import TargetData, part_of, seen_by
 from graft.transfer.control import train_scratch
 from graft.transfer.finetuning import finetune
 from graft.transfer.finetuning.finetune import finetune_target

@@ -18,7 +18,7 @@ from graft.params.network import Images
 from graft.params.pipeline import Params
 from graft.records.common import Split
 from graft.store.catalogue import CatalogRow
-from graft.transfer.arms.data import TargetData, target_data
+from graft.transfer.arms.target_data import TargetData, target_data
 from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask

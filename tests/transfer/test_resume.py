@@ -16,7 +16,7 @@ from graft.networks.saving import load_network
 from graft.training import checkpoints, resume
 from graft.training.optimisation import take_step
 from graft.training.resume import half_done
-from graft.transfer.arms.data import TargetData
+from graft.transfer.arms.target_data import TargetData
 from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask

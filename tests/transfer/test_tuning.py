@@ -20,8 +20,8 @@ from graft.training.activations import AT_ONCE
 from graft.training.augmentation.augmentation import augmented
 from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, frozen_sha256
-from graft.transfer.arms.data import TargetData, part_of, seen_by
 from graft.transfer.arms.halving import rates_around
+from graft.transfer.arms.target_data import TargetData, part_of, seen_by
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.strategies import phases_of
 from graft.transfer.finetuning.task import Backbone, TransferTask, start_of

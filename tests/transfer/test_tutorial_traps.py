@@ -23,7 +23,7 @@ from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples
 from graft.training.optimisation import build_optimizer
 from graft.training.phases import Phase, freeze, frozen_state, n_frozen_blocks, parts_of, trained_parameters
-from graft.transfer.arms.data import TargetData
+from graft.transfer.arms.target_data import TargetData
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.strategies import phases_of
 from graft.transfer.finetuning.task import Backbone, TransferTask

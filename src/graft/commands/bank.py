@@ -1,4 +1,4 @@
-"""`graft bank`: features of a folder of images that may stand for the source."""
+"""`graft bank`: make features of a folder of images that may stand for the source."""
 
 import argparse
 import re
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from graft.store.features import Images
 
 HELP = "make features of a folder of images that may stand for the source"
+# smallest number of different images; with fewer there is no interval
 FEWEST = 10
-"""different images; with fewer there is no interval"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the command."""
+    """Add the options of the command."""
     seen_by = "the backbone of the last run looks at them"
     parser.add_argument("folder", type=Path, help=f"images, in folders or not; {seen_by}")
     parser.add_argument("--name", required=True, help="that reports call the bank by")
@@ -34,11 +34,19 @@ def run(args: argparse.Namespace) -> None:
 
 
 def bank(folder: Path, name: str, licence: str) -> str:
-    """Make a bank of features of all images in a folder; the lines for params.yaml.
+    """Make a bank of features of all images in a folder.
+
+    Args:
+        folder: folder of images, at any depth.
+        name: name of the bank in reports.
+        licence: licence of the images.
+
+    Returns:
+        Lines for params.yaml.
 
     Raises:
-        FileNotFoundError: no such folder, or no backbone yet.
-        ValueError: the folder holds too few images that can be read, or params.yaml cannot be used.
+        FileNotFoundError: the folder does not exist, or there is no backbone yet.
+        ValueError: the folder holds too few readable images, or params.yaml is invalid.
     """
     from functools import partial
 
@@ -80,7 +88,7 @@ def bank(folder: Path, name: str, licence: str) -> str:
 def bank_of(
     store: tuple[Sequence["CatalogRow"], "Images"], network: "Looks", about: "About", n_sample: int, seed: int
 ) -> "Bank":
-    """A bank of the images that can be read; exact copies are one group.
+    """A bank of the readable images; exact copies are one group.
 
     Args:
         store: rows of the files, and (n, s, s, 3) images of those that can be read.

@@ -1,4 +1,4 @@
-"""`graft check-params`: what would fail hours later, said before the first image is read."""
+"""`graft check-params`: report what would fail hours later, before the first image is read."""
 
 import argparse
 import shutil
@@ -17,11 +17,11 @@ HELP = "say whether params.yaml may be run"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add nothing: the command has no options."""
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print what to know before a run; nothing where there is nothing."""
+    """Print what to know before a run, if anything."""
     from graft.params.pipeline import read_params
     from graft.params.recipes import mirror_note
 
@@ -77,13 +77,14 @@ def _checked_network(params: "Params") -> "tuple[Network, str]":
     shapes = outline(network.name, preprocessing, params.training.head)
     if network.weights != "file":
         return shapes, ""
-    from graft.networks.published import load_published  # with torchvision, which small_cnn never needs
+    # this imports torchvision, which small_cnn does not need
+    from graft.networks.published import load_published
 
     return shapes, load_published(network, preprocessing.crop_px).read_as
 
 
 def _room(n_bytes: int, n_seeds: int, folder: Path) -> str:
-    """What to do about a disk that is too full for the weights of all seeds of both arms; empty where it is not."""
+    """A sentence if the disk is too full for the weights of all seeds of both arms; else empty."""
     want, free = 2 * n_seeds * n_bytes, shutil.disk_usage(folder).free
     if free >= want:
         return ""

@@ -1,4 +1,4 @@
-"""`graft check-release`: whether models/final may be served or packed."""
+"""`graft check-release`: check that models/final may be served or packed."""
 
 import argparse
 import errno
@@ -10,24 +10,27 @@ HELP = "say whether models/final may be served or packed"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the command."""
+    """Add the options of the command."""
     parser.add_argument("--port", type=int, help="say also whether this port of 127.0.0.1 is free")
     parser.add_argument("--force", action="store_true", help="also a model that the gate refused")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Refuse, with the reason, or say nothing."""
+    """Check the model, and the port if one is given; print nothing if all is well."""
     check_release(args.force)
     if args.port is not None:
         check_port(args.port)
 
 
 def check_release(force: bool) -> None:
-    """Refuse where there is no model, or where the gate refused this very model, card, verdict or export record.
+    """Refuse if there is no model, or if the gate did not pass this model with its card, verdict and export record.
+
+    Args:
+        force: whether a refusal of the gate is ignored.
 
     Raises:
-        FileNotFoundError: no model, or no gate record.
-        RuntimeError: the gate refused, or it judged another one.
+        FileNotFoundError: there is no model or no gate record.
+        RuntimeError: the gate refused the model, or judged another one.
     """
     from graft.files import file_sha256, read_record
     from graft.records.cards import ModelCard
@@ -59,13 +62,13 @@ def check_release(force: bool) -> None:
 
 
 def check_port(port: int) -> None:
-    """Refuse where another program has the port: the server's own words for that are a long trace.
+    """Refuse a port that another program uses, for which the server would print a long trace.
 
-    A port that is only in TIME_WAIT is free, as it is for the server; not where a program left it there without
-    SO_REUSEADDR, for the system then refuses the server too.
+    A port in TIME_WAIT counts as free, as it does for the server, unless the program that left it there did not set
+    SO_REUSEADDR: then the system refuses the server too.
 
     Raises:
-        OSError: the port is taken, or there is no such port.
+        OSError: the port is in use, or there is no such port.
     """
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

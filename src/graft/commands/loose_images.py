@@ -1,4 +1,4 @@
-"""Images of any folder, labelled or not, for a bank of features."""
+"""Images in any folder, with or without labels, for a bank of features."""
 
 import tempfile
 from collections.abc import Iterator

@@ -6,7 +6,7 @@ HELP = "print the JSON schema of params.yaml"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add nothing: the command has no options."""
 
 
 def run(args: argparse.Namespace) -> None:

@@ -9,26 +9,33 @@ HELP = "read one part of data/raw ahead of `dvc repro`, here or elsewhere"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the command."""
+    """Add the options of the command."""
     parser.add_argument("domain", choices=("source", "target"))
     too_large = "the message for one that is too large tells how many there are"
     parser.add_argument("index", type=int, help=f"from 0; {too_large}")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make the shard and say where it lies."""
+    """Make the shard and print its path."""
     print(printable(shard(args.domain, args.index)))
 
 
 def shard(domain: str, index: int) -> str:
-    """Make one shard of a domain of data/raw, unless it is made; says where it lies and how many there are.
+    """Make one shard of a domain of data/raw, unless it exists.
 
-    prepare_data takes it from there. A shard that another machine made must come with the same path, and
-    data/raw must have the same times of change on both.
+    prepare_data reads the shard from its path. A shard from another machine must have the same path, and the files in
+    data/raw must have the same times of change on both machines.
+
+    Args:
+        domain: source or target.
+        index: number of the shard, from 0.
+
+    Returns:
+        A sentence on the path of the shard and the number of shards.
 
     Raises:
-        ValueError: params.yaml asks for the built-in example, there is no such shard, or the range of the values of
-            16-bit files cannot be told.
+        ValueError: params.yaml asks for the built-in example, there is no such shard, or the bits in use in 16-bit
+            files are unknown.
     """
     from graft.networks.preprocessing import preprocessing_for
     from graft.params.errors import said_as_keys

@@ -1,4 +1,4 @@
-"""`graft start`: from a folder of images to params that fit, with the time that a run will take."""
+"""`graft start`: write params that fit a folder of images, and estimate the time of a run."""
 
 import argparse
 import signal
@@ -22,7 +22,7 @@ HELP = "look at your images, write the params that fit, and say how long a run w
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the command."""
+    """Add the options of the command."""
     parser.add_argument("--from", dest="folder", metavar="FOLDER", help="copy these images into data/raw/target first")
     parser.add_argument("--network", metavar="NAME", help="small_cnn, or a torchvision name such as resnet18")
     parser.add_argument("--weights", help="pretrain (on data/raw/source), a torchvision weight name, or a file")
@@ -33,20 +33,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Look, choose, say, write.
+    """Survey the images, choose weights and params, print and write them.
 
     Raises:
-        FileNotFoundError: no params.yaml or no images.
-        OSError: a folder that cannot be written, no room, or other images in the way.
-        RuntimeError: weights that cannot be had, or edits that are not committed.
-        ValueError: images, weights or params that cannot be used.
+        FileNotFoundError: there is no params.yaml, or there are no images.
+        OSError: a folder cannot be written, there is no room, or other images are in the way.
+        RuntimeError: weights are not available, or edits of params.yaml are not committed.
+        ValueError: images, weights or params cannot be used.
     """
     from graft.params.pipeline import read_params
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that half-made copies go
+    # an exit deletes unfinished copies, which the signal alone would not
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     params = read_params(PARAMS)
     _check_committed(args.force or args.dry_run)
-    if args.network is not None:  # before the images, at which a look may take a minute
+    # checked before the images, of which a survey may take a minute
+    if args.network is not None:
         from graft.start.starting_point import check_network
 
         check_network(args.network, args.weights)
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
 def _settle(
     args: argparse.Namespace, params: "Params", target: "Survey", source: "Survey | None", copies: "list[Copy]"
 ) -> None:
-    """Weights and values that fit, said and written; torch, which takes seconds, is loaded no sooner."""
+    """Choose weights and values, print and write them; imports torch, which takes seconds."""
     from graft.start import plan, words
     from graft.start.edits import edits
     from graft.start.minutes import minutes
@@ -76,7 +78,7 @@ def _settle(
 
 
 def _check_committed(go_on: bool) -> None:
-    """Show edits of params.yaml that git does not hold, and refuse to write over them."""
+    """Print edits of params.yaml that are not committed, and refuse to overwrite them."""
     from graft.start.uncommitted import uncommitted
 
     edits, why_unknown = uncommitted(PARAMS)
@@ -94,7 +96,7 @@ def _check_committed(go_on: bool) -> None:
 
 
 def _survey(args: argparse.Namespace, params: "Params") -> "tuple[Survey, Survey | None, list[Copy]]":
-    """What lies there or in the folder that was named, said; and what is to be copied."""
+    """Survey data/raw or the named folder and print what was found; also returns what to copy."""
     from graft.files import named_path
     from graft.start import copying, words
     from graft.start.survey import survey, survey_source
@@ -131,7 +133,7 @@ def _say_what_is_missing(folder: Path) -> None:
 
 
 def _where(choice: "StartingPoint") -> str:
-    """Where weights come from that are neither published nor to be asked for; empty for others."""
+    """Where weights come from that are not downloaded; empty for published weights."""
     if choice.weights == "pretrain":
         return f"{choice.name}, {choice.why}"
     if choice.file is None or choice.kept_as is None:
@@ -141,7 +143,7 @@ def _where(choice: "StartingPoint") -> str:
 
 
 def _notes(params: "Params", choice: "StartingPoint") -> list[str]:
-    """What to know of the run to come; refuses what would fail later."""
+    """What to know before the run; refuses params that would fail later."""
     from graft.commands.check_params import check_ahead
     from graft.params.recipes import mirror_note
     from graft.start.copying import check_weights
@@ -155,7 +157,7 @@ def _notes(params: "Params", choice: "StartingPoint") -> list[str]:
 
 
 def _write(copies: "list[Copy]", choice: "StartingPoint", fitting: "Edits") -> None:
-    """Copy, then write params.yaml: what can fail comes first."""
+    """Copy files, then write params.yaml: copying is more likely to fail."""
     from graft.start.copying import check_writable, copy_images, copy_weights
     from graft.start.edits import write_edits
     from graft.start.uncommitted import remember
@@ -171,7 +173,7 @@ def _write(copies: "list[Copy]", choice: "StartingPoint", fitting: "Edits") -> N
 
 
 def _own_weights(params: "Params") -> list[Path]:
-    """The file of weights, where it lies in the repository and DVC does not know it."""
+    """The file of weights, if it is in the repository and DVC does not track it."""
     file = Path(params.network.weights_file or "/")
     return [] if file.is_absolute() or file.with_name(f"{file.name}.dvc").is_file() else [file]
 

@@ -1,4 +1,4 @@
-"""`graft summary`: verdict, accuracies, gate, report and what to try next."""
+"""`graft summary`: print verdict, accuracies, gate, report and what to try next."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ GATE_STAGE = "gate_release:"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add nothing: the command has no options."""
 
 
 def run(args: argparse.Namespace) -> None:
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def summary() -> str:
-    """Verdict, accuracies, strategy, gate, report and what to try next, as `make repro` ends.
+    """Verdict, accuracies, strategy, gate, report and what to try next, as at the end of `make repro`.
 
     Where a stage failed or records are of two runs, that comes first.
 
@@ -59,7 +59,7 @@ def summary() -> str:
 
 
 def _earlier() -> list[tuple[str, str]]:
-    """Lines on what follows being of an earlier run, or of two; none where the last run went to its end."""
+    """Lines that say that the records are of an earlier run, or of two; none if the last run was completed."""
     from graft.lineage import mixed
     from graft.stage import FAILURE
 

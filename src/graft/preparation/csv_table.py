@@ -29,7 +29,7 @@ class CsvHeader(NamedTuple):
         return tuple(map(look, self.written))
 
     @property
-    def told(self) -> str:
+    def shown(self) -> str:
         """The header as error messages show it."""
         return visible(",".join(self.written)) or "an empty file"
 

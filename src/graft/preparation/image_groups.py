@@ -126,7 +126,7 @@ def _lines(path: Path) -> list[tuple[str, str]]:
         )
     header = read_header(path)
     if not {"path", "group"} <= set(header.columns):
-        raise ValueError(f"{path}: want the columns path,group, got {header.told}. Name them so in the first line.")
+        raise ValueError(f"{path}: want the columns path,group, got {header.shown}. Name them so in the first line.")
     return [(name, nfc(group)) for name, group in read_cells(path, header, ("path", "group"))]
 
 

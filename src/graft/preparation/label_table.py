@@ -96,7 +96,7 @@ def _header(table: Path) -> CsvHeader:
     if missing:
         raise ValueError(
             f"{visible(table)}: want a header with the columns path and label, and optionally split and group, got "
-            f"{header.told}. {_renaming(header, missing)}"
+            f"{header.shown}. {_renaming(header, missing)}"
         )
     return header
 

@@ -1,4 +1,4 @@
-"""Copy images, and files of weights, into the repository: whole or not at all, and never over what differs."""
+"""Copy images and files of weights into the repository, completely or not at all, never over other files."""
 
 import filecmp
 import os
@@ -17,36 +17,36 @@ from graft.preparation.leftovers import is_left_out
 from graft.preparation.scan import scan
 
 DOMAINS = ("source", "target")
+# first part of the name of an unfinished copy
 TEMPORARY = ".graft-start-"
-"""how the name of an unfinished copy begins"""
 
 
 class Copy(NamedTuple):
-    """Files of a folder, and the folder that they shall fill."""
+    """Files to copy from one folder to another."""
 
     origin: Path
     goal: Path
     found: tuple[Found, ...]
-    """what a scan of the origin finds"""
+    """images that a scan of the origin finds"""
     paths: tuple[str, ...]
-    """of these files and of tables beside them, relative to either folder"""
+    """paths of these images and of tables beside them, relative to both folders"""
 
     @property
     def n_bytes(self) -> int:
-        """Of all files."""
+        """Size of all files in bytes."""
         return sum((self.origin / each).stat().st_size for each in self.paths)
 
 
 def origins(folder: Path, raw: Path) -> dict[str, Path]:
-    """The folders that stand for source and target: those two below a folder, or the folder itself as the target.
+    """Folders of source and target: the folders of these names below a folder, or the folder itself as the target.
 
     Args:
-        folder: that a person named.
-        raw: of the pipeline, which has its own source where the folder brings none.
+        folder: folder that the user named.
+        raw: folder of the pipeline's raw images, whose source is used if the named folder has none.
 
     Raises:
-        FileNotFoundError: no such folder.
-        ValueError: it holds the pipeline itself, of which every folder would be a class.
+        FileNotFoundError: the folder does not exist.
+        ValueError: the folder holds this repository, each folder of which would be a class.
     """
     if folder.is_dir() and Path.cwd().is_relative_to(folder.resolve()):
         raise ValueError(
@@ -66,10 +66,10 @@ def origins(folder: Path, raw: Path) -> dict[str, Path]:
 
 
 def planned(origin: Path, goal: Path, found: tuple[Found, ...]) -> Copy | None:
-    """What is to be copied: images, and tables beside them; None where all of it is there already.
+    """Images and tables to copy; None if all of them are there already.
 
     Raises:
-        FileExistsError: other files are there.
+        FileExistsError: the goal holds other files.
     """
     if goal.exists() and goal.resolve() == origin.resolve():
         return None
@@ -79,7 +79,8 @@ def planned(origin: Path, goal: Path, found: tuple[Found, ...]) -> Copy | None:
         for each in origin.iterdir()
         if each.suffix.lower() == ".csv" and not is_left_out(each.name) and each.is_file()
     ]
-    whole = tuple(each for each in found if (origin / each.path).is_file())  # not links to nowhere
+    # links to nowhere are left out
+    whole = tuple(each for each in found if (origin / each.path).is_file())
     copy = Copy(origin, goal, whole, (*(each.path for each in whole), *sorted(tables)))
     if not goal.exists() or not any(goal.iterdir()):
         return copy
@@ -93,7 +94,7 @@ def planned(origin: Path, goal: Path, found: tuple[Found, ...]) -> Copy | None:
 
 
 def _check_goal(goal: Path, origin: Path) -> None:
-    """Refuse what no folder can take the name of."""
+    """Refuse a goal that is a link or a file."""
     if goal.is_symlink() or (goal.exists() and not goal.is_dir()):
         got = "a link" if goal.is_symlink() else "a file"
         raise FileExistsError(
@@ -102,7 +103,7 @@ def _check_goal(goal: Path, origin: Path) -> None:
 
 
 def _difference(copy: Copy) -> str:
-    """What is not the same in a folder that should be this copy; empty where all is."""
+    """How the goal differs from the copy; empty if it does not."""
     there, wanted = _files(copy.goal), set(copy.paths)
     if more := sorted(there - wanted):
         return f"with other files, such as {visible(more[0])}"
@@ -119,10 +120,10 @@ def _files(folder: Path) -> set[str]:
 
 
 def copy_images(copies: Sequence[Copy]) -> None:
-    """Copy, then give the copies their names: all of them or none.
+    """Copy all files, then rename the copies: all of them or none.
 
     Raises:
-        OSError: no room, or a file that cannot be read or written.
+        OSError: there is no room, or a file cannot be read or written.
     """
     made: list[Path] = []
     with _temporary(copies[0].goal.parent) as folder:
@@ -134,19 +135,20 @@ def copy_images(copies: Sequence[Copy]) -> None:
             for each in copies:
                 (folder / each.goal.name).rename(each.goal)
                 made.append(each.goal)
-        except BaseException:  # Ctrl-C, too
+        # Ctrl-C is a BaseException
+        except BaseException:
             for goal in made:
                 goal.rename(folder / goal.name)
             raise
 
 
 def dvc_file(goal: Path) -> Path:
-    """What DVC would write beside a folder that it keeps track of."""
+    """The file that DVC writes beside a folder that it tracks."""
     return goal.with_name(f"{goal.name}.dvc")
 
 
 def stands_for_others(goal: Path) -> str:
-    """A sentence on a .dvc file whose images are not there, for `dvc add` writes over it."""
+    """A sentence on a .dvc file whose images are missing: `dvc add` overwrites it."""
     return (
         f"{visible(dvc_file(goal))} stands for images that are not here, and after `dvc add` for those of the copy. "
         "For the former run `dvc pull`, without `--from`."
@@ -154,10 +156,10 @@ def stands_for_others(goal: Path) -> str:
 
 
 def check_room(copies: Sequence[Copy]) -> str:
-    """A sentence on what a copy takes and what is free.
+    """A sentence on the room that a copy takes and the room that is free.
 
     Raises:
-        OSError: too little is free.
+        OSError: there is too little room.
     """
     total, n_files = sum(each.n_bytes for each in copies), sum(len(each.paths) for each in copies)
     goal = copies[0].goal
@@ -173,11 +175,11 @@ def check_room(copies: Sequence[Copy]) -> str:
 
 
 def copy_weights(file: Path, goal: Path) -> None:
-    """Copy a file of weights, unless it lies there already.
+    """Copy a file of weights, unless it is there already.
 
     Raises:
         FileExistsError: another file has this name.
-        OSError: no room, or a file that cannot be read or written.
+        OSError: there is no room, or a file cannot be read or written.
     """
     check_weights(file, goal)
     if goal.exists():
@@ -188,10 +190,10 @@ def copy_weights(file: Path, goal: Path) -> None:
 
 
 def check_weights(file: Path, goal: Path) -> None:
-    """Refuse where another file lies where a file of weights is to be copied to.
+    """Refuse to copy a file of weights over another file.
 
     Raises:
-        FileExistsError: it does.
+        FileExistsError: the goal is another file.
     """
     if goal.exists() and not filecmp.cmp(file, goal, shallow=False):
         raise FileExistsError(
@@ -200,10 +202,10 @@ def check_weights(file: Path, goal: Path) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuse where no file can be made in a folder, which is made if it is not there.
+    """Refuse a folder in which no file can be created; the folder is created if it is missing.
 
     Raises:
-        OSError: it cannot be written to.
+        OSError: the folder cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -222,7 +224,7 @@ def _same(copy: Copy, path: str) -> bool:
 
 @contextmanager
 def _temporary(parent: Path) -> Iterator[Path]:
-    """A folder to fill on the disk of another one, where it does not lie for good; those of killed runs go."""
+    """A temporary folder beside the goal, on the same disk; folders of killed runs are deleted."""
     check_writable(parent)
     for stale in parent.glob(f"{TEMPORARY}*"):
         shutil.rmtree(stale, ignore_errors=True)
@@ -241,7 +243,7 @@ def _fill(folder: Path, copy: Copy, bar: "tqdm[Any]") -> None:
 
 
 def _check_reads_alike(folder: Path, copy: Copy) -> None:
-    """Refuse a copy that reads otherwise than its original: a table may name files by the name of their folder."""
+    """Refuse a copy that a scan reads differently: a table may name files by the name of their folder."""
     try:
         alike = scan(folder) == copy.found
     except ValueError:
@@ -254,7 +256,7 @@ def _check_reads_alike(folder: Path, copy: Copy) -> None:
 
 
 def _copy(file: Path, goal: Path) -> None:
-    """With its time of change, which tells something of images; not with its permissions, which may be to read only."""
+    """Copy a file with its time of change, which matters, but not its permissions, which may be read-only."""
     shutil.copyfile(file, goal)
     times = file.stat()
     os.utime(goal, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -262,7 +264,7 @@ def _copy(file: Path, goal: Path) -> None:
 
 @contextmanager
 def _told(file: Path, goal: Path) -> Iterator[None]:
-    """One sentence where a file cannot be copied."""
+    """Turn an error of copying a file into one sentence."""
     try:
         yield
     except OSError as error:

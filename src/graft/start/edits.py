@@ -1,4 +1,4 @@
-"""params.yaml with other values in it, and all else as it stands."""
+"""params.yaml with other values, and every other character unchanged."""
 
 import tempfile
 from collections.abc import Mapping
@@ -13,37 +13,37 @@ from graft.yaml_files import read_yaml, with_values
 
 
 class Setting(NamedTuple):
-    """What a key of params.yaml should be."""
+    """New value of a key of params.yaml."""
 
     value: Any
     why: str
-    """in a few words"""
+    """reason for the value, in a few words"""
 
 
 class Edits(NamedTuple):
-    """What is to be written."""
+    """The file with its new values, before it is written."""
 
     before: dict[str, Any]
-    """the values of the file as it is"""
+    """values of the file before"""
     changed: dict[str, Setting]
-    """of the settings those that differ from it, by dotted key"""
+    """settings that differ from these, by dotted key"""
     text: str
-    """of the file with these"""
+    """text of the file with the changed settings"""
     params: Params
-    """which that text says"""
+    """params that this text holds"""
     was: bytes
-    """the file as it was read"""
+    """bytes of the file when it was read"""
 
 
 def edits(path: Path, settings: Mapping[str, Setting]) -> Edits:
-    """Settings as edits of a file; nothing is written.
+    """Prepare settings as edits of a file; nothing is written.
 
     Args:
-        path: of params.yaml, which can be read.
-        settings: by dotted key.
+        path: params.yaml, which holds valid params.
+        settings: new values by dotted key.
 
     Raises:
-        ValueError: a key has no value of its own in the file, or the values do not go together with those that stay.
+        ValueError: a value is part of an anchor or alias, or the new values do not go together with the others.
     """
     was = path.read_bytes()
     before = read_yaml(path, partial(wants_name, root=Params))
@@ -60,11 +60,11 @@ def edits(path: Path, settings: Mapping[str, Setting]) -> Edits:
 
 
 def write_edits(path: Path, made: Edits) -> None:
-    """Write a file with its edits; a link stays one, and permissions stay as they are.
+    """Write a file with its edits; links and permissions are kept.
 
     Raises:
         OSError: the disk is full, or the file cannot be written.
-        RuntimeError: it is no longer as it was read.
+        RuntimeError: the file has changed since it was read.
     """
     if path.read_bytes() != made.was:
         raise RuntimeError(
@@ -78,7 +78,7 @@ def write_edits(path: Path, made: Edits) -> None:
 
 
 def value_at(values: Mapping[str, Any], key: str) -> Any:
-    """The value of a dotted key; None where a part of the way is missing."""
+    """The value of a dotted key; None if a part of the key is missing."""
     value: Any = values
     for name in key.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

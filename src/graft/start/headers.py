@@ -1,4 +1,4 @@
-"""What image files say of themselves, without decoding all of them."""
+"""Headers of image files, read without decoding the pixels of all files."""
 
 import warnings
 from pathlib import Path
@@ -15,13 +15,13 @@ from graft.preparation.reading import read_file
 
 GREY_MODES = ("1", "L", "LA", "I", "F")
 THUMBNAIL_PX = 64
+# largest difference of red, green and blue, of 255, in a grey pixel: JPEG leaves some colour
 MOST_COLOUR = 12
-"""difference of red, green and blue, of 255, up to which a pixel is grey: JPEG leaves some"""
 ANY_RANGE = SMALL_CNN.model_copy(update={"value_bits": 16, "max_pixels": MAX_PIXELS})
 
 
 class Header(NamedTuple):
-    """An image file."""
+    """What the header of an image file says."""
 
     width: int
     height: int
@@ -30,21 +30,22 @@ class Header(NamedTuple):
     format: str
     """Pillow's name of the file format, such as JPEG"""
     deep: bool
-    """grey of more than 8 bits"""
+    """whether the image is grey with more than 8 bits"""
     error: str = ""
-    """why it cannot be read; empty where it can"""
+    """why the file cannot be read; empty if it can"""
 
 
 def header(folder: Path, found: Found) -> Header:
-    """What a file says of itself; one whose header does not tell is decoded, for the reason why it cannot be read.
+    """Read the header of a file; if that fails, decode the file, which tells why it cannot be read.
 
     Args:
-        folder: of the domain.
+        folder: folder of the domain.
         found: the file.
     """
     try:
         path = folder / found.path
-        if not path.is_file():  # a pipe would never end
+        # reading a pipe would never end
+        if not path.is_file():
             raise OSError
         with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
             warnings.simplefilter("ignore")
@@ -57,10 +58,10 @@ def header(folder: Path, found: Found) -> Header:
 
 
 def is_grey(path: Path, mode: str) -> bool | None:
-    """Whether an image shows no colour, whatever its file could hold; None where it is broken.
+    """Whether an image shows no colour, even if its file could hold colour; None if the file is broken.
 
     Args:
-        path: of the file.
+        path: the image file.
         mode: Pillow's name of its pixel format.
     """
     if mode.startswith(GREY_MODES):

@@ -1,4 +1,4 @@
-"""Minutes that the pipeline will take on this machine, reckoned from a few steps that are timed here."""
+"""Estimate of the minutes that a run takes on this machine, from a few steps that are timed on it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +9,15 @@ from graft.params.pipeline import Params
 from graft.preparation.splits import CUT_SHARE
 from graft.start.timing import Costs, costs_here
 
+# runs of the backbone over the source sample, for corruptions at several severities
 YARDSTICK_RUNS = 14
-"""runs of the backbone over the source sample, for corruptions at several severities"""
+# largest number of validation images that the exported network is compared on
 EXPORTED = 256
-"""validation images, at most, that the exported network is held against"""
+# select_strategy takes as long as fitting so many linear heads on all train images: five strengths in five folds and
+# more
 HEADS = 70
-"""linear heads on all train images that the work of select_strategy equals: five strengths in five folds, and more"""
+# time of a stage without its images, in starts of a process with torch, measured in runs with hardly any training;
+# `dvc` is what DVC and the checks do before, between and after the stages
 STARTS = {
     "prepare_data": 0.7,
     "validate_data": 2.1,
@@ -30,12 +33,10 @@ STARTS = {
     "gate_release": 0.15,
     "dvc": 7.0,
 }
-"""what a stage takes beside its images, in starts of a process with torch, from runs with hardly any training; `dvc` is
-what DVC and the checks do before, between and after the stages"""
 
 
 class Counts(NamedTuple):
-    """Images."""
+    """Numbers of images and classes."""
 
     n_source: int
     n_train: int
@@ -45,34 +46,34 @@ class Counts(NamedTuple):
 
 
 class RunMinutes(NamedTuple):
-    """Minutes on this machine, when it does nothing else."""
+    """Minutes of a run on this machine if it does nothing else."""
 
     total: float
-    """with the strategy that params.yaml names, or else tuning the top blocks, the middle one of three"""
+    """all minutes, with the strategy that params.yaml names, else with top_blocks, the middle one of three"""
     by_stage: dict[str, float]
-    """its parts, in the order of the stages; at last `dvc`, all that is no stage"""
+    """minutes by stage, in the order of the stages; `dvc`, the last, is all that belongs to no stage"""
     least: float
-    """with the strategy that is cheapest here"""
+    """all minutes with the fastest strategy"""
     most: float
-    """with the dearest; both as `total` where params.yaml names the strategy"""
+    """all minutes with the slowest strategy; least and most equal total if params.yaml names the strategy"""
 
 
 def minutes(params: Params, counts: Counts, pictures: Sequence[Path]) -> RunMinutes:
-    """Reckon the minutes of a run in which no stage is up to date; takes 10 to 15 seconds.
+    """Estimate the minutes of a run in which no stage is up to date; takes 10 to 15 seconds.
 
     Args:
-        params: of the run.
-        counts: images that it will see.
-        pictures: a few image files as they are in the target, to be read.
+        params: params of the run.
+        counts: numbers of images and classes.
+        pictures: a few image files of the target; they are read.
 
     Raises:
-        ValueError: no such network, or a size that it cannot take.
+        ValueError: there is no such network, or it cannot take the size.
     """
     return reckoned(params, counts, costs_here(params, counts.n_classes, pictures))
 
 
 def reckoned(params: Params, counts: Counts, costs: Costs) -> RunMinutes:
-    """The estimate from what single steps cost."""
+    """Estimate from the seconds of single steps."""
     named = params.select_strategy.overrule
     likely: tuple[Strategy, ...] = (named,) if named else ("top_blocks", "feature_extraction", "full")
     by_stage, *others = ({k: s / 60 for k, s in _seconds(params, counts, costs, each).items()} for each in likely)
@@ -113,14 +114,14 @@ def _looked_at(params: Params, counts: Counts) -> int:
 
 
 def _runs(params: Params) -> int:
-    """Runs of an arm at one budget: every seed runs at the rates that are left."""
+    """Number of runs of an arm at one budget: each seed runs at the rates that are left."""
     from graft.transfer.arms.halving import rates_by_seed
 
     return sum(rates_by_seed(len(params.finetune_target.rates), params.training.n_seeds))
 
 
 def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -> float:
-    """A run of the transfer arm; other strategies than the first two learn in all blocks."""
+    """Seconds of a run of the transfer arm; strategies other than the first two train all blocks."""
     seen, epochs = _seen(params, counts), params.training.epochs
     head = seen * costs.head
     if strategy == "feature_extraction" and params.training.head == "linear":
@@ -133,7 +134,7 @@ def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strate
 
 
 def _scratch(params: Params, counts: Counts, costs: Costs) -> float:
-    """Both budgets of the control."""
+    """Seconds of the control at both budgets."""
     epochs = params.training.epochs * (1 + params.train_scratch.long_factor)
     return _runs(params) * epochs * (_seen(params, counts) * costs.full + counts.n_val * costs.forward)
 

@@ -1,4 +1,4 @@
-"""The params that fit: by the weights, the size and the budget, and by what the images ask for."""
+"""Params that fit the weights, the size, the budget and the images."""
 
 import math
 from pathlib import Path
@@ -18,20 +18,20 @@ N_PICTURES = 8
 
 
 class Options(NamedTuple):
-    """What a person asked for."""
+    """Options of the command that set params."""
 
     size_px: int | None
     budget: Budget
 
 
 def settings(choice: StartingPoint, target: Survey, params: Params, options: Options) -> dict[str, Setting]:
-    """Values that fit, by dotted key; what is not named stays as it is.
+    """Values that fit, by dotted key; all other values stay unchanged.
 
     Args:
         choice: network and weights.
-        target: what lies in the folder of the target.
-        params: as they are.
-        options: what was asked for.
+        target: survey of the target's folder.
+        params: params before the change.
+        options: options of the command.
     """
     kind = {"pretrain": "weights made on your source images"}.get(choice.weights, "published weights")
     why = f"{options.budget}, for {kind}"
@@ -57,18 +57,18 @@ def settings(choice: StartingPoint, target: Survey, params: Params, options: Opt
 
 
 def pictures(target: Survey) -> list[Path]:
-    """A few image files, spread over all, to be timed."""
+    """A few image files, spread evenly over all; reading them is timed."""
     return [target.folder / path for path in spread(sorted(target.readable), N_PICTURES)]
 
 
 def counts(target: Survey, source: Survey | None) -> Counts:
-    """How many images a run would see."""
+    """Numbers of images that a run would see."""
     n_train, n_val, n_test = (target.counts[split].total() for split in ("train", "val", "test"))
     return Counts(0 if source is None else len(source.found), n_train, n_val, n_test, len(target.classes))
 
 
 def _asked_by_images(target: Survey, params: Params) -> dict[str, Setting]:
-    """Limits that these images would break."""
+    """Values of limits that these images would break."""
     found: dict[str, Setting] = {}
     largest = max(each.width * each.height for each in target.readable.values())
     if largest > params.images.max_megapixels * MEGA:
@@ -89,11 +89,11 @@ def _asked_by_images(target: Survey, params: Params) -> dict[str, Setting]:
 
 
 def _short_px(target: Survey) -> int:
-    """Median of the shorter sides."""
+    """Median of the pictures' shorter sides, in pixels."""
     return sorted(min(each.width, each.height) for each in target.readable.values())[len(target.readable) // 2]
 
 
 def _readable_in_train(target: Survey) -> dict[str, int]:
-    """Images of each class in train, less those of the class that cannot be read."""
+    """Number of train images by class, less the unreadable images of the class."""
     broken = [each.label for each in target.found if each.path in target.unreadable]
     return {label: n - broken.count(label) for label, n in target.counts["train"].items()}

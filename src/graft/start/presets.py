@@ -5,37 +5,37 @@ from typing import Any, Literal, NamedTuple
 
 Budget = Literal["smoke", "standard", "thorough"]
 
+# shorter side up to which pictures are not photographs, but digits, icons or crops of cells
 SMALL_PX = 64
-"""shorter side up to which pictures are small: no photographs, but digits, icons or crops of cells"""
+# nearly all networks take every one of these sides; the others take the last
 SIDES_PX = (32, 64, 96, 128, 224)
-"""sides that all networks but a few take; those take the last"""
+# the epochs below were measured with so many steps in each; runs with fewer steps get more epochs
 STEPS_OF_AN_EPOCH = 6
-"""at which the epochs below were measured; with fewer the run gets more epochs"""
+# from this number of train images on, half of the epochs are enough
 MANY_IMAGES = 2_000
-"""train images from which an epoch is so long that half of the epochs will do"""
+# share of the train split that a seed sees: training.subsample
 SEEN = 0.9
-"""share of the train split that a seed sees: training.subsample"""
 
 
 class Wanted(NamedTuple):
-    """What a run is to be."""
+    """What a preset depends on."""
 
     network: str
     weights: str
     """pretrain, file or a torchvision weight name"""
     size_px: int | None
-    """side of the images that was asked for; None: what fits"""
+    """side of the images that was asked for; None: the side that fits"""
     budget: Budget
     n_train: int
-    """images of the train split"""
+    """number of images in the train split"""
     short_px: int
-    """shorter side of the pictures, their median"""
+    """median of the pictures' shorter sides"""
     grey: bool
-    """whether all pictures are: scans, X-rays, text, where left and right may differ"""
+    """whether all pictures are grey: scans, X-rays, text, where left and right may differ"""
 
 
 class _Spent(NamedTuple):
-    """What a budget spends."""
+    """Values that depend on the budget."""
 
     n_seeds: int
     epochs: int
@@ -43,7 +43,7 @@ class _Spent(NamedTuple):
     long_factor: int
     photograph_px: int
     small_px: int
-    """of pictures up to SMALL_PX"""
+    """side for pictures whose shorter side is at most SMALL_PX"""
     sample_images: int
     pretrain_epochs: int
 
@@ -53,16 +53,16 @@ PUBLISHED: dict[Budget, _Spent] = {
     "standard": _Spent(5, 8, 4, 3, 128, 96, 400, 20),
     "thorough": _Spent(8, 16, 5, 5, 224, 128, 1000, 40),
 }
+# for weights that are pretrained on the user's own source images
 MADE_HERE: dict[Budget, _Spent] = {
     "smoke": _Spent(3, 10, 4, 2, 64, 32, 200, 8),
     "standard": _Spent(5, 30, 5, 3, 128, 32, 400, 20),
     "thorough": _Spent(8, 60, 5, 5, 224, 64, 1000, 40),
 }
-"""weights that are pretrained on the user's own source images"""
 
 
 class _Grids(NamedTuple):
-    """Rates that the arms try, four or five of each, a factor of three apart; the best lay inside."""
+    """Rates that the arms try, by their number, a factor of three apart; the best rates measured lie inside."""
 
     transfer: dict[int, list[float]]
     scratch: dict[int, list[float]]
@@ -79,22 +79,28 @@ SMALL_CNN_GRIDS = _Grids(
 
 
 def preset(wanted: Wanted) -> dict[str, Any]:
-    """Values of params.yaml by dotted key: all that depends on weights, pictures and budget.
+    """Values of params.yaml, by dotted key, that depend on weights, pictures and budget.
 
-    Both arms get equally many rates. A run of few images gets smaller batches and more epochs, one of many gets
-    fewer.
+    Both arms get equally many rates. Runs with few images get smaller batches and more epochs; runs with many images
+    get fewer epochs.
     """
     made_here = wanted.weights == "pretrain"
     spent = (MADE_HERE if made_here else PUBLISHED)[wanted.budget]
     small = wanted.network == "small_cnn"
     grids = SMALL_CNN_GRIDS if small else GRIDS
-    batch_size = _batch_size(wanted.n_train)
+    batch_size, augmentation = _batch_size(wanted.n_train), "digits" if wanted.grey else "photographs"
+    pretraining = {
+        "epochs": spent.pretrain_epochs,
+        "rate": 0.01 if small else 0.003,
+        "batch_size": batch_size,
+        "augmentation": augmentation,
+    }
     return {
         "images.size_px": _size_px(wanted, spent) if wanted.size_px is None else wanted.size_px,
         "training.n_seeds": spent.n_seeds,
         "training.epochs": _epochs(wanted.n_train, batch_size, spent.epochs),
         "training.patience": None,
-        "training.augmentation": "digits" if wanted.grey else "photographs",
+        "training.augmentation": augmentation,
         "training.batch_size": batch_size,
         "finetune_target.rates": list(grids.transfer[spent.n_rates]),
         "finetune_target.views": None,
@@ -102,13 +108,12 @@ def preset(wanted: Wanted) -> dict[str, Any]:
         "train_scratch.rates": list(grids.scratch[spent.n_rates]),
         "train_scratch.long_factor": spent.long_factor,
         "extract_features.sample_images": spent.sample_images,
-        **({"pretrain_source.epochs": spent.pretrain_epochs} if made_here else {}),
-        **({"pretrain_source.rate": 0.01 if small else 0.003} if made_here else {}),
+        **({f"pretrain_source.{key}": value for key, value in pretraining.items()} if made_here else {}),
     }
 
 
 def _size_px(wanted: Wanted, spent: _Spent) -> int:
-    """Side of the images: of photographs by the budget and not above their own, of small pictures by the budget."""
+    """Side of the images by the budget; for photographs it is at most their own."""
     if wanted.short_px <= SMALL_PX:
         return _taken(wanted.network, spent.small_px)
     own = max(each for each in SIDES_PX if each <= wanted.short_px)
@@ -116,7 +121,7 @@ def _size_px(wanted: Wanted, spent: _Spent) -> int:
 
 
 def _taken(network: str, size_px: int) -> int:
-    """The smallest side from this one on that a network takes."""
+    """The smallest side, not below this one, that a network takes."""
     if network == "small_cnn":
         return size_px
     from graft.networks.families import check_size
@@ -131,12 +136,12 @@ def _taken(network: str, size_px: int) -> int:
 
 
 def _batch_size(n_train: int) -> int:
-    """Small sets take small batches, so that an epoch has several steps."""
+    """Batch size; smaller for small sets, so that an epoch has several steps."""
     return 32 if n_train >= 160 else 16 if n_train >= 64 else 8
 
 
 def _epochs(n_train: int, batch_size: int, epochs: int) -> int:
-    """As many steps as the epochs of the budget had where they were measured, or more."""
+    """Epochs with at least as many steps as those of the budget had when they were measured."""
     n_steps = math.ceil(max(1, round(SEEN * n_train)) / batch_size)
     if n_train >= MANY_IMAGES:
         return max(1, epochs // 2)

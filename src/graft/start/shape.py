@@ -1,4 +1,4 @@
-"""Folders of folders of folders: which of them is the data set that a person means."""
+"""Which of several nested folders is the data set that the user means."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,30 +10,31 @@ from graft.preparation.label_table import TABLE, table_in
 from graft.preparation.leftovers import IMAGE_SUFFIXES, is_left_out
 from graft.store.catalogue import look
 
+# depth to which folders are searched for a data set
 DEEPEST = 3
-"""folders in folders that are looked into for a data set"""
 MOST_NAMED = 5
+# largest number of folders that are searched
 MOST_FOLDERS = 1000
-"""that are looked into"""
 
 
 def meant(folder: Path) -> str:
-    """A sentence that names the data set below a folder that is none itself; empty where there is none."""
+    """A sentence that names a data set below a folder that is not a data set; empty if there is none."""
     below = next((each for each in _below(folder) if each != folder and _is_data_set(each)), None)
     return "" if below is None else f"Did you mean {visible(below)}? It holds {_listed(_names(below))}."
 
 
 def check_shape(folder: Path, found: Sequence[Found]) -> None:
-    """Refuse class folders that look like data sets: those with split folders, or with the same folders in each.
+    """Refuse class folders that look like data sets: they hold split folders, or all hold the same folders.
 
     Args:
-        folder: of the domain.
-        found: the files in it.
+        folder: folder of the domain.
+        found: files in the folder.
 
     Raises:
-        ValueError: they look so. A person may know better.
+        ValueError: the class folders look like data sets; the user may know better.
     """
-    if table_in(folder):  # it says the classes, and folders say nothing
+    # a table says the classes, so that folders say nothing
+    if table_in(folder):
         return
     below = _folders_by_class(found)
     tops = _listed(sorted(below))
@@ -57,7 +58,7 @@ def _name_one(folder: Path, name: str) -> str:
 
 
 def _folders_by_class(found: Sequence[Found]) -> dict[str, set[str]]:
-    """The folders in each class folder; none for a class with images of its own."""
+    """Names of the folders in each class folder; none for a class folder that holds images."""
     below: defaultdict[str, set[str]] = defaultdict(set)
     flat: set[str] = set()
     for each in found:
@@ -70,7 +71,7 @@ def _folders_by_class(found: Sequence[Found]) -> dict[str, set[str]]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """A folder and those in it, the upper ones first, as far as they are looked into."""
+    """A folder and the folders below it, upper levels first, up to the limits."""
     level = [folder]
     left = MOST_FOLDERS
     for _ in range(DEEPEST + 1):
@@ -80,7 +81,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_data_set(folder: Path) -> bool:
-    """Two class folders with images in them, or such split folders."""
+    """Whether a folder holds at least two class folders with images, directly or in its split folders."""
     folders = _folders(folder)
     if any(SPLIT_NAMES.get(look(each.name)) == "train" for each in folders):
         folders = [each for split in folders for each in _folders(split)]
@@ -96,12 +97,12 @@ def _names(folder: Path) -> list[str]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Sorted; not what links lead to, which may be endless."""
+    """Folders in a folder, sorted; links are left out, as they may lead in a circle."""
     return sorted(each for each in _entries(folder) if each.is_dir() and not each.is_symlink())
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder and is not left out; nothing where it cannot be looked into."""
+    """Entries of a folder that are not left out; none if the folder cannot be read."""
     try:
         return [each for each in folder.iterdir() if not is_left_out(each.name)]
     except OSError:

@@ -1,4 +1,4 @@
-"""Which network and weights a run starts from, and whether the weights can be had."""
+"""The network and the weights that a run starts from, and whether the weights are available."""
 
 import difflib
 import re
@@ -16,33 +16,33 @@ from graft.networks.state_files import states_in
 from graft.params.network import NetworkParams
 from graft.params.pipeline import Params
 
+# folder of the user's own files of weights, where DVC and queued experiments find them
 HOME = Path("models/weights")
-"""of the user's own files of weights, under which DVC finds them and queued experiments too"""
+# small enough for two cores; the values in docs/decisions/values.md were measured with it
 DEFAULT = "mobilenet_v2"
-"""small enough for two cores, and what the values of docs/decisions/values.md were measured with"""
 ASKED = "as asked for"
 PATIENCE_S = 10
+# endings of files in HOME that hold no weights
 NO_WEIGHTS = (".dvc", ".gitignore", ".md", ".txt")
-"""how files in HOME end that are none"""
 
 
 class StartingPoint(NamedTuple):
-    """Where a run starts from."""
+    """Network and weights that a run starts from."""
 
     name: str
-    """of the network"""
+    """name of the network"""
     weights: str
     """pretrain, file, or a torchvision weight name"""
     why: str
-    """in a few words"""
+    """reason for the network, in a few words"""
     file: Path | None = None
-    """of the weights as it lies now, where they are one"""
+    """where the file of weights lies now; None if the weights are no file"""
     kept: bool = False
-    """as params.yaml has it: nothing to write"""
+    """whether params.yaml holds this already, so that nothing is written"""
 
     @property
     def kept_as(self) -> Path | None:
-        """Where the file of weights lies in the end, relative to the repository; None where there is none."""
+        """Where the file of weights will lie, relative to the repository; None if there is no file."""
         if self.file is None:
             return None
         here, file = Path.cwd().resolve(), self.file.parent.resolve() / self.file.name
@@ -50,25 +50,25 @@ class StartingPoint(NamedTuple):
 
     @property
     def weights_why(self) -> str:
-        """In a few words, what the weights are."""
+        """What the weights are, in a few words."""
         return {"pretrain": self.why, "file": "the file that fits"}.get(self.weights, "published by torchvision")
 
     def values(self, path: Path | None) -> dict[str, str | None]:
-        """The keys of the section `network`, with the file at this path."""
+        """Values of the section `network`, with the file of weights at a path."""
         sha256 = None if self.file is None else file_sha256(self.file)
         file = None if path is None else path.as_posix()
         return {"name": self.name, "weights": self.weights, "weights_file": file, "weights_sha256": sha256}
 
 
 def check_network(name: str, weights: str | None) -> None:
-    """Refuse a network that is not known, and weights that it cannot have; no image need be looked at for that.
+    """Refuse an unknown network, and weights that it cannot have, before any image is read.
 
     Args:
-        name: of the network.
-        weights: `pretrain`, a torchvision weight name or a path; None: not said.
+        name: name of the network.
+        weights: `pretrain`, a torchvision weight name or a path; None: not given.
 
     Raises:
-        ValueError: there is no such network, or no such weights of it.
+        ValueError: there is no such network, or it has no such weights.
     """
     known = ["small_cnn", *networks()]
     if name not in known:
@@ -86,20 +86,20 @@ def check_network(name: str, weights: str | None) -> None:
 
 
 def choose(params: Params, network: str | None, weights: str | None, has_source: bool) -> StartingPoint:
-    """Network and weights, from the options and from what params.yaml says.
+    """Choose network and weights from the options and params.yaml.
 
-    Without options, what params.yaml says stays, unless it is the built-in example's: then it is the file in
-    models/weights, where there is one that fits, or else published weights.
+    Without options, the network and weights of params.yaml are kept, unless they are those of the built-in example.
+    Those are replaced by the file in models/weights if one fits, else by published weights.
 
     Args:
-        params: as they are.
-        network: name of a network that is known; None: not said.
-        weights: `pretrain`, a torchvision weight name or a path; None: not said.
+        params: params before the change.
+        network: name of a known network; None: not given.
+        weights: `pretrain`, a torchvision weight name or a path; None: not given.
         has_source: whether there are source images to pretrain on.
 
     Raises:
-        FileNotFoundError: the file that params.yaml names is not there.
-        ValueError: no such weights, a file that holds none, or nothing to pretrain on.
+        FileNotFoundError: the file that params.yaml names does not exist.
+        ValueError: there are no such weights, the file holds no weights, or there are no images to pretrain on.
     """
     chosen = _choose(params, network, weights, has_source)
     if chosen.weights == "pretrain" and not has_source:
@@ -126,10 +126,10 @@ def _choose(params: Params, network: str | None, weights: str | None, has_source
 
 
 def check_at_hand(choice: StartingPoint) -> str:
-    """A sentence on where published weights are; empty for others.
+    """A sentence on where published weights are; empty for other weights.
 
     Raises:
-        RuntimeError: they are neither on this machine nor can they be downloaded.
+        RuntimeError: the weights are not on this machine and cannot be downloaded.
     """
     if choice.weights in ("pretrain", "file"):
         return ""
@@ -138,15 +138,15 @@ def check_at_hand(choice: StartingPoint) -> str:
 
 
 def at_hand(url: str, what: str, cache: Path) -> str:
-    """A sentence on where a published file is: in the cache, or at its address, which is asked and not read.
+    """A sentence on where a published file is: in the cache, or at its address, which is queried without a download.
 
     Args:
-        url: its address; its name holds the first digits of its sha256, as torchvision's do.
-        what: of which network.
+        url: address of the file, whose name holds the first digits of its sha256, as torchvision's names do.
+        what: what the file holds, for the sentence.
         cache: folder of downloads.
 
     Raises:
-        RuntimeError: it is in neither place, or broken in the cache.
+        RuntimeError: the file is in neither place, or broken in the cache.
     """
     file = cache / Path(urlsplit(url).path).name
     if file.is_file():
@@ -180,7 +180,7 @@ def _as_it_is(network: NetworkParams) -> StartingPoint:
 
 
 def _in_home(name: str | None) -> StartingPoint | None:
-    """The one file in HOME that fits the network, or, where none is named, any that graft knows."""
+    """The only file in HOME that fits the network, or any known network if none is named."""
     files = sorted(each for each in HOME.glob("[!.]*") if each.is_file() and not each.name.endswith(NO_WEIGHTS))
     fitting = [each for file in files if (each := _tried(file, name)) is not None]
     return fitting[0] if len(fitting) == 1 else None
@@ -196,14 +196,14 @@ def _tried(file: Path, name: str | None) -> StartingPoint | None:
 
 
 def _of_file(path: Path, name: str | None) -> StartingPoint:
-    """Weights of the network that is named, or of the one that has as many parameters."""
+    """Weights in a file, of the named network or else of one with as many parameters."""
     known = None if name else network_of(states_in(path))
     why = "the network whose number of weights the file holds" if known else ASKED
     return StartingPoint(name or known or DEFAULT, "file", why, path)
 
 
 def _published(name: str, weights: str | None) -> StartingPoint:
-    """Published weights by their name; None: the first of the network."""
+    """Published weights by name; None: the first weights of the network."""
     known = _published_names(name)
     if weights is None:
         return StartingPoint(name, known[0], "small_cnn fits the small pictures of the example only")

@@ -1,4 +1,4 @@
-"""What lies in the folder of a domain, as far as names and headers tell it."""
+"""Survey of the folder of a domain, from names, headers and a few decoded images."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,66 +18,66 @@ from graft.start.headers import ANY_RANGE, Header, header, is_grey
 from graft.start.shape import check_shape, meant
 from graft.validation.name_hints import Hint, hints
 
+# largest number of files of a domain whose headers are read
 MOST_HEADERS = 1000
-"""files of a domain whose headers are read"""
+# largest number of files of a domain that are decoded
 MOST_DECODED = 40
-"""files of a domain whose pixels are looked at"""
+# largest number of paths that are searched for groups
 MOST_NAMES = 100_000
-"""paths in which groups are looked for"""
 
 T = TypeVar("T")
 
 
 class Survey(NamedTuple):
-    """A domain."""
+    """What was found in the folder of a domain."""
 
     folder: Path
     found: tuple[Found, ...]
     counts: dict[Split, Counter[str]]
-    """files of each class in each split, after the cut; groups and near duplicates, which move a few, left aside"""
+    """number of files by split and class, after the cut; groups and near duplicates, which move a few, are ignored"""
     headers: dict[str, Header]
-    """of all files, or of a thousand spread over them, by path"""
+    """headers by path, of all files or of a thousand spread over them"""
     n_decoded: int
-    """images whose pixels were looked at"""
+    """number of images that were decoded"""
     n_grey: int
-    """of these"""
+    """number of grey images among them"""
     n_deep: int
-    """grey files of 16 bits among the headers"""
+    """number of grey files of 16 bits among the headers"""
     bits: int | None
-    """in use in them; None where there are none, or where their values do not tell it"""
+    """bits in use in these files; None if there are none, or if their values do not tell"""
     doubt: str
-    """why they do not; else empty"""
+    """why the values do not tell the bits; else empty"""
     left_out: tuple[LeftOut, ...]
     hints: tuple[Hint, ...]
-    """ways in which names tell groups, where params.yaml does not"""
+    """ways in which names may tell groups, if params.yaml names none"""
 
     @property
     def classes(self) -> Counter[str]:
-        """Files of each class."""
+        """Number of files by class."""
         return Counter(each.label for each in self.found)
 
     @property
     def readable(self) -> dict[str, Header]:
-        """Headers of the files that can be read, as far as is known."""
+        """Headers of the files that can be read, by path."""
         return {path: each for path, each in self.headers.items() if not each.error}
 
     @property
     def unreadable(self) -> dict[str, Header]:
-        """Headers of the files that cannot be read, as far as is known."""
+        """Headers of the files that cannot be read, by path."""
         return {path: each for path, each in self.headers.items() if each.error}
 
 
 def survey(folder: Path, params: Params, any_shape: bool) -> Survey:
-    """Look at a domain.
+    """Survey a domain.
 
     Args:
-        folder: of the domain.
-        params: with the seed of the cut into splits, and whether groups are told already.
-        any_shape: also where class folders look like data sets of their own.
+        folder: folder of the domain.
+        params: params with the seed of the cut into splits, and with the groups, if any.
+        any_shape: whether to accept class folders that look like data sets of their own.
 
     Raises:
-        FileNotFoundError: no such folder.
-        ValueError: it cannot be used; the sentence names the folder below it that a person may have meant.
+        FileNotFoundError: the folder does not exist.
+        ValueError: the folder cannot be used; the message names a folder below it that may be meant.
     """
     try:
         found = scan(folder)
@@ -89,7 +89,7 @@ def survey(folder: Path, params: Params, any_shape: bool) -> Survey:
 
 
 def survey_source(folder: Path, params: Params, any_shape: bool) -> Survey | None:
-    """The same where there are images; None where there are none."""
+    """Survey the source; None if it has no images."""
     return survey(folder, params, any_shape) if scan_optional(folder) else None
 
 
@@ -124,7 +124,7 @@ def _look(folder: Path, found: tuple[Found, ...], params: Params) -> Survey:
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:
-    """At most so many, evenly over all: sorted paths give each class its share."""
+    """At most `most` items, spread evenly over all: in sorted paths each class gets its share."""
     n = min(len(items), most)
     return [items[place * len(items) // n] for place in range(n)]
 
@@ -138,7 +138,7 @@ def _counts(folder: Path, found: Sequence[Found], seed: int) -> dict[Split, Coun
 
 
 def _bits(folder: Path, deep: Sequence[Found]) -> tuple[int | None, str]:
-    """Bits in use in grey files of 16, and why they cannot be told."""
+    """Bits in use in grey files of 16 bits, and why they are unknown if they are."""
     try:
         return recognised_bits(folder, deep, ANY_RANGE.model_copy(update={"value_bits": None})), ""
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What single steps of the pipeline cost on this machine: a few of each, timed."""
+"""Seconds of single steps of the pipeline on this machine, timed on a few of each."""
 
 import os
 import subprocess
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from graft.networks.runtime import Runtime
     from graft.params.both_arms import Strategy
 
+# a timed step takes at most about so many seconds; slow networks and large images get fewer images a step
 STEP_S = 1.0
-"""a timed step takes about so long at most: of slow networks on large images it has fewer of them"""
 FEWEST_IMAGES = 4
 N_STEPS = 3
+# rows on which fitting a linear head is timed
 ROWS = 200
-"""on which a linear head is timed"""
 LOADS = "from graft.networks.families import import_torchvision, networks; import graft.transfer.control; networks()"
 """what a stage that trains has loaded before it reads an image"""
 
 
 class Costs(NamedTuple):
-    """Seconds."""
+    """Seconds of single steps."""
 
     start: float
-    """of a process with torch"""
+    """seconds until a process has loaded torch"""
     read: float
-    """a picture, all threads together"""
+    """seconds to read a picture, divided by the number of cores"""
     forward: float
-    """an image through the network"""
+    """seconds of the network's forward pass for one image"""
     top: float
-    """an image of a step in which the top block learns"""
+    """seconds per image of a training step in which the top block learns"""
     full: float
-    """an image of a step in which all blocks learn"""
+    """seconds per image of a training step in which all blocks learn"""
     head: float
-    """a row of features when a linear head is fitted"""
+    """seconds per row of features to fit a linear head"""
 
 
 Clock = Callable[[], float]
@@ -99,7 +99,7 @@ def _processor_seconds() -> float:
 
 
 def _start(clock: Clock) -> float:
-    """A process that loads what a training stage loads."""
+    """Seconds of a process that loads what a training stage loads."""
     package = str(Path(__file__).parents[2])
     began = clock()
     subprocess.run([sys.executable, "-c", LOADS], env={**os.environ, "PYTHONPATH": package}, check=True)
@@ -107,7 +107,7 @@ def _start(clock: Clock) -> float:
 
 
 def _read(pictures: Sequence[Path], preprocessing: Preprocessing, clock: Clock) -> float:
-    """A picture, as prepare_data reads it on all cores; what cannot be read costs as long as it takes to see that."""
+    """Seconds to read a picture as prepare_data does on all cores; unreadable pictures count too."""
     from graft.preparation.found import Found
     from graft.preparation.reading import read_file
 
@@ -120,7 +120,7 @@ def _read(pictures: Sequence[Path], preprocessing: Preprocessing, clock: Clock) 
 
 
 def _forward(network: "Network", clock: Clock) -> float:
-    """An image through the network without learning."""
+    """Seconds of the network's forward pass for one image."""
     from graft.networks.outputs import outputs_of
 
     size_px = network.preprocessing.crop_px
@@ -136,7 +136,7 @@ def _forward(network: "Network", clock: Clock) -> float:
 
 
 def _step(network: "Network", strategy: "Strategy", n: int, params: Params, on: tuple["Runtime", Clock]) -> float:
-    """An image of a training step of n, with its augmentation; the quickest of a few."""
+    """Seconds per image of a training step of n images, with augmentation; the fastest of a few steps."""
     import torch
 
     from graft.training.batches import samples_on
@@ -165,7 +165,7 @@ def _step(network: "Network", strategy: "Strategy", n: int, params: Params, on: 
 
 
 def _head(n_features: int, n_classes: int, clock: Clock) -> float:
-    """A linear head fitted on ROWS rows; its time grows with them."""
+    """Seconds per row to fit a linear head on ROWS rows."""
     from graft.statistics.features.probe import linear_head
 
     rng = np.random.default_rng(0)
@@ -178,5 +178,5 @@ def _head(n_features: int, n_classes: int, clock: Clock) -> float:
 
 
 def _noise(n: int, size_px: int) -> np.ndarray:
-    """(n, s, s, 3) uint8 images of which nothing can be learnt."""
+    """(n, s, s, 3) uint8 images of random noise."""
     return np.random.default_rng(0).integers(0, 256, (n, size_px, size_px, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Edits of params.yaml that git does not hold yet: those of a person must not be lost."""
+"""Edits of params.yaml that are not committed: the user's own must not be lost."""
 
 import os
 import subprocess
@@ -7,24 +7,24 @@ from pathlib import Path
 from graft.files import file_sha256, visible, write_whole
 from graft.stage import PROVENANCE
 
+# holds the sha256 of params.yaml as `graft start` wrote it: a file with this content has no edits of the user's
 WRITTEN = PROVENANCE / "start.txt"
-"""the sha256 of params.yaml as `graft start` left it: a file of this content holds no edits but its own"""
 NO_REPOSITORY = b"not a git repository"
 
 
 def uncommitted(path: Path) -> tuple[str, str]:
-    """The edits of a file since the last commit, as git shows them, and why git cannot tell.
+    """Edits of a file since the last commit, as git prints them, and why git cannot tell.
 
-    Both are empty where there are none, where there is no git and no repository, and where the file is as
-    `graft start` left it.
+    Both are empty if there are no edits, no git or no repository, or if the file is as `graft start` wrote it.
 
     Args:
-        path: of the file.
+        path: the file.
     """
     if WRITTEN.is_file() and WRITTEN.read_text(encoding="utf-8").strip() == file_sha256(path):
         return "", ""
     try:
-        if NO_REPOSITORY in _git(path, "rev-parse", "--git-dir").stderr:  # there `diff` compares any two files
+        # outside of a repository `git diff` compares any two files
+        if NO_REPOSITORY in _git(path, "rev-parse", "--git-dir").stderr:
             return "", ""
         done = _git(path, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", path.name)
     except FileNotFoundError:
@@ -40,5 +40,5 @@ def _git(path: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def remember(path: Path) -> None:
-    """Note that a file is as `graft start` left it."""
+    """Note that a file is as `graft start` wrote it."""
     write_whole(WRITTEN, f"{file_sha256(path)}\n".encode())

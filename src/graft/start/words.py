@@ -1,4 +1,4 @@
-"""What `graft start` says."""
+"""The lines that `graft start` prints."""
 
 import re
 import shlex
@@ -16,20 +16,20 @@ from graft.yaml_files import written
 if TYPE_CHECKING:
     from graft.start.minutes import RunMinutes
 
+# subject, and sentence
 Line = tuple[str, str]
-"""what it is about, and the sentence"""
 
 MOST_CLASSES = 12
 MOST_NAMED = 3
 MOST_STAGES = 4
+# classes are skewed if the largest has at least so many times the images of the smallest
 SKEWED = 2
-"""so many times the smallest class"""
 WIDTH = 10
 HASH = re.compile("[0-9a-f]{64}")
 
 
 def shown(lines: Iterable[Line]) -> str:
-    """Lines as they are printed; what one is about stands once."""
+    """Lines as they are printed; a subject is printed once."""
     text, before = [], ""
     for about, sentence in lines:
         text.append(f"{about if about != before else '':<{WIDTH}}{sentence}".rstrip())
@@ -38,7 +38,7 @@ def shown(lines: Iterable[Line]) -> str:
 
 
 def found(domain: str, survey: Survey) -> list[Line]:
-    """What lies in the folder of a domain."""
+    """Lines on what is in the folder of a domain."""
     lines = [
         f"{len(survey.found):,} images in {len(survey.classes)} classes in {visible(survey.folder)}",
         f"classes: {_classes(survey.classes)}",
@@ -55,7 +55,7 @@ def found(domain: str, survey: Survey) -> list[Line]:
 
 
 def changes(edits: Edits) -> list[Line]:
-    """A line for each key that changes."""
+    """One line for each key that changes."""
     return [
         ("params", f"{key}: {_value(value_at(edits.before, key))} -> {_value(each.value)}  ({visible(each.why)})")
         for key, each in edits.changed.items()
@@ -63,7 +63,7 @@ def changes(edits: Edits) -> list[Line]:
 
 
 def time(estimate: "RunMinutes", budget: str) -> list[Line]:
-    """Minutes of the run to come."""
+    """Lines on the minutes that a run takes."""
     stages = sorted(estimate.by_stage.items(), key=lambda each: -each[1])
     parts = ", ".join(f"{name} {_minutes(each)}" for name, each in stages[:MOST_STAGES])
     rest = sum(each for _, each in stages[MOST_STAGES:])

@@ -22,12 +22,12 @@ from graft.training.loop import Fitted, fit
 from graft.training.memory import check_room_for_steps
 from graft.training.phases import Phase, equal_rates
 from graft.training.steps import Plan, Task, Tick
-from graft.transfer.arms.data import TargetData, part_of, seen_by, target_data
 from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, rates_around, rates_by_seed, seeds_of
 from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rate_finder import find_rate
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
+from graft.transfer.arms.target_data import TargetData, part_of, seen_by, target_data
 
 # picklable: reads the target's images anew, in a worker process
 Reread = Callable[[], TargetData]

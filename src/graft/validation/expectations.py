@@ -15,7 +15,7 @@ from graft.validation.domains import OpenDomain
 from graft.validation.failing import Failing, failing
 from graft.validation.judge import Suite, judge
 from graft.validation.looks import expected_looks, look_table
-from graft.validation.name_table import name_advice, name_table, names_tell
+from graft.validation.name_table import name_advice, name_table, suggested_groups
 from graft.validation.pair_table import pair_table
 from graft.validation.rules import (
     Rule,
@@ -99,7 +99,7 @@ def _suites(source: OpenDomain, target: OpenDomain, preprocessing: Preprocessing
     limits, bits = params.validate_data, params.prepare_data.near_duplicate_bits
     images = image_table(source.rows, target.rows)
     domains = [domain for domain in (source, target) if domain.readable]
-    told = names_tell(domains)
+    told = suggested_groups(domains)
     names = pd.concat([left_table((source, target)), name_table(told)], ignore_index=True)
     suites = {
         "stores": _suite(store_table((source, target)), store_rules()),

@@ -116,7 +116,7 @@ def hints(paths: Sequence[str], labels: Sequence[str]) -> tuple[Hint, ...]:
     seen: set[tuple[int, ...]] = set()
     for kind, pattern in _patterns(some):
         groups = None if kind in found else _groups(pattern, names, some)
-        if groups is None or not _tells(kind, groups, names, labels) or (cut := _as_numbers(groups)) in seen:
+        if groups is None or not _are_groups(kind, groups, names, labels) or (cut := _as_numbers(groups)) in seen:
             continue
         seen.add(cut)
         found[kind] = Hint(kind, pattern, len(set(groups)), _examples(paths, groups))
@@ -142,7 +142,7 @@ def almost(paths: Sequence[str], labels: Sequence[str]) -> Almost | None:
         least = max(ALMOST * len(names), 0 if best is None else best.n_matched + 1)
         groups = [mark for mark in marks if mark]
         of_these = [[each[place] for place in places] for each in (names, labels, paths)]
-        if len(names) > len(places) >= least and _tells(kind, groups, *of_these[:2]):
+        if len(names) > len(places) >= least and _are_groups(kind, groups, *of_these[:2]):
             missed = next(path for path, mark in zip(paths, marks, strict=True) if not mark)
             best = Almost(kind, pattern, len(places), len(set(groups)), _examples(of_these[2], groups), missed)
     return best
@@ -181,7 +181,7 @@ def _groups(pattern: str, names: Sequence[str], some: Sequence[str]) -> list[str
     return groups if all(groups) else None
 
 
-def _tells(kind: Kind, groups: Sequence[str], names: Sequence[str], labels: Sequence[str]) -> bool:
+def _are_groups(kind: Kind, groups: Sequence[str], names: Sequence[str], labels: Sequence[str]) -> bool:
     """Whether groups are several, fewer than the files, and do not just repeat the classes.
 
     Files with equal names in several folders count once: `cat/scan_1.png` and `dog/scan_1.png` are not one scan.
@@ -195,14 +195,14 @@ def _series(paths: Sequence[str], names: Sequence[str], some: Sequence[str], lab
     """The first pattern that finds series in names without a word for groups, if there is one."""
     for pattern in _SERIES:
         groups = _groups(pattern, names, some)
-        if groups is None or len(set(groups)) < FEWEST_SERIES or not _tells("frames", groups, names, labels):
+        if groups is None or len(set(groups)) < FEWEST_SERIES or not _are_groups("frames", groups, names, labels):
             continue
-        if all(re.search(r"\d", group.rpartition("/")[2]) for group in groups) and _run(groups, names):
+        if all(re.search(r"\d", group.rpartition("/")[2]) for group in groups) and _are_series(groups, names):
             yield Hint("frames", pattern, len(set(groups)), _examples(paths, groups))
             return
 
 
-def _run(groups: Sequence[str], names: Sequence[str]) -> bool:
+def _are_series(groups: Sequence[str], names: Sequence[str]) -> bool:
     """Whether the last numbers of most names are series: in each group without gaps or repeats, and from one start."""
     numbers = [int(match[1]) if (match := _LAST_NUMBER.search(name)) else -1 for name in names]
     of_group: defaultdict[str, list[int]] = defaultdict(list)

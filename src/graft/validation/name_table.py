@@ -14,22 +14,22 @@ KINDS = {
 }
 N_SHOWN = 2
 # A domain and the groups that its names suggest.
-Told = tuple[OpenDomain, tuple[Hint, ...]]
+DomainHints = tuple[OpenDomain, tuple[Hint, ...]]
 
 
-def names_tell(domains: Sequence[OpenDomain]) -> tuple[Told, ...]:
+def suggested_groups(domains: Sequence[OpenDomain]) -> tuple[DomainHints, ...]:
     """The groups that the names of each domain suggest; none if the user names groups."""
     return tuple((domain, () if _has_groups(domain) else hints(*_names(domain))) for domain in domains)
 
 
-def name_table(told: Sequence[Told]) -> pd.DataFrame:
+def name_table(told: Sequence[DomainHints]) -> pd.DataFrame:
     """One row for each kind of group that the names of a domain suggest, or one row for a domain without any.
 
     Columns: name (with the number of groups, two images of one group, and the line for params.yaml) and untold (1 if
     names suggest groups that the user does not name, else 0).
 
     Args:
-        told: the result of `names_tell`.
+        told: the result of `suggested_groups`.
     """
     rows = [{"name": name, "untold": untold} for each in told for name, untold in _rows(*each)]
     return pd.DataFrame(rows, columns=["name", "untold"]).astype({"name": "str", "untold": "float64"})
@@ -40,7 +40,7 @@ def line_to_paste(pattern: str) -> str:
     return f"`prepare_data.group_pattern: '{pattern}'`"
 
 
-def name_advice(told: Sequence[Told]) -> str:
+def name_advice(told: Sequence[DomainHints]) -> str:
     """Advice with the line to paste for the target, or for the source if only its names suggest groups."""
     found = [hint for _, of_domain in reversed(told) for hint in of_domain]
     line = f"write {line_to_paste(found[0].pattern)} into params.yaml" if found else "name them in a CSV"

@@ -16,7 +16,7 @@ MAX_SKEW = 10
 SMALL_SHARE = 0.05
 # Share of a split's images that would have to change class for its class distribution to equal that of train.
 MAX_LABEL_SHIFT = 0.1
-# AUC of a classifier between two splits, where its interval lies above chance (0.5).
+# AUC of a classifier between two splits; it counts only if its whole interval is above chance (0.5).
 MAX_AUC = 0.55
 # Number of values from the darkest to the brightest of all pixels; photographs and scans use nearly all 256.
 MOST_NARROW = 64
@@ -27,9 +27,9 @@ SOME_DEVIATION = 1e-4
 MOST_BY_CONTENT = 0.35
 # The same for width, height and format, in which subjects hardly differ.
 MOST_BY_FORM = 0.1
-# Share of grey images where the weights were made on colour.
+# Share of grey images, if the weights were made on colour.
 MAX_GREY = 0.5
-# Comes before any advice to cut the splits anew, which would undo a test set that was kept apart with care.
+# Comes before any advice to cut new splits, which would undo a test set that was kept apart with care.
 ASK_FIRST = (
     "Is one of them meant to come from elsewhere (another site, year or device)? Then keep the splits as they are: "
     "test shows how the model does there."
@@ -133,7 +133,7 @@ def _shape_rules() -> tuple[Rule, ...]:
         ),
         Rule(
             f"images more than {MAX_ASPECT} times as long as wide", "warning", "stretch", None, MAX_ASPECT,
-            "What lies beyond that at either end is left out: cut such images into pieces.",
+            "The two ends beyond that are cut off: divide such images into pieces.",
         ),
         Rule(
             "images of one colour throughout", "warning", "deviation", SOME_DEVIATION, None,
@@ -159,7 +159,7 @@ def left_rules() -> tuple[Rule, ...]:
         ),
         Rule(
             "doubts about the table of labels", "warning", "doubtful", None, 0,
-            "The table decides: look at labels.csv, and change it or leave it.",
+            "The table is used as it is: check labels.csv, and change it if it is wrong.",
         ),
     )  # fmt: skip
 
@@ -177,12 +177,12 @@ def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
     return (
         Rule(
             "near duplicates in two splits", across, "in_two_splits", None, 0,
-            "Look at these pictures and keep such images in one split, or results on test are too good; where they "
+            "Look at these pictures and keep such images in one split, or results on test are too good; if they "
             "are different images, set `validate_data.on_near_duplicates: warn`.",
         ),
         Rule(
             "near duplicates of test images of the target in the source", across, "in_source_and_test", None, 0,
-            "Look at these pictures and delete the one in the source, or results on test are too good; where they "
+            "Look at these pictures and delete the one in the source, or results on test are too good; if they "
             "are different images, set `validate_data.on_near_duplicates: warn`.",
         ),
         Rule(
@@ -246,7 +246,7 @@ def split_rules() -> tuple[Rule, ...]:
         Rule(
             "splits whose images can be told from train images", "warning", "told_apart", None, MAX_AUC,
             f"A classifier of small thumbnails tells these splits apart, class by class. {ASK_FIRST} If not, look "
-            "for a camera, site or date that only one of them has, and cut the splits anew.",
+            "for a camera, site or date that only one of them has, and cut new splits.",
         ),
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from graft.statistics.features.separability import MOST_ROWS, Sample, Separabili
 from graft.store.catalogue import SPLITS, CatalogRow, class_names
 from graft.validation.domains import OpenDomain, pictures
 
-# On so many images an accuracy is known to 3 percentage points (95 % interval), whatever share of the data they are.
+# With this many images an accuracy is known to 3 percentage points (95 % interval), however small their share is.
 ENOUGH_IMAGES = 1_000
 N_PERMUTATIONS = 999
 # A label shift counts if its p-value is at most this.

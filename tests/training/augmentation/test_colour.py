@@ -47,7 +47,7 @@ def test_hue_turns_i_and_q_of_every_pixel() -> None:
         assert (got[:, row, column] - want).abs().max() < 1.1
 
 
-def test_a_whole_turn_of_hue_is_none() -> None:
+def test_a_full_turn_of_hue_changes_nothing() -> None:
     assert torch.equal(_tinted(_image(), hue=2 * math.pi), _image())
 
 
@@ -90,7 +90,7 @@ def test_solarize_is_that_of_torchvision(limit: int) -> None:
     assert torch.equal(got, functional.solarize(_image(), limit + 1) if limit < 255 else _image())
 
 
-def test_an_erased_box_has_one_colour_and_a_share_of_the_area_that_was_said() -> None:
+def test_an_erased_box_has_one_colour_and_the_given_share_of_the_area() -> None:
     images = torch.full((400, 3, 64, 64), 7, dtype=torch.uint8)
     made = erased(images, 1.0, torch.Generator().manual_seed(0))
     covered = (made != 7).any(dim=1)
@@ -110,7 +110,7 @@ def _erased_edges(n: int, s: int) -> Tensor:
     return torch.stack([each for span in spans for each in (span.argmax(1), s - span.flip(1).argmax(1))])
 
 
-def test_erased_boxes_are_flat_to_tall_as_was_said() -> None:
+def test_erased_boxes_have_the_given_shapes() -> None:
     top, bottom, left, right = _erased_edges(1000, 128).float()
     shapes = ((bottom - top) / (right - left)).log()
     assert shapes.max() == pytest.approx(math.log(3.3), abs=0.1)  # sides of 10 px and more, rounded

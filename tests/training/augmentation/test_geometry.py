@@ -19,7 +19,7 @@ def _view(**changes: float) -> Views:
 
 
 def _by_pixel(image: Tensor, place: object) -> Tensor:
-    """A second formula: each pixel bilinearly from where `place(x, y)` points, all in pixels from the centre."""
+    """A second formula: each pixel, bilinearly, from where `place(x, y)` points, all in pixels from the centre."""
     values = np.pad(image.double().numpy(), ((0, 0), (12, 12), (12, 12)), mode="reflect")
     s = image.shape[-1]
     half = (s - 1) / 2

@@ -12,7 +12,7 @@ Mix = Callable[[Tensor, Tensor, float, torch.Generator], Mixed]
 
 
 def _flat(n: int, s: int = 16) -> Tensor:
-    """Images of one level each: what is left of an image in a mixture can be read off."""
+    """Images of one level each, so that the share of each image in a mixture can be read off."""
     return (torch.arange(n) % 2 * 200).to(torch.uint8).view(n, 1, 1, 1).expand(n, 3, s, s)
 
 
@@ -93,7 +93,7 @@ def test_cutmix_changes_no_value() -> None:
 
 @pytest.mark.parametrize("mix", [mixup, cutmix])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_the_type_of_the_images_stays(mix: Mix, dtype: torch.dtype) -> None:
+def test_the_type_of_the_images_is_kept(mix: Mix, dtype: torch.dtype) -> None:
     assert _mixed(mix, _noise().to(dtype)).images.dtype == dtype
 
 
@@ -123,7 +123,7 @@ def test_draws_are_those_of_the_generator_alone(mix: Mix) -> None:
 
 
 @pytest.mark.parametrize("mix", [mixup, cutmix])
-def test_the_batch_that_was_given_stays_as_it_is(mix: Mix) -> None:
+def test_the_given_batch_is_not_changed(mix: Mix) -> None:
     images, targets = _noise().float(), _targets(8)
     mix(images, targets, 1.0, torch.Generator())
     assert torch.equal(images, _noise().float())

@@ -15,7 +15,7 @@ from graft.networks.saving import load_network
 from graft.params.both_arms import Strategy
 from graft.records.training import TrainingRecord
 from graft.statistics.features import probe
-from graft.transfer.arms.data import TargetData, seen_by
+from graft.transfer.arms.target_data import TargetData, seen_by
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask, batchnorm_of
 

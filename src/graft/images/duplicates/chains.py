@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 # Share of a class's images. Near duplicates that connect more show how the images were taken, not that they are copies.
 MOST_SHARE = 0.1
-# A component of at most so many images is a burst or a set of copies, whatever its share of a small class.
+# A component of at most this many images is a burst or a set of copies, even if it is a large share of a small class.
 MOST_COPIES = 5
 
 

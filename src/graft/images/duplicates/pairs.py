@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from graft.files import AT_A_TIME, let_go
 
 HASH_BITS = 64
-# Hashes that differ in up to so many bits more than those of candidates give rivals. They show whether an image has
+# Hashes that differ in up to this many bits more than those of candidates give rivals. They show whether an image has
 # neighbours that are other images.
 RIVAL_BITS = 4
 # Hashes with an equal band that each hash is compared with.

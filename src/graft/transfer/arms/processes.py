@@ -15,9 +15,9 @@ from graft.training.loop import Fitted
 from graft.training.memory import needed_bytes
 from graft.training.phases import n_frozen_blocks
 from graft.training.steps import Plan
-from graft.transfer.arms.data import TargetData
 from graft.transfer.arms.halving import Halving, RunKey, rates_by_seed
 from graft.transfer.arms.runs import Train, complete, one_by_one, train_once
+from graft.transfer.arms.target_data import TargetData
 from graft.transfer.arms.workers import Work, in_workers
 
 # memory of a process that has loaded torch and trains a tiny network

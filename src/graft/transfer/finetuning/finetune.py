@@ -15,12 +15,12 @@ from graft.training.memory import check_room_for_steps
 from graft.training.objective import score_of
 from graft.training.phases import check_frozen, frozen_sha256
 from graft.training.steps import Tick
-from graft.transfer.arms.data import part_of, seen_by
 from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, rates_around, rates_by_seed, seeds_of
 from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rate_finder import find_rate
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
+from graft.transfer.arms.target_data import part_of, seen_by
 from graft.transfer.finetuning.strategies import block_rates, phases_of
 from graft.transfer.finetuning.task import (
     Reread,

@@ -24,7 +24,7 @@ from graft.training.augmentation.augmentation import augmented
 from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
-from graft.transfer.arms.data import TargetData, target_data
+from graft.transfer.arms.target_data import TargetData, target_data
 from graft.transfer.finetuning.strategies import check_norms, phases_of
 
 Features = NDArray[np.float32]

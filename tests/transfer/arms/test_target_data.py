@@ -7,7 +7,7 @@ from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
 from graft.networks.preprocessing import SMALL_CNN
-from graft.transfer.arms.data import TargetData, seen_by, target_data, write_sheet
+from graft.transfer.arms.target_data import TargetData, seen_by, target_data, write_sheet
 
 
 def test_the_test_split_is_not_among_the_data(data: TargetData) -> None:
