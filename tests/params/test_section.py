@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.params.reading import error_of, params_of, values_of
 
+from graft.params.both_arms import FinetuneTarget, Plateau
 from graft.params.learning import Mixing, Sgd, WarmRestarts
 
 
@@ -87,3 +88,8 @@ def test_a_key_of_older_files_is_told_where_it_went(tmp_path: Path, old: str, sa
     error = error_of(tmp_path, values)
     assert error.startswith(f"params.yaml, {old}: want a known key, got {key}. ")
     assert said in error
+
+
+def test_a_choice_may_be_given_as_its_section() -> None:
+    plateau, values = Plateau(kind="plateau", patience=3), values_of()["finetune_target"]
+    assert FinetuneTarget.model_validate({**values, "unfreeze": plateau}).unfreeze == plateau

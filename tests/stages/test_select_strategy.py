@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from tests.examples import catalog_row, unknown_shift, write_stamp
 
+from graft.decisions.selection.choice import Target
+from graft.decisions.selection.label_check import check_labels
 from graft.files import read_record, write_record
+from graft.params.pipeline import read_params
 from graft.records.checks import ChecksRecord
 from graft.records.common import Split
 from graft.records.strategy import StrategyRecord
-from graft.store.catalogue import write_catalog
+from graft.store.catalogue import read_catalog, write_catalog
 
 ROOT = Path(__file__).parents[2]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -54,6 +57,18 @@ def test_the_choice_and_the_checks_are_two_records(options: list[str], tmp_path:
     checks = read_record(ChecksRecord, tmp_path / "checks.json")
     assert [each.path for each in checks.labels.suspects] == ["7.png"]
     assert [(each.other, each.warns) for each in checks.splits] == [("val", True), ("test", False)]
+
+
+def test_labels_are_checked_by_the_probe_that_was_chosen(options: list[str], tmp_path: Path) -> None:
+    _stage().main(options)
+    c = read_record(StrategyRecord, tmp_path / "strategy.json").probe_c
+    target = Target(np.load(tmp_path / "target.npy"), read_catalog(tmp_path / "target.csv"))
+    params = read_params(ROOT / "params.yaml")
+    (suspect,) = read_record(ChecksRecord, tmp_path / "checks.json").labels.suspects
+    (expected,) = check_labels(target, c, params.select_strategy.folds, params.seed).suspects
+    (other,) = check_labels(target, 100 * c, params.select_strategy.folds, params.seed).suspects
+    assert suspect.of_label == pytest.approx(expected.of_label, rel=1e-5, abs=0)
+    assert suspect.of_label != pytest.approx(other.of_label, rel=1e-5, abs=0)
 
 
 def test_the_same_inputs_give_the_same_bytes(options: list[str], tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def majority_of(train: Labelled, test: Labelled, classes: Sequence[str]) -> Majo
         test: images of the test split.
         classes: class names by number.
     """
+    # argmax takes the first of equally frequent classes
     number = int(np.bincount(train.labels, minlength=len(classes)).argmax())
     return Majority(label=classes[number], accuracy=float(np.mean(test.labels == number)))
 
@@ -135,6 +136,7 @@ def sentence_of(
     # other outcomes have an interval with both signs, which a bare gain or loss would hide
     settled = outcome in ("POSITIVE", "NEGATIVE")
     sign = -1 if outcome == "NEGATIVE" else 1
+    # a loss is told as a positive number, which swaps the ends of its interval
     low, high = sorted((100 * sign * difference.low, 100 * sign * difference.high))
     points = f"{100 * sign * difference.estimate:{'' if settled else '+'}.1f} points"
     word = {"POSITIVE": "gain", "NEGATIVE": "loss"}.get(outcome, "difference")

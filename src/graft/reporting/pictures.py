@@ -55,6 +55,7 @@ def stored(catalog: Path, images: Path) -> StoredImages:
 
 def data_uri(image: NDArray[np.uint8]) -> str:
     """PNG of an (s, s, 3) uint8 RGB image as a data URI, with sides of at most SIDE_PX."""
+    # Pillow needs contiguous memory, which a slice of the store may not be
     picture = Image.fromarray(np.ascontiguousarray(image))
     picture.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
     file = io.BytesIO()

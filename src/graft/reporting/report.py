@@ -47,6 +47,7 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
     wrong = mistakes(evidence.predictions, verdict.ships, verdict.ships_seed, evidence.classes, MOST_PICTURES)
     sides = witness_sides(evidence.shift, source, target)
     script = Markup((TEMPLATES / "sort.js").read_text(encoding="utf-8"))
+    # browsers hash all text between the script tags, with the line break after the first
     digest = hashlib.sha256(f"\n{script}".encode()).digest()
     return (
         _page_templates()

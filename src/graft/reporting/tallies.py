@@ -86,8 +86,10 @@ def got_worse(scores: Sequence[ClassScore]) -> tuple[ClassScore, ...]:
 
 def frequent_confusions(matrix: NDArray[np.int64], classes: Sequence[str], limit: int) -> tuple[Confusion, ...]:
     """The most frequent confusions, at most `limit`. Ties are in the order of the classes."""
+    # the diagonal holds right predictions
     wrong = matrix - np.diag(np.diag(matrix))
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    # flat index i * c + j to class i and prediction j
     places = [divmod(int(each), len(classes)) for each in order]
     return tuple(Confusion(classes[i], classes[j], int(wrong[i, j])) for i, j in places if wrong[i, j] > 0)
 
@@ -95,6 +97,7 @@ def frequent_confusions(matrix: NDArray[np.int64], classes: Sequence[str], limit
 def mistakes(predictions: Predictions, arm: Arm, seed: int, classes: Sequence[str], limit: int) -> tuple[Mistake, ...]:
     """At most `limit` images that one run misclassifies: classes in turn, images wrong in most seeds first."""
     predicted = predictions.of(arm, seed)
+    # (s, n) -> (n,): number of seeds that misclassify each image
     n_wrong = (predictions.by_arm[arm] != predictions.labels).sum(axis=0)
     places = [int(i) for i in np.flatnonzero(predicted != predictions.labels)]
     hardest = sorted(places, key=lambda i: (-n_wrong[i], predictions.images[i]))

@@ -84,6 +84,7 @@ def read_catalog(path: Path) -> tuple[CatalogRow, ...]:
 
 
 def _row(values: dict[str, Any]) -> CatalogRow:
+    # every cell of a CSV is text; columns of numbers are converted
     return CatalogRow(**{name: _NUMBERS.get(name, str)(cell) for name, cell in values.items()})
 
 
@@ -101,6 +102,7 @@ def labelled(catalog: Iterable[CatalogRow], classes: Sequence[str], split: Split
         split: the split; None for all.
     """
     number = {name: index for index, name in enumerate(classes)}
+    # an image that cannot be read has row -1 and is in no array
     chosen = [each for each in catalog if each.row >= 0 and split in (None, each.split)]
     return Labelled(
         rows=np.array([each.row for each in chosen], dtype=np.int64),

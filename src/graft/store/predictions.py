@@ -91,6 +91,7 @@ def write_predictions(predicted: Mapping[str, Labels], sha256: NDArray[np.str_],
         labels: (n,) true class numbers.
         path: the CSV file.
     """
+    # sorting whole rows gives images with equal leading digits a fixed order, too
     rows = sorted(
         (str(image)[:SHA256_DIGITS], int(labels[place]), *(int(column[place]) for column in predicted.values()))
         for place, image in enumerate(sha256)
@@ -116,6 +117,7 @@ def read_predictions(path: Path, n_classes: int) -> Predictions:
     return Predictions(
         images=columns["image"],
         labels=numbers["label"],
+        # (s, n) per arm: one row per seed, in the order of the columns
         by_arm={arm: np.stack([numbers[f"{arm}_{seed}"] for seed in seeds]) for arm, seeds in runs.items()},
         seeds=runs,
     )

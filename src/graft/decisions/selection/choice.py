@@ -62,6 +62,7 @@ def select_strategy(target: Target, similarity: Similarity, params: SelectStrate
     linear = probe.probe_accuracy(features, train.labels, folds)
     nearest = probe.knn_accuracy(features, train.labels, folds)
     better = max(linear, nearest, key=lambda each: each.mean)
+    # (c,) train images per class
     counts = np.bincount(train.labels)
     facts = Facts(len(train.labels), int(counts.min()), similarity, better.mean, better.standard_error)
     table_votes = votes(facts.n, facts.n_per_class, similarity)
@@ -97,6 +98,7 @@ def evidence(facts: Facts, params: SelectStrategy) -> dict[Candidate, float]:
     """
     error = 1 - facts.accuracy
     low, high = (_band(error + sign * facts.standard_error, params) for sign in (-1, 1))
+    # every band between both ends of error +- standard error
     between = CHEAPEST_FIRST[CHEAPEST_FIRST.index(low) : CHEAPEST_FIRST.index(high) + 1]
     return {each: EVIDENCE_WEIGHT / len(between) if each in between else 0.0 for each in CHEAPEST_FIRST}
 

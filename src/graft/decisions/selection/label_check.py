@@ -29,7 +29,9 @@ def check_labels(target: Target, c: float, folds: int, seed: int) -> LabelCheck:
     """
     classes = class_names(target.catalog)
     known = [each for each in target.catalog if each.row >= 0 and each.split != "test"]
+    # known, images and the rows of probabilities are all in the order of the catalogue
     images = labelled(known, classes)
+    # every image is judged by a probe that was fitted without its group
     cuts = grouped_folds(images.labels, images.groups, folds, seed)
     probabilities = held_out_probabilities(target.features[images.rows], images.labels, c, cuts)
     accuracy = float((probabilities.argmax(axis=1) == images.labels).mean())

@@ -42,6 +42,7 @@ def _check(target: Target, other: Split, by_class: bool, seed: int) -> SplitChec
 
 def _sample(target: Target, split: Split, by_class: bool) -> Sample:
     images = labelled(target.catalog, class_names(target.catalog), split)
+    # one stratum for all images if classes are not compared
     strata = images.labels if by_class else np.zeros_like(images.labels)
     return Sample(target.features[images.rows], images.groups, strata)
 

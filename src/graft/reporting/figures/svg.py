@@ -66,6 +66,7 @@ def path(xs: list[float], ys: list[float], class_: str) -> Markup:
 def ticks(low: float, high: float, at_most: int) -> list[float]:
     """Round numbers in [low, high], in steps of 1, 2 or 5 times a power of ten."""
     raw = (high - low) / at_most
+    # the smallest of 1, 2, 5 and 10 times a power of ten that gives few enough ticks
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
