@@ -29,10 +29,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     target = open_domain("target", catalog.target, args.target_catalog, args.target_images)
     with stage.whole_folder(args.docs) as docs:
         record, failing = validate(source, target, catalog.preprocessing, params, docs)
+    judged = {"source_sha256": file_sha256(args.source_catalog), "target_sha256": file_sha256(args.target_catalog)}
+    # first, so that an earlier stamp that says ok does not outlive a full disk or a kill
+    write_record(Stamp(ok=record.ok, **judged), args.stamp)
     write_failing(failing, args.failing)
     write_record(record.model_copy(update=made_from), args.record)
-    judged = {"source_sha256": file_sha256(args.source_catalog), "target_sha256": file_sha256(args.target_catalog)}
-    write_record(Stamp(ok=record.ok, **judged), args.stamp)
     for sentence in warning_sentences(record):
         print(sentence, file=sys.stderr)
     where = [f"{args.failing} has a line for each of them, {len(failing):,} in all."] if failing else []

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -55,7 +56,8 @@ def test_the_error_of_a_killed_stage_has_the_memory_of_its_last_run(tmp_path: Pa
     assert "MiB" not in said
     _run(tmp_path, "pass")
     _run(tmp_path, body)
-    assert re.search(r" It took [\d,]+ MiB the last time\.", (tmp_path / stage.FAILURE).read_text())
+    said = (tmp_path / stage.FAILURE).read_text()
+    assert re.search(r" Its largest process took [\d,]+ MiB the last time\.", said)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,12 @@ def test_provenance_has_duration_and_machine(tmp_path: Path) -> None:
     assert written["memory_mib"] > 5
 
 
+def test_the_memory_of_a_stage_is_that_of_its_largest_process(tmp_path: Path) -> None:
+    body = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'b\"x\" * 400 * 2**20'])"
+    assert _run(tmp_path, body).returncode == 0
+    assert json.loads((tmp_path / stage.PROVENANCE / "work_hard.json").read_text())["memory_mib"] > 400
+
+
 def test_a_failed_stage_leaves_no_provenance(tmp_path: Path) -> None:
     _run(tmp_path, "raise ValueError('x')")
     assert not list(tmp_path.rglob("*.json"))
@@ -148,7 +156,8 @@ def test_a_failed_whole_folder_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_terminated_stage_leaves_no_half_written_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_stage_leaves_no_half_written_files(tmp_path: Path, how: signal.Signals) -> None:
     body = (
         "import pathlib, time\n"
         "    with stage.whole_folder(pathlib.Path('out')) as folder:\n"
@@ -159,7 +168,7 @@ def test_a_terminated_stage_leaves_no_half_written_files(tmp_path: Path) -> None
     while not list(tmp_path.glob("out*.tmp/out/half")):
         assert process.poll() is None
         time.sleep(0.05)
-    process.terminate()
+    process.send_signal(how)
     assert process.wait() == 143
     assert list(tmp_path.glob("out*")) == []
     assert (tmp_path / stage.FAILURE).read_text() == (
@@ -185,6 +194,11 @@ def test_a_stage_dies_with_its_parent(tmp_path: Path) -> None:
             return
         time.sleep(0.05)
     pytest.fail("the stage outlived its parent")
+
+
+def test_a_stage_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    (tmp_path / "work_hard.py").write_text(SCRIPT.format(body="import os; os.kill(os.getpid(), 1)"))
+    assert subprocess.run(["nohup", sys.executable, "work_hard.py"], cwd=tmp_path).returncode == 0
 
 
 def test_help_is_not_a_failure(tmp_path: Path) -> None:

@@ -44,12 +44,13 @@ def sentence(where: str, error: BaseException, traces: Path) -> str:
 
 
 def peak_memory_mib() -> int:
-    """Peak memory of this process in MiB."""
+    """Peak memory in MiB of this process, or of the largest of its children that have ended."""
     import resource
 
     # macOS counts in bytes, Linux in KiB
     unit = 1024 if sys.platform == "darwin" else 1
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 * unit)
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(peaks) // (1024 * unit)
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -31,7 +31,7 @@ FAILURE = PROVENANCE / "failure.txt"
 WIRING = Path("dvc.yaml")
 OWN_CODE = Path("src/graft")
 REPORTED_PACKAGES = ("numpy", "pillow", "torch", "torchvision", "onnx", "onnxruntime", "great_expectations", "sklearn")
-# Exit code after SIGTERM, as in shells.
+# Exit code after SIGTERM, as in shells; after SIGHUP, too.
 STOPPED = 128 + signal.SIGTERM
 # PR_SET_PDEATHSIG of Linux's prctl.
 DIES_WITH_PARENT = 1
@@ -72,6 +72,9 @@ def run(main: Callable[[], Mapping[str, str | int] | None]) -> None:
     """
     # an exception, unlike the signal's default action, lets half-written files be removed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
+    # of a terminal that was closed; nohup ignores it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: sys.exit(STOPPED))
     _die_with_parent()
     started = time.time()
     name = Path(sys.argv[0]).stem
@@ -121,7 +124,7 @@ def _read_provenance(path: Path) -> dict[str, Any]:
 
 
 def _if_killed(name: str, before: dict[str, Any]) -> str:
-    took = f" It took {before['memory_mib']:,} MiB the last time." if before else ""
+    took = f" Its largest process took {before['memory_mib']:,} MiB the last time." if before else ""
     return (
         f"{name}: want to run to its end, got killed, most likely by the system for lack of memory.{took} "
         f"{endings.LESS_MEMORY}, close other programs, or raise the container's limit.\n"

@@ -117,6 +117,19 @@ def test_arms_must_have_as_many_trials(tmp_path: Path, values: Any) -> None:
     assert "want as many finetune_target.rates as train_scratch.rates, got 1 and" in error_of(tmp_path, values)
 
 
+@pytest.mark.parametrize("section", ["finetune_target", "train_scratch"])
+def test_no_rate_stands_twice_in_an_arm(tmp_path: Path, values: Any, section: str) -> None:
+    values[section]["rates"][-1] = values[section]["rates"][0]
+    assert f"want {section}.rates that differ, got" in error_of(tmp_path, values)
+
+
+def test_rates_that_are_looked_for_may_be_written_alike(tmp_path: Path, values: Any) -> None:
+    for section in ("finetune_target", "train_scratch"):
+        values[section]["rates"] = [0.1, 0.1]
+    values["training"]["find_rate"] = True
+    assert params_of(tmp_path, values).finetune_target.rates == (0.1, 0.1)
+
+
 def test_file_of_weights_needs_path_and_hash(tmp_path: Path, values: Any) -> None:
     values["network"]["weights"] = "file"
     assert "want weights_file and weights_sha256 with `weights: file`, got None and None" in error_of(tmp_path, values)

@@ -127,6 +127,20 @@ def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Pa
     assert len((tmp_path / "failing.csv").read_text().splitlines()) == 2
 
 
+def test_an_earlier_stamp_does_not_outlive_a_judgement_whose_evidence_cannot_be_written(tmp_path: Path) -> None:
+    params(tmp_path, "folders")
+    for number in range(60):
+        draw(tmp_path / "raw" / "target" / ("cat" if number % 2 else "dog") / f"{number}.png", number)
+    run("prepare_data", tmp_path, *PREPARE)
+    assert run("validate_data", tmp_path, *VALIDATE).returncode == 0
+    np.save(tmp_path / "t.npy", np.zeros_like(np.load(tmp_path / "t.npy")))
+    (tmp_path / "failing.csv").unlink()
+    (tmp_path / "failing.csv").mkdir()
+    assert run("validate_data", tmp_path, *VALIDATE).returncode == 1
+    with pytest.raises(RuntimeError, match="want data without critical findings"):
+        check_judged(tmp_path / "validated.json", tmp_path / "t.csv")
+
+
 def test_sound_data_pass_quietly(tmp_path: Path) -> None:
     params(tmp_path, "folders")
     for number in range(60):

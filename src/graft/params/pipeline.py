@@ -105,6 +105,19 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _every_rate_is_a_trial(self) -> "Params":
+        """Refuse a rate twice in an arm; where rates are looked for, only their number counts."""
+        for key in ("finetune_target", "train_scratch"):
+            rates = getattr(self, key).rates
+            twice = next((rate for rate in rates if rates.count(rate) > 1), None)
+            if twice is not None and not self.training.find_rate:
+                raise ValueError(
+                    f"want {key}.rates that differ, got {twice:g} more than once. Each rate is one trial: leave it out "
+                    "once, or write another rate."
+                )
+        return self
+
 
 def read_params(path: Path) -> Params:
     """Read the params of a run.

@@ -12,6 +12,7 @@ class StageRun(NamedTuple):
     started: str
     seconds: float
     memory_mib: int
+    """peak memory of its largest process"""
     device: str
 
 

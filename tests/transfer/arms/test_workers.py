@@ -1,9 +1,11 @@
 """Runs in worker processes: the same bytes as in one, and every way in which a worker can end."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,10 +123,31 @@ def test_an_error_in_a_worker_is_that_of_the_stage(files: Path, tmp_path: Path) 
 
 
 def test_an_error_that_cannot_be_sent_is_told_in_its_words(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="StrangeError: from far away"):
+    with pytest.raises(RuntimeError, match="StrangeError: from far away") as told:
         trained(partial(exec, "class StrangeError(Exception): ...\nraise StrangeError('from far away')"), tmp_path)
+    assert "in _work" in told.value.__notes__[0]
 
 
 def test_a_worker_that_the_system_kills_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"got one killed by SIGKILL: .* Set GRAFT_PROCESSES=1, close other"):
         trained(partial(signal.raise_signal, signal.SIGKILL), tmp_path)
+
+
+def test_a_worker_that_ends_by_itself_is_not_said_to_be_killed(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"got one that ended with exit code 7; what it printed above says why"):
+        trained(partial(os._exit, 7), tmp_path)
+
+
+def test_a_second_ctrl_c_spares_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python would wait at its exit for one that is left."""
+    kill = SpawnProcess.kill
+
+    def interrupted(process: SpawnProcess) -> None:
+        kill(process)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(SpawnProcess, "kill", interrupted)
+    code = "import os, time; time.sleep(60 * (os.environ['GRAFT_DEVICE'] == 'slow')); raise ValueError"
+    three = [Halving("matched", (0.1, 0.2, 0.3), (0,))]
+    with pytest.raises(KeyboardInterrupt):
+        complete(three, tmp_path, in_workers(partial(exec, code), ["slow", "slow", "fast"], print), print)  # type: ignore[arg-type]

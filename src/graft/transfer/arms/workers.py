@@ -28,7 +28,7 @@ SPAWN = multiprocessing.get_context("spawn")
 SECONDS_BETWEEN_TICKS = 0.1
 # PR_SET_PDEATHSIG of Linux's prctl
 DIES_WITH_PARENT = 1
-SIGNALS = {signal.SIGINT, signal.SIGTERM}
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 Tick = Callable[[int], object]
 # trains one run in a worker, and tells how many images it saw
@@ -107,11 +107,13 @@ def _messages(team: Sequence[Worker]) -> Iterator[tuple[Connection, int | None]]
 def _death(worker: Worker) -> RuntimeError:
     worker.process.join()
     code = worker.process.exitcode or 0
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+    if code < 0:
+        how = f"killed by {signal.Signals(-code).name}: most likely the system did, for want of memory"
+    else:
+        how = f"that ended with exit code {code}; what it printed above says why, most likely want of memory"
     return RuntimeError(
-        f"training: want every process to run to its end, got one {how}: most likely the system did, for want of "
-        "memory. Set GRAFT_PROCESSES=1, close other programs, or raise the container's limit; training goes on where "
-        "it was."
+        f"training: want every process to run to its end, got one {how}. Set GRAFT_PROCESSES=1, close other programs, "
+        "or raise the container's limit; training goes on where it was."
     )
 
 
@@ -122,11 +124,13 @@ def _team() -> Iterator[list[Worker]]:
     try:
         yield team
     finally:
-        for worker in team:
-            worker.process.kill()
-        for worker in team:
-            worker.process.join()
-            worker.talk.close()
+        # a second Ctrl-C must not spare any: Python would wait for it at its exit, for ever
+        with _deaf():
+            for worker in team:
+                worker.process.kill()
+            for worker in team:
+                worker.process.join()
+                worker.talk.close()
 
 
 @contextmanager
@@ -176,11 +180,12 @@ def _die_with(parent: int) -> None:
 
 def _sendable(error: BaseException) -> BaseException:
     """The error, with its trace as a note, or one that says the same where it cannot be pickled."""
-    error.add_note("".join(traceback.format_exception(error)))
+    trace = "".join(traceback.format_exception(error))
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(trace)
     return error
 
 
