@@ -96,6 +96,21 @@ def test_no_code_dependency_holds_a_file_that_the_stage_does_not_reach(stage: st
     }
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_code_dependency_exists_and_holds_no_other(stage: str) -> None:
+    code = [path for path in deps(stage) if _is_code(path)]
+    assert [path for path in code if not (ROOT / path).exists()] == []
+    assert [(path, each) for path in code for each in code if path != each and _within(path, each)] == []
+
+
+def test_code_is_imported_by_statements_which_the_tests_can_follow() -> None:
+    # what the stages and rooms import is read from their import statements; preprocessing.py puts off one of torch
+    by_name = re.compile(r"\b(import_module|__import__|exec_module|run_path|run_module)\b")
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "stages").glob("*.py")]
+    found = {str(file.relative_to(ROOT)) for file in files if by_name.search(file.read_text(encoding="utf-8"))}
+    assert found == {"src/graft/networks/preprocessing.py"}
+
+
 def test_there_are_few_enough_code_dependencies_to_read() -> None:
     assert sum(path.startswith("src/") for stage in STAGES for path in deps(stage)) <= 70
 

@@ -72,6 +72,22 @@ def test_what_is_left_out_of_a_file_of_weights_is_said(tmp_path: Path) -> None:
             {"network": {"name": "alexnet"}, "images": {"size_px": None}, "select_strategy": {"overrule": "norms"}},
             "select_strategy.overrule: want a network with normalisation layers for norms, got alexnet",
         ),
+        (
+            {"select_strategy": {"overrule": "norms"}, "finetune_target": {"views": 4}},
+            "params.yaml, finetune_target.views: want null where norms trains the lowest block of small_cnn, got 4",
+        ),
+        (
+            {"select_strategy": {"overrule": "top_blocks"}, "finetune_target": {"views": 4, "top_blocks": 4}},
+            "params.yaml, finetune_target.views: want null where top_blocks trains the lowest block",
+        ),
+        (
+            {
+                "network": {"name": "vit_b_16"},
+                "images": {"size_px": None},
+                "finetune_target": {"batchnorm": "adapt"},
+            },
+            "finetune_target.batchnorm: want null with vit_b_16, which does not have BatchNorm layers, got adapt",
+        ),
     ],
 )
 def test_what_a_late_stage_would_refuse_is_refused_at_once(sections: dict[str, Any], said: str, tmp_path: Path) -> None:

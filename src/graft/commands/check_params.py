@@ -44,8 +44,8 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
 
     Raises:
         FileNotFoundError: the weights file is absent.
-        ValueError: there is no such network, there are no such weights, or the network cannot take the weights, the
-            size of the images or the strategy.
+        ValueError: there is no such network, there are no such weights, the network cannot take the weights, the size
+            of the images or the strategy, or a value would have no effect on it.
     """
     from graft.params.errors import said_as_keys
     from graft.params.network import NETWORK_KEYS
@@ -57,10 +57,40 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
     if choice is not None:
         block_rates(choice, list(shapes.blocks), 1.0, params.finetune_target)
         check_norms(choice, shapes, params.network.name)
+    _check_effects(params, shapes)
     n_bytes = sum(value.numel() * value.element_size() for value in shapes.state_dict().values())
     about_weights = f"{params.network.weights_file}: {read_as}." if read_as else ""
     lines = (about_weights, _room(n_bytes, params.training.n_seeds, folder))
     return [line for line in lines if line]
+
+
+def _check_effects(params: "Params", shapes: "Network") -> None:
+    """Refuse values of `finetune_target` that would have no effect on this network under the chosen strategy.
+
+    Raises:
+        ValueError: `batchnorm` is set and the network does not have BatchNorm layers, or `views` is set and the chosen
+            strategy trains the lowest block at once.
+    """
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    from graft.training.phases import n_frozen_blocks
+    from graft.transfer.finetuning.strategies import phases_of
+
+    settings, name, choice = params.finetune_target, params.network.name, params.select_strategy.overrule
+    has_batchnorm = any(isinstance(each, _BatchNorm) for each in shapes.blocks.modules())
+    if settings.batchnorm is not None and not has_batchnorm:
+        raise ValueError(
+            f"{PARAMS}, finetune_target.batchnorm: want null with {name}, which does not have BatchNorm layers, got "
+            f"{settings.batchnorm}. Set it to null."
+        )
+    if settings.views is None or choice is None:
+        return
+    first = phases_of(choice, list(shapes.blocks), 1.0, settings, params.training.epochs, None)[0]
+    if n_frozen_blocks(shapes, first) == 0:
+        raise ValueError(
+            f"{PARAMS}, finetune_target.views: want null where {choice} trains the lowest block of {name}, got "
+            f"{settings.views}. Fixed views are of frozen blocks: set it to null."
+        )
 
 
 def _checked_network(params: "Params") -> "tuple[Network, str]":

@@ -1,7 +1,11 @@
+import json
 import re
+import shlex
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import parse_yaml
 from tests.examples import CHECKS, catalog_record, run_records, strategy_record, training_record, verdict_record
 from tests.house import ROOT
@@ -9,7 +13,7 @@ from tests.house import ROOT
 from graft.decisions.release.advice import next_steps
 from graft.params.both_arms import Strategy
 from graft.params.learning import MOST_SEEDS
-from graft.params.pipeline import Params
+from graft.params.pipeline import Params, read_params
 from graft.records.chapters import Records
 from graft.records.checks import SplitCheck
 from graft.records.release import Reason
@@ -86,7 +90,7 @@ def _by(strategy: str, outcome: str, **rates: float) -> Records:
 def test_if_blocks_were_frozen_the_first_step_is_to_train_all(outcome: str, strategy: str, lowest: float) -> None:
     findings = _by(strategy, outcome, bottom=lowest, top=0.1, head=0.1)._replace(catalog=catalog_record("example"))
     first = _steps(findings)[0]
-    assert "`dvc exp run -S select_strategy.overrule=full`" in first
+    assert "`dvc exp run -S select_strategy.overrule=full" in first
     assert TRANSFER_BY[cast(Strategy, strategy)] in first
 
 
@@ -123,6 +127,26 @@ def test_every_command_sets_what_params_may_say(strategy: str) -> None:
         assert name in values[section]
         values[section][name] = parse_yaml(value, "-S")
         Params.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "of_it"),
+    [("gradual", {"unfreeze": {"kind": "plateau", "patience": 2}}), ("surgical", {"surgical_blocks": ["block1"]})],
+)
+def test_a_command_that_leaves_a_strategy_turns_off_its_values(
+    strategy: str, of_it: dict[str, Any], tmp_path: Path
+) -> None:
+    said = " ".join(_steps(_by(strategy, "NEGATIVE", bottom=0.0, head=0.1)))
+    commands = re.findall(r"`(dvc exp run .+?)`", said)
+    assert len(commands) >= 2
+    now = read_yaml(ROOT / "params.yaml")
+    now["select_strategy"]["overrule"] = strategy
+    now["finetune_target"] |= of_it
+    for number, command in enumerate(commands):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(json.dumps(now))
+        apply_overrides(path, [each for each in shlex.split(command) if "=" in each])
+        assert read_params(path).select_strategy.overrule != strategy
 
 
 def test_a_finding_on_the_data_is_repeated_with_its_advice() -> None:

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from graft.params.learning import MOST_SEEDS
 from graft.records.chapters import Records
+from graft.records.common import StrategyName
 from graft.records.release import Reason
 from graft.records.strategy import TRANSFER_BY
 from graft.records.verdict import VerdictRecord
 
 MOST_STEPS = 3
+# What turns off the values of a strategy, which params.yaml refuses beside another one.
+OFF = {"gradual": " -S finetune_target.unfreeze=null", "surgical": " -S 'finetune_target.surgical_blocks=[]'"}
 # Strategies that keep weights frozen for a part of training or all of it, although no block has a rate of 0.
 HOLD_BACK = ("feature_extraction", "gradual", "norms")
 # Weight of all published tables together (graft.decisions.selection.choice.weigh). A larger lead is due to evidence.
@@ -35,7 +38,7 @@ def _train_more(records: Records) -> tuple[str, ...]:
         return ()
     return (
         f"Train all blocks before you judge transfer: this verdict is on {TRANSFER_BY[strategy]}, and on no other "
-        "strategy (`dvc exp run -S select_strategy.overrule=full`).",
+        f"strategy (`{_overruled(records, 'full')}`).",
     )
 
 
@@ -61,7 +64,7 @@ def _verdict(records: Records) -> Iterator[str]:
     if verdict.verdict == "INCONCLUSIVE":
         yield _to_settle(verdict)
     if verdict.verdict == "NEGATIVE" and verdict.strategy != "feature_extraction":
-        yield "Keep the pretrained features as they are: `dvc exp run -S select_strategy.overrule=feature_extraction`."
+        yield f"Keep the pretrained features as they are: `{_overruled(records, 'feature_extraction')}`."
     if verdict.verdict in ("NEGATIVE", "EQUIVALENT"):
         yield (
             f"Try weights from images closer to yours (`network.weights`): {TRANSFER_BY[verdict.strategy]} from these "
@@ -106,7 +109,9 @@ def _strategy(records: Records, full_is_advised: bool) -> Iterator[str]:
     if second == "full" and full_is_advised:
         return
     if second and record.weights[record.choice] - record.weights[second] <= TABLES_WEIGHT:
-        yield (
-            f"`{second}` came close: `dvc exp run -S select_strategy.overrule={second}` tries it, "
-            "`dvc metrics diff` compares."
-        )
+        yield (f"`{second}` came close: `{_overruled(records, second)}` tries it, `dvc metrics diff` compares.")
+
+
+def _overruled(records: Records, strategy: StrategyName) -> str:
+    """The command that runs another strategy in place of the one of this run."""
+    return f"dvc exp run -S select_strategy.overrule={strategy}{OFF.get(records.verdict.strategy, '')}"
