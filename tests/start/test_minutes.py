@@ -9,7 +9,7 @@ from graft.params.pipeline import Params, read_params
 from graft.start.minutes import Counts, RunMinutes, reckoned
 from graft.start.timing import Costs
 
-NOTHING = Costs(start=0, read=0, forward=0, top=0, full=0, head=0)
+NOTHING = Costs(start=0, read=0, forward=0, top=0, full=0, head=0, n_processes=1)
 COUNTS = Counts(n_source=0, n_train=100, n_val=20, n_test=30, n_classes=2)
 ALL = COUNTS.n_train + COUNTS.n_val + COUNTS.n_test
 SEEN = 90
@@ -43,6 +43,16 @@ N_RUNS = 3 + 2
 def test_the_control_runs_at_both_budgets_with_rates_that_are_halved(example: Params) -> None:
     estimate = reckoned(small(example), COUNTS, NOTHING._replace(full=1))
     assert seconds(estimate, "train_scratch") == pytest.approx(N_RUNS * (5 + 10) * SEEN)
+
+
+def test_runs_go_over_processes(example: Params) -> None:
+    estimate = reckoned(small(example), COUNTS, NOTHING._replace(full=1, n_processes=2))
+    assert seconds(estimate, "train_scratch") == pytest.approx(N_RUNS * (5 + 10) * SEEN / 2)
+
+
+def test_seeds_that_choose_the_rate_wait_for_one_another(example: Params) -> None:
+    estimate = reckoned(small(example), COUNTS, NOTHING._replace(full=1, n_processes=99))
+    assert seconds(estimate, "train_scratch") == pytest.approx(2 * 10 * SEEN)
 
 
 def test_every_epoch_looks_at_the_validation_images(example: Params) -> None:
@@ -100,7 +110,7 @@ def test_with_a_named_strategy_there_is_none(example: Params) -> None:
 
 
 def test_total_is_the_sum_of_the_stages(example: Params) -> None:
-    estimate = reckoned(small(example), COUNTS, Costs(5, 0.1, 0.2, 0.3, 0.4, 0.5))
+    estimate = reckoned(small(example), COUNTS, Costs(5, 0.1, 0.2, 0.3, 0.4, 0.5, 1))
     assert estimate.total == pytest.approx(sum(estimate.by_stage.values()))
 
 

@@ -90,8 +90,8 @@ def _seconds(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -
         "pretrain_source": _pretraining(params, counts, costs),
         "extract_features": (sum(every) + _looked_at(params, counts)) * costs.forward,
         "select_strategy": HEADS * counts.n_train * costs.head,
-        "finetune_target": _runs(params) * _transfer_run(params, counts, costs, strategy),
-        "train_scratch": _scratch(params, counts, costs),
+        "finetune_target": _side_by_side(params, costs, [_transfer_run(params, counts, costs, strategy)]),
+        "train_scratch": _side_by_side(params, costs, _scratch_runs(params, counts, costs)),
         "check_transfer": 2 * params.training.n_seeds * counts.n_test * costs.forward,
         "export_onnx": 3 * min(counts.n_val, EXPORTED) * costs.forward,
     }
@@ -113,11 +113,22 @@ def _looked_at(params: Params, counts: Counts) -> int:
     return of_source * (1 + YARDSTICK_RUNS) + of_target * (1 if counts.n_source else 2)
 
 
-def _runs(params: Params) -> int:
-    """Number of runs of an arm at one budget: each seed runs at the rates that are left."""
+def _side_by_side(params: Params, costs: Costs, of_run: Sequence[float]) -> float:
+    """Seconds of all runs of an arm, which go over processes.
+
+    The seeds that choose the rate wait for one another: no number of processes takes less time than a run with each of
+    them, and one with a later seed.
+
+    Args:
+        params: seeds and rates.
+        costs: number of processes.
+        of_run: seconds of a run, at each budget.
+    """
     from graft.transfer.arms.halving import rates_by_seed
 
-    return sum(rates_by_seed(len(params.finetune_target.rates), params.training.n_seeds))
+    n_rates = rates_by_seed(len(params.finetune_target.rates), params.training.n_seeds)
+    n_in_turn = min(len(n_rates), 1 + sum(n > 1 for n in n_rates))
+    return max(sum(n_rates) * sum(of_run) / costs.n_processes, n_in_turn * max(of_run))
 
 
 def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -> float:
@@ -133,10 +144,10 @@ def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strate
     return head + frozen + epochs * seen * learning + counts.n_val * costs.forward
 
 
-def _scratch(params: Params, counts: Counts, costs: Costs) -> float:
-    """Seconds of the control at both budgets."""
-    epochs = params.training.epochs * (1 + params.train_scratch.long_factor)
-    return _runs(params) * epochs * (_seen(params, counts) * costs.full + counts.n_val * costs.forward)
+def _scratch_runs(params: Params, counts: Counts, costs: Costs) -> list[float]:
+    """Seconds of a run of the control at the short and at the long budget."""
+    epoch = _seen(params, counts) * costs.full + counts.n_val * costs.forward
+    return [factor * params.training.epochs * epoch for factor in (1, params.train_scratch.long_factor)]
 
 
 def _seen(params: Params, counts: Counts) -> float:

@@ -46,6 +46,8 @@ class Costs(NamedTuple):
     """seconds per image of a training step in which all blocks learn"""
     head: float
     """seconds per row of features to fit a linear head"""
+    n_processes: int
+    """number of processes that train the runs of an arm side by side"""
 
 
 Clock = Callable[[], float]
@@ -65,6 +67,7 @@ def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Cost
     from graft.networks.networks import build_network
     from graft.networks.preprocessing import preprocessing_for
     from graft.networks.runtime import make_runtime
+    from graft.transfer.arms.processes import processes_of
 
     runtime, preprocessing = make_runtime(params.seed), preprocessing_for(params.network, params.images)
     clock = _clock(runtime.device)
@@ -79,6 +82,7 @@ def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Cost
         top=_step(network, "top_blocks", n, params, (runtime, clock)),
         full=_step(network, "full", n, params, (runtime, clock)),
         head=head,
+        n_processes=processes_of(runtime),
     )
 
 

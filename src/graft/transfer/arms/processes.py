@@ -73,7 +73,7 @@ def devices_for(n_runs: int, runtime: Runtime, bytes_each: int) -> list[str]:
         bytes_each: memory that the images, the network and a step take in each process. On GPUs it is not counted:
             each has as much as the first, which is checked.
     """
-    device, n = runtime.device, min(runtime.n_processes or _processes_of(runtime), n_runs)
+    device, n = runtime.device, min(processes_of(runtime), n_runs)
     if device.type == "cuda" and device.index is None:
         return [f"cuda:{index % torch.cuda.device_count()}" for index in range(n)]
     if device.type == "cpu" and n > 1:
@@ -81,8 +81,10 @@ def devices_for(n_runs: int, runtime: Runtime, bytes_each: int) -> list[str]:
     return [str(device)] * max(n, 1)
 
 
-def _processes_of(runtime: Runtime) -> int:
-    """Processes that the machine can compute with at once."""
+def processes_of(runtime: Runtime) -> int:
+    """Number of processes that GRAFT_PROCESSES names, else that the machine can compute with at once."""
+    if runtime.n_processes is not None:
+        return runtime.n_processes
     if runtime.device.type == "cuda":
         return torch.cuda.device_count() if runtime.device.index is None else 1
     return max(1, usable_cores(CONTROL_GROUPS) // runtime.n_threads) if runtime.device.type == "cpu" else 1
