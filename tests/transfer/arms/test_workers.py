@@ -1,7 +1,6 @@
 """Runs in worker processes: the same bytes as in one, and every way in which a worker can end."""
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -133,9 +132,13 @@ def test_a_worker_that_the_system_kills_is_named_with_what_to_do(tmp_path: Path)
         trained(partial(signal.raise_signal, signal.SIGKILL), tmp_path)
 
 
-def test_a_worker_that_ends_by_itself_is_not_said_to_be_killed(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match=r"got one that ended with exit code 7; what it printed above says why"):
-        trained(partial(os._exit, 7), tmp_path)
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [("os._exit(7)", "that ended with exit code 7"), ("os.kill(os.getpid(), 11)", "killed by SIGSEGV")],
+)
+def test_a_worker_that_ends_otherwise_is_not_said_to_lack_memory(tmp_path: Path, code: str, how: str) -> None:
+    with pytest.raises(RuntimeError, match=rf"got one {how}\. What it printed above may say why\. Run it again"):
+        trained(partial(exec, f"import os; {code}"), tmp_path)
 
 
 def test_a_second_ctrl_c_spares_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

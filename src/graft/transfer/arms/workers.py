@@ -107,14 +107,18 @@ def _messages(team: Sequence[Worker]) -> Iterator[tuple[Connection, int | None]]
 def _death(worker: Worker) -> RuntimeError:
     worker.process.join()
     code = worker.process.exitcode or 0
-    if code < 0:
-        how = f"killed by {signal.Signals(-code).name}: most likely the system did, for want of memory"
+    if code == -signal.SIGKILL:
+        why = (
+            "killed by SIGKILL: most likely the system did, for want of memory. Set GRAFT_PROCESSES=1, close other "
+            "programs, or raise the container's limit; training goes on where it was."
+        )
     else:
-        how = f"that ended with exit code {code}; what it printed above says why, most likely want of memory"
-    return RuntimeError(
-        f"training: want every process to run to its end, got one {how}. Set GRAFT_PROCESSES=1, close other programs, "
-        "or raise the container's limit; training goes on where it was."
-    )
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"that ended with exit code {code}"
+        why = (
+            f"{how}. What it printed above may say why. Run it again: training goes on where it was; "
+            "GRAFT_PROCESSES=1 does without other processes."
+        )
+    return RuntimeError(f"training: want every process to run to its end, got one {why}")
 
 
 @contextmanager
