@@ -1,8 +1,8 @@
-"""Run the unmodified backbone once over all images; shift, selection and head training read what it says.
+"""Run the unmodified backbone once over all images; shift, selection and head training read its features.
 
-Of a sample of both domains it says more, for the measurement of the shift: the activations of every block, the
-features of corrupted source images, and what target images put into BatchNorm layers. The target's sample is of
-its train split alone.
+For the measurement of the shift it also writes, for a sample of both domains, the activations of every block, the
+features of corrupted source images, and the moments of what BatchNorm layers get from target images. The target's
+sample is from its train split alone.
 
 Reads   the stamp, backbone and card, catalogues and image stores of source and target
 Writes  (n, d) float32 features of each, row by row as in the stores, and the details of a sample of each

@@ -1,7 +1,7 @@
 """Choose what to train, from cached features and published tables, and say why.
 
-Beside the choice it says what the same features tell of labels and splits. That record is one of its own: no training
-depends on it.
+It also uses the same features to check labels and splits. These checks are a record of their own, on which no training
+depends.
 
 Reads   the stamp, the shift record, the target's features and catalogue. The choice is made from the train split alone,
         the check of labels from train and val, the check of splits from the images of all three
@@ -27,7 +27,7 @@ INPUTS = ("params", "stamp", "shift", "target-catalog", "target-features")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the choice and its reasons, and what the features say of labels and splits."""
+    """Write the choice and its reasons, and the checks of labels and splits."""
     args = stage.arguments(__doc__, (*INPUTS, "record", "checks"), argv)
     check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "target-catalog")

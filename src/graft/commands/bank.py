@@ -22,7 +22,7 @@ FEWEST = 10
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    seen_by = "the backbone of the last run looks at them"
+    seen_by = "the backbone of the last run computes their features"
     parser.add_argument("folder", type=Path, help=f"images, in folders or not; {seen_by}")
     parser.add_argument("--name", required=True, help="that reports call the bank by")
     parser.add_argument("--licence", required=True, help="of the images")
@@ -92,9 +92,9 @@ def bank_of(
 
     Args:
         store: rows of the files, and (n, s, s, 3) images of those that can be read.
-        network: how the images are looked at.
-        about: what the bank shall say of itself.
-        n_sample: images that blocks and yardstick look at.
+        network: functions that compute features, activations and moments of images.
+        about: name, licence and backbone, which the bank holds.
+        n_sample: number of images for the profile by block and for the yardstick.
         seed: of the sample.
 
     Raises:

@@ -71,13 +71,12 @@ def _check_effects(params: "Params", shapes: "Network") -> None:
         ValueError: `batchnorm` is set and the network does not have BatchNorm layers, or `views` is set and the chosen
             strategy trains the lowest block at once.
     """
-    from torch.nn.modules.batchnorm import _BatchNorm
-
     from graft.training.phases import n_frozen_blocks
     from graft.transfer.finetuning.strategies import phases_of
 
     settings, name, choice = params.finetune_target, params.network.name, params.select_strategy.overrule
-    has_batchnorm = any(isinstance(each, _BatchNorm) for each in shapes.blocks.modules())
+    # of the layers in torchvision's networks only BatchNorm keeps a running mean
+    has_batchnorm = any(name.endswith("running_mean") for name in shapes.blocks.state_dict())
     if settings.batchnorm is not None and not has_batchnorm:
         raise ValueError(
             f"{PARAMS}, finetune_target.batchnorm: want null with {name}, which does not have BatchNorm layers, got "
