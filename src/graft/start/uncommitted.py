@@ -23,7 +23,7 @@ def uncommitted(path: Path) -> tuple[str, str]:
     if WRITTEN.is_file() and WRITTEN.read_text(encoding="utf-8").strip() == file_sha256(path):
         return "", ""
     try:
-        # outside of a repository `git diff` compares any two files
+        # outside of a repository git compares any two files
         if NO_REPOSITORY in _git(path, "rev-parse", "--git-dir").stderr:
             return "", ""
         done = _git(path, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", path.name)
