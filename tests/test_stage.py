@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -164,7 +165,9 @@ def test_a_stopped_stage_leaves_no_half_written_files(tmp_path: Path, how: signa
         "        (folder / 'half').touch(); time.sleep(60)"
     )
     (tmp_path / "work_hard.py").write_text(SCRIPT.format(body=body))
-    process = subprocess.Popen([sys.executable, "work_hard.py"], cwd=tmp_path)
+    # under nohup the tests ignore SIGHUP, and a child would inherit that
+    default = partial(signal.signal, how, signal.SIG_DFL)
+    process = subprocess.Popen([sys.executable, "work_hard.py"], cwd=tmp_path, preexec_fn=default)
     while not list(tmp_path.glob("out*.tmp/out/half")):
         assert process.poll() is None
         time.sleep(0.05)

@@ -150,7 +150,12 @@ def test_a_second_ctrl_c_spares_no_worker(tmp_path: Path, monkeypatch: pytest.Mo
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(SpawnProcess, "kill", interrupted)
+    # a shell starts what runs in the background with SIGINT ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     code = "import os, time; time.sleep(60 * (os.environ['GRAFT_DEVICE'] == 'slow')); raise ValueError"
     three = [Halving("matched", (0.1, 0.2, 0.3), (0,))]
-    with pytest.raises(KeyboardInterrupt):
-        complete(three, tmp_path, in_workers(partial(exec, code), ["slow", "slow", "fast"], print), print)  # type: ignore[arg-type]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            complete(three, tmp_path, in_workers(partial(exec, code), ["slow", "slow", "fast"], print), print)  # type: ignore[arg-type]
+    finally:
+        signal.signal(signal.SIGINT, before)

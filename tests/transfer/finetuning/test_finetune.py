@@ -79,7 +79,7 @@ def test_mlp_is_trained_on_frozen_blocks(task: TransferTask, tmp_path: Path) -> 
 
 
 def test_seed_alone_draws_the_mlp(task: TransferTask, tmp_path: Path) -> None:
-    still = tiny_params(finetune_target={"rates": [1e-12, 1e-12]}, train_scratch={"rates": [0.1, 0.1]})
+    still = tiny_params(finetune_target={"rates": [1e-12, 1e-11]}, train_scratch={"rates": [0.1, 0.2]})
     for folder in ("a", "b"):
         torch.manual_seed(ord(folder))
         tuned(_with_mlp(task._replace(params=still)), "full", tmp_path / folder)
