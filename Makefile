@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 start repro test serve bento: export PYTHONPATH := $(CURDIR)/src
 
 # of the tests: one a core, four at most, for each takes a GB; a file's tests stay together
-PROCESSES := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PROCESSES := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 GRAFT_PORT ?= 3000
 FORCE ?=

@@ -13,16 +13,13 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where processes share the tests, one takes a whole file, for its fixtures are made once.
+    """Files that need the pipeline's run come first, since nothing else takes as long.
 
-    All that needs the pipeline's run is one group, and the first, since nothing else takes as long.
+    Where processes share the tests, one takes a whole file (`--dist loadfile`), for its fixtures are made once.
     """
-    piped = {item for item in items if "short_run" in getattr(item, "fixturenames", ())}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("pipeline" if item in piped else item.location[0]))
-    items.sort(key=lambda item: item not in piped)
+    piped = {item.path for item in items if "short_run" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in piped)
 
 
 @pytest.fixture(scope="session")
