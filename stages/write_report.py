@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     records = read_records(vars(args))
     predictions = read_predictions(args.predictions, len(records.catalog.target.classes))
     release = judge_release(records, params.gate_release).model_copy(update=stage.made_from(args, *RECORDS))
-    evidence = Evidence(*records, release, predictions)
+    evidence = Evidence(**vars(records), release=release, predictions=predictions)
     source, target = stored(args.source_catalog, args.source_images), stored(args.target_catalog, args.target_images)
     exhibits = Exhibits(source, target, read_map(args.shift_map), np.load(args.sheet), params.training.augmentation)
     provenance = read_provenance(stage.PROVENANCE, without="write_report")

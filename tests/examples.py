@@ -176,6 +176,7 @@ def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:
     )
     values: dict[str, Any] = {
         "verdict": outcome,
+        "headline": "The headline",
         "sentence": "The sentence.",
         "difference": interval,
         "confidence": 0.95,

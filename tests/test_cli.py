@@ -72,6 +72,7 @@ def _model(folder: Path, level: str = "pass", judged: str = MODEL) -> None:
     paths = {"card": folder / "models/final/card.json"}
     paths |= {name: folder / f"models/records/{name}.json" for name in ("verdict", "export")}
     release = ReleaseRecord(
+        passed=level != "fail",
         made_from={name: file_sha256(path) for name, path in paths.items() if name != "card"},
         model_sha256=judged,
         reasons=(reason,),

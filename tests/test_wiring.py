@@ -181,6 +181,15 @@ def test_a_checkpoint_is_bound_to_the_code_of_every_room_that_trains(stage: str)
     assert {file for file in rooms if not any(each in (file, *file.parents) for each in CODE)} == set()
 
 
+def test_records_hold_shapes_since_no_stage_depends_on_them() -> None:
+    """A rule or a sentence there could change without that anything runs again."""
+    files = PACKAGE.glob("records/*.py")
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    functions = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    # reading, what two fields say together, and words of a message that no file holds
+    assert functions == {"read_records", "in_closed_form", "refusals"}
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_is_given_params_only_where_it_declares_some(stage: str) -> None:
     assert ("params.yaml" in STAGES[stage]["cmd"]) == bool(STAGES[stage].get("params"))

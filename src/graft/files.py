@@ -72,6 +72,11 @@ def _rounded(value: Any) -> Any:
     return value
 
 
+def record_sha256(record: "BaseModel") -> str:
+    """Hash of a record, by which another one is told from it."""
+    return hashlib.sha256(to_json(record).encode()).hexdigest()
+
+
 def write_record(record: "BaseModel", path: Path) -> None:
     """Write a record as JSON, whole or not at all."""
     write_whole(path, to_json(record).encode())

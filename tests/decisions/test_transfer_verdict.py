@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from graft.decisions.claims import TRANSFER_BY, claim
 from graft.decisions.transfer_verdict import (
     JudgedArm,
     OnTest,
@@ -20,7 +21,6 @@ from graft.decisions.transfer_verdict import (
 from graft.params.both_arms import Strategy
 from graft.params.decisions import CheckTransfer
 from graft.records.common import Outcome
-from graft.records.strategy import TRANSFER_BY, claim
 from graft.records.training import RunRecord, TrainingRecord
 from graft.records.verdict import Majority, VerdictRecord
 from graft.statistics.comparison.comparison import Estimate
@@ -221,7 +221,8 @@ def test_the_sentence_names_the_strategy_and_claims_no_other_training_images() -
     tops = trained("transfer").model_copy(update={"strategy": "top_blocks"})
     arms = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.6, 0.9)]
     verdict = judge_transfer(JudgedArm(tops, arms[0]), JudgedArm(trained("scratch"), arms[1]), on(test), params(), 0)
-    assert verdict.sentence.startswith("Transfer by tuning the top blocks hurt: ")
+    assert verdict.headline == "Transfer by tuning the top blocks hurt"
+    assert verdict.sentence.startswith(f"{verdict.headline}: ")
     assert "these training images" in verdict.sentence
 
 

@@ -19,12 +19,12 @@ from graft.export import parity, to_onnx
 from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
-from graft.files import write_record
+from graft.files import record_sha256, write_record
 from graft.networks.input_transform import InputTransform
 from graft.networks.networks import Network, build_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
-from graft.records.cards import BackboneCard, preprocessing_sha256
+from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord
 from graft.serving.predictor import load_predictor, predict
 
@@ -252,8 +252,8 @@ def test_logits_that_are_all_alike_break_parity(exported: Path, network: Network
 
 def test_hash_of_preprocessing_sees_every_field() -> None:
     other = SMALL_CNN.model_copy(update={"interpolation": "bicubic"})
-    assert preprocessing_sha256(SMALL_CNN) != preprocessing_sha256(other)
-    assert preprocessing_sha256(SMALL_CNN) == preprocessing_sha256(SMALL_CNN.model_copy())
+    assert record_sha256(SMALL_CNN) != record_sha256(other)
+    assert record_sha256(SMALL_CNN) == record_sha256(SMALL_CNN.model_copy())
 
 
 def test_card_is_that_of_the_seed_that_ships() -> None:

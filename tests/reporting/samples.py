@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.reporting.sample_shifts import sample_shift
 
+from graft.decisions.claims import claim
 from graft.records.catalog import CatalogRecord, Domain, Quarantined
 from graft.records.checks import ChecksRecord, LabelCheck, SplitCheck, Suspect
 from graft.records.common import Arm, Interval, Outcome, Preprocessing, Split
@@ -52,6 +53,7 @@ def sample_evidence(
         verdict=verdict,
         export=sample_export(),
         release=ReleaseRecord(
+            passed=True,
             model_sha256="0" * 64,
             reasons=(
                 Reason(
@@ -98,6 +100,7 @@ def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool, firs
     ends = (100 * mean, 100 * (mean - half), 100 * (mean + half))
     return VerdictRecord(
         verdict=outcome,
+        headline=claim(outcome, "full" if curve else "feature_extraction"),
         sentence=sentences[outcome].format(*ends),
         difference=around(mean, half),
         confidence=0.95,

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import ModuleType
 
 from graft.reporting.evidence import Evidence
@@ -30,11 +31,11 @@ def test_without_source_images_the_shift_is_null_and_keys_are_the_same(evidence:
 
 def test_floats_have_six_digits(evidence: Evidence) -> None:
     verdict = evidence.verdict.model_copy(update={"ships_accuracy": 0.123456789})
-    assert json.loads(metrics_json(evidence._replace(verdict=verdict)))["shipped_accuracy"] == 0.123457
+    assert json.loads(metrics_json(replace(evidence, verdict=verdict)))["shipped_accuracy"] == 0.123457
 
 
 def test_refusals_of_the_gate_are_counted(evidence: Evidence) -> None:
     refused = tuple(each.model_copy(update={"level": "fail"}) for each in evidence.release.reasons)
     release = evidence.release.model_copy(update={"reasons": refused})
     assert headline_numbers(evidence)["gate_refusals"] == 0
-    assert headline_numbers(evidence._replace(release=release))["gate_refusals"] == len(refused)
+    assert headline_numbers(replace(evidence, release=release))["gate_refusals"] == len(refused)

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -60,7 +61,7 @@ def _html(evidence: Evidence, target: StoredImages, provenance: Provenance) -> s
 def _perfect(evidence: Evidence) -> Evidence:
     right = np.stack([evidence.predictions.labels] * 5)
     predictions = evidence.predictions._replace(by_arm={"transfer": right, "scratch": right})
-    return evidence._replace(predictions=predictions)
+    return replace(evidence, predictions=predictions)
 
 
 def test_every_section_is_present(variant: Evidence, target: StoredImages, provenance: Provenance) -> None:
@@ -141,7 +142,7 @@ def test_mistakes_are_shown_as_pictures(evidence: Evidence, target: StoredImages
 
 def _without_suspects(evidence: Evidence) -> Evidence:
     labels = evidence.checks.labels.model_copy(update={"n_suspects": 0, "suspects": ()})
-    return evidence._replace(checks=evidence.checks.model_copy(update={"labels": labels}))
+    return replace(evidence, checks=evidence.checks.model_copy(update={"labels": labels}))
 
 
 def test_suspect_labels_are_shown_by_rank_with_label_and_suggestion(evidence: Evidence, target: StoredImages) -> None:
@@ -159,7 +160,7 @@ def test_of_many_suspect_labels_the_first_are_shown(
 ) -> None:
     many = samples.samples_module.sample_labels(samples.DIGITS, 50)
     checks = evidence.checks.model_copy(update={"labels": many})
-    page = Page(_html(_perfect(evidence)._replace(checks=checks), target, NOTHING))
+    page = Page(_html(replace(_perfect(evidence), checks=checks), target, NOTHING))
     assert len(page.pictures("Image ")) == MOST_PICTURES
     assert "The first 24 of them" in page.words
 
@@ -179,7 +180,7 @@ def test_a_check_of_splits_passes_warns_or_was_not_made(evidence: Evidence, targ
 
 
 def _advised(evidence: Evidence, *steps: str) -> Evidence:
-    return evidence._replace(release=evidence.release.model_copy(update={"next_steps": steps}))
+    return replace(evidence, release=evidence.release.model_copy(update={"next_steps": steps}))
 
 
 def test_what_to_try_next_is_in_page_and_markdown(evidence: Evidence, target: StoredImages) -> None:
@@ -228,7 +229,7 @@ def test_files_that_cannot_be_read_are_listed_with_their_reasons(evidence: Evide
 
 def test_the_number_of_unreadable_files_that_are_not_listed_is_given(evidence: Evidence, target: StoredImages) -> None:
     many = evidence.catalog.target.model_copy(update={"n_undecodable": 1_234})
-    crowded = evidence._replace(catalog=evidence.catalog.model_copy(update={"target": many}))
+    crowded = replace(evidence, catalog=evidence.catalog.model_copy(update={"target": many}))
     assert "and 1233 more." in Page(_html(crowded, target, NOTHING)).words
 
 

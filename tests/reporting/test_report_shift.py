@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -31,7 +32,7 @@ def _page(evidence: Evidence, samples: ModuleType, kind: str = "own") -> Page:
 
 
 def _with(evidence: Evidence, **changes: object) -> Evidence:
-    return evidence._replace(shift=evidence.shift.model_copy(update=changes))
+    return replace(evidence, shift=evidence.shift.model_copy(update=changes))
 
 
 @pytest.mark.parametrize(

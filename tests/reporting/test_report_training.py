@@ -1,5 +1,6 @@
 """The section on training: phases, the search for a rate, and what training saw."""
 
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -81,7 +82,7 @@ def test_each_row_of_the_sheet_starts_with_the_unaugmented_image(evidence: Evide
 def test_a_recipe_that_mirrors_is_named_on_the_sheet_and_in_markdown(evidence: Evidence, target: StoredImages) -> None:
     said = "Training mirrors images left to right with probability 0.5"
     assert said not in _section(evidence, target) + markdown_report(evidence)
-    mirrored = evidence._replace(scratch=evidence.scratch.model_copy(update={"flip": 0.5}))
+    mirrored = replace(evidence, scratch=evidence.scratch.model_copy(update={"flip": 0.5}))
     page = Page(_section(mirrored, target))
     assert said in page.words
     assert page.named("img")[1]["alt"] == "The same, varied and perhaps mirrored"

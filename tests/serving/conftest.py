@@ -13,8 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from graft.files import write_record
-from graft.records.cards import ModelCard, preprocessing_sha256
+from graft.files import record_sha256, write_record
+from graft.records.cards import ModelCard
 from graft.records.common import Preprocessing
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def write_model(folder: Path) -> Path:
         graft_version="0.1.0",
         labels=LABELS,
         preprocessing=PREPROCESSING,
-        preprocessing_sha256=preprocessing_sha256(PREPROCESSING),
+        preprocessing_sha256=record_sha256(PREPROCESSING),
         network="small_cnn",
         origin="pretrain",
         arm="transfer",

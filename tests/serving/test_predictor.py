@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from graft.files import read_record, write_record
-from graft.records.cards import ModelCard, preprocessing_sha256
+from graft.files import read_record, record_sha256, write_record
+from graft.records.cards import ModelCard
 from graft.serving.predictor import PixelBudget, Prediction, load_predictor, predict
 
 SCALE = 0.02
@@ -270,7 +270,7 @@ def test_size_out_of_range_is_refused(
 ) -> None:
     card = read_record(ModelCard, make_model(tmp_path) / "card.json")
     preprocessing = card.preprocessing.model_copy(update={"resize_px": resize_px, "crop_px": crop_px})
-    changed_card(tmp_path, preprocessing=preprocessing, preprocessing_sha256=preprocessing_sha256(preprocessing))
+    changed_card(tmp_path, preprocessing=preprocessing, preprocessing_sha256=record_sha256(preprocessing))
 
     with pytest.raises(ValueError, match=rf"card.json: want 1 <= crop_px <= resize_px <= 4096, got {crop_px} and"):
         load_predictor(tmp_path)
@@ -293,7 +293,7 @@ def test_model_of_another_size_than_the_cards_is_refused(
 ) -> None:
     card = read_record(ModelCard, make_model(tmp_path) / "card.json")
     preprocessing = card.preprocessing.model_copy(update={"resize_px": side_px, "crop_px": side_px})
-    changed_card(tmp_path, preprocessing=preprocessing, preprocessing_sha256=preprocessing_sha256(preprocessing))
+    changed_card(tmp_path, preprocessing=preprocessing, preprocessing_sha256=record_sha256(preprocessing))
 
     with pytest.raises(ValueError, match=r"want a model that runs, .* got: .*image"):
         load_predictor(tmp_path)
@@ -423,7 +423,7 @@ def deep(highest: int) -> bytes:
 def changed_preprocessing(folder: Path, **fields: object) -> None:
     card = read_record(ModelCard, folder / "card.json")
     preprocessing = card.preprocessing.model_copy(update=fields)
-    changed_card(folder, preprocessing=preprocessing, preprocessing_sha256=preprocessing_sha256(preprocessing))
+    changed_card(folder, preprocessing=preprocessing, preprocessing_sha256=record_sha256(preprocessing))
 
 
 def test_a_12_bit_image_is_scaled_as_the_card_says(tmp_path: Path, make_model: Callable[[Path], Path]) -> None:

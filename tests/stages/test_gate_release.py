@@ -15,7 +15,8 @@ MODEL = "a" * 64
 
 def _gate(folder: Path, level: str) -> None:
     reason = Reason.model_validate({"check": "verdict", "level": level, "sentence": "The sentence."})
-    write_record(ReleaseRecord(model_sha256=MODEL, reasons=(reason,), next_steps=()), folder / "release.json")
+    release = ReleaseRecord(passed=level != "fail", model_sha256=MODEL, reasons=(reason,), next_steps=())
+    write_record(release, folder / "release.json")
     (folder / "card.json").write_text("the card")
     names = ("release", "card", "record")
     argv = [part for name in names for part in (f"--{name}", str(folder / f"{name}.json"))]

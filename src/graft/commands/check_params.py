@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print what to know before a run, if anything."""
     from graft.params.pipeline import read_params
-    from graft.params.recipes import mirror_note
+    from graft.reporting.formatting import mirror_note
 
     params = read_params(PARAMS)
     note = mirror_note(params.recipes[params.training.augmentation].flip)

@@ -145,7 +145,7 @@ def _where(choice: "StartingPoint") -> str:
 def _notes(params: "Params", choice: "StartingPoint") -> list[str]:
     """What to know before the run; refuses params that would fail later."""
     from graft.commands.check_params import check_ahead
-    from graft.params.recipes import mirror_note
+    from graft.reporting.formatting import mirror_note
     from graft.start.copying import check_weights
 
     if choice.file is not None and choice.kept_as is not None:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.decisions.claims import claim
 from graft.params.decisions import CheckTransfer
 from graft.records.common import Arm, Outcome
-from graft.records.strategy import claim
 from graft.records.training import RunRecord, TrainingRecord
 from graft.records.verdict import Majority, VerdictRecord
 from graft.statistics.comparison.comparison import (
@@ -80,6 +80,7 @@ def judge_transfer(
     run = median_run(shipped.training.runs)
     values = {
         "verdict": outcome,
+        "headline": claim(outcome, transfer.training.strategy),
         "sentence": sentence_of(outcome, comparison, accuracies, params, (transfer.training, scratch.training)),
         "confidence": params.confidence,
         "margin": params.margin,

@@ -1,7 +1,8 @@
 """The card that ships with the model and holds all that the service needs to know."""
 
 from graft import __version__
-from graft.records.cards import BackboneCard, ModelCard, preprocessing_sha256
+from graft.files import record_sha256
+from graft.records.cards import BackboneCard, ModelCard
 from graft.records.catalog import CatalogRecord
 from graft.records.release import ExportRecord
 from graft.records.training import TrainingRecord
@@ -25,7 +26,7 @@ def model_card(
         graft_version=__version__,
         labels=catalog.target.classes,
         preprocessing=catalog.preprocessing,
-        preprocessing_sha256=preprocessing_sha256(catalog.preprocessing),
+        preprocessing_sha256=record_sha256(catalog.preprocessing),
         network=arm.network,
         origin=backbone.origin if arm.arm == "transfer" else "random start",
         arm=arm.arm,

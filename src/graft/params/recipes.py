@@ -49,17 +49,3 @@ class Recipe(Section):
 
 
 EXAMPLE: dict[str, float] = {"shift": 0.0625}
-
-
-def mirror_note(flip: float) -> str:
-    """What to know about training that mirrors images; empty where it does not.
-
-    Args:
-        flip: probability that an image is mirrored left to right.
-    """
-    if flip == 0:
-        return ""
-    return (
-        f"Training mirrors images left to right with probability {flip:g}. Where left and right differ in meaning, as "
-        "in chest X-rays or text, add a recipe with `flip: 0.0` and name it in `training.augmentation`."
-    )

@@ -1,15 +1,8 @@
 """Cards that accompany weights: one for the backbone, one for the shipped model."""
 
-import hashlib
 from typing import Literal
 
-from graft.files import to_json
 from graft.records.common import Arm, Outcome, Preprocessing, Record, StrategyName
-
-
-def preprocessing_sha256(preprocessing: Preprocessing) -> str:
-    """Hash of a preprocessing, by which a service detects that it applies another one."""
-    return hashlib.sha256(to_json(preprocessing).encode()).hexdigest()
 
 
 class BackboneCard(Record):

@@ -1,8 +1,8 @@
 """The records of all chapters of one run, read together."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from graft.files import read_record
 from graft.records.catalog import CatalogRecord
@@ -15,7 +15,8 @@ from graft.records.validation import ValidationRecord
 from graft.records.verdict import VerdictRecord
 
 
-class Records(NamedTuple):
+@dataclass(frozen=True)
+class Records:
     """The records of one run of the pipeline."""
 
     catalog: CatalogRecord

@@ -37,16 +37,13 @@ class ReleaseRecord(Linked):
     """The checks of a release and what to try next: models/records/release.json."""
 
     schema_version: Literal[1] = 1
+    passed: bool
+    """whether the model may be released: no reason fails"""
     model_sha256: str
     """sha256 of the model.onnx that was judged"""
     reasons: tuple[Reason, ...]
     next_steps: tuple[str, ...]
     """suggestions, the most pressing first"""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the model may be released: no reason fails."""
-        return not self.refusals
 
     @property
     def refusals(self) -> str:

@@ -30,6 +30,8 @@ class VerdictRecord(Linked):
 
     schema_version: Literal[3] = 3
     verdict: Outcome
+    headline: str
+    """what the verdict claims, in at most twelve words"""
     sentence: str
     difference: Interval
     """test accuracy of transfer minus that of scratch, as a share"""
@@ -66,13 +68,3 @@ class VerdictRecord(Linked):
     ships_accuracy: float
     """test accuracy of the shipped model"""
     on_negative: Literal["fail", "ship_scratch", "warn"]
-
-    @property
-    def shipped_interval(self) -> Interval:
-        """Test accuracy of the arm that ships, with its interval."""
-        return self.transfer_accuracy if self.ships == "transfer" else self.scratch_accuracy
-
-    @property
-    def beats_majority(self) -> bool:
-        """Whether the whole interval of the arm that ships is above the accuracy of the constant model."""
-        return self.shipped_interval.low > self.majority.accuracy

@@ -1,34 +1,20 @@
 """Everything a report is made from."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.records.catalog import CatalogRecord
-from graft.records.checks import ChecksRecord
-from graft.records.release import ExportRecord, ReleaseRecord
-from graft.records.shift import ShiftRecord
-from graft.records.strategy import StrategyRecord
-from graft.records.training import TrainingRecord
-from graft.records.validation import ValidationRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.chapters import Records
+from graft.records.release import ReleaseRecord
 from graft.reporting.tallies import confusion_matrix
 from graft.store.predictions import Predictions
 
 
-class Evidence(NamedTuple):
+@dataclass(frozen=True)
+class Evidence(Records):
     """The records of one run, what was judged from them, and the predictions on the test split."""
 
-    catalog: CatalogRecord
-    validation: ValidationRecord
-    shift: ShiftRecord
-    strategy: StrategyRecord
-    checks: ChecksRecord
-    transfer: TrainingRecord
-    scratch: TrainingRecord
-    verdict: VerdictRecord
-    export: ExportRecord
     release: ReleaseRecord
     """reasons for and against a release, and what to try next"""
     predictions: Predictions

@@ -90,3 +90,17 @@ def markdown_safe(value: object) -> str:
 def _escaped(text: str) -> str:
     text = REFERENCE.sub(rf"\g<0>{ZERO_WIDTH_SPACE}", text)
     return SPECIAL_IN_MARKDOWN.sub(r"\\\1", text.translate(ENTITIES))
+
+
+def mirror_note(flip: float) -> str:
+    """What to know about training that mirrors images; empty where it does not.
+
+    Args:
+        flip: probability that an image is mirrored left to right.
+    """
+    if flip == 0:
+        return ""
+    return (
+        f"Training mirrors images left to right with probability {flip:g}. Where left and right differ in meaning, as "
+        "in chest X-rays or text, add a recipe with `flip: 0.0` and name it in `training.augmentation`."
+    )

@@ -10,13 +10,12 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from graft.params.recipes import mirror_note
 from graft.records.checks import Suspect
 from graft.records.shift import ShiftRecord
-from graft.records.strategy import claim
 from graft.reporting import formatting, shift_words
 from graft.reporting.drawings import drawings, shift_drawings
 from graft.reporting.evidence import Evidence
+from graft.reporting.formatting import mirror_note
 from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
@@ -127,7 +126,7 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
     return {
         "evidence": evidence,
         **_of_shift(evidence.shift),
-        "headline": claim(evidence.verdict.verdict, evidence.verdict.strategy),
+        "headline": evidence.verdict.headline,
         "scores": scores,
         "worse": got_worse(scores),
         "n_seeds": len(evidence.predictions.seeds["transfer"]),

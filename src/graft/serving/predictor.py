@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from graft.files import record_sha256
+
 # Read when Pillow is imported. Blocks smaller than this come from a thread's heap, which keeps freed memory.
 os.environ.setdefault("PILLOW_BLOCK_SIZE", "128m")
 
 from graft.files import read_record
 from graft.images import decode
 from graft.images.resizing import fit
-from graft.records.cards import ModelCard, preprocessing_sha256
+from graft.records.cards import ModelCard
 from graft.records.common import SHA256_DIGITS
 
 # A request waits for pixels at most twice as long; BentoML's timeout has passed for one that waits longer.
@@ -154,7 +156,7 @@ def predict(predictor: Predictor, content: bytes) -> Prediction:
 def _check_card(card: ModelCard, path: Path) -> None:
     """Check that a card is consistent: someone, or a merge, may have changed a part of it."""
     preprocessing = card.preprocessing
-    if preprocessing_sha256(preprocessing) != card.preprocessing_sha256:
+    if record_sha256(preprocessing) != card.preprocessing_sha256:
         raise ValueError(f"{path}: want the preprocessing of preprocessing_sha256, got another. {EXPORT_AGAIN}")
     if not 1 <= preprocessing.crop_px <= preprocessing.resize_px <= MAX_SIDE_PX:
         raise ValueError(

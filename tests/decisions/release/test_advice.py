@@ -1,6 +1,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -10,6 +11,7 @@ from dvc.utils.serialize import parse_yaml
 from tests.examples import CHECKS, catalog_record, run_records, strategy_record, training_record, verdict_record
 from tests.house import ROOT
 
+from graft.decisions.claims import TRANSFER_BY
 from graft.decisions.release.advice import next_steps
 from graft.params.both_arms import Strategy
 from graft.params.learning import MOST_SEEDS
@@ -17,7 +19,7 @@ from graft.params.pipeline import Params, read_params
 from graft.records.chapters import Records
 from graft.records.checks import SplitCheck
 from graft.records.release import Reason
-from graft.records.strategy import TRANSFER_BY, StrategyRecord
+from graft.records.strategy import StrategyRecord
 from graft.records.training import Epoch, TrainingRecord
 from graft.records.validation import Finding, ValidationRecord
 from graft.statistics.comparison.settling import MANY_SEEDS
@@ -35,12 +37,12 @@ def test_a_settled_run_on_own_images_has_nothing_to_try() -> None:
 
 
 def test_the_example_leads_to_own_images() -> None:
-    (said,) = _steps(SETTLED._replace(catalog=catalog_record("example")))
+    (said,) = _steps(replace(SETTLED, catalog=catalog_record("example")))
     assert "`graft start --from FOLDER` goes on with your images" in said
 
 
 def _unsettled(**numbers: Any) -> Records:
-    return SETTLED._replace(verdict=verdict_record("INCONCLUSIVE").model_copy(update=numbers))
+    return replace(SETTLED, verdict=verdict_record("INCONCLUSIVE").model_copy(update=numbers))
 
 
 @pytest.mark.parametrize(
@@ -63,20 +65,21 @@ def test_the_affordable_seeds_are_as_many_as_params_allow() -> None:
 
 
 def test_transfer_that_hurt_gets_frozen_features_then_other_weights() -> None:
-    first, second = _steps(SETTLED._replace(verdict=verdict_record("NEGATIVE")))
+    first, second = _steps(replace(SETTLED, verdict=verdict_record("NEGATIVE")))
     assert "overrule=feature_extraction" in first
     assert "network.weights" in second
 
 
 def test_frozen_features_that_hurt_are_not_advised_again() -> None:
     verdict = verdict_record("NEGATIVE").model_copy(update={"strategy": "feature_extraction"})
-    said = _steps(SETTLED._replace(verdict=verdict))
+    said = _steps(replace(SETTLED, verdict=verdict))
     assert not any("feature_extraction" in each for each in said)
     assert "training the head alone from these gave nothing" in said[-1]
 
 
 def _by(strategy: str, outcome: str, **rates: float) -> Records:
-    return SETTLED._replace(
+    return replace(
+        SETTLED,
         verdict=verdict_record(outcome).model_copy(update={"strategy": strategy}),
         transfer=training_record().model_copy(update={"strategy": strategy, "block_rates": rates}),
     )
@@ -88,7 +91,7 @@ def _by(strategy: str, outcome: str, **rates: float) -> Records:
     [("feature_extraction", 0.0), ("top_blocks", 0.0), ("surgical", 0.0), ("gradual", 0.1), ("norms", 0.1)],
 )
 def test_if_blocks_were_frozen_the_first_step_is_to_train_all(outcome: str, strategy: str, lowest: float) -> None:
-    findings = _by(strategy, outcome, bottom=lowest, top=0.1, head=0.1)._replace(catalog=catalog_record("example"))
+    findings = replace(_by(strategy, outcome, bottom=lowest, top=0.1, head=0.1), catalog=catalog_record("example"))
     first = _steps(findings)[0]
     assert "`dvc exp run -S select_strategy.overrule=full" in first
     assert TRANSFER_BY[cast(Strategy, strategy)] in first
@@ -107,14 +110,15 @@ def test_transfer_that_helped_needs_no_other_strategy() -> None:
 def test_full_fine_tuning_is_advised_once() -> None:
     weights = {"full": 4.0, "top_blocks": 4.5, "feature_extraction": 0.0}
     strategy = _strategy(weights=weights, choice="top_blocks", runner_up="full")
-    said = _steps(_by("top_blocks", "INCONCLUSIVE", bottom=0.0, head=0.1)._replace(strategy=strategy))
+    said = _steps(replace(_by("top_blocks", "INCONCLUSIVE", bottom=0.0, head=0.1), strategy=strategy))
     assert sum("overrule=full" in each for each in said) == 1
 
 
 @pytest.mark.parametrize("strategy", get_args(Strategy))
 def test_every_command_sets_what_params_may_say(strategy: str) -> None:
     open_yet = _by(strategy, "INCONCLUSIVE", bottom=0.0, head=0.1)
-    findings = open_yet._replace(
+    findings = replace(
+        open_yet,
         verdict=open_yet.verdict.model_copy(update={"seeds_to_settle": 12}),
         transfer=_trained((3, 3)).model_copy(update={"block_rates": {"bottom": 0.0}}),
     )
@@ -152,7 +156,7 @@ def test_a_command_that_leaves_a_strategy_turns_off_its_values(
 def test_a_finding_on_the_data_is_repeated_with_its_advice() -> None:
     values: dict[str, Any] = {"severity": "warning", "ok": False, "n_unexpected": 1, "examples": ("a",)}
     validation = ValidationRecord(ok=True, findings=(Finding(name="skew", advice="Add images.", **values),))
-    assert _steps(SETTLED._replace(validation=validation)) == ("Look at your data (skew): Add images.",)
+    assert _steps(replace(SETTLED, validation=validation)) == ("Look at your data (skew): Add images.",)
 
 
 def _strategy(**changes: object) -> StrategyRecord:
@@ -161,7 +165,7 @@ def _strategy(**changes: object) -> StrategyRecord:
 
 def test_suspect_labels_are_pointed_out() -> None:
     labels = CHECKS.labels.model_copy(update={"n_suspects": 7})
-    (said,) = _steps(SETTLED._replace(checks=CHECKS.model_copy(update={"labels": labels})))
+    (said,) = _steps(replace(SETTLED, checks=CHECKS.model_copy(update={"labels": labels})))
     assert "7 look wrong" in said
 
 
@@ -170,7 +174,7 @@ def test_splits_that_can_be_told_apart_are_pointed_out() -> None:
         SplitCheck(other=other, by_class=True, auc=None, warns=warns, sentence=f"Told apart: {other}.")
         for other, warns in (("val", False), ("test", True))
     ]
-    (said,) = _steps(SETTLED._replace(checks=CHECKS.model_copy(update={"splits": splits})))
+    (said,) = _steps(replace(SETTLED, checks=CHECKS.model_copy(update={"splits": splits})))
     assert said == "Look at your splits. Told apart: test."
 
 
@@ -190,7 +194,7 @@ def _trained(best_epochs: tuple[int, ...]) -> TrainingRecord:
 
 
 def test_runs_that_were_still_improving_get_more_epochs() -> None:
-    (said,) = _steps(SETTLED._replace(transfer=_trained((3, 3, 1))))
+    (said,) = _steps(replace(SETTLED, transfer=_trained((3, 3, 1))))
     assert "the best in 2 of 3 seeds" in said
     assert "training.epochs=6" in said
 
@@ -200,25 +204,26 @@ def test_twice_the_epochs_of_the_run_that_went_on_longest_are_advised() -> None:
     trained = _trained((3, 1))
     short = trained.runs[1].model_copy(update={"curve": trained.runs[1].curve[:1]})
     trained = trained.model_copy(update={"runs": (trained.runs[0], short)})
-    (said,) = _steps(SETTLED._replace(transfer=trained))
+    (said,) = _steps(replace(SETTLED, transfer=trained))
     assert "training.epochs=6" in said
 
 
 def test_runs_that_peaked_before_their_end_need_no_more_epochs() -> None:
-    assert _steps(SETTLED._replace(transfer=_trained((3, 2, 1, 3)))) == ()
+    assert _steps(replace(SETTLED, transfer=_trained((3, 2, 1, 3)))) == ()
 
 
 @pytest.mark.parametrize(("lead", "n_steps"), [(0.5, 1), (1.0, 1), (3.0, 0)])
 def test_only_a_close_runner_up_is_worth_a_trial(lead: float, n_steps: int) -> None:
     weights = {"full": 1.0 + lead, "top_blocks": 1.0, "feature_extraction": 0.0}
     strategy = strategy_record().model_copy(update={"weights": weights, "runner_up": "top_blocks"})
-    said = _steps(SETTLED._replace(strategy=strategy))
+    said = _steps(replace(SETTLED, strategy=strategy))
     assert len(said) == n_steps
     assert all("select_strategy.overrule=top_blocks" in each for each in said)
 
 
 def test_there_are_at_most_three_steps() -> None:
-    findings = _unsettled(seeds_to_settle=7)._replace(
+    findings = replace(
+        _unsettled(seeds_to_settle=7),
         catalog=catalog_record("example"),
         transfer=_trained((3,)),
     )

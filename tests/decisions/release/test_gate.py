@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from tests.examples import CLEAN, EXPORT, catalog_record, run_records, training_record, verdict_record
 
 from graft.decisions.release.gate import judge_release
 from graft.params.decisions import GateRelease
-from graft.records.common import Interval
+from graft.records.common import Interval, Outcome
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord, Trial
 from graft.records.validation import Finding, ValidationRecord
@@ -17,8 +19,8 @@ def _levels(
     on_inconclusive: str = "warn",
     scratch: TrainingRecord | None = None,
 ) -> dict[str, str]:
-    records = run_records()._replace(validation=validation, verdict=verdict, export=export)
-    release = judge_release(records._replace(scratch=scratch or records.scratch), _params(on_inconclusive))
+    records = replace(run_records(), validation=validation, verdict=verdict, export=export)
+    release = judge_release(replace(records, scratch=scratch or records.scratch), _params(on_inconclusive))
     return {reason.check: reason.level for reason in release.reasons}
 
 
@@ -87,14 +89,22 @@ def test_a_breach_of_parity_fails(difference: float) -> None:
     ("levels", "passed", "refusals"),
     [(("pass", "warn"), True, ""), (("pass", "fail", "fail"), False, "Is fail. Is fail."), ((), True, "")],
 )
-def test_a_release_passes_where_no_reason_fails(levels: tuple[str, ...], passed: bool, refusals: str) -> None:
+def test_the_refusals_are_the_sentences_of_the_reasons_that_fail(
+    levels: tuple[str, ...], passed: bool, refusals: str
+) -> None:
     reasons = tuple(Reason.model_validate({"check": "x", "level": each, "sentence": f"Is {each}."}) for each in levels)
-    release = ReleaseRecord(model_sha256="0", reasons=reasons, next_steps=())
-    assert (release.passed, release.refusals) == (passed, refusals)
+    release = ReleaseRecord(passed=passed, model_sha256="0", reasons=reasons, next_steps=())
+    assert release.refusals == refusals
+
+
+@pytest.mark.parametrize(("outcome", "passed"), [("POSITIVE", True), ("INCONCLUSIVE", True), ("NEGATIVE", False)])
+def test_a_release_passes_where_no_reason_fails(outcome: Outcome, passed: bool) -> None:
+    records = replace(run_records(), validation=CLEAN, verdict=verdict_record(outcome), export=EXPORT)
+    assert judge_release(records, _params()).passed is passed
 
 
 def test_a_release_names_the_model_and_what_to_try_next() -> None:
-    records = run_records()._replace(catalog=catalog_record("example"), scratch=_tried((0.1, 0.2), 0.2))
+    records = replace(run_records(), catalog=catalog_record("example"), scratch=_tried((0.1, 0.2), 0.2))
     release = judge_release(records, _params())
     assert release.model_sha256 == EXPORT.onnx_sha256
     assert "graft start" in release.next_steps[0]
@@ -102,7 +112,7 @@ def test_a_release_names_the_model_and_what_to_try_next() -> None:
 
 
 def test_a_refusal_names_the_param_to_change() -> None:
-    release = judge_release(run_records()._replace(verdict=verdict_record("NEGATIVE")), _params())
+    release = judge_release(replace(run_records(), verdict=verdict_record("NEGATIVE")), _params())
     assert "check_transfer.on_negative" in release.refusals
 
 
@@ -112,7 +122,7 @@ def _held_against(accuracy: float, ships: str = "transfer") -> Reason:
         name: Interval(estimate=middle, low=low, high=high) for name, (middle, low, high) in intervals.items()
     } | {"majority": Majority(label="ant", accuracy=accuracy), "ships": ships}
     verdict = verdict_record("POSITIVE").model_copy(update=update)
-    reasons = judge_release(run_records()._replace(verdict=verdict), _params()).reasons
+    reasons = judge_release(replace(run_records(), verdict=verdict), _params()).reasons
     return next(each for each in reasons if each.check == "majority")
 
 

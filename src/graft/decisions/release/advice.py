@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from graft.decisions.claims import TRANSFER_BY
 from graft.params.learning import MOST_SEEDS
 from graft.records.chapters import Records
 from graft.records.common import StrategyName
 from graft.records.release import Reason
-from graft.records.strategy import TRANSFER_BY
 from graft.records.verdict import VerdictRecord
 
 MOST_STEPS = 3

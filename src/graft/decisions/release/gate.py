@@ -28,7 +28,10 @@ def judge_release(records: Records, params: GateRelease) -> ReleaseRecord:
         _parity(records.export),
     )
     return ReleaseRecord(
-        model_sha256=records.export.onnx_sha256, reasons=reasons, next_steps=next_steps(records, reasons)
+        passed=all(each.level != "fail" for each in reasons),
+        model_sha256=records.export.onnx_sha256,
+        reasons=reasons,
+        next_steps=next_steps(records, reasons),
     )
 
 
@@ -82,7 +85,10 @@ def _verdict(verdict: VerdictRecord, params: GateRelease) -> Reason:
 
 def _majority(verdict: VerdictRecord) -> Reason:
     """Warn if the model is no better than a constant one, which is often right if one class is frequent."""
-    shipped, majority, beats = verdict.shipped_interval, verdict.majority, verdict.beats_majority
+    shipped = verdict.transfer_accuracy if verdict.ships == "transfer" else verdict.scratch_accuracy
+    majority = verdict.majority
+    # the whole interval must be above the constant model
+    beats = shipped.low > majority.accuracy
     told = f"{shipped.estimate:.1%} ({100 * verdict.confidence:g}% interval {shipped.low:.1%} to {shipped.high:.1%})"
     always = f"always saying {visible(majority.label)}, the most frequent class of train, which is right on"
     if beats:
