@@ -1,7 +1,7 @@
 """Runs in several processes at once, with the same bytes as one after another.
 
 The parent says who trains which run and reads the results from the checkpoints; a worker loads the data itself and
-trains one run after another. No worker outlives its parent.
+trains one run after another. No worker trains on after the death of its parent.
 """
 
 import ctypes
