@@ -50,9 +50,11 @@ def test_runs_go_over_processes(example: Params) -> None:
     assert seconds(estimate, "train_scratch") == pytest.approx(N_RUNS * (5 + 10) * SEEN / 2)
 
 
-def test_seeds_that_choose_the_rate_wait_for_one_another(example: Params) -> None:
-    estimate = reckoned(small(example), COUNTS, NOTHING._replace(full=1, n_processes=99))
-    assert seconds(estimate, "train_scratch") == pytest.approx(2 * 10 * SEEN)
+@pytest.mark.parametrize(("n_seeds", "n_in_turn"), [(2, 2), (5, 3)])  # 3, 2 and then 1 of three rates
+def test_seeds_that_choose_the_rate_wait_for_one_another(example: Params, n_seeds: int, n_in_turn: int) -> None:
+    params = changed(small(example), "training", n_seeds=n_seeds)
+    estimate = reckoned(params, COUNTS, NOTHING._replace(full=1, n_processes=99))
+    assert seconds(estimate, "train_scratch") == pytest.approx(n_in_turn * 10 * SEEN)
 
 
 def test_every_epoch_looks_at_the_validation_images(example: Params) -> None:
