@@ -1,4 +1,4 @@
-"""graft on one CUDA device, within eight minutes: correctness and speed.
+"""graft on one CUDA device, within nine minutes: correctness and speed.
 
     python bench/gpu.py [part ...] [--smoke]
 
@@ -24,7 +24,7 @@ SMOKE_TIMES = 20
 
 
 class Part(NamedTuple):
-    """File with the table of this name, and its time limit in seconds; all parts together stay under eight minutes."""
+    """File with the table of this name, and its time limit in seconds; all parts together stay under nine minutes."""
 
     file: str
     limit_s: int
@@ -35,8 +35,8 @@ PARTS = {
     "tests": Part("gpu_tests.py", 60),
     "shift": Part("gpu_shift.py", 45),
     "full": Part("gpu_training.py", 75),
-    "idle": Part("gpu_idle.py", 50),
-    "stages": Part("gpu_stages.py", 120),
+    "idle": Part("gpu_idle.py", 65),
+    "stages": Part("gpu_stages.py", 180),
     "overhead": Part("gpu_training.py", 30),
     "top": Part("gpu_training.py", 30),
     "features": Part("gpu_features.py", 30),
@@ -89,7 +89,7 @@ def main() -> None:
     print("\n| part | s | limit, s | ended |\n|---|---:|---:|---|")
     for name, (taken, how) in endings.items():
         print(f"| {name} | {taken:.0f} | {PARTS[name].limit_s} | {how} |")
-    print(f"| all | {sum(taken for taken, _ in endings.values()):.0f} | 480 | |", flush=True)
+    print(f"| all | {sum(taken for taken, _ in endings.values()):.0f} | 540 | |", flush=True)
     sys.exit(any(how != "ok" for _, how in endings.values()))
 
 

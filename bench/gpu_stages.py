@@ -205,9 +205,18 @@ def command(stage: str) -> list[str]:
 
 
 def environment(project: Path, device: str) -> dict[str, str]:
-    """Environment of a stage: the project's own code before packages from elsewhere, its device, one thread."""
+    """Environment of a stage: the project's own code before packages from elsewhere, its device, one thread.
+
+    One process: the steps that `trained` counts are those of its own process.
+    """
     paths = [str(project / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GRAFT_DEVICE": device, "OMP_NUM_THREADS": "1"}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "GRAFT_DEVICE": device,
+        "OMP_NUM_THREADS": "1",
+        "GRAFT_PROCESSES": "1",
+    }
 
 
 def copy_project(project: Path) -> None:
