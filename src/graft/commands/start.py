@@ -59,20 +59,25 @@ def _settle(
     args: argparse.Namespace, params: "Params", target: "Survey", source: "Survey | None", copies: "list[Copy]"
 ) -> None:
     """Choose weights and values, print and write them; imports torch, which takes seconds."""
-    from graft.start import plan, words
+    from graft.commands.plan import foretold
+    from graft.start import settings, words
     from graft.start.edits import edits
     from graft.start.minutes import minutes
+    from graft.start.sizes import sizes_in
     from graft.start.starting_point import check_at_hand, choose
 
     choice = choose(params, args.network, args.weights, source is not None)
     _say([("weights", _where(choice) or check_at_hand(choice))])
-    fitting = edits(PARAMS, plan.settings(choice, target, params, plan.Options(args.size, args.budget)))
+    fitting = edits(PARAMS, settings.settings(choice, target, params, settings.Options(args.size, args.budget)))
     _say([("note", each) for each in _notes(fitting.params, choice)])
     _say(words.changes(fitting))
-    estimate = minutes(fitting.params, plan.counts(target, source), plan.pictures(target))
+    counts = settings.counts(target, source)
+    ahead = foretold(sizes_in(target.folder, target.found, fitting.params, counts.n_source), fitting.params)
+    estimate = minutes(fitting.params, counts, settings.pictures(target))
     if not args.dry_run:
         _write(copies, choice, fitting)
     _say(words.time(estimate, args.budget))
+    _say(ahead)
     tracked = [RAW / "target", *([RAW / "source"] if source else []), *_own_weights(fitting.params)]
     _say(words.next_steps(tracked, args.dry_run))
 
