@@ -57,9 +57,7 @@ def test_rates_of_the_control_lie_above_those_of_transfer(wanted: Wanted) -> Non
 
 
 @pytest.mark.parametrize("wanted", [PHOTOGRAPHS, DIGITS])
-@pytest.mark.parametrize(
-    "key", ["training.epochs", "images.size_px", "extract_features.sample_images"]
-)
+@pytest.mark.parametrize("key", ["training.epochs", "images.size_px", "extract_features.sample_images"])
 def test_a_larger_budget_never_spends_less(wanted: Wanted, key: str) -> None:
     spent = [preset(wanted._replace(budget=budget))[key] for budget in BUDGETS]
     assert spent == sorted(spent)

@@ -121,8 +121,12 @@ def _of_probe(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot | None":
 
 
 def _sizes(params: "Params") -> "Sizes":
+    from graft.commands.start import say_what_is_missing
     from graft.start.sizes import Files, sizes_of
 
+    target = RAW / "target"
+    if params.prepare_data.dataset == "folders" and not (target.is_dir() or TARGET_CATALOG.is_file()):
+        say_what_is_missing(target)
     sizes = sizes_of(params, Files(CATALOG, TARGET_CATALOG, RAW))
     if len(sizes.labels) == 0:
         raise ValueError(

@@ -110,7 +110,7 @@ def _survey(args: argparse.Namespace, params: "Params") -> "tuple[Survey, Survey
     if args.folder is not None:
         folders = copying.origins(named_path(args.folder), RAW)
     elif not folders["target"].is_dir():
-        _say_what_is_missing(folders["target"])
+        say_what_is_missing(folders["target"])
     target = survey(folders["target"], params, args.force)
     _say(words.found("target", target))
     source = survey_source(folders["source"], params, args.force)
@@ -130,7 +130,12 @@ def _survey(args: argparse.Namespace, params: "Params") -> "tuple[Survey, Survey
     return target, source, copies
 
 
-def _say_what_is_missing(folder: Path) -> None:
+def say_what_is_missing(folder: Path) -> None:
+    """Refuse to go on without the folder of the target.
+
+    Raises:
+        FileNotFoundError: always; the message says where to put images, or to pull them.
+    """
     cure = f"Put images under {folder}/<class>/, or let them be copied: `graft start --from FOLDER`."
     if folder.with_name(f"{folder.name}.dvc").is_file():
         cure = "Its .dvc file stands for images that are not here: run `dvc pull`."

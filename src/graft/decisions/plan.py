@@ -15,6 +15,8 @@ from graft.statistics.comparison.power import LEAST_SEEDS, detectable, seeds_for
 Shares = Literal["accuracy", "balanced_accuracy"]
 
 POWER = 0.8
+# No larger gain is promised: a handful of images could show nothing less, and the reckoning does not hold for them.
+LARGEST = 0.5
 MOST_IMAGES = 1_000_000
 
 
@@ -71,25 +73,30 @@ def level_of(params: CheckTransfer) -> float:
 
 
 def promise(pilot: Pilot, n_seeds: float, level: float) -> float | None:
-    """The smallest gain that a run shows four times in five, as a share; None if it can show none.
+    """The smallest gain that a run shows four times in five, as a share; None if it shows none up to a half.
 
     Args:
         pilot: expected variances and units.
         n_seeds: number of seeds, or infinity.
         level: of the two-sided interval that must exclude 0.
     """
-    return None if n_seeds < LEAST_SEEDS else detectable(pilot.variances, n_seeds, pilot.units, level, POWER)
+    if n_seeds < LEAST_SEEDS:
+        return None
+    return _sensible(detectable(pilot.variances, n_seeds, pilot.units, level, POWER))
 
 
 def least_margin(pilot: Pilot, n_seeds: float, level: float) -> float | None:
-    """The smallest margin with which equal arms come out EQUIVALENT four times in five, as a share; None if none does.
+    """The smallest margin with which equal arms come out EQUIVALENT four times in five, as a share; None if none up
+    to a half does.
 
     Args:
         pilot: expected variances and units.
         n_seeds: number of seeds, or infinity.
         level: of each of the two one-sided tests.
     """
-    return None if n_seeds < LEAST_SEEDS else smallest_margin(pilot.variances, n_seeds, pilot.units, level, POWER)
+    if n_seeds < LEAST_SEEDS:
+        return None
+    return _sensible(smallest_margin(pilot.variances, n_seeds, pilot.units, level, POWER))
 
 
 def ways_to(gain: float, pilot: Pilot, n_images: int, n_seeds: int, level: float) -> Ways:
@@ -113,6 +120,10 @@ def primary_metric(labels: NDArray[np.int64], n_classes: int, wanted: Literal["a
         return wanted
     sizes = np.bincount(labels, minlength=n_classes)
     return "balanced_accuracy" if sizes.max() >= 2 * sizes.min() else "accuracy"
+
+
+def _sensible(share: float | None) -> float | None:
+    return share if share is not None and share <= LARGEST else None
 
 
 def _images_for(gain: float, pilot: Pilot, n_images: int, n_seeds: int, level: float) -> int | None:

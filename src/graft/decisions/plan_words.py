@@ -94,7 +94,7 @@ def sentence(on: OnTest, pilot: Pilot, n_seeds: int, level: float) -> str:
         )
     least = promise(pilot, n_seeds, level)
     if least is None:
-        return f"With {n_seeds} seeds and {images} this run can prove no gain, however large, four times in five, {by}."
+        return f"With {n_seeds} seeds and {images} this run can prove no gain up to 50 points four times in five, {by}."
     return (
         f"With {n_seeds} seeds and {images} this run can prove a gain of {points(least)} points{of} or more four times "
         f"in five, {by}."
