@@ -86,8 +86,7 @@ def promise(pilot: Pilot, n_seeds: float, level: float) -> float | None:
 
 
 def least_margin(pilot: Pilot, n_seeds: float, level: float) -> float | None:
-    """The smallest margin with which equal arms come out EQUIVALENT four times in five, as a share; None if none up
-    to a half does.
+    """The smallest margin, as a share up to a half, with which equal arms are EQUIVALENT four times in five, or None.
 
     Args:
         pilot: expected variances and units.
