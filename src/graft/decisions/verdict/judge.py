@@ -1,7 +1,7 @@
 """Whether transfer helped: one pure function from the logits of both arms to the verdict."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,16 @@ from graft.files import visible
 from graft.params.decisions import CheckTransfer
 from graft.records.common import Outcome
 from graft.records.verdict import VerdictRecord
-from graft.statistics.comparison.compare import Comparison, compare
+from graft.statistics.comparison.compare import Comparison, capped, compare
 from graft.store.catalogue import SPLITS, CatalogRow, Labelled, labelled
 
 # Largest number of absent classes that a sentence names.
 MOST_NAMED = 5
 # Fields of the record that hold what the comparison found, under the same names.
 FOUND = (
+    "verdict",
+    "decided_by",
+    "limits",
     "level",
     "margin",
     "equivalence",
@@ -107,15 +110,13 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
     scores = scored(primary, transfer.logits, scratch.logits, test.labels)
     groups, level = _groups(test), asked.params.level / standing.planned
     found = _compared(scores[0], groups, asked, level)
-    limits = (*found.limits, *_limits(splits, standing))
-    outcome = "INCONCLUSIVE" if limits else found.verdict
+    for limit in _limits(splits, standing):
+        found = capped(found, limit)
+    outcome = cast("Outcome", found.verdict)
     values = {
         **{name: getattr(found, name) for name in FOUND},
-        "verdict": outcome,
         "headline": claim(outcome, transfer.training.strategy),
         "sentence": "",
-        "decided_by": limits[0] if limits else found.decided_by,
-        "limits": limits,
         "scores": [score_record(each, groups, level) for each in scores],
         "planned_looks": standing.planned,
         "n_looks": standing.n_looks,

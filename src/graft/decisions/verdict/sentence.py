@@ -11,9 +11,15 @@ def sentence_of(verdict: VerdictRecord) -> str:
     arms = [100 * each.estimate for each in (verdict.transfer, verdict.scratch)]
     scores = f"{METRIC_WORDS[verdict.metric]} {arms[0]:.1f}% against {arms[1]:.1f}% from scratch"
     first = f"{verdict.headline}: {scores}, {_difference(verdict)} ({_interval(verdict)}; {_sample(verdict)})."
-    open_yet = [*verdict.limits, could_show(verdict.could_show), to_show(verdict.to_show, verdict.difference.estimate)]
-    rest = open_yet if verdict.verdict == "INCONCLUSIVE" else []
+    rest = _open(verdict) if verdict.verdict == "INCONCLUSIVE" else []
     return " ".join(each for each in (first, *rest, verdict.looks_said) if each)
+
+
+def _open(verdict: VerdictRecord) -> list[str]:
+    # under a limit more seeds and images settle nothing, so that only numbers that exist are told
+    more = verdict.to_show is not None or not verdict.limits
+    settling = [to_show(verdict.to_show, verdict.difference.estimate)] if more else []
+    return [*verdict.limits, could_show(verdict.could_show), *settling]
 
 
 def could_show(detectable: Detectable) -> str:
