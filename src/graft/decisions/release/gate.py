@@ -50,12 +50,12 @@ def _data(validation: ValidationRecord) -> Reason:
 
 
 def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:
-    """Warn if most seeds of an arm chose a rate at the end of its grid: a better one may be outside, which is unfair."""
-    ends = [arm for arm in arms if _ends_its_grid(arm)]
+    """Warn if most seeds of an arm end at one end of its grid: a better rate may lie outside, unfairly to that arm."""
+    ends = {arm.arm: end for arm in arms if (end := _end_of_grid(arm)) is not None}
     if not ends:
         return Reason(check="rates", level="pass", sentence="Both arms found their learning rates inside the grid.")
-    named = " and ".join(arm.arm for arm in ends)
-    params = " and ".join({"transfer": "finetune_target", "scratch": "train_scratch"}[arm.arm] for arm in ends)
+    named = " and ".join(f"{arm} ({rate:g} in {n} of {of} seeds)" for arm, (rate, n, of) in ends.items())
+    params = " and ".join({"transfer": "finetune_target", "scratch": "train_scratch"}[arm] for arm in ends)
     return Reason(
         check="rates",
         level="warn",
@@ -63,10 +63,13 @@ def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:
     )
 
 
-def _ends_its_grid(arm: TrainingRecord) -> bool:
-    tried = sorted({trial.rate for trial in arm.trials})
-    at_an_end = max((sum(run.rate == end for run in arm.runs) for end in (*tried[:1], *tried[-1:])), default=0)
-    return len(tried) > 1 and not arm.in_closed_form and 2 * at_an_end > len(arm.runs)
+def _end_of_grid(arm: TrainingRecord) -> tuple[float, int, int] | None:
+    """The end of the grid that more than half of the seeds chose, how many did, and of how many; None: neither end."""
+    tried, chosen = sorted({trial.rate for trial in arm.trials}), [run.rate for run in arm.runs]
+    if len(tried) < 2 or arm.in_closed_form:
+        return None
+    ends = ((end, chosen.count(end), len(chosen)) for end in (tried[0], tried[-1]))
+    return next((each for each in ends if 2 * each[1] > each[2]), None)
 
 
 def _verdict(verdict: VerdictRecord) -> Reason:
