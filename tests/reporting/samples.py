@@ -130,7 +130,10 @@ def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool, firs
 
 def sample_scores(right: dict[str, NDArray[np.float64]], mean: float, half: float) -> tuple[ScoreRecord, ...]:
     """Both arms by all metrics; those that do not decide differ from the accuracy by a little."""
-    arms = {"transfer": around(float(right["transfer"].mean()), 0.02), "scratch": around(float(right["scratch"].mean()), 0.024)}
+    arms = {
+        "transfer": around(float(right["transfer"].mean()), 0.02),
+        "scratch": around(float(right["scratch"].mean()), 0.024),
+    }
     nats = {"transfer": around(0.61, 0.05), "scratch": around(0.83, 0.06), "difference": around(-0.22, 0.05)}
     return (
         ScoreRecord(metric="accuracy", difference=around(mean, half), **arms),

@@ -18,8 +18,8 @@ from graft.reporting.figures.rates import rates
 from graft.reporting.figures.recalls import recalls
 from graft.reporting.figures.scatter import scatter
 from graft.reporting.figures.yardstick import yardstick
-from graft.reporting.shift_words import other_side
 from graft.reporting.formatting import metric_words
+from graft.reporting.shift_words import other_side
 from graft.reporting.tallies import class_scores, score_by_seed
 from graft.store.features import MapPoint
 

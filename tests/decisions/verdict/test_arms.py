@@ -31,7 +31,9 @@ def test_a_single_seed_is_an_error() -> None:
 
 
 def test_the_same_arm_twice_is_an_error() -> None:
-    with pytest.raises(ValueError, match="want the records of transfer and scratch, got those of transfer and transfer"):
+    with pytest.raises(
+        ValueError, match="want the records of transfer and scratch, got those of transfer and transfer"
+    ):
         check_records(_made("transfer"), _made("transfer"), CATALOG)
 
 

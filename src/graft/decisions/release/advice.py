@@ -91,8 +91,8 @@ def _to_settle(verdict: VerdictRecord) -> str:
             f"(`training.budget: {seeds}`): together they show this difference four times in five."
         )
     return (
-        f"Label more images to train on: {MOST_SEEDS} seeds and ten million test images show a difference of this size less than four "
-        "times in five."
+        f"Label more images to train on: a difference of this size takes over {MOST_SEEDS} seeds or more test images "
+        "than anybody labels, so nothing but another difference will settle the verdict."
     )
 
 

@@ -93,7 +93,7 @@ def _looks(verdict: VerdictRecord) -> Reason:
         cure = "it claims nothing: take new test images, and plan looks before the first"
         return Reason(check="looks", level="warn", sentence=f"{told}; {cure} (check_transfer.planned_looks).")
     if verdict.n_seeds < LEAST_SEEDS:
-        told = f"A look of {verdict.n_seeds} seeds claims nothing, so it spends none of the {verdict.planned_looks} planned"
+        told = f"A look of {verdict.n_seeds} seeds claims nothing, so it spends none of {verdict.planned_looks} planned"
     return Reason(check="looks", level="pass", sentence=f"{told}.")
 
 
@@ -105,10 +105,10 @@ def _majority(verdict: VerdictRecord) -> Reason:
     beats = shipped.low > majority.score
     interval = f"{100 * verdict.confidence:.3g}% interval {shipped.low:.1%} to {shipped.high:.1%}"
     arm = f"The {verdict.ships} arm, {METRIC_WORDS[verdict.metric]} {shipped.estimate:.1%} ({interval})"
-    always = f"always saying {visible(majority.label)}, the most frequent class of train, which reaches {majority.score:.1%}"
-    cure = (
-        "Look at the recall of each class in the report; label more images, or set `training.balance: weights`."
+    always = (
+        f"always saying {visible(majority.label)}, the most frequent class of train, which reaches {majority.score:.1%}"
     )
+    cure = "Look at the recall of each class in the report; label more images, or set `training.balance: weights`."
     sentence = f"{arm}, is better than {always}." if beats else f"{arm}, is no better than {always}. {cure}"
     return Reason(check="majority", level="pass" if beats else "warn", sentence=sentence)
 

@@ -156,13 +156,13 @@ def _limits(splits: Splits, standing: Standing) -> list[str]:
     if absent:
         named = ", ".join(visible(name) for name in absent[:MOST_NAMED])
         limits.append(
-            f"The test split has no image of {len(absent)} of {len(splits.classes)} classes ({named}), so nothing can be "
-            "said about them: add test images of every class."
+            f"The test split has no image of {len(absent)} of {len(splits.classes)} classes ({named}), so nothing can "
+            "be said about them: add test images of every class."
         )
     if standing.unplanned:
         limits.append(
-            f"This look at these test images was not planned ({standing.n_looks} taken, {standing.planned} planned), so "
-            "it can claim nothing: take new test images, and plan looks before the first "
+            f"This look at these test images was not planned ({standing.n_looks} taken, {standing.planned} planned), "
+            "so it can claim nothing: take new test images, and plan looks before the first "
             "(check_transfer.planned_looks)."
         )
     return limits

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from graft.records.common import Interval
 from graft.records.verdict import Majority, Metric, ScoreRecord
-from graft.statistics.comparison.compare import mean_score
-from graft.statistics.comparison.interval import difference_of
+from graft.statistics.comparison.interval import difference_of, mean_of
 from graft.statistics.comparison.layout import layout_of
 from graft.statistics.comparison.scores import accuracy_scores, nll_scores
 from graft.store.catalogue import Labelled
@@ -59,7 +58,9 @@ def scored(primary: Shares, transfer: Floats, scratch: Floats, labels: Labels) -
     """
     right = [accuracy_scores(logits.argmax(axis=2), labels) for logits in (transfer, scratch)]
     other: Shares = "accuracy" if primary == "balanced_accuracy" else "balanced_accuracy"
-    shares = [Scored(each, right[0], right[1], labels if each == "balanced_accuracy" else None) for each in (primary, other)]
+    shares = [
+        Scored(each, right[0], right[1], labels if each == "balanced_accuracy" else None) for each in (primary, other)
+    ]
     return (*shares, Scored("nll", nll_scores(transfer, labels), nll_scores(scratch, labels), None))
 
 
@@ -71,9 +72,8 @@ def score_record(scores: Scored, groups: NDArray[np.str_] | None, level: float) 
         groups: (n,) names of groups; None if every image is independent.
         level: the intervals have confidence 1 - level.
     """
-    arms = (scores.transfer, scores.scratch)
-    transfer, scratch = (mean_score(each, groups=groups, classes=scores.classes, level=level) for each in arms)
-    layout = layout_of(len(scores.transfer[0]), groups, scores.classes)
+    layout = layout_of(scores.transfer.shape[1], groups, scores.classes)
+    transfer, scratch = (mean_of(each, layout, level) for each in (scores.transfer, scores.scratch))
     found = difference_of(scores.transfer - scores.scratch, layout, level, shares=scores.metric != "nll")
     return ScoreRecord(
         metric=scores.metric,

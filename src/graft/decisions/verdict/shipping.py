@@ -25,7 +25,7 @@ class Shipped(NamedTuple):
 
 
 def pretraining_images(params: Params, catalog: CatalogRecord) -> int:
-    """Number of images that the pretraining passes through training steps; 0 with weights that are published or given."""
+    """Images that the pretraining passes through training steps; 0 with weights that are published or given."""
     if params.network.weights != "pretrain":
         return 0
     return params.pretrain_source.epochs * sum(catalog.source.counts["train"].values())
@@ -84,6 +84,4 @@ def _cheaper(cost: Cost, when: str) -> Shipped:
     low, high = sorted((cost.transfer, cost.scratch))
     how = f"it passes {low:,.0f} images through training steps instead of {high:,.0f}"
     than = how if low < high else f"both pass {low:,.0f} images through training steps, and it needs no other weights"
-    return Shipped(
-        arm, f"{names[arm]} ships: {when}, both cost the same to serve (one network), and to make {than}."
-    )
+    return Shipped(arm, f"{names[arm]} ships: {when}, both cost the same to serve (one network), and to make {than}.")
