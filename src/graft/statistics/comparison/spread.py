@@ -90,7 +90,7 @@ def influence_table(values: Floats, layout: Layout) -> Floats:
     deviations = layout.weights * (values - means[label])
     # (k, n) -> (k, u)
     sums = np.stack([np.bincount(unit, row, minlength=u) for row in deviations])
-    table: Floats = float(means.mean()) + u * sums
+    table: Floats = (float(means.mean()) + u * sums).astype(np.float64)
     return table
 
 
