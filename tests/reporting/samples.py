@@ -4,18 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.examples import verdict_record
 from tests.reporting.sample_shifts import sample_shift
 
 from graft.decisions.claims import claim
 from graft.records.catalog import CatalogRecord, Domain, Quarantined
 from graft.records.checks import ChecksRecord, LabelCheck, SplitCheck, Suspect
-from graft.records.common import Arm, Interval, Outcome, Preprocessing, Split
+from graft.records.common import Arm, Interval, Outcome, Preprocessing, Split, StrategyName
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.shift import SourceKind
 from graft.records.strategy import ProbeScore, StrategyRecord, Vote
 from graft.records.training import Epoch, PhaseRecord, RateCurve, RunRecord, TrainingRecord, Trial
 from graft.records.validation import Finding, ValidationRecord
-from graft.records.verdict import Majority, VarianceComponents, VerdictRecord
+from graft.records.verdict import Majority, ScoreRecord, VarianceComponents, VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.store.catalogue import SPLITS
 from graft.store.predictions import Predictions
@@ -98,33 +99,46 @@ def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool, firs
         "INCONCLUSIVE": "Not settled: {:+.1f} points, 95% interval {:+.1f} to {:+.1f}.",
     }
     ends = (100 * mean, 100 * (mean - half), 100 * (mean + half))
-    return VerdictRecord(
-        verdict=outcome,
-        headline=claim(outcome, "full" if curve else "feature_extraction"),
+    strategy: StrategyName = "full" if curve else "feature_extraction"
+    share = float(np.mean(predictions.labels == 0))
+    return verdict_record(
+        outcome,
+        headline=claim(outcome, strategy),
         sentence=sentences[outcome].format(*ends),
-        difference=around(mean, half),
-        confidence=0.95,
+        scores=sample_scores(right, mean, half),
+        equivalence=around(mean, 0.8 * half),
         degrees_of_freedom=11.4,
-        margin=0.005,
+        margin=0.01,
         standard_error=half / 2.2,
         variances=VarianceComponents(seeds=1e-5, units=1e-4, residual=2e-5),
         n_seeds=N_SEEDS,
         n_images=N_TEST,
         n_units=N_TEST,
-        transfer_accuracy=around(float(right["transfer"].mean()), 0.02),
-        scratch_accuracy=around(float(right["scratch"].mean()), 0.024),
-        majority=Majority(label=first, accuracy=float(np.mean(predictions.labels == 0))),
+        effective_units=N_TEST,
+        largest_unit_share=1 / N_TEST,
         by_seed=tuple(float(each) for each in by_seed),
+        median_of_seeds=float(np.median(by_seed)),
+        majority=Majority(label=first, accuracy=share, score=share),
         sign_flip_p=0.0625,
         bootstrap=around(mean, 0.9 * half),
-        seeds_to_settle=None,
-        images_to_settle=1800 if outcome == "INCONCLUSIVE" else None,
-        together_to_settle=None,
-        strategy="full" if curve else "feature_extraction",
-        ships="transfer",
+        to_show=(12, 1800) if outcome == "INCONCLUSIVE" else None,
+        strategy=strategy,
         ships_seed=2,
-        ships_accuracy=float(right["transfer"][2]),
-        on_negative="fail",
+        ships_score=float(right["transfer"][2]),
+    )
+
+
+def sample_scores(right: dict[str, NDArray[np.float64]], mean: float, half: float) -> tuple[ScoreRecord, ...]:
+    """Both arms by all metrics; those that do not decide differ from the accuracy by a little."""
+    arms = {
+        "transfer": around(float(right["transfer"].mean()), 0.02),
+        "scratch": around(float(right["scratch"].mean()), 0.024),
+    }
+    nats = {"transfer": around(0.61, 0.05), "scratch": around(0.83, 0.06), "difference": around(-0.22, 0.05)}
+    return (
+        ScoreRecord(metric="accuracy", difference=around(mean, half), **arms),
+        ScoreRecord(metric="balanced_accuracy", difference=around(mean + 0.001, half), **arms),
+        ScoreRecord(metric="nll", **nats),
     )
 
 
@@ -256,49 +270,41 @@ def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
     random = np.random.default_rng(1 if arm == "transfer" else 2)
     n_epochs = 0 if not curve else 30 if arm == "transfer" else 60
     rates = (0.001, 0.003, 0.01) if curve else (0.1,)
-    budgets = ("matched",) if arm == "transfer" else ("matched", "long")
     return TrainingRecord.model_validate(
         {
             "arm": arm,
             "strategy": "scratch" if arm == "scratch" else "full" if curve else "feature_extraction",
             "network": "small_cnn",
-            "rate": rates[-1],
-            "block_rates": {f"block{i}": 0.01 * 0.5 ** (4 - i) * curve for i in range(1, 5)} | {"head": 0.01},
+            "block_factors": {f"block{i}": 0.5 ** (4 - i) * curve for i in range(1, 5)} | {"head": 1.0},
             "batchnorm": "train",
             "flip": 0.0,
             "rate_curve": None,
-            "budget": budgets[-1],
             "trials": [
-                Trial(
-                    budget=budget,
-                    rate=rate,
-                    n_seeds=1 + place,
-                    val_accuracy=0.7 + 0.03 * place,
-                    val_loss=0.9 - 0.1 * place,
-                )
-                for budget in budgets
+                Trial(seed=seed, rate=rate, val_accuracy=0.7 + 0.03 * place, val_loss=0.9 - 0.1 * place)
+                for seed in range(N_SEEDS)
                 for place, rate in enumerate(rates)
             ],
-            "runs": [sample_run(seed, n_epochs, arm, random) for seed in range(N_SEEDS)],
+            "runs": [sample_run(seed, n_epochs, arm, random, rates[-1 - seed % 2 * curve]) for seed in range(N_SEEDS)],
         }
     )
 
 
-def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) -> RunRecord:
+def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator, rate: float) -> RunRecord:
     start, end, pace = (0.55, 0.9, 5) if arm == "transfer" else (0.1, 0.82, 14)
     grown = [end - (end - start) * np.exp(-epoch / pace) for epoch in range(n_epochs + 1)]
     accuracy = [float(each + 0.012 * random.standard_normal()) for each in grown]
     curve = tuple(
-        Epoch(epoch=epoch, train_loss=2 * (1 - each), val_loss=2.4 * (1 - each), val_accuracy=each)
+        Epoch(epoch=epoch, steps=6 * epoch, train_loss=2 * (1 - each), val_loss=2.4 * (1 - each), val_accuracy=each)
         for epoch, each in enumerate(accuracy)
     )
     best = max(curve, key=lambda each: each.val_accuracy)
     return RunRecord(
         seed=seed,
-        budget="matched" if arm == "transfer" else "long",
+        rate=rate,
         best_epoch=best.epoch,
         val_accuracy=best.val_accuracy,
         val_loss=best.val_loss,
+        n_images_seen=180 * n_epochs,
         weights_sha256="ef" * 32,
         curve=curve if n_epochs else (),
         phases=(sample_phase("full" if arm == "transfer" else "scratch", 4, n_epochs, best.val_accuracy),)
@@ -314,7 +320,9 @@ def in_phases(record: TrainingRecord) -> TrainingRecord:
     looked = RateCurve(rates=tuple(10**tens), losses=tuple(losses), suggested=10**-2.4)
     rates = tuple(0.004 * 3.0**place for place in (-2, -1, 0, 1, 2))
     trials = [
-        Trial(budget="matched", rate=each, n_seeds=1, val_accuracy=0.9 - each, val_loss=0.3 + each) for each in rates
+        Trial(seed=run.seed, rate=each, val_accuracy=0.9 - each, val_loss=0.3 + each)
+        for run in record.runs
+        for each in rates
     ]
     runs = []
     for run in record.runs:
@@ -324,8 +332,8 @@ def in_phases(record: TrainingRecord) -> TrainingRecord:
             sample_phase("top 2 of 4", 2, 8, top if dropped else top + 0.05, rolled_back=dropped),
             sample_phase("top 4 of 4", 4, 16 - run.seed, run.val_accuracy),
         )
-        runs.append(run.model_copy(update={"phases": phases}))
-    changes = {"strategy": "gradual", "rate": rates[1], "rate_curve": looked, "trials": trials, "runs": runs}
+        runs.append(run.model_copy(update={"phases": phases, "rate": rates[1]}))
+    changes = {"strategy": "gradual", "rate_curve": looked, "trials": trials, "runs": runs}
     return record.model_copy(update=changes)
 
 

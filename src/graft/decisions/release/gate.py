@@ -1,8 +1,8 @@
 """Whether the model may be released: one pure function from the records of a run to its reasons."""
 
+from graft.decisions.claims import LEAST_SEEDS, METRIC_WORDS
 from graft.decisions.release.advice import next_steps
 from graft.files import visible
-from graft.params.decisions import GateRelease
 from graft.records.chapters import Records
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord
@@ -10,12 +10,11 @@ from graft.records.validation import ValidationRecord
 from graft.records.verdict import VerdictRecord
 
 
-def judge_release(records: Records, params: GateRelease) -> ReleaseRecord:
+def judge_release(records: Records) -> ReleaseRecord:
     """Judge a release. This is done once: the report shows the result, and the gate acts on it.
 
     Args:
         records: the records of the run.
-        params: whether an open verdict refuses a release.
 
     Returns:
         All checks, passed or not, each with its number, its limit and the param to change, and what to try next.
@@ -23,7 +22,8 @@ def judge_release(records: Records, params: GateRelease) -> ReleaseRecord:
     reasons = (
         _data(records.validation),
         _rates((records.transfer, records.scratch)),
-        _verdict(records.verdict, params),
+        _verdict(records.verdict),
+        _looks(records.verdict),
         _majority(records.verdict),
         _parity(records.export),
     )
@@ -50,56 +50,66 @@ def _data(validation: ValidationRecord) -> Reason:
 
 
 def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:
-    """Warn if a rate is at the end of its grid: a better one may be outside, which is unfair to that arm."""
-    ends = [arm for arm in arms if _ends_its_grid(arm)]
+    """Warn if most seeds of an arm end at one end of its grid: a better rate may lie outside, unfairly to that arm."""
+    ends = {arm.arm: end for arm in arms if (end := _end_of_grid(arm)) is not None}
     if not ends:
-        return Reason(check="rates", level="pass", sentence="Both arms found their learning rate inside the grid.")
-    named = " and ".join(f"{arm.arm} ({arm.rate:g})" for arm in ends)
-    params = " and ".join({"transfer": "finetune_target", "scratch": "train_scratch"}[arm.arm] for arm in ends)
+        return Reason(check="rates", level="pass", sentence="Both arms found their learning rates inside the grid.")
+    named = " and ".join(f"{arm} ({rate:g} in {n} of {of} seeds)" for arm, (rate, n, of) in ends.items())
+    params = " and ".join({"transfer": "finetune_target", "scratch": "train_scratch"}[arm] for arm in ends)
     return Reason(
         check="rates",
         level="warn",
-        sentence=f"The best learning rate lies at the end of the grid for {named}; widen {params}.rates.",
+        sentence=f"Most seeds chose a learning rate at the end of the grid in {named}; widen {params}.rates.",
     )
 
 
-def _ends_its_grid(arm: TrainingRecord) -> bool:
-    tried = sorted(trial.rate for trial in arm.trials if trial.budget == arm.budget)
-    return len(tried) > 1 and not arm.in_closed_form and arm.rate in (tried[0], tried[-1])
+def _end_of_grid(arm: TrainingRecord) -> tuple[float, int, int] | None:
+    """The end of the grid that more than half of the seeds chose, how many did, and of how many; None: neither end."""
+    tried, chosen = sorted({trial.rate for trial in arm.trials}), [run.rate for run in arm.runs]
+    if len(tried) < 2 or arm.in_closed_form:
+        return None
+    ends = ((end, chosen.count(end), len(chosen)) for end in (tried[0], tried[-1]))
+    return next((each for each in ends if 2 * each[1] > each[2]), None)
 
 
-def _verdict(verdict: VerdictRecord, params: GateRelease) -> Reason:
+def _verdict(verdict: VerdictRecord) -> Reason:
+    """Let the verdict and what params say of it decide."""
+    level, param = "pass", ""
     if verdict.verdict == "NEGATIVE":
         level = {"fail": "fail", "warn": "warn", "ship_scratch": "pass"}[verdict.on_negative]
-        what = {
-            "fail": "The release is refused; check_transfer.on_negative: ship_scratch would ship the control.",
-            "warn": "It ships all the same, as check_transfer.on_negative says warn.",
-            "ship_scratch": "The control ships in its place, as check_transfer.on_negative says.",
-        }[verdict.on_negative]
-        return Reason.model_validate({"check": "verdict", "level": level, "sentence": f"{verdict.sentence} {what}"})
+        param = f" check_transfer.on_negative says {verdict.on_negative}."
     if verdict.verdict == "INCONCLUSIVE":
-        what = f"gate_release.on_inconclusive says {params.on_inconclusive}."
-        return Reason(check="verdict", level=params.on_inconclusive, sentence=f"{verdict.sentence} {what}")
-    return Reason(check="verdict", level="pass", sentence=verdict.sentence)
+        level = {"fail": "fail", "warn": "warn", "ship_cheapest": "warn"}[verdict.on_inconclusive]
+        param = f" check_transfer.on_inconclusive says {verdict.on_inconclusive}."
+    return Reason.model_validate(
+        {"check": "verdict", "level": level, "sentence": f"{verdict.sentence}{param} {verdict.ships_because}"}
+    )
+
+
+def _looks(verdict: VerdictRecord) -> Reason:
+    """Warn of a look that was not planned; the verdict is then INCONCLUSIVE."""
+    told = f"Look {verdict.n_looks} at these test images, {verdict.planned_looks} planned"
+    if verdict.unplanned:
+        cure = "it claims nothing: take new test images, and plan looks before the first"
+        return Reason(check="looks", level="warn", sentence=f"{told}; {cure} (check_transfer.planned_looks).")
+    if verdict.n_seeds < LEAST_SEEDS:
+        told = f"A look of {verdict.n_seeds} seeds claims nothing, so it spends none of {verdict.planned_looks} planned"
+    return Reason(check="looks", level="pass", sentence=f"{told}.")
 
 
 def _majority(verdict: VerdictRecord) -> Reason:
     """Warn if the model is no better than a constant one, which is often right if one class is frequent."""
-    shipped = verdict.transfer_accuracy if verdict.ships == "transfer" else verdict.scratch_accuracy
+    shipped = verdict.transfer if verdict.ships == "transfer" else verdict.scratch
     majority = verdict.majority
     # the whole interval must be above the constant model
-    beats = shipped.low > majority.accuracy
-    told = f"{shipped.estimate:.1%} ({100 * verdict.confidence:g}% interval {shipped.low:.1%} to {shipped.high:.1%})"
-    always = f"always saying {visible(majority.label)}, the most frequent class of train, which is right on"
-    if beats:
-        sentence = (
-            f"The {verdict.ships} arm, {told}, is better than {always} {majority.accuracy:.1%} of the test images."
-        )
-    else:
-        sentence = (
-            f"The {verdict.ships} arm, {told}, is no better than {always} {majority.accuracy:.1%} of the test images. "
-            "Look at the recall of each class in the report; label more images, or set `training.balance: weights`."
-        )
+    beats = shipped.low > majority.score
+    interval = f"{100 * verdict.confidence:.3g}% interval {shipped.low:.1%} to {shipped.high:.1%}"
+    arm = f"The {verdict.ships} arm, {METRIC_WORDS[verdict.metric]} {shipped.estimate:.1%} ({interval})"
+    always = (
+        f"always saying {visible(majority.label)}, the most frequent class of train, which reaches {majority.score:.1%}"
+    )
+    cure = "Look at the recall of each class in the report; label more images, or set `training.balance: weights`."
+    sentence = f"{arm}, is better than {always}." if beats else f"{arm}, is no better than {always}. {cure}"
     return Reason(check="majority", level="pass" if beats else "warn", sentence=sentence)
 
 
