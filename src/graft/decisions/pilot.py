@@ -171,7 +171,10 @@ def _expected(disagreement: Floats, layout: Layout, shared: float) -> tuple[Vari
 
 def _by_unit(values: Floats, layout: Layout) -> Floats:
     """(n,) values summed over the images of each unit."""
-    return values if layout.unit is None else np.bincount(layout.unit, weights=values)
+    if layout.unit is None:
+        return values
+    by_unit: Floats = np.bincount(layout.unit, weights=values)
+    return by_unit
 
 
 def _on_groups(layout: Layout, shared: float) -> str:

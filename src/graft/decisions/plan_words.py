@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 from graft.decisions.pilot import Pilot
-from graft.decisions.plan import LEAST_SEEDS, OnTest, Ways, least_margin, promise
+from graft.decisions.plan import OnTest, Ways, least_margin, promise
 from graft.files import visible
 from graft.params.learning import SEEDS as BUDGETS
 from graft.params.pipeline import Params
+from graft.statistics.comparison.power import LEAST_SEEDS
 
 # subject, and sentence
 Line = tuple[str, str]
