@@ -25,6 +25,7 @@ RECORDS = (
     "models/records/checks.json",
     "models/records/training.json",
     "models/records/scratch.json",
+    "models/records/variants.json",
     "models/records/verdict.json",
     "models/records/export.json",
     "models/records/release.json",

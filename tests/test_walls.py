@@ -76,6 +76,7 @@ STAGES: dict[str, set[str]] = {
     "select_strategy": {"decisions"},
     "finetune_target": {"transfer"} | LEARNING,
     "train_scratch": {"transfer"} | LEARNING,
+    "train_variants": {"transfer"} | LEARNING,
     "check_transfer": {"decisions", "networks"},
     "export_onnx": {"export", "networks"},
     "write_report": {"reporting", "decisions"},
