@@ -22,7 +22,7 @@ from graft.store.catalogue import write_catalog
 from graft.yaml_files import with_values
 
 # a minute for each pass through the network
-COSTS = Costs(start=0, read=0, forward=0, top=0.01, full=0.01, head=0, n_processes=1)
+COSTS = Costs(start=0, read=0, forward=0, top=0.01, full=0.01, head=0, n_blocks=3, n_processes=1)
 
 
 def _costs(params: Params, n_classes: int, pictures: Sequence[Path]) -> Costs:
