@@ -4,7 +4,6 @@ import json
 
 from graft.files import SIGNIFICANT_DIGITS
 from graft.reporting.evidence import Evidence
-from graft.reporting.tallies import class_scores, got_worse
 
 # Largest number of entries in metrics.json, so that `dvc metrics diff` can be read without scrolling.
 MOST = 15
@@ -13,7 +12,6 @@ MOST = 15
 def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
     """At most MOST numbers in a fixed order. None if a number does not exist for this run."""
     verdict, shift, strategy = evidence.verdict, evidence.shift, evidence.strategy
-    scores = class_scores(evidence.predictions, evidence.classes)
     return {
         "transfer_accuracy": verdict.transfer_accuracy.estimate,
         "scratch_accuracy": verdict.scratch_accuracy.estimate,
@@ -22,7 +20,7 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
         "difference_low": verdict.difference.low,
         "difference_high": verdict.difference.high,
         "shipped_accuracy": verdict.ships_accuracy,
-        "classes_worse": len(got_worse(scores)),
+        "classes_worse": len(evidence.gain.classes.worse),
         "n_test_images": verdict.n_images,
         "n_train_images": strategy.n_train,
         "shift_mmd2": None if shift.size is None else shift.size.mmd2,
