@@ -69,7 +69,7 @@ def _least_harms(transfer: Right, scratch: Right, rows: Sequence[NDArray[np.bool
         return [None] * len(rows)
     difference = transfer.astype(np.float64) - scratch
     sizes = [n_units(part_of(on, chosen)) for chosen in rows]
-    spread = pooled([difference[:, chosen] for chosen in rows], [part_of(on, chosen) for chosen in rows])
+    spread = pooled([difference[:, chosen] for chosen in rows], [part_of(on, chosen).layout for chosen in rows])
     # Holm's first step is Bonferroni's: what a class needs that is worse on its own
     by_size = {size: least_harm(spread, k, size, on.level / len(rows)) for size in set(sizes)}
     return [by_size[size] for size in sizes]
@@ -85,8 +85,10 @@ def _sentence(scores: Sequence[ClassGain], n_seeds: int) -> str:
         f"{visible(each.name)} ({100 * (each.transfer - each.scratch):.1f} points)" for each in worse[:MOST_NAMED]
     )
     more = f" and {len(worse) - MOST_NAMED} more" if len(worse) > MOST_NAMED else ""
-    verb = "class is" if len(worse) == 1 else "classes are"
-    return f"{len(worse)} of {len(scores)} {verb} worse with transfer: {names}{more}.{_what_could_be_seen(scores)}"
+    verb = "is" if len(worse) == 1 else "are"
+    return (
+        f"{len(worse)} of {len(scores)} classes {verb} worse with transfer: {names}{more}.{_what_could_be_seen(scores)}"
+    )
 
 
 def _what_could_be_seen(scores: Sequence[ClassGain]) -> str:

@@ -24,17 +24,6 @@ class Source(NamedTuple):
     split: Split
 
 
-class OldHead(NamedTuple):
-    """Logits of the source's classes for the n held-out images, by the head from pretraining."""
-
-    before: Logits
-    """(n, c) by the pretrained network"""
-    after: Logits | None
-    """(n, c) by the tuned blocks; None if no block changed"""
-    seed: int
-    """seed of the tuned network"""
-
-
 def held_out(catalog: Iterable[CatalogRow], card: BackboneCard, seed: int) -> Source | None:
     """Images of the source that pretraining did not learn from; None where its head is not kept or there are none.
 
@@ -57,29 +46,33 @@ def held_out(catalog: Iterable[CatalogRow], card: BackboneCard, seed: int) -> So
 def _drawn(found: Labelled, seed: int) -> Labelled:
     order = np.random.default_rng(seed).permutation(len(found.rows))
     chosen = np.sort(order[:MOST_IMAGES])
-    return Labelled(*(each[chosen] for each in found))
+    return Labelled(found.rows[chosen], found.labels[chosen], found.groups[chosen], found.sha256[chosen])
 
 
-def forgetting_of(source: Source | None, outputs: OldHead | None, card: BackboneCard, level: float) -> Forgetting:
+def forgetting_of(
+    source: Source | None, logits: tuple[Logits, Logits | None] | None, seed: int, card: BackboneCard, level: float
+) -> Forgetting:
     """Accuracy on the source before and after, or why there is none.
 
     Args:
         source: held-out images of the source.
-        outputs: what the old head says of them; None where it was not asked.
+        logits: (n, c) of the source's classes by the head from pretraining: on the pretrained blocks, and on the tuned
+            ones or None if no block changed. None where there are no images.
+        seed: seed of the tuned network.
         card: of the backbone.
         level: the intervals hold with a confidence of 1 minus this.
     """
-    if source is None or outputs is None:
+    if source is None or logits is None:
         return _unmeasured("unknown", _why_unknown(card))
-    if outputs.after is None:
+    if logits[1] is None:
         return _unmeasured("frozen", "No block changed in the chosen strategy, so nothing of the source is forgotten.")
     labels = source.images.labels
     on = Scoring(labels, source.images.groups, "accuracy", level)
-    before, after = ((each.argmax(axis=1) == labels)[None] for each in (outputs.before, outputs.after))
+    before, after = ((each.argmax(axis=1) == labels)[None] for each in (logits[0], logits[1]))
     scores = score_of(before, on), score_of(after, on), difference_of(after, before, on).interval
     return Forgetting(
         state="measured",
-        seed=outputs.seed,
+        seed=seed,
         split=source.split,
         n_images=len(labels),
         before=scores[0],
@@ -88,7 +81,7 @@ def forgetting_of(source: Source | None, outputs: OldHead | None, card: Backbone
         sentence=(
             f"On {len(labels):,} {'validation' if source.split == 'val' else 'test'} images of the source the network "
             f"scored {100 * scores[0].estimate:.1f}% before it was tuned and scores {100 * scores[1].estimate:.1f}% "
-            f"after, with the head that it had there (seed {outputs.seed})."
+            f"after, with the head that it had there (seed {seed})."
         ),
     )
 

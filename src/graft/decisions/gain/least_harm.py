@@ -5,29 +5,28 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.decisions.gain.scoring import Scoring
-from graft.statistics.comparison.comparison import unit_values
-from graft.statistics.comparison.crossed import Variances, crossed_mean, standard_error
-from graft.statistics.groups import unseen_share
+from graft.statistics.comparison.layout import Layout
+from graft.statistics.comparison.power import power_of
+from graft.statistics.comparison.spread import Variances, spread_of
 
 Floats = NDArray[np.float64]
 POWER = 0.8
-# Losses that are tried, as shares.
-LOSSES = np.linspace(0.002, 1.0, 500)
+# Losses are told to this share.
+STEP = 0.001
 
 
-def pooled(differences: Sequence[Floats], on: Sequence[Scoring]) -> Variances:
-    """Components of variance of the difference of one image in one seed, mean over classes weighted by their units.
+def pooled(differences: Sequence[Floats], layouts: Sequence[Layout]) -> Variances:
+    """Components of variance of the difference of one unit in one seed, mean over classes weighted by their units.
 
     Those of a single small class are too uncertain to plan by.
 
     Args:
         differences: (k, n) of each class: difference of each image in each seed.
-        on: the images of each class.
+        layouts: the images of each class.
     """
-    means = [crossed_mean(unit_values(each, part.groups), 0.95) for each, part in zip(differences, on, strict=True)]
-    weights = np.array([mean.n_units for mean in means], dtype=np.float64)
-    parts = np.average([tuple(mean.variances) for mean in means], axis=0, weights=weights)
+    spreads = [spread_of(each, layout) for each, layout in zip(differences, layouts, strict=True)]
+    weights = [each.units.number for each in spreads]
+    parts = np.average([tuple(each.variances) for each in spreads], axis=0, weights=weights)
     return Variances(*(float(each) for each in parts))
 
 
@@ -39,18 +38,18 @@ def least_harm(spread: Variances, n_seeds: int, n_units: int, level: float) -> f
         n_seeds: number of seeds of both arms.
         n_units: number of independent images, or groups of images, of the class.
         level: two-sided level of the test, already shared among the classes.
-
-    Source: the interval of the verdict, with the noncentral t distribution at its degrees of freedom.
     """
-    from scipy.special import stdtrit
-    from scipy.stats import nct
+    low, high = 0, round(1 / STEP)
+    if _power(high * STEP, spread, n_seeds, n_units, level) < POWER:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = _power(middle * STEP, spread, n_seeds, n_units, level) >= POWER
+        low, high = (low, middle) if enough else (middle, high)
+    return high * STEP
 
+
+def _power(loss: float, spread: Variances, n_seeds: int, n_units: int, level: float) -> float:
     # a loss that some images suffer and others do not varies by itself
-    units = np.maximum(spread.units, LOSSES * (1 - LOSSES))
-    error, freedom = standard_error(
-        Variances(spread.seeds, units, spread.residual), np.array(n_seeds), np.array(n_units)
-    )
-    error = np.maximum(error, 1e-9)
-    limit = np.maximum(stdtrit(freedom, 1 - level / 2), unseen_share(np.array(n_units), 1 - level) / error)
-    shown = nct.sf(limit, freedom, LOSSES / error) >= POWER
-    return float(LOSSES[shown.argmax()]) if shown.any() else None
+    units = max(spread.units, loss * (1 - loss))
+    return power_of(loss, spread._replace(units=units), n_seeds, n_units, level)

@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from graft.records.common import Interval
 from graft.records.gain import Metric
-from graft.statistics.comparison.comparison import unit_values
-from graft.statistics.comparison.crossed import crossed_mean
-from graft.statistics.groups import unseen_share
+from graft.statistics.comparison import interval
+from graft.statistics.comparison.layout import Layout, layout_of
 
 Floats = NDArray[np.float64]
 Right = NDArray[np.bool_]
@@ -26,6 +25,20 @@ class Scoring(NamedTuple):
     level: float
     """intervals hold with a confidence of 1 minus this"""
 
+    @property
+    def layout(self) -> Layout:
+        """Groups and classes as the comparison takes them."""
+        classes = self.labels if self.metric == "balanced_accuracy" else None
+        return layout_of(len(self.labels), self.groups, classes)
+
+
+class Gap(NamedTuple):
+    """A difference of scores."""
+
+    interval: Interval
+    p: float
+    """smallest level at which the interval leaves out 0"""
+
 
 def part_of(on: Scoring, rows: NDArray[np.bool_]) -> Scoring:
     """Some of the images, (n,) true for those."""
@@ -37,23 +50,6 @@ def n_units(on: Scoring) -> int:
     return len(np.unique(on.groups))
 
 
-class Gap(NamedTuple):
-    """A difference of scores."""
-
-    interval: Interval
-    p: float
-    """smallest level at which the interval leaves out 0"""
-
-
-class Mean(NamedTuple):
-    """A mean score, or a mean difference, and how sure it is."""
-
-    estimate: float
-    standard_error: float
-    degrees_of_freedom: float
-    n_units: int
-
-
 def score_of(right: Right, on: Scoring) -> Interval:
     """Score of one arm with its interval, between 0 and 1.
 
@@ -63,67 +59,36 @@ def score_of(right: Right, on: Scoring) -> Interval:
         right: (k, n) whether the prediction of each seed is right.
         on: labels, groups and metric.
     """
-    mean = _mean(right.astype(np.float64), on)
-    # an arm that is always right here may be wrong on images that were not seen
-    seen = min(mean.estimate, 1 - mean.estimate)
-    half = max(_half_width(mean, on.level), _unseen(mean, on.level) - seen)
-    return Interval(estimate=mean.estimate, low=max(mean.estimate - half, 0.0), high=min(mean.estimate + half, 1.0))
+    return Interval.model_validate(interval.mean_of(_at_least_two(right.astype(np.float64)), on.layout, on.level))
 
 
 def difference_of(ours: Right, others: Right, on: Scoring) -> Gap:
     """Score of the first minus that of the second, paired by seed and image, between -1 and 1.
+
+    With one seed the interval is that of the images alone.
 
     Args:
         ours: (k, n) whether the prediction of each seed is right.
         others: (k, n) the same for the other arm, with the same seeds.
         on: labels, groups and metric.
     """
-    mean = _mean(ours.astype(np.float64) - others, on)
-    half = max(_half_width(mean, on.level), _unseen(mean, on.level))
-    interval = Interval(
-        estimate=mean.estimate, low=max(mean.estimate - half, -1.0), high=min(mean.estimate + half, 1.0)
-    )
-    return Gap(interval, _p_value(mean))
+    values = _at_least_two(ours.astype(np.float64) - others)
+    found = interval.difference_of(values, on.layout, on.level)
+    return Gap(Interval.model_validate(found.difference), _p_value(found))
 
 
-def _p_value(mean: Mean) -> float:
-    """Smallest level at which the interval of a difference, its floor included, leaves out 0."""
+def _at_least_two(values: Floats) -> Floats:
+    """(k, n) values; a single seed is given twice, so that nothing is taken to vary over seeds."""
+    return values if len(values) > 1 else np.repeat(values, 2, axis=0)
+
+
+def _p_value(found: interval.Difference) -> float:
+    """Smallest level at which the interval of a difference, its least half width included, leaves out 0."""
     from scipy.special import stdtr
 
-    size = abs(mean.estimate)
-    by_floor = (1 - size) ** mean.n_units
-    if mean.standard_error == 0:
-        return float(by_floor)
-    return float(max(2 * stdtr(mean.degrees_of_freedom, -size / mean.standard_error), by_floor))
-
-
-def _half_width(mean: Mean, level: float) -> float:
-    from scipy.special import stdtrit
-
-    return float(mean.standard_error * stdtrit(mean.degrees_of_freedom, 1 - level / 2))
-
-
-def _unseen(mean: Mean, level: float) -> float:
-    return float(unseen_share(np.array(mean.n_units), 1 - level))
-
-
-def _mean(values: Floats, on: Scoring) -> Mean:
-    units = unit_values(_weighted(values, on), on.groups)
-    k, u = units.shape
-    if k > 1:
-        crossed = crossed_mean(units, 1 - on.level)
-        return Mean(crossed.estimate, crossed.standard_error, crossed.degrees_of_freedom, u)
-    return Mean(float(units.mean()), float(units.std(ddof=1) / np.sqrt(u)), u - 1, u)
-
-
-def _weighted(values: Floats, on: Scoring) -> Floats:
-    """(k, n) influence values: their mean is the metric."""
-    if on.metric == "accuracy":
-        return values
-    present, place, sizes = np.unique(on.labels, return_inverse=True, return_counts=True)
-    # (k, c): means of the classes
-    by_class = np.stack([values[:, place == each].mean(axis=1) for each in range(len(present))], axis=1)
-    # deviations from the class, so that the mix of the classes adds no variance
-    weights = len(place) / (len(present) * sizes[place])
-    influence: Floats = by_class.mean(axis=1, keepdims=True) + weights * (values - by_class[:, place])
-    return influence
+    size = abs(found.difference.estimate)
+    # the share of units that may not have been seen is 1 - level^(1 / units)
+    by_floor = float((1 - size) ** found.spread.units.floor)
+    if found.standard_error == 0:
+        return by_floor
+    return max(float(2 * stdtr(found.degrees_of_freedom, -size / found.standard_error)), by_floor)

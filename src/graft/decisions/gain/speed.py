@@ -11,6 +11,8 @@ from graft.records.training import RunRecord, TrainingRecord
 
 # What tutorials on transfer learning promise: so many times fewer steps.
 CLAIMED = (5.0, 10.0)
+# The mean of equal accuracies may come out above them.
+ROUNDING = 1e-9
 
 
 def speed_of(transfer: TrainingRecord, scratch: TrainingRecord, level: float) -> Speed:
@@ -46,9 +48,9 @@ def speed_of(transfer: TrainingRecord, scratch: TrainingRecord, level: float) ->
 
 def steps_to(run: RunRecord, target: float) -> int | None:
     """Steps until the first epoch whose validation accuracy is at least the target; None if there is none."""
-    if run.best_epoch == 0 and run.val_accuracy >= target:
+    if run.best_epoch == 0 and run.val_accuracy >= target - ROUNDING:
         return 0
-    return next((each.steps for each in run.curve if each.val_accuracy >= target), None)
+    return next((each.steps for each in run.curve if each.val_accuracy >= target - ROUNDING), None)
 
 
 def _ratio(pairs: Sequence[tuple[RunRecord, RunRecord]], target: float, level: float) -> Interval:
