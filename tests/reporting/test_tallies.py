@@ -1,10 +1,11 @@
 import numpy as np
+import pytest
 
 from graft.reporting.evidence import Evidence
 from graft.reporting.tallies import (
-    accuracy_by_seed,
     frequent_confusions,
     mistakes,
+    score_by_seed,
 )
 from graft.store.predictions import Predictions
 
@@ -30,8 +31,14 @@ def test_the_confusion_matrix_equals_a_count_image_by_image(evidence: Evidence) 
 
 
 def test_accuracy_by_seed_counts_right_predictions() -> None:
-    assert accuracy_by_seed(TINY, "transfer") == (0.25, 0.75)
-    assert accuracy_by_seed(TINY, "scratch") == (0.75, 0.75)
+    assert score_by_seed(TINY, "transfer", balanced=False) == (0.25, 0.75)
+    assert score_by_seed(TINY, "scratch", balanced=False) == (0.75, 0.75)
+
+
+def test_balanced_accuracy_is_the_mean_recall_of_the_classes_that_are_there() -> None:
+    uneven = TINY._replace(labels=np.array([0, 0, 0, 1]))
+    # transfer recalls ant in 1 of 3 and 2 of 3 images, bee in 0 of 1 and 1 of 1
+    assert score_by_seed(uneven, "transfer", balanced=True) == pytest.approx((1 / 6, 5 / 6))
 
 
 def test_confusions_are_sorted_by_frequency_without_right_answers() -> None:

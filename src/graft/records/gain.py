@@ -3,8 +3,7 @@
 from typing import Literal
 
 from graft.records.common import Interval, Linked, Record, Split
-
-Metric = Literal["accuracy", "balanced_accuracy"]
+from graft.records.verdict import Metric
 
 
 class LabelPoint(Record):

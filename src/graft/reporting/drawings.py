@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from graft.records.gain import Forgetting, Why
 from graft.records.shift import ShiftRecord
+from graft.records.verdict import VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.reporting.figures.bars import bars
 from graft.reporting.figures.curves import curves
@@ -21,8 +22,9 @@ from graft.reporting.figures.recalls import recalls
 from graft.reporting.figures.scatter import scatter
 from graft.reporting.figures.steps import steps
 from graft.reporting.figures.yardstick import yardstick
+from graft.reporting.formatting import metric_words
 from graft.reporting.shift_words import other_side
-from graft.reporting.tallies import accuracy_by_seed
+from graft.reporting.tallies import score_by_seed
 from graft.store.features import MapPoint
 
 MOST_CLASSES_IN_FIGURES = 40
@@ -36,7 +38,7 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
     matrix = evidence.shipped_confusion() if len(classes) <= MOST_CLASSES_IN_FIGURES else None
     return {
         "difference": _difference(evidence),
-        "accuracies": _accuracies(evidence),
+        "arms": _arms(evidence),
         "weights": bars("Weight of votes and evidence", evidence.strategy.weights, evidence.strategy.choice),
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
@@ -79,21 +81,26 @@ def shift_drawings(shift: ShiftRecord, points: Sequence[MapPoint]) -> dict[str, 
 def _difference(evidence: Evidence) -> Markup:
     verdict = evidence.verdict
     rows = (
-        Row(f"Difference with its {100 * verdict.confidence:g}% interval", "transfer", verdict.difference),
+        Row(f"Difference with its {100 * verdict.confidence:.3g}% interval", "transfer", verdict.difference),
         Row("Each seed", "transfer", points=verdict.by_seed),
         Row("Second opinion: bootstrap", "second", verdict.bootstrap),
     )
-    return forest("Test accuracy, transfer minus scratch, in points", rows, verdict.margin)
+    return forest(f"{_title(verdict)}, transfer minus scratch, in points", rows, verdict.margin)
 
 
-def _accuracies(evidence: Evidence) -> Markup:
+def _arms(evidence: Evidence) -> Markup:
     verdict, predictions = evidence.verdict, evidence.predictions
+    balanced = verdict.metric == "balanced_accuracy"
     rows = (
-        Row("Transfer", "transfer", verdict.transfer_accuracy, accuracy_by_seed(predictions, "transfer")),
-        Row("From scratch", "scratch", verdict.scratch_accuracy, accuracy_by_seed(predictions, "scratch")),
+        Row("Transfer", "transfer", verdict.transfer, score_by_seed(predictions, "transfer", balanced)),
+        Row("From scratch", "scratch", verdict.scratch, score_by_seed(predictions, "scratch", balanced)),
     )
-    majority = Line(f"Always {verdict.majority.label}", verdict.majority.accuracy)
-    return forest("Test accuracy of each arm", rows, line=majority)
+    majority = Line(f"Always {verdict.majority.label}", verdict.majority.score)
+    return forest(f"{_title(verdict)} of each arm", rows, line=majority)
+
+
+def _title(verdict: VerdictRecord) -> str:
+    return metric_words(verdict.metric).capitalize()
 
 
 def _forgetting(found: Forgetting) -> Markup | None:

@@ -115,6 +115,8 @@ def _with_words(environment: Environment) -> Environment:
         formatting.plain,
         formatting.prose,
         formatting.shortened,
+        formatting.metric_words,
+        formatting.written,
     )
     environment.filters.update({word.__name__: word for word in words} | {"fraction": shift_words.fraction})
     return environment

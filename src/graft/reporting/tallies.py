@@ -41,9 +41,14 @@ def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], n_
     return cells.reshape(n_classes, n_classes)
 
 
-def accuracy_by_seed(predictions: Predictions, arm: Arm) -> tuple[float, ...]:
-    """Test accuracy of each run of an arm."""
-    return tuple(float(each) for each in (predictions.by_arm[arm] == predictions.labels).mean(axis=1))
+def score_by_seed(predictions: Predictions, arm: Arm, balanced: bool) -> tuple[float, ...]:
+    """Test accuracy of each run of an arm; balanced: the mean of its recalls over the classes of the test split."""
+    right = predictions.by_arm[arm] == predictions.labels
+    if not balanced:
+        return tuple(float(each) for each in right.mean(axis=1))
+    present = np.unique(predictions.labels)
+    recalls = [right[:, predictions.labels == number].mean(axis=1) for number in present]
+    return tuple(float(each) for each in np.mean(recalls, axis=0))
 
 
 def frequent_confusions(matrix: NDArray[np.int64], classes: Sequence[str], limit: int) -> tuple[Confusion, ...]:

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.examples import verdict_record
 
 from graft.decisions.gain.forgetting import forgetting_of
-from graft.decisions.gain.gain import Asked, OnTest, Trained, measure_gain
+from graft.decisions.gain.gain import OnTest, Trained, measure_gain
 from graft.records.cards import BackboneCard
 from graft.records.common import Arm
 from graft.records.gain import GainRecord
@@ -55,7 +56,7 @@ def gain_of(*variants: VariantRun, left_out: tuple[str, ...] = ()) -> GainRecord
         ("block1", "block2"),
     )
     on = OnTest(IMAGES, ("ant", "bee", "cat"), by_name)
-    return measure_gain(trained, on, Asked("accuracy", 0.05, 1 / 3), FORGETTING)
+    return measure_gain(trained, on, verdict_record("POSITIVE"), FORGETTING)
 
 
 def test_a_smoke_run_has_what_costs_no_training() -> None:

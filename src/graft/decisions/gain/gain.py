@@ -12,9 +12,10 @@ from graft.decisions.gain.scoring import Scoring, difference_of, score_of
 from graft.decisions.gain.speed import speed_of
 from graft.decisions.gain.tried import Tried, of_kind, stacked
 from graft.decisions.gain.why import why_of
-from graft.records.gain import Forgetting, GainRecord, Metric, SmallNetwork
+from graft.records.gain import Forgetting, GainRecord, SmallNetwork
 from graft.records.training import TrainingRecord
 from graft.records.variants import VariantsRecord
+from graft.records.verdict import VerdictRecord
 from graft.store.catalogue import Labelled
 
 
@@ -38,33 +39,24 @@ class OnTest(NamedTuple):
     """(n, c) by name: `transfer_0` and `scratch_0` for the arms with seed 0, and the names of the variants"""
 
 
-class Asked(NamedTuple):
-    """What the verdict asks; the gain is measured alike."""
-
-    metric: Metric
-    level: float
-    majority: float
-    """score of always predicting the most frequent class of train"""
-
-
-def measure_gain(trained: Trained, on: OnTest, asked: Asked, forgetting: Forgetting) -> GainRecord:
+def measure_gain(trained: Trained, on: OnTest, verdict: VerdictRecord, forgetting: Forgetting) -> GainRecord:
     """Gain by labels, steps and classes, forgetting, and where the gain comes from.
 
     Args:
         trained: records of both arms and of the networks beside them.
         on: the test images, and the logits of all of these networks.
-        asked: metric and level of the verdict.
+        verdict: gives metric and level, so that the gain is measured alike.
         forgetting: what `forgetting_of` found on the source.
     """
-    scoring = Scoring(on.images.labels, on.images.groups, asked.metric, asked.level)
+    scoring = Scoring(on.images.labels, on.images.groups, verdict.metric, verdict.level)
     tried = _tried(trained, on)
     transfer, scratch = (stacked([*of_kind(tried, arm).values()]) for arm in ("transfer", "scratch"))
     return GainRecord(
-        metric=asked.metric,
-        level=asked.level,
-        majority=asked.majority,
+        metric=verdict.metric,
+        level=verdict.level,
+        majority=verdict.majority.score,
         labels=label_curve(tried, scoring, " ".join(trained.variants.left_out)),
-        speed=speed_of(trained.transfer, trained.scratch, asked.level),
+        speed=speed_of(trained.transfer, trained.scratch, verdict.level),
         classes=classes_of(transfer, scratch, on.classes, scoring),
         forgetting=forgetting,
         small=_small(tried, scoring),

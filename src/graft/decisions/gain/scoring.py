@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.records.common import Interval
-from graft.records.gain import Metric
+from graft.records.verdict import Metric
 from graft.statistics.comparison import interval
 from graft.statistics.comparison.layout import Layout, layout_of
 
