@@ -16,6 +16,7 @@ from graft.reporting import formatting, shift_words
 from graft.reporting.drawings import drawings, gain_drawings, shift_drawings
 from graft.reporting.evidence import Evidence
 from graft.reporting.formatting import mirror_note
+from graft.reporting.gain_words import seconds_to_target
 from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
@@ -66,7 +67,7 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
             recipe=recipe,
             views=rows(augmented),
             provenance=provenance,
-            seconds="",
+            seconds=seconds_to_target(evidence.gain.speed, provenance),
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
             script=script,
             script_sha256=base64.b64encode(digest).decode(),
