@@ -20,7 +20,7 @@ from values_run import Pool, Split, pool_of, samples_of
 from graft.decisions.transfer_verdict import outcome_of
 from graft.networks.networks import Network, build_network, published_network
 from graft.networks.outputs import outputs_of
-from graft.networks.preprocessing import SMALL_CNN, preprocessing_for
+from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.runtime import Runtime
 from graft.networks.saving import load_network
 from graft.params.both_arms import Strategy
@@ -71,13 +71,18 @@ class Found(NamedTuple):
     verdict: str
 
 
-def params_with(change: Change) -> Params:
-    """params.yaml with new values."""
-    raw = read_yaml(ROOT / "params.yaml")
+def with_values(change: Change) -> dict[str, Any]:
+    """Content of params.yaml with new values."""
+    raw: dict[str, Any] = read_yaml(ROOT / "params.yaml")
     for name, value in change.items():
         *sections, key = name.split(".")
         (raw[sections[0]] if sections else raw)[key] = value
-    return Params.model_validate(raw)
+    return raw
+
+
+def params_with(change: Change) -> Params:
+    """params.yaml with new values."""
+    return Params.model_validate(with_values(change))
 
 
 def target_of(pool: Pool, params: Params) -> Target:
@@ -183,19 +188,14 @@ def published(target: Target) -> Network:
     return published_network(target.params.network, len(target.data.classes), target.data.preprocessing)[0].eval()
 
 
-def params_of(network: str, change: Change) -> tuple[Params, Preprocessing]:
-    """params.yaml with a network, its weights where ../shared/data has any, and new values; how images are read."""
-    weights = DATA.parent / "weights" / f"{network}.pth"
-    named: Change = {"network.name": network}
-    if weights.is_file():
-        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-        named |= {
-            "network.weights": "file",
-            "network.weights_file": str(weights),
-            "network.weights_sha256": sha256,
-        }
-    params = params_with({**named, **change})
-    return params, preprocessing_for(params.network, params.images)
+def weights_of(network: str) -> Change:
+    """Values that name a network, and its file of weights where ../shared/data has one."""
+    file, named = DATA.parent / "weights" / f"{network}.pth", {"network.name": network}
+    if not file.is_file():
+        return named
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    of_file = {"network.weights": "file", "network.weights_file": str(file), "network.weights_sha256": sha256}
+    return {**named, **of_file}
 
 
 @cache

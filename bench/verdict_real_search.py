@@ -20,10 +20,11 @@ from values_run import Split
 from verdict_real import HEADER, RULE, cells, run
 from verdict_real_run import (
     Change,
+    Right,
     Target,
     images_of,
     judged,
-    params_of,
+    params_with,
     pretrained_on,
     published,
     right_of_scratch,
@@ -31,9 +32,11 @@ from verdict_real_run import (
     shuffled_labels,
     source_of,
     target_of,
+    weights_of,
 )
 
 from graft.networks.networks import Network
+from graft.networks.preprocessing import preprocessing_for
 
 STRATEGIES = ("feature_extraction", "norms", "top_blocks", "full")
 N_VAL, N_TEST = 15, 100
@@ -112,13 +115,14 @@ def target_in(cell: Cell) -> Target:
         "finetune_target.rates": RATES[cell.network],
         "train_scratch.rates": SCRATCH_RATES[cell.network],
     }
-    params, preprocessing = params_of(cell.network, change)
+    params = params_with({**weights_of(cell.network), **change})
+    preprocessing = preprocessing_for(params.network, params.images)
     n_val, n_test = SCARCE.get(cell.target, (N_VAL, N_TEST))
     return target_of(images_of(cell.target, Split(cell.n_train, n_val, n_test), preprocessing), params)
 
 
 @cache
-def control_of(cell: Cell):
+def control_of(cell: Cell) -> Right:
     """What the control gets right; the same for all sources."""
     return right_of_scratch(target_in(cell))
 
