@@ -29,7 +29,7 @@ SHORT: Change = {
     "validate_data.on_near_duplicates": "warn",
     "validate_data.on_undecodable": "quarantine",
     "extract_features.sample_images": 50,
-    "training.n_seeds": 3,
+    "training.budget": 3,
     "training.epochs": 6,
     "finetune_target.rates": [0.0003, 0.001],
     "train_scratch.rates": [0.003, 0.01],

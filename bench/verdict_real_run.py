@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from values_run import Pool, Split, pool_of, samples_of
 
-from graft.decisions.transfer_verdict import outcome_of
 from graft.networks.networks import Network, build_network, published_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
@@ -27,7 +26,8 @@ from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
 from graft.records.common import Preprocessing
 from graft.records.strategy import StrategyRecord
-from graft.statistics.comparison.comparison import Estimate, Question, compare_arms
+from graft.statistics.comparison.compare import compare
+from graft.statistics.comparison.interval import Estimate
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 from graft.training.batches import Samples
@@ -129,11 +129,9 @@ def right_of_scratch(target: Target) -> Right:
 
 def judged(transfer: Right, scratch: Right) -> Found:
     """Compare the arms as check_transfer does where images are not grouped."""
-    groups = np.arange(transfer.shape[1]).astype(np.str_)
-    difference = compare_arms(
-        transfer.astype(float), scratch.astype(float), groups, Question(0.95, 0.005, 0)
-    ).difference
-    return Found(float(transfer.mean()), float(scratch.mean()), difference, outcome_of(difference, 0.005))
+    settings = params_with({}).check_transfer
+    found = compare(transfer, scratch, margin=settings.margin, level=settings.level)
+    return Found(float(transfer.mean()), float(scratch.mean()), found.difference, found.verdict)
 
 
 def random_network(target: Target, seed: int) -> Network:
