@@ -38,7 +38,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "extract_features": {"sample_images": 100},
     "measure_shift": {"n_permutations": 199},
     "select_strategy": {"folds": 2, "overrule": "full"},  # without it there might be no step to be killed at
-    "training": {"n_seeds": 2, "epochs": 4},
+    "training": {"budget": 2, "epochs": 4},
     "finetune_target": {"rates": [0.01]},
     "train_scratch": {"rates": [0.01], "long_factor": 2},
     "check_transfer": {"on_negative": "warn"},

@@ -121,7 +121,7 @@ def write_params(project: Path, weights: Path, name: str, strategy: str) -> None
     params["prepare_data"]["dataset"] = "folders"
     params["validate_data"].update(on_near_duplicates="warn", on_undecodable="quarantine")
     params["select_strategy"]["overrule"] = strategy
-    params["training"].update(n_seeds=N_SEEDS, epochs=EPOCHS, augmentation="photographs")
+    params["training"].update(budget=N_SEEDS, epochs=EPOCHS, augmentation="photographs")
     params["finetune_target"].update(rates=RATES, **VALUES_OF.get(strategy, {}))
     params["train_scratch"].update(rates=RATES, long_factor=2)
     path.write_text(dumps_yaml(params), encoding="utf-8")

@@ -151,7 +151,7 @@ def base_of(data: str, rates: list[float], epochs: int = 8, n_seeds: int = 3) ->
     return {
         "images.size_px": SIZE_PX[data],
         "training.epochs": epochs,
-        "training.n_seeds": n_seeds,
+        "training.budget": n_seeds,
         "training.augmentation": "digits" if data == "usps" else "photographs",
         "finetune_target.rates": rates,
         "train_scratch.rates": rates,

@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, seeds_of
 from numpy.typing import NDArray
 
 from graft.images import decode, resizing
@@ -41,7 +42,6 @@ from graft.training.checkpoints import Keeper
 from graft.training.loop import fit
 from graft.training.phases import Phase, equal_rates
 from graft.training.steps import Plan, Tick
-from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, seeds_of
 from graft.transfer.arms.processes import Crew, train_all
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Trained

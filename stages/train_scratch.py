@@ -1,7 +1,7 @@
-"""Train the control: the same network from random start, once a seed, at two budgets.
+"""Train the control: the same network from random start, once a seed and rate.
 
 Reads   the stamp, the target's catalogue and image store, the catalogue record
-Writes  a folder with the weights of each seed of the stronger budget, a TrainingRecord, and its curves as CSV
+Writes  a folder with the weights of each seed, a TrainingRecord, and its curves as CSV
 Run     dvc repro train_scratch
 """
 

@@ -41,7 +41,7 @@ SHORT = {
     "extract_features": {"sample_images": 100},
     "measure_shift": {"n_permutations": 99},
     "select_strategy": {"folds": 2},
-    "training": {"n_seeds": 2, "epochs": 2},
+    "training": {"budget": 2, "epochs": 2},
     "finetune_target": {"rates": [0.01]},
     "train_scratch": {"rates": [0.01], "long_factor": 2},
     "check_transfer": {"on_negative": "warn"},

@@ -206,10 +206,11 @@ def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:
 def training_record(n_runs: int = 1) -> TrainingRecord:
     run = {
         "seed": 0,
-        "budget": "matched",
+        "rate": 0.1,
         "best_epoch": 0,
         "val_accuracy": 0.5,
         "val_loss": 1.0,
+        "n_images_seen": 0,
         "weights_sha256": "0",
         "curve": (),
         "phases": (),
@@ -219,12 +220,10 @@ def training_record(n_runs: int = 1) -> TrainingRecord:
             "arm": "transfer",
             "strategy": "full",
             "network": "small_cnn",
-            "rate": 0.1,
-            "block_rates": {},
+            "block_factors": {},
             "batchnorm": "train",
             "flip": 0.0,
             "rate_curve": None,
-            "budget": "matched",
             "trials": (),
             "runs": (run,) * n_runs,
         }

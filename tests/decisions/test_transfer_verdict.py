@@ -32,16 +32,19 @@ N_CLASSES = 4
 
 
 def params(on_negative: Literal["fail", "ship_scratch", "warn"] = "fail", margin: float = 0.005) -> CheckTransfer:
-    return CheckTransfer(confidence=0.95, margin=margin, on_negative=on_negative)
+    return CheckTransfer(
+        metric="accuracy", level=0.05, margin=margin, planned_looks=1, on_negative=on_negative, on_inconclusive="warn"
+    )
 
 
 def run_of(seed: int, val_accuracy: float, val_loss: float = 1.0) -> RunRecord:
     return RunRecord(
         seed=seed,
-        budget="matched",
+        rate=0.01,
         best_epoch=1,
         val_accuracy=val_accuracy,
         val_loss=val_loss,
+        n_images_seen=0,
         weights_sha256="0" * 64,
         curve=(),
         phases=(),
@@ -53,12 +56,10 @@ def trained(arm: Literal["transfer", "scratch"], seeds: tuple[int, ...] = (0, 1,
         arm=arm,
         strategy="full" if arm == "transfer" else "scratch",
         network="small_cnn",
-        rate=0.01,
-        block_rates={},
+        block_factors={},
         batchnorm="train",
         flip=0.0,
         rate_curve=None,
-        budget="matched",
         trials=(),
         runs=tuple(run_of(seed, [0.5, 0.9, 0.7, 0.8, 0.6][place % 5]) for place, seed in enumerate(seeds)),
     )

@@ -283,7 +283,7 @@ def test_a_file_without_the_keys_that_are_off_says_the_same(tmp_path: Path, valu
     assert params_of(tmp_path, values) == whole
 
 
-OF_THE_ARMS = {"n_seeds": 7, "label_smoothing": 0.1, "batch_size": 64, "mixing": {"kind": "mixup", "alpha": 0.2}}
+OF_THE_ARMS = {"budget": 7, "label_smoothing": 0.1, "batch_size": 64, "mixing": {"kind": "mixup", "alpha": 0.2}}
 
 
 @pytest.mark.parametrize("key", OF_THE_ARMS)

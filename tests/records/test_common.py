@@ -16,7 +16,7 @@ class _Outer(Record):
     points: tuple[Epoch, ...]
 
 
-RECORD = Epoch(epoch=1, train_loss=0.123456789, val_loss=1e-9, val_accuracy=2 / 3)
+RECORD = Epoch(epoch=1, steps=8, train_loss=0.123456789, val_loss=1e-9, val_accuracy=2 / 3)
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:

@@ -256,49 +256,41 @@ def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
     random = np.random.default_rng(1 if arm == "transfer" else 2)
     n_epochs = 0 if not curve else 30 if arm == "transfer" else 60
     rates = (0.001, 0.003, 0.01) if curve else (0.1,)
-    budgets = ("matched",) if arm == "transfer" else ("matched", "long")
     return TrainingRecord.model_validate(
         {
             "arm": arm,
             "strategy": "scratch" if arm == "scratch" else "full" if curve else "feature_extraction",
             "network": "small_cnn",
-            "rate": rates[-1],
-            "block_rates": {f"block{i}": 0.01 * 0.5 ** (4 - i) * curve for i in range(1, 5)} | {"head": 0.01},
+            "block_factors": {f"block{i}": 0.5 ** (4 - i) * curve for i in range(1, 5)} | {"head": 1.0},
             "batchnorm": "train",
             "flip": 0.0,
             "rate_curve": None,
-            "budget": budgets[-1],
             "trials": [
-                Trial(
-                    budget=budget,
-                    rate=rate,
-                    n_seeds=1 + place,
-                    val_accuracy=0.7 + 0.03 * place,
-                    val_loss=0.9 - 0.1 * place,
-                )
-                for budget in budgets
+                Trial(seed=seed, rate=rate, val_accuracy=0.7 + 0.03 * place, val_loss=0.9 - 0.1 * place)
+                for seed in range(N_SEEDS)
                 for place, rate in enumerate(rates)
             ],
-            "runs": [sample_run(seed, n_epochs, arm, random) for seed in range(N_SEEDS)],
+            "runs": [sample_run(seed, n_epochs, arm, random, rates[-1 - seed % 2 * curve]) for seed in range(N_SEEDS)],
         }
     )
 
 
-def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator) -> RunRecord:
+def sample_run(seed: int, n_epochs: int, arm: Arm, random: np.random.Generator, rate: float) -> RunRecord:
     start, end, pace = (0.55, 0.9, 5) if arm == "transfer" else (0.1, 0.82, 14)
     grown = [end - (end - start) * np.exp(-epoch / pace) for epoch in range(n_epochs + 1)]
     accuracy = [float(each + 0.012 * random.standard_normal()) for each in grown]
     curve = tuple(
-        Epoch(epoch=epoch, train_loss=2 * (1 - each), val_loss=2.4 * (1 - each), val_accuracy=each)
+        Epoch(epoch=epoch, steps=6 * epoch, train_loss=2 * (1 - each), val_loss=2.4 * (1 - each), val_accuracy=each)
         for epoch, each in enumerate(accuracy)
     )
     best = max(curve, key=lambda each: each.val_accuracy)
     return RunRecord(
         seed=seed,
-        budget="matched" if arm == "transfer" else "long",
+        rate=rate,
         best_epoch=best.epoch,
         val_accuracy=best.val_accuracy,
         val_loss=best.val_loss,
+        n_images_seen=180 * n_epochs,
         weights_sha256="ef" * 32,
         curve=curve if n_epochs else (),
         phases=(sample_phase("full" if arm == "transfer" else "scratch", 4, n_epochs, best.val_accuracy),)
@@ -314,7 +306,9 @@ def in_phases(record: TrainingRecord) -> TrainingRecord:
     looked = RateCurve(rates=tuple(10**tens), losses=tuple(losses), suggested=10**-2.4)
     rates = tuple(0.004 * 3.0**place for place in (-2, -1, 0, 1, 2))
     trials = [
-        Trial(budget="matched", rate=each, n_seeds=1, val_accuracy=0.9 - each, val_loss=0.3 + each) for each in rates
+        Trial(seed=run.seed, rate=each, val_accuracy=0.9 - each, val_loss=0.3 + each)
+        for run in record.runs
+        for each in rates
     ]
     runs = []
     for run in record.runs:
@@ -324,8 +318,8 @@ def in_phases(record: TrainingRecord) -> TrainingRecord:
             sample_phase("top 2 of 4", 2, 8, top if dropped else top + 0.05, rolled_back=dropped),
             sample_phase("top 4 of 4", 4, 16 - run.seed, run.val_accuracy),
         )
-        runs.append(run.model_copy(update={"phases": phases}))
-    changes = {"strategy": "gradual", "rate": rates[1], "rate_curve": looked, "trials": trials, "runs": runs}
+        runs.append(run.model_copy(update={"phases": phases, "rate": rates[1]}))
+    changes = {"strategy": "gradual", "rate_curve": looked, "trials": trials, "runs": runs}
     return record.model_copy(update=changes)
 
 

@@ -27,7 +27,7 @@ def tiny_params(**sections: dict[str, object]) -> Params:
     """
     values = read_yaml(ROOT / "params.yaml")
     small: dict[str, dict[str, object]] = {
-        "training": {"n_seeds": 2, "epochs": 2, "batch_size": 8},
+        "training": {"budget": 2, "epochs": 2, "batch_size": 8},
         "finetune_target": {"rates": [0.001, 0.01]},
         "train_scratch": {"rates": [0.001, 0.01], "long_factor": 2},
         "pretrain_source": {"epochs": 2, "batch_size": 8},

@@ -3,19 +3,21 @@ from pathlib import Path
 from graft.files import to_json
 from graft.networks.networks import state_sha256
 from graft.networks.saving import load_network
-from graft.transfer.arms.target_data import TargetData
+from graft.transfer.arms.target_data import TargetData, seen_by
 from graft.transfer.control import train_scratch
 from tests.transfer.conftest import tiny_params
 
 
-def test_the_control_tries_every_rate_at_both_budgets(data: TargetData, tmp_path: Path) -> None:
+def test_every_seed_of_the_control_tries_every_rate(data: TargetData, tmp_path: Path) -> None:
     record = train_scratch(data, tiny_params(), tmp_path, tmp_path / "half")
-    assert [(each.budget, each.rate) for each in record.trials] == [
-        ("matched", 0.001),
-        ("matched", 0.01),
-        ("long", 0.001),
-        ("long", 0.01),
-    ]
+    assert [(each.seed, each.rate) for each in record.trials] == [(0, 0.001), (0, 0.01), (1, 0.001), (1, 0.01)]
+
+
+def test_its_runs_are_longer_by_the_factor_in_params(data: TargetData, tmp_path: Path) -> None:
+    params = tiny_params(train_scratch={"long_factor": 3})
+    runs = train_scratch(data, params, tmp_path, tmp_path / "half").runs
+    assert [len(run.curve) for run in runs] == [6, 6]
+    assert {run.n_images_seen for run in runs} == {6 * len(seen_by(data, params.training, 0))}
 
 
 def test_each_seed_starts_elsewhere(data: TargetData, tmp_path: Path) -> None:

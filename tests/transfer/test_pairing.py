@@ -19,7 +19,7 @@ from graft.training.loop import Fitted
 from graft.training.phases import equal_rates
 from graft.training.steps import Plan, Tick
 from graft.transfer import control
-from graft.transfer.arms.halving import rates_around
+from graft.transfer.arms.rates import rates_around
 from graft.transfer.arms.target_data import TargetData, part_of, seen_by
 from graft.transfer.control import train_scratch
 from graft.transfer.finetuning import finetune
@@ -43,7 +43,7 @@ Accuracy = Callable[[Plan], float]
 
 
 def _spy(monkeypatch: pytest.MonkeyPatch, module: object, accuracy: Accuracy) -> list[Call]:
-    """Put in place of `fit` a recorder that marks the network with its epochs and gives it that accuracy."""
+    """Put in place of `fit` a recorder that marks the network with its rate and gives it that accuracy."""
     calls: list[Call] = []
 
     def fit(
@@ -51,7 +51,7 @@ def _spy(monkeypatch: pytest.MonkeyPatch, module: object, accuracy: Accuracy) ->
     ) -> Fitted:
         calls.append(Call(state_sha256([network]), train, val, plan, seed))
         with torch.no_grad():
-            network.head.state_dict()["bias"].fill_(plan.phases[0].epochs)
+            network.head.state_dict()["bias"].fill_(plan.phases[0].rates["head"])
         return Fitted(1, Score(0.5, accuracy(plan)), (), (), 0)
 
     monkeypatch.setattr(module, "fit", fit)
@@ -59,7 +59,7 @@ def _spy(monkeypatch: pytest.MonkeyPatch, module: object, accuracy: Accuracy) ->
 
 
 def _params() -> Params:
-    return tiny_params(training={"n_seeds": 3, "subsample": 0.5, "weight_decay": 0.03, "patience": 7})
+    return tiny_params(training={"budget": 3, "subsample": 0.5, "weight_decay": 0.03, "patience": 7})
 
 
 @pytest.fixture
@@ -88,16 +88,13 @@ def test_arms_share_images_order_augmentation_and_all_but_rates(
     monkeypatch: pytest.MonkeyPatch, transfer: tuple[list[Call], TrainingRecord], data: TargetData, tmp_path: Path
 ) -> None:
     scratch, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
-    matched = [each for each in scratch if each.plan.phases[0].epochs == 2]
-    assert len(transfer[0]) == 4  # two rates with the first seed, the better one with the two others
-    for one, two in zip(transfer[0], matched, strict=True):
+    assert len(transfer[0]) == 6
+    for one, two in zip(transfer[0], scratch, strict=True):
         assert one.seed == two.seed
         assert _same(one.train, two.train)
         assert _same(one.val, two.val)
         assert one.plan._replace(phases=()) == two.plan._replace(phases=())
-        assert [(each.epochs, each.patience) for each in one.plan.phases] == [
-            (each.epochs, each.patience) for each in two.plan.phases
-        ]
+        assert [each.patience for each in one.plan.phases] == [each.patience for each in two.plan.phases]
 
 
 def test_a_run_sees_the_subsample_of_its_seed(transfer: tuple[list[Call], TrainingRecord], data: TargetData) -> None:
@@ -109,7 +106,7 @@ def test_a_run_sees_the_subsample_of_its_seed(transfer: tuple[list[Call], Traini
 
 def test_plans_hold_what_params_say(transfer: tuple[list[Call], TrainingRecord], backbone: Backbone) -> None:
     params = _params()
-    for call, rate in zip(transfer[0], (0.001, 0.01, 0.01, 0.01), strict=True):
+    for call, rate in zip(transfer[0], (0.001, 0.01) * 3, strict=True):
         assert call.plan.phases[0].epochs == params.training.epochs
         assert call.plan.phases[0].patience == 7
         assert call.plan.learning == params.training
@@ -119,29 +116,25 @@ def test_plans_hold_what_params_say(transfer: tuple[list[Call], TrainingRecord],
         )
 
 
-def test_the_first_seed_tries_all_rates_and_the_next_the_better_half(
-    transfer: tuple[list[Call], TrainingRecord],
+def test_every_seed_tries_every_rate_in_both_arms(
+    monkeypatch: pytest.MonkeyPatch, transfer: tuple[list[Call], TrainingRecord], data: TargetData, tmp_path: Path
 ) -> None:
-    assert [(call.seed, call.plan.phases[0].rates["head"]) for call in transfer[0]] == [
-        (0, 0.001),
-        (0, 0.01),
-        (1, 0.01),
-        (2, 0.01),
-    ]
-    assert transfer[1].rate == 0.01
-    assert [trial.rate for trial in transfer[1].trials] == [0.001, 0.01]
+    scratch, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
+    for calls in (transfer[0], scratch):
+        tried = [(call.seed, call.plan.phases[0].rates["head"]) for call in calls]
+        assert tried == [(seed, rate) for seed in (0, 1, 2) for rate in (0.001, 0.01)]
 
 
-def test_the_control_runs_at_one_rate_for_all_blocks_and_at_two_budgets(
+def test_the_control_runs_at_one_rate_for_all_blocks_and_longer_than_transfer(
     monkeypatch: pytest.MonkeyPatch, data: TargetData, tmp_path: Path
 ) -> None:
     calls, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
-    assert [call.plan.phases[0].epochs for call in calls] == [4, 4, 4, 4, 2, 2, 2, 2]
+    assert {call.plan.phases[0].epochs for call in calls} == {4}
     blocks = [name for name in calls[0].plan.phases[0].rates if name != "head"]
     assert all(call.plan.phases[0].rates == equal_rates(blocks, call.plan.phases[0].rates["head"]) for call in calls)
 
 
-def test_the_control_starts_elsewhere_with_each_seed_and_alike_at_each_budget(
+def test_the_control_starts_elsewhere_with_each_seed_and_alike_at_each_rate(
     monkeypatch: pytest.MonkeyPatch, data: TargetData, tmp_path: Path
 ) -> None:
     calls, _ = _scratch(monkeypatch, data, tmp_path / "scratch", lambda plan: plan.phases[0].rates["head"])
@@ -149,30 +142,24 @@ def test_the_control_starts_elsewhere_with_each_seed_and_alike_at_each_budget(
     assert len(starts) == 3
 
 
-@pytest.mark.parametrize(("long", "counts", "epochs"), [(0.9, "long", 4), (0.7, "matched", 2), (0.8, "matched", 2)])
-def test_the_stronger_budget_counts_and_its_weights_stay(
-    monkeypatch: pytest.MonkeyPatch, data: TargetData, tmp_path: Path, long: float, counts: str, epochs: int
+def test_each_seed_takes_its_own_best_rate_and_the_weights_of_that_run(
+    monkeypatch: pytest.MonkeyPatch, data: TargetData, tmp_path: Path
 ) -> None:
-    _, record = _scratch(
-        monkeypatch, data, tmp_path / "scratch", lambda plan: long if plan.phases[0].epochs == 4 else 0.8
-    )
-    assert record.budget == counts
-    assert {run.budget for run in record.runs} == {counts}
+    best = {0: 0.01, 1: 0.001, 2: 0.01}
+    calls = list[Call]()
+
+    def accuracy(plan: Plan) -> float:
+        return 0.9 if plan.phases[0].rates["head"] == best[calls[-1].seed] else 0.8
+
+    calls = _spy(monkeypatch, control, accuracy)
+    record = train_scratch(data, _params(), tmp_path / "scratch", tmp_path / "half")
+    assert {run.seed: run.rate for run in record.runs} == best
     assert sorted(each.name for each in (tmp_path / "scratch").iterdir()) == [
         f"seed_{seed}.safetensors" for seed in range(3)
     ]
-    for seed in range(3):
-        assert load_network(tmp_path / "scratch" / f"seed_{seed}.safetensors").head.state_dict()["bias"][0] == epochs
-
-
-def test_a_tie_of_rates_goes_to_the_lower_loss_then_the_smaller_rate(
-    monkeypatch: pytest.MonkeyPatch, backbone: Backbone, data: TargetData, tmp_path: Path
-) -> None:
-    _spy(monkeypatch, finetune, lambda plan: 0.8)
-    record = finetune_target(
-        TransferTask(backbone, data, strategy("full"), _params()), tmp_path / "w", tmp_path / "half"
-    )
-    assert record.rate == 0.001
+    for seed, rate in best.items():
+        bias = load_network(tmp_path / "scratch" / f"seed_{seed}.safetensors").head.state_dict()["bias"]
+        assert bias[0] == pytest.approx(rate)
 
 
 def test_both_arms_look_for_the_rate_on_the_images_of_the_first_seed(
@@ -201,7 +188,7 @@ def test_both_arms_look_for_the_rate_on_the_images_of_the_first_seed(
 
 
 def test_both_arms_have_the_head_that_params_name(backbone: Backbone, data: TargetData, tmp_path: Path) -> None:
-    params = tiny_params(training={"n_seeds": 2, "head": "mlp"})
+    params = tiny_params(training={"budget": 2, "head": "mlp"})
     finetune_target(TransferTask(backbone, data, strategy("full"), params), tmp_path / "transfer", tmp_path / "half")
     train_scratch(data, params, tmp_path / "scratch", tmp_path / "half_scratch")
     heads = [load_network(tmp_path / arm / "seed_0.safetensors").head_kind for arm in ("transfer", "scratch")]

@@ -20,7 +20,7 @@ from graft.training.activations import AT_ONCE
 from graft.training.augmentation.augmentation import augmented
 from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, frozen_sha256
-from graft.transfer.arms.halving import rates_around
+from graft.transfer.arms.rates import rates_around
 from graft.transfer.arms.target_data import TargetData, part_of, seen_by
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.strategies import phases_of
@@ -130,7 +130,7 @@ def test_adapt_gives_the_probe_features_of_the_adapted_network(start: TransferTa
     assert not np.allclose(features, start.backbone.features, atol=1e-3)
     places = seen_by(start.data, start.params.training, 0)
     labels = start.data.train.labels.numpy()[places]
-    head = probe.linear_head(features[start.data.train_rows[places]], labels, record.rate, 2)
+    head = probe.linear_head(features[start.data.train_rows[places]], labels, record.runs[0].rate, 2)
     np.testing.assert_allclose(network.get_parameter("head.weight").detach(), head.weight, atol=1e-3)
 
 
@@ -160,7 +160,9 @@ def test_feature_extraction_on_views_learns_from_the_features_of_each(start: Tra
         images = view.permute(0, 2, 3, 1).numpy()
         features.append(outputs_of(network, images).features[places])
     assert not np.allclose(features[0], features[1], atol=1e-3)
-    head = probe.linear_head(np.concatenate(features), np.tile(data.train.labels.numpy()[places], 3), record.rate, 2)
+    head = probe.linear_head(
+        np.concatenate(features), np.tile(data.train.labels.numpy()[places], 3), record.runs[0].rate, 2
+    )
     ended = load_network(tmp_path / "seed_0.safetensors")
     np.testing.assert_allclose(ended.get_parameter("head.weight").detach(), head.weight, atol=1e-4)
     assert state_sha256(ended.blocks.values()) == state_sha256(network.blocks.values())
@@ -188,18 +190,13 @@ def test_on_views_the_frozen_blocks_run_as_often_however_many_epochs_there_are(
 def test_rates_are_tried_around_the_one_that_was_found(start: TransferTask, tmp_path: Path) -> None:
     record = tuned(start, "full", tmp_path, training={"find_rate": True}, finetune_target={"rates": [1, 2, 3]})
     assert record.rate_curve is not None
-    tried = [trial.rate for trial in record.trials]
+    tried = [trial.rate for trial in record.trials if trial.seed == 0]
     assert tried == pytest.approx(rates_around(record.rate_curve.suggested, 3))
-    assert record.rate in tried
+    assert {run.rate for run in record.runs} <= set(tried)
 
 
 def test_a_head_that_is_fitted_in_one_go_looks_for_no_rate(start: TransferTask, tmp_path: Path) -> None:
     assert tuned(start, "feature_extraction", tmp_path, training={"find_rate": True}).rate_curve is None
-
-
-@pytest.mark.parametrize(("n", "around"), [(1, [1.0]), (3, [1 / 3, 1.0, 3.0]), (2, [3**-0.5, 3**0.5])])
-def test_rates_lie_a_factor_of_three_apart_around_the_one_found(n: int, around: list[float]) -> None:
-    assert rates_around(0.01, n) == pytest.approx([0.01 * each for each in around])
 
 
 @pytest.mark.parametrize(("choice", "n_views"), [("full", 1), ("norms", 1), ("top_blocks", 3), ("gradual", 3)])
@@ -221,7 +218,7 @@ def test_a_fitted_head_counts_classes_alike_where_labels_are_balanced(
     training: dict[str, object] = {"balance": balance, "subsample": 1.0}
     record = tuned(start._replace(data=skewed), "feature_extraction", tmp_path, training=training)
     features = start.backbone.features[skewed.train_rows]
-    head = probe.linear_head(features, skewed.train.labels.numpy(), record.rate, 2, balanced=True)
+    head = probe.linear_head(features, skewed.train.labels.numpy(), record.runs[0].rate, 2, balanced=True)
     ended = load_network(tmp_path / "seed_0.safetensors")
     np.testing.assert_allclose(ended.get_parameter("head.bias").detach(), head.bias, atol=1e-4)
 

@@ -174,8 +174,8 @@ def test_trap_5_batchnorm_of_frozen_blocks_that_drifts(views: int | None) -> Non
 
 def test_trap_9_one_run_is_no_comparison() -> None:
     """One run, one number and a strict `>`: a tie-break on noise."""
-    with pytest.raises(ValidationError, match="n_seeds"):
-        tiny_params(training={"n_seeds": 1})
+    with pytest.raises(ValidationError, match="budget"):
+        tiny_params(training={"budget": 1})
 
 
 @pytest.mark.parametrize(("weights", "resize_px"), [("IMAGENET1K_V1", 256), ("IMAGENET1K_V2", 232)])

@@ -118,4 +118,4 @@ def _room(n_bytes: int, n_seeds: int, folder: Path) -> str:
     if free >= want:
         return ""
     weights = f"{want / 2**30:.1f} GiB for the weights of {n_seeds} seeds in both arms"
-    return f"{folder}: want {weights}, got {free / 2**30:.1f} GiB free. Make room, or lower training.n_seeds."
+    return f"{folder}: want {weights}, got {free / 2**30:.1f} GiB free. Make room, or lower training.budget."

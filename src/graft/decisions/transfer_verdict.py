@@ -72,8 +72,8 @@ def judge_transfer(
     test = on.images
     _check(transfer, scratch, test)
     scores = [accuracy_scores(each.predicted, test.labels) for each in (transfer, scratch)]
-    comparison = compare_arms(scores[0], scores[1], test.groups, Question(params.confidence, params.margin, seed))
-    accuracies = [mean_score(each, test.groups, params.confidence) for each in scores]
+    comparison = compare_arms(scores[0], scores[1], test.groups, Question(1 - params.level, params.margin, seed))
+    accuracies = [mean_score(each, test.groups, 1 - params.level) for each in scores]
     outcome = outcome_of(comparison.difference, params.margin)
     ships = shipped_arm(outcome, params)
     shipped, its_scores = (scratch, scores[1]) if ships == "scratch" else (transfer, scores[0])
@@ -82,7 +82,7 @@ def judge_transfer(
         "verdict": outcome,
         "headline": claim(outcome, transfer.training.strategy),
         "sentence": sentence_of(outcome, comparison, accuracies, params, (transfer.training, scratch.training)),
-        "confidence": params.confidence,
+        "confidence": 1 - params.level,
         "margin": params.margin,
         "transfer_accuracy": accuracies[0],
         "scratch_accuracy": accuracies[1],
@@ -142,11 +142,10 @@ def sentence_of(
     points = f"{100 * sign * difference.estimate:{'' if settled else '+'}.1f} points"
     word = {"POSITIVE": "gain", "NEGATIVE": "loss"}.get(outcome, "difference")
     inside = f", inside the margin of {100 * params.margin:g}" if outcome == "EQUIVALENT" else ""
-    longer = " trained for longer" if arms[1].budget == "long" else ""
-    interval = f"{100 * params.confidence:g}% interval {_plain(low)} to {_plain(high)}{inside}"
+    interval = f"{100 * (1 - params.level):g}% interval {_plain(low)} to {_plain(high)}{inside}"
     return (
         f"{claim(outcome, arms[0].strategy)}: "
-        f"test accuracy {transfer:.1f}% against {scratch:.1f}% from scratch{longer}, a {word} of {points} "
+        f"test accuracy {transfer:.1f}% against {scratch:.1f}% from scratch, a {word} of {points} "
         f"({interval}; {_sample(comparison)}, these training images)."
         + (f" {_what_settles(comparison)}" if outcome == "INCONCLUSIVE" else "")
     )

@@ -28,7 +28,7 @@ class FinetuneTarget(Section):
     """
 
     rates: tuple[Rate, ...] = Field(min_length=1, strict=False, examples=[[0.001, 0.003, 0.01]])
-    """learning rates of the head to try on validation; as many as train_scratch.rates"""
+    """learning rates of the head that every seed tries on validation; as many as train_scratch.rates"""
     depth_decay: float = Field(gt=0, le=1, examples=[0.5])
     """factor by which the learning rate falls from each block to the one below it, above 0 to 1; for the strategies
     top_blocks, full and gradual"""
@@ -52,6 +52,7 @@ class TrainScratch(Section):
     """The control arm."""
 
     rates: tuple[Rate, ...] = Field(min_length=1, strict=False, examples=[[0.001, 0.003, 0.01]])
-    """learning rates to try on validation; as many as finetune_target.rates"""
-    long_factor: int = Field(ge=2, le=20, examples=[3])
-    """length of the long budget as a multiple of training.epochs, 2 to 20; the better of both budgets counts"""
+    """learning rates that every seed tries on validation; as many as finetune_target.rates"""
+    long_factor: int = Field(ge=1, le=20, examples=[3])
+    """length of the control's runs as a multiple of training.epochs, 1 to 20; a network from random start needs more
+    steps, and its best epoch on validation counts"""

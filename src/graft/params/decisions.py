@@ -1,4 +1,4 @@
-"""The sections `select_strategy`, `check_transfer` and `gate_release`: how graft decides."""
+"""The sections `select_strategy` and `check_transfer`: how graft decides."""
 
 from typing import Literal
 
@@ -28,18 +28,20 @@ class SelectStrategy(Section):
 
 
 class CheckTransfer(Section):
-    """The comparison of the arms on the test split."""
+    """The comparison of the arms on the test split, and what follows from it."""
 
-    confidence: float = Field(gt=0.5, lt=1, examples=[0.95])
-    """confidence of the interval, above 0.5 to below 1"""
-    margin: float = Field(ge=0, lt=1, examples=[0.005])
-    """difference of accuracy, a share from 0 to below 1, up to which two arms count as equal"""
+    metric: Literal["auto", "accuracy", "balanced_accuracy"] = Field(examples=["auto"])
+    """score that decides: accuracy, balanced_accuracy (mean recall of the classes), or auto: balanced_accuracy where
+    the largest class of the test split has at least twice as many images as the smallest, else accuracy"""
+    level: float = Field(gt=0, lt=0.5, examples=[0.05])
+    """share of comparisons of equal arms in which a difference may be claimed, above 0 to below 0.5; the interval of
+    the difference has a confidence of 1 - level, and that of EQUIVALENT 1 - 2 level"""
+    margin: float = Field(ge=0, lt=1, examples=[0.01])
+    """difference of the score, a share from 0 to below 1, up to which the arms count as equal; 0: never EQUIVALENT"""
+    planned_looks: int = Field(ge=1, le=100, examples=[1])
+    """number of times that you plan to look at this test split with other params, 1 to 100; they share the level"""
     on_negative: Literal["fail", "ship_scratch", "warn"] = Field(examples=["fail"])
     """what follows if transfer hurts: fail (the gate refuses), ship_scratch (the control is exported) or warn"""
-
-
-class GateRelease(Section):
-    """When a release is refused."""
-
-    on_inconclusive: Literal["warn", "fail"] = Field(examples=["warn"])
-    """what follows if seeds and images do not settle the comparison: warn or fail"""
+    on_inconclusive: Literal["warn", "fail", "ship_cheapest"] = Field(examples=["warn"])
+    """what follows if seeds and images do not settle the comparison: warn, fail (the gate refuses) or ship_cheapest
+    (the arm that is cheaper to serve and to make is exported)"""

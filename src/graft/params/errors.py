@@ -24,6 +24,9 @@ ECHO.maxlevel = 2
 TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 # keys of older files, and where their values went
 MOVED = {
+    "training.n_seeds": "Write `budget: standard` for 5 seeds, smoke for 2, thorough for 8, or another number of them.",
+    "check_transfer.confidence": "Write `level: 0.05` in place of `confidence: 0.95`: what is left to 1.",
+    "gate_release": "Move its line on_inconclusive to `check_transfer:`, and remove this section.",
     "network.head": "Move this line to `training:`.",
     "training.momentum": "It belongs to `optimizer: {kind: sgd, momentum: 0.9}`. Remove this line; adamw has none.",
     "training.restarts": "They belong to `schedule: {kind: warm_restarts, restarts: 3}`. Remove this line; no other "

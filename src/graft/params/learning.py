@@ -1,13 +1,16 @@
 """The sections `pretrain_source` and `training`: how networks learn."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from graft.params.errors import echo
 from graft.params.network import Head
 from graft.params.section import Choice, Rate, Section
 
 MOST_SEEDS = 50
+# by budget; two seeds never claim more than INCONCLUSIVE
+SEEDS = {"smoke": 2, "standard": 5, "thorough": 8}
 
 
 class Sgd(Section):
@@ -39,6 +42,21 @@ OptimizerChoice = Annotated[Literal["adamw"] | Sgd, Choice()]
 ScheduleChoice = Annotated[Literal["one_cycle", "cosine", "constant"] | WarmRestarts, Choice()]
 MixingChoice = Annotated[Literal["none"] | Mixing, Choice()]
 Balance = Literal["none", "weights", "sampling"]
+
+
+def _seeds_known(value: Any) -> Any:
+    """Refuse what is neither a budget nor a number of seeds."""
+    if value in SEEDS if isinstance(value, str) else type(value) is int and 2 <= value <= MOST_SEEDS:
+        return value
+    raise ValueError(
+        f"want smoke, standard, thorough or a number of seeds from 2 to {MOST_SEEDS}, got {echo(value)}. Write "
+        "`budget: standard` for 5 seeds."
+    )
+
+
+Seeds = Annotated[
+    Literal["smoke", "standard", "thorough"] | Annotated[int, Field(ge=2, le=MOST_SEEDS)], BeforeValidator(_seeds_known)
+]
 
 
 class Learning(Section):
@@ -85,11 +103,18 @@ class Training(Learning):
 
     head: Head = Field(examples=["linear"])
     """head on top of the backbone in both arms: linear, or mlp (one hidden layer with BatchNorm and dropout)"""
-    n_seeds: int = Field(ge=2, le=MOST_SEEDS, examples=[5])
-    """number of paired seeds in the comparison, 2 to 50"""
+    budget: Seeds = Field(examples=["standard"])
+    """number of paired seeds in the comparison: smoke (2, which never claim more than INCONCLUSIVE), standard (5),
+    thorough (8, and the controls that say why), or a whole number from 2 to 50; planned before the test split is
+    opened"""
     patience: int | None = Field(default=None, ge=1)
     """epochs without gain on validation after which a run ends, from 1; null: no run ends early"""
     find_rate: bool = False
     """whether to look for the learning rate first; `rates` then only say how many are tried around it"""
     subsample: float = Field(gt=0, le=1, examples=[0.9])
     """share of each class of the train split that a seed sees, above 0 to 1"""
+
+    @property
+    def n_seeds(self) -> int:
+        """Number of paired seeds."""
+        return SEEDS[self.budget] if isinstance(self.budget, str) else self.budget

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from graft.params.both_arms import FinetuneTarget, TrainScratch
 from graft.params.data import PrepareData, ValidateData
-from graft.params.decisions import CheckTransfer, GateRelease, SelectStrategy
+from graft.params.decisions import CheckTransfer, SelectStrategy
 from graft.params.errors import echo, sentences, wants_name
 from graft.params.learning import PretrainSource, Training
 from graft.params.measure_shift import ExtractFeatures, MeasureShift
@@ -49,7 +49,6 @@ class Params(Section):
     finetune_target: FinetuneTarget
     train_scratch: TrainScratch
     check_transfer: CheckTransfer
-    gate_release: GateRelease
 
     @model_validator(mode="after")
     def _augmentation_names_a_recipe(self) -> "Params":

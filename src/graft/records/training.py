@@ -2,28 +2,28 @@
 
 from typing import Literal
 
-from graft.records.common import Arm, Budget, Linked, Record, StrategyName
+from graft.records.common import Arm, Linked, Record, StrategyName
 
 
 class Epoch(Record):
     """A point of a training curve."""
 
     epoch: int
+    steps: int
+    """steps of the optimizer since the start of the run"""
     train_loss: float
     val_loss: float
     val_accuracy: float
 
 
 class Trial(Record):
-    """One learning rate, tried on the validation split."""
+    """One run that was tried: a seed at a learning rate, by its best epoch on validation."""
 
-    budget: Budget
+    seed: int
     rate: float
-    n_seeds: int
-    """number of seeds it was tried with; trials with equally many seeds saw the same seeds"""
+    """as in RunRecord"""
     val_accuracy: float
     val_loss: float
-    """like `val_accuracy` the mean over these seeds"""
 
 
 class PhaseRecord(Record):
@@ -52,14 +52,18 @@ class RateCurve(Record):
 
 
 class RunRecord(Record):
-    """One seed of one arm at its best epoch on validation."""
+    """One seed of one arm, at the learning rate that it chose and its best epoch on validation."""
 
     seed: int
-    budget: Budget
+    rate: float
+    """learning rate of the head; if the head was fitted in closed form, its inverse regularisation C"""
     best_epoch: int
     """0 stands for the start of the run, before any step"""
     val_accuracy: float
     val_loss: float
+    n_images_seen: int
+    """images that went through a step, repeats included; those that the head was fitted to where it was fitted in
+    closed form"""
     weights_sha256: str
     curve: tuple[Epoch, ...]
     phases: tuple[PhaseRecord, ...]
@@ -68,27 +72,28 @@ class RunRecord(Record):
 class TrainingRecord(Linked):
     """How one arm was trained: models/records/training.json and scratch.json."""
 
-    schema_version: Literal[3] = 3
+    schema_version: Literal[4] = 4
     arm: Arm
     strategy: StrategyName
     network: str
-    rate: float
-    """chosen learning rate of the head; if the head was fitted in closed form, its inverse regularisation C"""
-    block_rates: dict[str, float]
-    """learning rate by block, from input to output, head last; 0 if frozen"""
+    block_factors: dict[str, float]
+    """learning rate of each block relative to that of the head, from input to output, head last; 0 if frozen"""
     batchnorm: Literal["frozen", "adapt", "train"]
     """what happens to BatchNorm statistics in trained blocks"""
     flip: float
     """probability of mirroring a training image; 0 if the head was fitted to unaugmented images"""
     rate_curve: RateCurve | None
     """null if training.find_rate is off, or if no training steps were taken"""
-    budget: Budget
-    """the chosen budget: the better one on validation"""
     trials: tuple[Trial, ...]
+    """every seed at every rate"""
     runs: tuple[RunRecord, ...]
-    """one run per seed, at the chosen budget"""
+    """one a seed: the best of its trials"""
 
     @property
     def in_closed_form(self) -> bool:
         """Whether the head was fitted in closed form to frozen features instead of trained by epochs."""
         return self.strategy == "feature_extraction" and not any(run.curve for run in self.runs)
+
+    def chose(self, trial: Trial) -> bool:
+        """Whether the seed of the trial chose its rate."""
+        return any((run.seed, run.rate) == (trial.seed, trial.rate) for run in self.runs)

@@ -27,7 +27,7 @@ class PhaseRow(NamedTuple):
 
 def phase_rows(record: TrainingRecord) -> tuple[PhaseRow, ...]:
     """Rows for all phases of an arm, in their order."""
-    blocks = [name for name in record.block_rates if name != "head"]
+    blocks = [name for name in record.block_factors if name != "head"]
     by_phase = zip(*(run.phases for run in record.runs), strict=True)
     return tuple(_row(record.arm, phases, blocks) for phases in by_phase)
 

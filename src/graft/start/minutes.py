@@ -1,5 +1,6 @@
 """Estimate of the minutes that a run takes on this machine, from a few steps that are timed on it."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -90,8 +91,8 @@ def _seconds(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -
         "pretrain_source": _pretraining(params, counts, costs),
         "extract_features": (sum(every) + _looked_at(params, counts)) * costs.forward,
         "select_strategy": HEADS * counts.n_train * costs.head,
-        "finetune_target": _side_by_side(params, costs, [_transfer_run(params, counts, costs, strategy)]),
-        "train_scratch": _side_by_side(params, costs, _scratch_runs(params, counts, costs)),
+        "finetune_target": _side_by_side(params, costs, _transfer_run(params, counts, costs, strategy)),
+        "train_scratch": _side_by_side(params, costs, _scratch_run(params, counts, costs)),
         "check_transfer": 2 * params.training.n_seeds * counts.n_test * costs.forward,
         "export_onnx": 3 * min(counts.n_val, EXPORTED) * costs.forward,
     }
@@ -113,22 +114,10 @@ def _looked_at(params: Params, counts: Counts) -> int:
     return of_source * (1 + YARDSTICK_RUNS) + of_target * (1 if counts.n_source else 2)
 
 
-def _side_by_side(params: Params, costs: Costs, of_run: Sequence[float]) -> float:
-    """Seconds of all runs of an arm, which go over processes.
-
-    The seeds that choose the rate wait for one another: no number of processes takes less time than a run with each of
-    them, and one with a later seed.
-
-    Args:
-        params: seeds and rates.
-        costs: number of processes.
-        of_run: seconds of a run, at each budget.
-    """
-    from graft.transfer.arms.halving import rates_by_seed
-
-    n_rates = rates_by_seed(len(params.finetune_target.rates), params.training.n_seeds)
-    n_in_turn = min(len(n_rates), 1 + sum(n > 1 for n in n_rates))
-    return max(sum(n_rates) * sum(of_run) / costs.n_processes, n_in_turn * max(of_run))
+def _side_by_side(params: Params, costs: Costs, of_run: float) -> float:
+    """Seconds of all runs of an arm, every seed at every rate, which go over processes."""
+    n_runs = len(params.finetune_target.rates) * params.training.n_seeds
+    return math.ceil(n_runs / costs.n_processes) * of_run
 
 
 def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -> float:
@@ -144,10 +133,10 @@ def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strate
     return head + frozen + epochs * seen * learning + counts.n_val * costs.forward
 
 
-def _scratch_runs(params: Params, counts: Counts, costs: Costs) -> list[float]:
-    """Seconds of a run of the control at the short and at the long budget."""
+def _scratch_run(params: Params, counts: Counts, costs: Costs) -> float:
+    """Seconds of a run of the control."""
     epoch = _seen(params, counts) * costs.full + counts.n_val * costs.forward
-    return [factor * params.training.epochs * epoch for factor in (1, params.train_scratch.long_factor)]
+    return params.train_scratch.long_factor * params.training.epochs * epoch
 
 
 def _seen(params: Params, counts: Counts) -> float:

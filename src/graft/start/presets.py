@@ -37,7 +37,6 @@ class Wanted(NamedTuple):
 class _Spent(NamedTuple):
     """Values that depend on the budget."""
 
-    n_seeds: int
     epochs: int
     n_rates: int
     long_factor: int
@@ -49,15 +48,15 @@ class _Spent(NamedTuple):
 
 
 PUBLISHED: dict[Budget, _Spent] = {
-    "smoke": _Spent(3, 4, 4, 3, 64, 64, 200, 8),
-    "standard": _Spent(5, 8, 4, 3, 128, 96, 400, 20),
-    "thorough": _Spent(8, 16, 5, 5, 224, 128, 1000, 40),
+    "smoke": _Spent(4, 4, 3, 64, 64, 200, 8),
+    "standard": _Spent(8, 4, 3, 128, 96, 400, 20),
+    "thorough": _Spent(16, 5, 5, 224, 128, 1000, 40),
 }
 # for weights that are pretrained on the user's own source images
 MADE_HERE: dict[Budget, _Spent] = {
-    "smoke": _Spent(3, 10, 4, 2, 64, 32, 200, 8),
-    "standard": _Spent(5, 30, 5, 3, 128, 32, 400, 20),
-    "thorough": _Spent(8, 60, 5, 5, 224, 64, 1000, 40),
+    "smoke": _Spent(10, 4, 2, 64, 32, 200, 8),
+    "standard": _Spent(30, 5, 3, 128, 32, 400, 20),
+    "thorough": _Spent(60, 5, 5, 224, 64, 1000, 40),
 }
 
 
@@ -97,7 +96,7 @@ def preset(wanted: Wanted) -> dict[str, Any]:
     }
     return {
         "images.size_px": _size_px(wanted, spent) if wanted.size_px is None else wanted.size_px,
-        "training.n_seeds": spent.n_seeds,
+        "training.budget": wanted.budget,
         "training.epochs": _epochs(wanted.n_train, batch_size, spent.epochs),
         "training.patience": None,
         "training.augmentation": augmentation,

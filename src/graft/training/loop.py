@@ -121,7 +121,13 @@ def _counted(network: Network, stepping: Stepping) -> Network:
 def _judge(run: Run, train_loss: float, score: Score, counted: Network) -> None:
     """Record the score of an epoch, and keep its weights if they are the best so far."""
     run.curve.append(
-        Epoch(epoch=len(run.curve) + 1, train_loss=train_loss, val_loss=score.loss, val_accuracy=score.accuracy)
+        Epoch(
+            epoch=len(run.curve) + 1,
+            steps=run.steps,
+            train_loss=train_loss,
+            val_loss=score.loss,
+            val_accuracy=score.accuracy,
+        )
     )
     run.epoch, run.step, run.since_gain = run.epoch + 1, 0, run.since_gain + 1
     if (score.accuracy, -score.loss) > (run.best.accuracy, -run.best.loss):

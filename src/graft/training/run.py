@@ -34,6 +34,8 @@ class Run:
     """Records of the phases that are done."""
     n_seen: int = 0
     """Images that went through a step, repeats included."""
+    steps: int = 0
+    """Steps of the optimizer that are done."""
     epoch: int = 0
     """Epochs of this phase that are done."""
     step: int = 0
@@ -48,7 +50,7 @@ class Run:
     """Sum of the loss over the images of the epoch so far, on the device."""
 
 
-PLAIN_FIELDS = ("best_epoch", "n_seen", "epoch", "step", "since_gain", "frozen_sha256")
+PLAIN_FIELDS = ("best_epoch", "n_seen", "steps", "epoch", "step", "since_gain", "frozen_sha256")
 
 
 class Stepping(NamedTuple):

@@ -97,7 +97,7 @@ def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Ste
             take_step(stepping.optimizer, stepping.schedule, stepping.parameters, learning.clip_norm)
             if stepping.ema is not None:
                 stepping.ema.update_parameters(run.network)
-            run.step = number + 1
+            run.steps, run.step = run.steps + 1, number + 1
             task.keeper.save(lambda: state_of(run, stepping))
             yield
 

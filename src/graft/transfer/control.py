@@ -1,10 +1,9 @@
-"""The control arm: the same network from random start, with its own rate grid, at two budgets."""
+"""The control arm: the same network from random start, with its own rate grid, trained for longer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from graft.files import read_record
@@ -14,17 +13,16 @@ from graft.params.errors import said_as_keys
 from graft.params.network import ARM_KEYS
 from graft.params.pipeline import Params
 from graft.records.catalog import CatalogRecord
-from graft.records.common import Budget
-from graft.records.training import RateCurve, RunRecord, TrainingRecord
+from graft.records.training import RateCurve, TrainingRecord
 from graft.store.catalogue import open_images, read_catalog
 from graft.training.checkpoints import NOTHING, Keeper
-from graft.training.loop import Fitted, fit
+from graft.training.loop import fit
 from graft.training.memory import check_room_for_steps
 from graft.training.phases import Phase, equal_rates
 from graft.training.steps import Plan, Task, Tick
-from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, rates_around, rates_by_seed, seeds_of
 from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rate_finder import find_rate
+from graft.transfer.arms.rates import RunKey, chosen_runs, every_run, rates_around, seeds_of, trials_of
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
 from graft.transfer.arms.target_data import TargetData, part_of, seen_by, target_data
@@ -60,11 +58,10 @@ def read_target(params: Params, record: Path, catalog: Path, images: Path) -> Ta
 def train_scratch(
     data: TargetData, params: Params, folder: Path, half_done: Path, reread: Reread | None = None
 ) -> TrainingRecord:
-    """Train the control with every seed at both budgets, and write the weights of the stronger one.
+    """Train the control with every seed at every rate, and write the weights of each seed's best run.
 
-    The long budget is there because a network from random start needs longer (He, Girshick and Dollar 2019):
-    at the matched budget alone the comparison would flatter transfer. Which budget counts is decided on
-    validation, so a reader of the record can see when the control was given more steps than transfer.
+    Its runs are `long_factor` times as long as those of transfer, and the best epoch on validation counts: a network
+    from random start needs longer (He, Girshick and Dollar 2019), and no more than it needs is held against it.
 
     Args:
         data: the target's images.
@@ -81,29 +78,32 @@ def train_scratch(
     curve = _rate_curve(data, params) if params.training.find_rate else None
     rates = params.train_scratch.rates
     rates = rates if curve is None else rates_around(curve.suggested, len(rates))
-    seeds, epochs = seeds_of(params.seed, params.training), _epochs(params)
-    halvings = {budget: Halving(budget, rates, seeds) for budget in epochs}
-    n_epochs = sum(rates_by_seed(len(rates), len(seeds))) * sum(epochs.values())
-    n_images = n_epochs * len(seen_by(data, params.training, params.seed))
-    # the longest runs start first, so that no process is left alone with one at the end
-    longest_first = sorted(halvings.values(), key=lambda each: -epochs[each.budget])
-    fitted = train_all(longest_first, half_done, trainer(data, params), crew, ("train_scratch", n_images))
+    runs = every_run(seeds_of(params.seed, params.training), rates)
+    n_images = len(runs) * epochs_of(params) * len(seen_by(data, params.training, params.seed))
+    fitted = train_all(runs, half_done, trainer(data, params), crew, ("train_scratch", n_images))
     scores = {run: each.best for run, each in fitted.items()}
-    arms = {budget: choose(halvings[budget], scores) for budget in epochs}
-    stronger = _stronger(arms, fitted)
     blank, to = partial(_new_network, data, params), (folder, params.network.name)
-    return _record(data, params, curve, arms, saved_runs(arms[stronger].runs, fitted, half_done, blank, to))
+    return TrainingRecord(
+        arm="scratch",
+        strategy="scratch",
+        network=params.network.name,
+        block_factors=equal_rates(list(_new_network(data, params).blocks), 1.0),
+        batchnorm="train",
+        flip=data.recipe.flip,
+        rate_curve=curve,
+        trials=trials_of(scores),
+        runs=saved_runs(chosen_runs(scores), fitted, half_done, blank, to),
+    )
 
 
 def trainer(data: TargetData, params: Params) -> Train:
     """What trains a run of the control."""
-    epochs = _epochs(params)
 
     def train(run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
         torch.manual_seed(run.seed)
         network = _new_network(data, params)
         seen = part_of(data.train, seen_by(data, params.training, run.seed))
-        plan = _plan(data, params, network, run.rate, epochs[run.budget])
+        plan = _plan(data, params, network, run.rate)
         return Trained(network, fit(network, seen, data.val, plan, run.seed, tick, keeper))
 
     return train
@@ -114,16 +114,15 @@ def _trainer_from(reread: Reread, params: Params) -> Train:
     return trainer(reread(), params)
 
 
-def _epochs(params: Params) -> dict[Budget, int]:
-    """Epochs of a run by budget."""
-    epochs = params.training.epochs
-    return {"matched": epochs, "long": epochs * params.train_scratch.long_factor}
+def epochs_of(params: Params) -> int:
+    """Epochs of a run of the control."""
+    return params.train_scratch.long_factor * params.training.epochs
 
 
 def _crew(data: TargetData, params: Params, reread: Reread | None) -> Crew:
     """Who trains the runs; refuses where the steps of a single run do not fit into memory."""
     network = _new_network(data, params)
-    plan = _plan(data, params, network, 1.0, params.training.epochs)
+    plan = _plan(data, params, network, 1.0)
     check_room_for_steps(network, data.train, plan)
     make = None if reread is None else partial(_trainer_from, reread, params)
     return Crew(data.runtime, bytes_of_run(network, data, plan), make)
@@ -134,9 +133,9 @@ def _new_network(data: TargetData, params: Params) -> Network:
     return network.to(data.train.labels.device)
 
 
-def _plan(data: TargetData, params: Params, network: Network, rate: float, epochs: int) -> Plan:
+def _plan(data: TargetData, params: Params, network: Network, rate: float) -> Plan:
     rates = equal_rates(list(network.blocks), rate)
-    phase = Phase("scratch", rates, epochs, params.training.patience, norms_only=False)
+    phase = Phase("scratch", rates, epochs_of(params), params.training.patience, norms_only=False)
     return Plan((phase,), params.training, data.recipe, data.runtime.precision)
 
 
@@ -144,34 +143,5 @@ def _rate_curve(data: TargetData, params: Params) -> RateCurve:
     torch.manual_seed(params.seed)
     network = _new_network(data, params)
     train = part_of(data.train, seen_by(data, params.training, params.seed))
-    plan = _plan(data, params, network, 1.0, params.training.epochs)
+    plan = _plan(data, params, network, 1.0)
     return find_rate(network, Task(train, data.val, plan, params.seed, lambda n: None, NOTHING))
-
-
-def _stronger(arms: Mapping[Budget, Chosen], fitted: Mapping[RunKey, Fitted]) -> Budget:
-    """The budget with the higher mean validation accuracy; a tie goes to the matched budget."""
-    means = {budget: np.mean([fitted[run].best.accuracy for run in arm.runs]) for budget, arm in arms.items()}
-    return max(means, key=lambda budget: float(means[budget]))
-
-
-def _record(
-    data: TargetData,
-    params: Params,
-    curve: RateCurve | None,
-    arms: Mapping[Budget, Chosen],
-    runs: tuple[RunRecord, ...],
-) -> TrainingRecord:
-    rate = arms[runs[0].budget].rate
-    return TrainingRecord(
-        arm="scratch",
-        strategy="scratch",
-        network=params.network.name,
-        rate=rate,
-        block_rates=equal_rates(list(_new_network(data, params).blocks), rate),
-        batchnorm="train",
-        flip=data.recipe.flip,
-        rate_curve=curve,
-        budget=runs[0].budget,
-        trials=tuple(trial for arm in arms.values() for trial in arm.trials),
-        runs=runs,
-    )

@@ -48,10 +48,10 @@ def _unsettled(**numbers: Any) -> Records:
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [
-        ({"seeds_to_settle": 12, "images_to_settle": 900}, "training.n_seeds=12"),
+        ({"seeds_to_settle": 12, "images_to_settle": 900}, "training.budget=12"),
         ({"seeds_to_settle": MOST_SEEDS + 1, "images_to_settle": 900}, "more test images: 900 would do"),
         ({"images_to_settle": 900}, "more test images: 900 would do"),
-        ({"seeds_to_settle": MOST_SEEDS + 1, "together_to_settle": (50, 8818)}, "50 (`training.n_seeds`) and 8,818"),
+        ({"seeds_to_settle": MOST_SEEDS + 1, "together_to_settle": (50, 8818)}, "50 (`training.budget`) and 8,818"),
         ({}, "50 seeds with a million test images leave"),
     ],
 )
@@ -81,7 +81,7 @@ def _by(strategy: str, outcome: str, **rates: float) -> Records:
     return replace(
         SETTLED,
         verdict=verdict_record(outcome).model_copy(update={"strategy": strategy}),
-        transfer=training_record().model_copy(update={"strategy": strategy, "block_rates": rates}),
+        transfer=training_record().model_copy(update={"strategy": strategy, "block_factors": rates}),
     )
 
 
@@ -120,7 +120,7 @@ def test_every_command_sets_what_params_may_say(strategy: str) -> None:
     findings = replace(
         open_yet,
         verdict=open_yet.verdict.model_copy(update={"seeds_to_settle": 12}),
-        transfer=_trained((3, 3)).model_copy(update={"block_rates": {"bottom": 0.0}}),
+        transfer=_trained((3, 3)).model_copy(update={"block_factors": {"bottom": 0.0}}),
     )
     said = [*_steps(findings), *_steps(_by(strategy, "NEGATIVE", bottom=0.0, head=0.1))]
     settings = re.findall(r"`dvc exp run -S ([\w.]+)=(\S+)`", " ".join(said))
@@ -187,7 +187,7 @@ def test_a_rate_at_the_end_of_its_grid_is_repeated() -> None:
 
 
 def _trained(best_epochs: tuple[int, ...]) -> TrainingRecord:
-    curve = tuple(Epoch(epoch=each, train_loss=1, val_loss=1, val_accuracy=0.5) for each in (1, 2, 3))
+    curve = tuple(Epoch(epoch=each, steps=each, train_loss=1, val_loss=1, val_accuracy=0.5) for each in (1, 2, 3))
     run = training_record().runs[0]
     runs = tuple(run.model_copy(update={"best_epoch": best, "curve": curve}) for best in best_epochs)
     return training_record().model_copy(update={"runs": runs})

@@ -4,7 +4,7 @@ import pytest
 from tests.examples import CLEAN, EXPORT, catalog_record, run_records, training_record, verdict_record
 
 from graft.decisions.release.gate import judge_release
-from graft.params.decisions import GateRelease
+from graft.params.decisions import CheckTransfer
 from graft.records.common import Interval, Outcome
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord, Trial
@@ -24,8 +24,9 @@ def _levels(
     return {reason.check: reason.level for reason in release.reasons}
 
 
-def _params(on_inconclusive: str = "warn") -> GateRelease:
-    return GateRelease.model_validate({"on_inconclusive": on_inconclusive})
+def _params(on_inconclusive: str = "warn") -> CheckTransfer:
+    values = {"metric": "auto", "level": 0.05, "margin": 0.01, "planned_looks": 1, "on_negative": "fail"}
+    return CheckTransfer.model_validate({**values, "on_inconclusive": on_inconclusive})
 
 
 def _finding(severity: str) -> ValidationRecord:
@@ -55,27 +56,35 @@ def test_findings_on_the_data_count_by_severity(severity: str, level: str) -> No
     assert _levels(verdict_record("POSITIVE"), validation=_finding(severity))["data"] == level
 
 
-def _tried(rates: tuple[float, ...], chosen: float, strategy: str = "full") -> TrainingRecord:
-    trials = tuple(Trial(budget="matched", rate=rate, n_seeds=1, val_accuracy=0.5, val_loss=1.0) for rate in rates)
-    long = Trial(budget="long", rate=1.0, n_seeds=1, val_accuracy=0.5, val_loss=1.0)
-    return training_record().model_copy(update={"trials": (*trials, long), "rate": chosen, "strategy": strategy})
+def _tried(rates: tuple[float, ...], chosen: tuple[float, ...], strategy: str = "full") -> TrainingRecord:
+    """An arm in which each seed chose one of the rates."""
+    trials = tuple(
+        Trial(seed=seed, rate=rate, val_accuracy=0.5, val_loss=1.0) for seed, _ in enumerate(chosen) for rate in rates
+    )
+    record = training_record()
+    runs = tuple(record.runs[0].model_copy(update={"seed": seed, "rate": each}) for seed, each in enumerate(chosen))
+    return record.model_copy(update={"trials": trials, "runs": runs, "strategy": strategy})
 
 
 @pytest.mark.parametrize(
     ("rates", "chosen", "level"),
     [
-        ((0.1, 0.2, 0.3), 0.2, "pass"),
-        ((0.1, 0.2, 0.3), 0.1, "warn"),
-        ((0.1, 0.2, 0.3), 0.3, "warn"),
-        ((0.1,), 0.1, "pass"),
+        ((0.1, 0.2, 0.3), (0.2, 0.2, 0.2), "pass"),
+        ((0.1, 0.2, 0.3), (0.1, 0.1, 0.2), "warn"),
+        ((0.1, 0.2, 0.3), (0.2, 0.3, 0.3), "warn"),
+        ((0.1, 0.2, 0.3), (0.1, 0.2, 0.3), "pass"),
+        ((0.1, 0.2, 0.3), (0.2, 0.3), "pass"),
+        ((0.1,), (0.1, 0.1), "pass"),
     ],
 )
-def test_a_rate_at_the_end_of_its_grid_warns(rates: tuple[float, ...], chosen: float, level: str) -> None:
+def test_rates_of_most_seeds_at_one_end_of_the_grid_warn(
+    rates: tuple[float, ...], chosen: tuple[float, ...], level: str
+) -> None:
     assert _levels(verdict_record("POSITIVE"), scratch=_tried(rates, chosen))["rates"] == level
 
 
 def test_the_regularisation_of_feature_extraction_is_not_checked_as_a_rate() -> None:
-    extraction = _tried((0.1, 0.2), 0.2, "feature_extraction")
+    extraction = _tried((0.1, 0.2), (0.2,), "feature_extraction")
     assert _levels(verdict_record("POSITIVE"), scratch=extraction)["rates"] == "pass"
 
 

@@ -11,12 +11,16 @@ def _run(seed: int, lengths: dict[str, int]) -> RunRecord:
     n = sum(lengths.values())
     return RunRecord(
         seed=seed,
-        budget="matched",
+        rate=0.1,
         best_epoch=n,
         val_accuracy=0.9,
         val_loss=0.1,
+        n_images_seen=32 * n,
         weights_sha256="0",
-        curve=tuple(Epoch(epoch=k + 1, train_loss=1 / (k + 1), val_loss=0.5, val_accuracy=0.75) for k in range(n)),
+        curve=tuple(
+            Epoch(epoch=k + 1, steps=4 * k + 4, train_loss=1 / (k + 1), val_loss=0.5, val_accuracy=0.75)
+            for k in range(n)
+        ),
         phases=tuple(
             PhaseRecord(name=name, trained=(), epochs=k, val_accuracy=0.9, rolled_back=False, frozen_sha256=None)
             for name, k in lengths.items()

@@ -23,7 +23,7 @@ from graft.params.pipeline import Params
 from graft.records.catalog import CatalogRecord
 from graft.records.training import TrainingRecord
 from graft.store.catalogue import write_catalog
-from graft.transfer.arms.halving import Halving
+from graft.transfer.arms.rates import RunKey
 from graft.transfer.arms.runs import complete
 from graft.transfer.arms.workers import in_workers
 from graft.transfer.control import read_target, train_scratch
@@ -111,7 +111,7 @@ def test_one_progress_bar_shows_all_processes_and_ends_full(both: tuple[Made, Ma
 
 def trained(make: Callable[[], object], folder: Path) -> None:
     """A run in a worker that gets no further than to what loads its data."""
-    complete([Halving("matched", (0.1,), (0,))], folder, in_workers(make, ["cpu"], print), print)  # type: ignore[arg-type]
+    complete([RunKey(0, 0.1)], folder, in_workers(make, ["cpu"], print), print)  # type: ignore[arg-type]
 
 
 def test_an_error_in_a_worker_is_that_of_the_stage(files: Path, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_second_ctrl_c_spares_no_worker(tmp_path: Path, monkeypatch: pytest.Mo
     # a shell starts what runs in the background with SIGINT ignored
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     code = "import os, time; time.sleep(60 * (os.environ['GRAFT_DEVICE'] == 'slow')); raise ValueError"
-    three = [Halving("matched", (0.1, 0.2, 0.3), (0,))]
+    three = [RunKey(0, rate) for rate in (0.1, 0.2, 0.3)]
     try:
         with pytest.raises(KeyboardInterrupt):
             complete(three, tmp_path, in_workers(partial(exec, code), ["slow", "slow", "fast"], print), print)  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ def next_steps(records: Records, reasons: Sequence[Reason]) -> tuple[str, ...]:
 def _train_more(records: Records) -> tuple[str, ...]:
     """Suggest training all blocks if transfer did not help while some were frozen."""
     strategy = records.verdict.strategy
-    frozen = strategy in HOLD_BACK or 0.0 in records.transfer.block_rates.values()
+    frozen = strategy in HOLD_BACK or 0.0 in records.transfer.block_factors.values()
     if records.verdict.verdict == "POSITIVE" or not frozen:
         return ()
     return (
@@ -74,13 +74,13 @@ def _verdict(records: Records) -> Iterator[str]:
 
 def _to_settle(verdict: VerdictRecord) -> str:
     if verdict.seeds_to_settle is not None and verdict.seeds_to_settle <= MOST_SEEDS:
-        return f"Settle the verdict with more seeds: `dvc exp run -S training.n_seeds={verdict.seeds_to_settle}`."
+        return f"Settle the verdict with more seeds: `dvc exp run -S training.budget={verdict.seeds_to_settle}`."
     if verdict.images_to_settle is not None:
         return f"Settle the verdict with more test images: {verdict.images_to_settle:,} would do at this estimate."
     if verdict.together_to_settle is not None:
         seeds, images = verdict.together_to_settle
         return (
-            f"Settle the verdict with more seeds and more test images together: {seeds} (`training.n_seeds`) and "
+            f"Settle the verdict with more seeds and more test images together: {seeds} (`training.budget`) and "
             f"{images:,} would do at this estimate; or label more images to train on, which may change it."
         )
     return (

@@ -2,7 +2,7 @@
 
 from graft.decisions.release.advice import next_steps
 from graft.files import visible
-from graft.params.decisions import GateRelease
+from graft.params.decisions import CheckTransfer
 from graft.records.chapters import Records
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord
@@ -10,7 +10,7 @@ from graft.records.validation import ValidationRecord
 from graft.records.verdict import VerdictRecord
 
 
-def judge_release(records: Records, params: GateRelease) -> ReleaseRecord:
+def judge_release(records: Records, params: CheckTransfer) -> ReleaseRecord:
     """Judge a release. This is done once: the report shows the result, and the gate acts on it.
 
     Args:
@@ -50,12 +50,12 @@ def _data(validation: ValidationRecord) -> Reason:
 
 
 def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:
-    """Warn if a rate is at the end of its grid: a better one may be outside, which is unfair to that arm."""
-    ends = [arm for arm in arms if _ends_its_grid(arm)]
+    """Warn if most seeds of an arm end at one end of its grid: a better rate may lie outside, unfairly to that arm."""
+    ends = {arm.arm: end for arm in arms if (end := _end_of_grid(arm)) is not None}
     if not ends:
-        return Reason(check="rates", level="pass", sentence="Both arms found their learning rate inside the grid.")
-    named = " and ".join(f"{arm.arm} ({arm.rate:g})" for arm in ends)
-    params = " and ".join({"transfer": "finetune_target", "scratch": "train_scratch"}[arm.arm] for arm in ends)
+        return Reason(check="rates", level="pass", sentence="Both arms found their learning rates inside the grid.")
+    named = " and ".join(f"{arm} ({rate:g} in {n} of {of} seeds)" for arm, (rate, n, of) in ends.items())
+    params = " and ".join({"transfer": "finetune_target", "scratch": "train_scratch"}[arm] for arm in ends)
     return Reason(
         check="rates",
         level="warn",
@@ -63,12 +63,16 @@ def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:
     )
 
 
-def _ends_its_grid(arm: TrainingRecord) -> bool:
-    tried = sorted(trial.rate for trial in arm.trials if trial.budget == arm.budget)
-    return len(tried) > 1 and not arm.in_closed_form and arm.rate in (tried[0], tried[-1])
+def _end_of_grid(arm: TrainingRecord) -> tuple[float, int, int] | None:
+    """The end of the grid that more than half of the seeds chose, how many did, and of how many; None: neither end."""
+    tried, chosen = sorted({trial.rate for trial in arm.trials}), [run.rate for run in arm.runs]
+    if len(tried) < 2 or arm.in_closed_form:
+        return None
+    ends = ((end, chosen.count(end), len(chosen)) for end in (tried[0], tried[-1]))
+    return next((each for each in ends if 2 * each[1] > each[2]), None)
 
 
-def _verdict(verdict: VerdictRecord, params: GateRelease) -> Reason:
+def _verdict(verdict: VerdictRecord, params: CheckTransfer) -> Reason:
     if verdict.verdict == "NEGATIVE":
         level = {"fail": "fail", "warn": "warn", "ship_scratch": "pass"}[verdict.on_negative]
         what = {
@@ -78,7 +82,7 @@ def _verdict(verdict: VerdictRecord, params: GateRelease) -> Reason:
         }[verdict.on_negative]
         return Reason.model_validate({"check": "verdict", "level": level, "sentence": f"{verdict.sentence} {what}"})
     if verdict.verdict == "INCONCLUSIVE":
-        what = f"gate_release.on_inconclusive says {params.on_inconclusive}."
+        what = f"check_transfer.on_inconclusive says {params.on_inconclusive}."
         return Reason(check="verdict", level=params.on_inconclusive, sentence=f"{verdict.sentence} {what}")
     return Reason(check="verdict", level="pass", sentence=verdict.sentence)
 

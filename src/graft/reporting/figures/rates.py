@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -15,32 +16,31 @@ from graft.reporting.formatting import brief, number, percent
 MOST_LABELS = 6
 
 
-class _Line(NamedTuple):
-    words: str
-    look: str
-    trials: tuple[Trial, ...]
+class _Point(NamedTuple):
+    """A rate of an arm over all seeds."""
+
+    rate: float
+    val_accuracy: float
+    """mean over the seeds"""
+    n_chose: int
+    """seeds that chose it"""
 
 
 def rates(arms: Sequence[TrainingRecord]) -> Markup:
-    """Draw the mean validation accuracy by learning rate, a line per arm and budget, a ring at the chosen rate.
+    """Draw the mean validation accuracy by learning rate, a line per arm, with rings at the rates that seeds chose.
 
-    A dot is larger the more seeds it is a mean over: rates that fell behind were tried with fewer.
+    A ring is larger the more seeds chose the rate.
 
     An arm whose head was fitted in closed form has no learning rate and is left out.
     """
-    learned = [each for each in arms if not each.in_closed_form]
-    lines = [line for each in learned for line in _lines(each)]
-    every = [trial for line in lines for trial in line.trials]
+    lines = {each.arm: _points(each) for each in arms if not each.in_closed_form}
+    every = [point for line in lines.values() for point in line]
     top, bottom, left = 12.0, 172.0, 44.0
     low, high = svg.padded(*_ends([each.val_accuracy for each in every]))
     x = Scale(*svg.padded(*_ends([math.log10(each.rate) for each in every])), left, WIDTH - EDGE)
     y = Scale(low, high, bottom, top)
-    marks = [mark for line in lines for mark in _drawn(line, x, y)]
-    for each in learned:
-        best = next(t for t in each.trials if t.rate == each.rate and t.budget == each.budget)
-        where = {"cx": x.at(math.log10(best.rate)), "cy": y.at(best.val_accuracy)}
-        marks.append(tag("g", tag("circle", **where, r=7, class_="chosen"), class_=each.arm))
-    described = "; ".join(f"{line.words}: {_in_words(line)}" for line in lines)
+    marks = [_drawn(arm, line, x, y) for arm, line in lines.items()]
+    described = "; ".join(f"{arm}: {', '.join(map(_in_words, line))}" for arm, line in lines.items())
     axes = (*_left_axis(x, y), *_rate_axis(x, bottom, sorted({each.rate for each in every})))
     return drawing("Validation accuracy by learning rate", described, bottom + 38, *axes, *marks)
 
@@ -49,31 +49,30 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _lines(record: TrainingRecord) -> list[_Line]:
-    """Trials of an arm by budget, sorted by rate. Of the control only the longer budget is drawn strong."""
-    budgets = sorted({trial.budget for trial in record.trials})
-    return [
-        _Line(
-            record.arm if len(budgets) == 1 else f"{record.arm}, {budget} budget",
-            f"{record.arm} {budget}",
-            tuple(sorted((t for t in record.trials if t.budget == budget), key=lambda t: t.rate)),
-        )
-        for budget in budgets
+def _points(record: TrainingRecord) -> list[_Point]:
+    chosen = [run.rate for run in record.runs]
+    tried = sorted({trial.rate for trial in record.trials})
+    return [_Point(rate, _mean_at(rate, record.trials), chosen.count(rate)) for rate in tried]
+
+
+def _mean_at(rate: float, trials: Sequence[Trial]) -> float:
+    return fmean(each.val_accuracy for each in trials if each.rate == rate)
+
+
+def _drawn(arm: str, line: Sequence[_Point], x: Scale, y: Scale) -> Markup:
+    xs = [x.at(math.log10(each.rate)) for each in line]
+    ys = [y.at(each.val_accuracy) for each in line]
+    dots = [tag("circle", cx=a, cy=b, r=2.5, class_="best") for a, b in zip(xs, ys, strict=True)]
+    rings = [
+        tag("circle", cx=a, cy=b, r=4 + each.n_chose, class_="chosen")
+        for a, b, each in zip(xs, ys, line, strict=True)
+        if each.n_chose
     ]
+    return tag("g", svg.path(xs, ys, "trials"), *dots, *rings, class_=arm)
 
 
-def _drawn(line: _Line, x: Scale, y: Scale) -> list[Markup]:
-    xs = [x.at(math.log10(each.rate)) for each in line.trials]
-    ys = [y.at(each.val_accuracy) for each in line.trials]
-    radii = [1.5 + each.n_seeds for each in line.trials]
-    dots = [tag("circle", cx=a, cy=b, r=r, class_="best") for a, b, r in zip(xs, ys, radii, strict=True)]
-    return [tag("g", svg.path(xs, ys, "trials"), *dots, class_=line.look)]
-
-
-def _in_words(line: _Line) -> str:
-    return ", ".join(
-        f"{number(each.rate)} {percent(each.val_accuracy)} (seeds: {each.n_seeds})" for each in line.trials
-    )
+def _in_words(point: _Point) -> str:
+    return f"{number(point.rate)} {percent(point.val_accuracy)} (chosen by seeds: {point.n_chose})"
 
 
 def _left_axis(x: Scale, y: Scale) -> list[Markup]:

@@ -1,1 +1,1 @@
-"""What both arms share: data, seeds, budget, choice of the rate."""
+"""What both arms share: data, seeds, choice of the rate."""

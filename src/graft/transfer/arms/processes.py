@@ -15,7 +15,7 @@ from graft.training.loop import Fitted
 from graft.training.memory import needed_bytes
 from graft.training.phases import n_frozen_blocks
 from graft.training.steps import Plan
-from graft.transfer.arms.halving import Halving, RunKey, rates_by_seed
+from graft.transfer.arms.rates import RunKey
 from graft.transfer.arms.runs import Train, complete, one_by_one, train_once
 from graft.transfer.arms.target_data import TargetData
 from graft.transfer.arms.workers import Work, in_workers
@@ -36,12 +36,12 @@ class Crew(NamedTuple):
 
 
 def train_all(
-    halvings: Sequence[Halving], folder: Path, train: Train, crew: Crew, bar: tuple[str, int]
+    runs: Sequence[RunKey], folder: Path, train: Train, crew: Crew, bar: tuple[str, int]
 ) -> dict[RunKey, Fitted]:
     """Train all runs of an arm, in as many processes as the machine has room for, under one progress bar.
 
     Args:
-        halvings: one a budget; runs of the first ones start first.
+        runs: all runs of an arm, in the order in which they start.
         folder: of the checkpoints.
         train: trains a run in this process.
         crew: how other processes train a run.
@@ -52,13 +52,12 @@ def train_all(
     """
     from tqdm import tqdm
 
-    n_runs = sum(sum(rates_by_seed(len(each.rates), len(each.seeds))) for each in halvings)
-    devices = [] if crew.make is None else devices_for(n_runs, crew.runtime, crew.n_bytes)
+    devices = [] if crew.make is None else devices_for(len(runs), crew.runtime, crew.n_bytes)
     with tqdm(total=bar[1], desc=bar[0], unit=" images", disable=None) as shown:
         execute = one_by_one(train, folder, shown.update)
         if crew.make is not None and len(devices) > 1:
             execute = in_workers(partial(_kept, crew.make, folder), devices, shown.update)
-        return complete(halvings, folder, execute, shown.update)
+        return complete(runs, folder, execute, shown.update)
 
 
 def devices_for(n_runs: int, runtime: Runtime, bytes_each: int) -> list[str]:

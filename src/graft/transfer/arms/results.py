@@ -8,10 +8,10 @@ from graft.networks.networks import Network
 from graft.networks.saving import save_network
 from graft.records.training import RunRecord
 from graft.training.loop import Fitted
-from graft.transfer.arms.halving import RunKey
+from graft.transfer.arms.rates import RunKey
 from graft.transfer.arms.runs import read_network
 
-COLUMNS = ("seed", "epoch", "phase", "train_loss", "val_loss", "val_accuracy")
+COLUMNS = ("seed", "epoch", "steps", "phase", "train_loss", "val_loss", "val_accuracy")
 
 
 def saved_runs(
@@ -46,17 +46,20 @@ def write_curves(runs: Sequence[RunRecord], path: Path) -> None:
         names = [phase.name for phase in run.phases for _ in range(phase.epochs)]
         for name, point in zip(names, run.curve, strict=True):
             numbers = (point.train_loss, point.val_loss, point.val_accuracy)
-            rows.append((run.seed, point.epoch, name, *(f"{each:.{SIGNIFICANT_DIGITS}g}" for each in numbers)))
+            rows.append(
+                (run.seed, point.epoch, point.steps, name, *(f"{each:.{SIGNIFICANT_DIGITS}g}" for each in numbers))
+            )
     write_table(COLUMNS, rows, path)
 
 
 def _record(run: RunKey, fitted: Fitted, weights_sha256: str) -> RunRecord:
     return RunRecord(
         seed=run.seed,
-        budget=run.budget,
+        rate=run.rate,
         best_epoch=fitted.best_epoch,
         val_accuracy=fitted.best.accuracy,
         val_loss=fitted.best.loss,
+        n_images_seen=fitted.n_seen,
         weights_sha256=weights_sha256,
         curve=fitted.curve,
         phases=fitted.phases,

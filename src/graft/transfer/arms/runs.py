@@ -10,7 +10,7 @@ from graft.records.training import Epoch, PhaseRecord
 from graft.training.checkpoints import Keeper, State, keeper_in, read_state, write_state
 from graft.training.loop import Fitted
 from graft.training.steps import Tick
-from graft.transfer.arms.halving import Halving, RunKey, startable
+from graft.transfer.arms.rates import RunKey
 
 
 class Trained(NamedTuple):
@@ -21,54 +21,32 @@ class Trained(NamedTuple):
 
 
 Train = Callable[[RunKey, Tick, Keeper], Trained]
-# asked again and again for the runs that may start now, in the order of preference
-Waiting = Callable[[], list[RunKey]]
-# trains what waits, and tells of each run that it has ended, until nothing waits any more
-Execute = Callable[[Waiting, Callable[[RunKey], None]], None]
+# trains these runs, one after another or several at once
+Execute = Callable[[Sequence[RunKey]], None]
 
 
-def complete(halvings: Sequence[Halving], folder: Path, execute: Execute, tick: Tick) -> dict[RunKey, Fitted]:
-    """Train all runs of these halvings that have not ended yet, and return the results of all.
+def complete(runs: Sequence[RunKey], folder: Path, execute: Execute, tick: Tick) -> dict[RunKey, Fitted]:
+    """Train the runs that have not ended yet, and return the results of all.
 
     Args:
-        halvings: one a budget, side by side; runs of the first ones start first.
+        runs: all runs of an arm, in the order in which they start.
         folder: of the checkpoints.
         execute: trains the runs, one after another or several at once.
         tick: told the number of images that runs of an earlier process saw.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    found: dict[RunKey, Fitted] = {}
-    looked_up: set[RunKey] = set()
-
-    def waiting() -> list[RunKey]:
-        while True:
-            scores = {run: fitted.best for run, fitted in found.items()}
-            runs = [run for halving in halvings for run in startable(halving, scores)]
-            # what was handed out before ends in this process, which hears of it
-            new = [run for run in runs if run not in looked_up]
-            looked_up.update(new)
-            before = {run: fitted for run in new if (fitted := read_fitted(folder, run)) is not None}
-            if not before:
-                return runs
-            found.update(before)
-            tick(sum(fitted.n_seen for fitted in before.values()))
-
-    def ended(run: RunKey) -> None:
-        fitted = read_fitted(folder, run)
-        assert fitted is not None, "train_once has written it"
-        found[run] = fitted
-
-    execute(waiting, ended)
-    return found
+    before = [run for run in runs if _ended(folder, run).is_file()]
+    tick(sum(read_fitted(folder, run).n_seen for run in before))
+    execute([run for run in runs if run not in before])
+    return {run: read_fitted(folder, run) for run in runs}
 
 
 def one_by_one(train: Train, folder: Path, tick: Tick) -> Execute:
     """Train the runs in this process, one after another."""
 
-    def execute(waiting: Waiting, ended: Callable[[RunKey], None]) -> None:
-        while runs := waiting():
-            train_once(train, runs[0], folder, tick)
-            ended(runs[0])
+    def execute(runs: Sequence[RunKey]) -> None:
+        for run in runs:
+            train_once(train, run, folder, tick)
 
     return execute
 
@@ -80,22 +58,25 @@ def train_once(train: Train, run: RunKey, folder: Path, tick: Tick) -> None:
     (folder / f"{_name(run)}.pt").unlink(missing_ok=True)
 
 
-def read_fitted(folder: Path, run: RunKey) -> Fitted | None:
-    """The result of a run; None where it has not ended."""
-    state = read_state(_ended(folder, run))
-    return None if state is None else _fitted(state)
+def read_fitted(folder: Path, run: RunKey) -> Fitted:
+    """The result of a run that has ended."""
+    return _fitted(_read(folder, run))
 
 
 def read_network(folder: Path, run: RunKey, blank: Network) -> Network:
     """The blank network, with the weights of a run that has ended."""
-    state = read_state(_ended(folder, run))
-    assert state is not None, "only runs that have ended are asked for"
-    blank.load_state_dict(state["network"])
+    blank.load_state_dict(_read(folder, run)["network"])
     return blank
 
 
+def _read(folder: Path, run: RunKey) -> State:
+    state = read_state(_ended(folder, run))
+    assert state is not None, "only runs that have ended are asked for"
+    return state
+
+
 def _name(run: RunKey) -> str:
-    return f"{run.budget}-seed{run.seed}-rate{run.rate:.17g}"
+    return f"seed{run.seed}-rate{run.rate:.17g}"
 
 
 def _ended(folder: Path, run: RunKey) -> Path:

@@ -20,8 +20,8 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from graft.transfer.arms.halving import RunKey
-    from graft.transfer.arms.runs import Execute, Waiting
+    from graft.transfer.arms.rates import RunKey
+    from graft.transfer.arms.runs import Execute
 
 # a forked process would share locks of torch's threads, and a CUDA context cannot be forked at all
 SPAWN = multiprocessing.get_context("spawn")
@@ -54,35 +54,31 @@ def in_workers(make: Make, devices: Sequence[str], tick: Tick) -> "Execute":
         tick: told the numbers of images that the workers saw.
     """
 
-    def execute(waiting: "Waiting", ended: Callable[["RunKey"], None]) -> None:
-        busy: dict[Connection, RunKey] = {}
+    def execute(runs: Sequence["RunKey"]) -> None:
+        waiting = list(reversed(runs))
+        n_left = len(waiting)
         with _team() as team:
-            while True:
-                for run in [each for each in waiting() if each not in busy.values()]:
-                    # a worker is started when there is a run for it, and not before
-                    if len(busy) == len(team) < len(devices):
-                        with _deaf():
-                            team.append(_start(make, devices[len(team)]))
-                    _give(run, team, busy)
-                if not busy:
-                    return
+            for device in devices[: len(runs)]:
+                with _deaf():
+                    team.append(_start(make, device))
+                _give(waiting.pop(), team[-1].talk)
+            while n_left:
                 for talk, message in _messages(team):
-                    if message is None:
-                        ended(busy.pop(talk))
-                    else:
+                    if message is not None:
                         tick(message)
+                        continue
+                    n_left -= 1
+                    if waiting:
+                        _give(waiting.pop(), talk)
 
     return execute
 
 
-def _give(run: "RunKey", team: Sequence[Worker], busy: dict[Connection, "RunKey"]) -> None:
-    """Give the run to a worker that has none; it waits where there is no such worker."""
-    idle = next((worker.talk for worker in team if worker.talk not in busy), None)
-    if idle is not None:
-        busy[idle] = run
-        # a dead worker takes nothing, and _messages tells why it died
-        with suppress(OSError):
-            idle.send(run)
+def _give(run: "RunKey", talk: Connection) -> None:
+    """Give the run to a worker that has none."""
+    # a dead worker takes nothing, and _messages tells why it died
+    with suppress(OSError):
+        talk.send(run)
 
 
 def _messages(team: Sequence[Worker]) -> Iterator[tuple[Connection, int | None]]:

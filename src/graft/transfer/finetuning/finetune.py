@@ -15,9 +15,9 @@ from graft.training.memory import check_room_for_steps
 from graft.training.objective import score_of
 from graft.training.phases import check_frozen, frozen_sha256
 from graft.training.steps import Tick
-from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, rates_around, rates_by_seed, seeds_of
 from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rate_finder import find_rate
+from graft.transfer.arms.rates import RunKey, Scores, chosen_runs, every_run, rates_around, seeds_of, trials_of
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
 from graft.transfer.arms.target_data import part_of, seen_by
@@ -36,7 +36,7 @@ from graft.transfer.finetuning.task import (
 
 @said_as_keys(ARM_KEYS)
 def finetune_target(task: TransferTask, folder: Path, half_done: Path, reread: Reread | None = None) -> TrainingRecord:
-    """Train the transfer arm with every seed and write its weights.
+    """Train the transfer arm with every seed at every rate, and write the weights of each seed's best run.
 
     Args:
         task: what the arm is trained from.
@@ -53,14 +53,13 @@ def finetune_target(task: TransferTask, folder: Path, half_done: Path, reread: R
     start, seeds = start_of(task), seeds_of(task.params.seed, task.params.training)
     crew = _crew(task, start, reread) if _by_steps(task) else Crew(task.data.runtime)
     curve = _rate_curve(task, start, seeds[0]) if _by_steps(task) and task.params.training.find_rate else None
-    halving = Halving("matched", _rates(task, curve), seeds)
+    runs = every_run(seeds, _rates(task, curve))
     n_epochs = task.params.training.epochs if _by_steps(task) else 1
-    n_images = sum(rates_by_seed(len(halving.rates), len(seeds))) * n_epochs * _n_seen(task)
-    fitted = train_all([halving], half_done, trainer(task, start), crew, ("finetune_target", n_images))
-    chosen = choose(halving, {run: each.best for run, each in fitted.items()})
-    name = task.backbone.name
-    runs = saved_runs(chosen.runs, fitted, half_done, partial(blank, task, start), (folder, name))
-    return _record(task, curve, chosen, runs)
+    n_images = len(runs) * n_epochs * _n_seen(task)
+    fitted = train_all(runs, half_done, trainer(task, start), crew, ("finetune_target", n_images))
+    scores, to = {run: each.best for run, each in fitted.items()}, (folder, task.backbone.name)
+    saved = saved_runs(chosen_runs(scores), fitted, half_done, partial(blank, task, start), to)
+    return _record(task, curve, scores, saved)
 
 
 def trainer(task: TransferTask, start: Start) -> Train:
@@ -146,18 +145,16 @@ def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
     return find_rate(network, steps.Task(train, data.val, plan_at(task, 1.0), seed, lambda n: None, NOTHING))
 
 
-def _record(task: TransferTask, curve: RateCurve | None, chosen: Chosen, runs: tuple[RunRecord, ...]) -> TrainingRecord:
+def _record(task: TransferTask, curve: RateCurve | None, scores: Scores, runs: tuple[RunRecord, ...]) -> TrainingRecord:
     settings, blocks = task.params.finetune_target, list(task.backbone.network.blocks)
     return TrainingRecord(
         arm="transfer",
         strategy=task.strategy.choice,
         network=task.backbone.name,
-        rate=chosen.rate,
-        block_rates=block_rates(task.strategy.choice, blocks, chosen.rate, settings),
+        block_factors=block_rates(task.strategy.choice, blocks, 1.0, settings),
         batchnorm=batchnorm_of(task.params),
         flip=task.data.recipe.flip if _by_steps(task) or settings.views else 0.0,
         rate_curve=curve,
-        budget="matched",
-        trials=chosen.trials,
+        trials=trials_of(scores),
         runs=runs,
     )
