@@ -112,7 +112,7 @@ def test_with_a_named_strategy_there_is_none(example: Params) -> None:
     assert estimate.least == estimate.total == estimate.most
 
 
-def beside(params: Params, budget: str | int, strategy: str = "full", **costs: float) -> float:
+def beside(params: Params, budget: str | int, strategy: str = "full", **costs: Any) -> float:
     """Seconds of what is trained beside the arms."""
     params = changed(changed(small(params), "training", budget=budget), "select_strategy", overrule=strategy)
     return seconds(reckoned(params, COUNTS, NOTHING._replace(**costs)), "train_variants")
