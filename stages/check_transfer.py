@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from graft import stage
 from graft.decisions.verdict.arms import check_records, judged_arm
 from graft.decisions.verdict.judge import Asked, judge_transfer, splits_of
-from graft.decisions.verdict.looks import close_look, look_at, open_look, standing_of
+from graft.decisions.verdict.looks import close_look, look_at, open_look
 from graft.decisions.verdict.shipping import pretraining_images
 from graft.files import file_sha256, read_record, write_record
-from graft.networks.outputs import outputs_of
+from graft.networks.outputs import saved_logits
 from graft.networks.runtime import make_runtime
-from graft.networks.saving import load_network
 from graft.params.pipeline import read_params
 from graft.records.catalog import CatalogRecord
 from graft.records.training import TrainingRecord
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     check_records(transfer, scratch, file_sha256(args.target_catalog))
     splits = splits_of(read_catalog(args.target_catalog), catalog.target.classes)
     look = look_at(splits.test, splits.classes, params, transfer.strategy, len(transfer.runs))
-    looks = open_look(args.looks, look)
+    standing = open_look(args.looks, look)
 
     runtime, images = make_runtime(params.seed), open_images(args.target_images)[splits.test.rows]
     files = {
@@ -46,14 +45,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
         for arm, folder in ((transfer, args.transfer_weights), (scratch, args.scratch_weights))
         for run in arm.runs
     }
-    logits = {n: outputs_of(load_network(file).to(runtime.device), images).logits for n, file in files.items()}
+    logits = saved_logits(files, images, runtime.device)
     write_logits(logits, splits.test.sha256, splits.test.labels, args.logits)
     predicted = {name: each.argmax(axis=1) for name, each in logits.items()}
     write_predictions(predicted, splits.test.sha256, splits.test.labels, args.predictions)
-    asked = Asked(params.check_transfer, params.seed, standing_of(looks, look), pretraining_images(params, catalog))
+    asked = Asked(params.check_transfer, params.seed, standing, pretraining_images(params, catalog))
     verdict = judge_transfer(judged_arm(transfer, logits), judged_arm(scratch, logits), splits, asked)
     write_record(verdict.model_copy(update=made_from), args.record)
-    close_look(args.looks, looks, look, verdict.verdict)
+    close_look(args.looks, look, verdict.verdict)
     return runtime.provenance()
 
 
