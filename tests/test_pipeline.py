@@ -80,6 +80,7 @@ def test_every_record_names_what_it_was_made_from_and_all_are_of_one_run(copy: P
         "checks": {"target-catalog"},
         "training": {"strategy", "target-catalog"},
         "scratch": {"catalog"},
+        "variants": {"strategy", "target-catalog", "training", "scratch"},
         "verdict": {"catalog", "training", "scratch"},
         "export": {"verdict"},
         "release": {
@@ -118,7 +119,8 @@ def test_a_comment_in_a_stage_script_runs_that_stage_alone(copy: Path, stage: st
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
-        ("training/augmentation/colour.py", {"pretrain_source", "finetune_target", "train_scratch"}),
+        ("training/augmentation/colour.py", {"pretrain_source", "finetune_target", "train_scratch", "train_variants"}),
+        ("transfer/variants/altered.py", {"train_variants"}),
         ("statistics/comparison/compare.py", {"check_transfer"}),
         ("reporting/figures/forest.py", {"write_report"}),
         ("shift/measurement.py", {"measure_shift"}),
