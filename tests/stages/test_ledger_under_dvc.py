@@ -92,7 +92,7 @@ def test_a_forced_run_is_the_same_look(folder: Path) -> None:
 
 
 def test_the_way_back_to_earlier_params_runs_again_and_keeps_both_looks(folder: Path) -> None:
-    """DVC's own cache of runs would bring back the files of the first look, and with them a ledger without the second."""
+    """DVC's cache of runs would bring back the files of the first look, and so a ledger without the second."""
     ask(folder, 2)
     rerun(dvc(folder, "repro"))
     ask(folder, 1)
