@@ -10,11 +10,13 @@ from tests.examples import catalog_record, training_record, write_stamp
 from tests.house import ROOT
 from tests.transfer.conftest import tiny_catalog, tiny_images
 
-from graft.files import read_record, write_record
+from graft.files import file_sha256, read_record, write_record
 from graft.networks.networks import build_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network, save_network
+from graft.records.looks import LooksRecord
+from graft.records.training import TrainingRecord
 from graft.records.verdict import VerdictRecord
 from graft.store.catalogue import write_catalog
 from graft.store.predictions import read_logits, read_predictions
@@ -29,6 +31,7 @@ FILES = {
     "scratch-weights": "scratch",
     "target-catalog": "target.csv",
     "target-images": "target.npy",
+    "looks": "looks.json",
     "logits": "predictions/logits.npz",
     "predictions": "predictions.csv",
     "record": "verdict.json",
@@ -46,7 +49,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = training_record().runs[0]
     for arm, record, weights in (("transfer", "training", "finetuned"), ("scratch", "scratch", "scratch")):
         runs = tuple(run.model_copy(update={"seed": seed}) for seed in (0, 1))
-        write_record(training_record().model_copy(update={"arm": arm, "runs": runs}), folder / f"{record}.json")
+        made_from = {"target-catalog": file_sha256(folder / "target.csv")}
+        changes = {"arm": arm, "runs": runs, "made_from": made_from}
+        write_record(training_record().model_copy(update=changes), folder / f"{record}.json")
         for seed in (0, 1):
             torch.manual_seed(seed + 2 * (arm == "scratch"))
             save_network(
@@ -94,3 +99,48 @@ def test_a_test_split_that_was_not_judged_is_not_opened(done: Path, tmp_path: Pa
         RuntimeError, match=r"validated\.json: want the judgement of \S+target\.csv, got that of another"
     ):
         MAIN(files)
+
+
+def test_the_look_is_in_the_ledger_with_its_verdict(done: Path) -> None:
+    (look,) = read_record(LooksRecord, done / "looks.json").looks
+    assert (look.n_seeds, look.verdict) == (2, "INCONCLUSIVE")
+
+
+def test_a_run_that_breaks_off_leaves_its_look_and_can_be_taken_again(done: Path, tmp_path: Path) -> None:
+    looks = tmp_path / "looks.json"
+    with pytest.raises(FileNotFoundError):
+        MAIN([*arguments(done), "--looks", str(looks), "--scratch-weights", str(tmp_path)])
+    (broken,) = read_record(LooksRecord, looks).looks
+    assert broken.verdict is None
+    outs = ("logits", "predictions", "record")
+    MAIN(
+        [
+            *arguments(done),
+            "--looks",
+            str(looks),
+            *(part for each in outs for part in (f"--{each}", str(tmp_path / each))),
+        ]
+    )
+    assert read_record(LooksRecord, looks) == read_record(LooksRecord, done / "looks.json")
+
+
+def test_a_damaged_ledger_stops_the_stage_before_the_test_split_is_opened(done: Path, tmp_path: Path) -> None:
+    (tmp_path / "looks.json").write_text("{")
+    with pytest.raises(ValueError, match=r"looks\.json: .*restore it"):
+        MAIN([*arguments(done), "--looks", str(tmp_path / "looks.json"), "--target-images", str(tmp_path / "none.npy")])
+
+
+def test_arms_of_different_test_splits_are_refused_without_a_look(done: Path, tmp_path: Path) -> None:
+    scratch = read_record(TrainingRecord, done / "scratch.json").model_copy(
+        update={"made_from": {"target-catalog": "d"}}
+    )
+    write_record(scratch, tmp_path / "scratch.json")
+    looks = tmp_path / "looks.json"
+    with pytest.raises(ValueError, match=r"check_transfer, scratch: .*another test split"):
+        MAIN([*arguments(done), "--scratch", str(tmp_path / "scratch.json"), "--looks", str(looks)])
+    assert not looks.exists()
+
+
+def test_a_missing_arm_is_one_clear_error(done: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"scratch\.json: want a TrainingRecord, got no file"):
+        MAIN([*arguments(done), "--scratch", str(tmp_path / "scratch.json")])
