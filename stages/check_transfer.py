@@ -40,7 +40,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     splits = splits_of(read_catalog(args.target_catalog), catalog.target.classes)
     look = look_at(splits.test, splits.classes, params, transfer.strategy, len(transfer.runs))
     standing = open_look(args.looks, look)
-
     runtime, images = make_runtime(params.seed), open_images(args.target_images)[splits.test.rows]
     arms = weights_of((transfer, args.transfer_weights), (scratch, args.scratch_weights))
     beside = networks_of(read_record(VariantsRecord, args.variants), args.variant_weights)
