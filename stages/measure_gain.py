@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from graft import stage
 from graft.decisions.gain.forgetting import forgetting_of, held_out
 from graft.decisions.gain.gain import Trained, measure_gain, on_test
-from graft.decisions.verdict.shipping import median_run
 from graft.files import read_record, write_record
 from graft.networks.runtime import make_runtime
 from graft.records.cards import BackboneCard
@@ -39,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     classes = read_record(CatalogRecord, args.catalog).target.classes
     on = on_test(read_catalog(args.target_catalog), classes, read_logits(args.logits))
 
-    seed, old = transfer.runs[median_run(transfer.runs)].seed, None
-    source = held_out(read_catalog(args.source_catalog), card)
+    # both arms have the same seeds, so there is a transfer network of this one whichever arm ships
+    seed, source, old = verdict.ships_seed, held_out(read_catalog(args.source_catalog), card), None
     if source is not None:
         images = open_images(args.source_images)[source.images.rows]
         old = old_head_logits(args.backbone, args.weights / f"seed_{seed}.safetensors", images, runtime.device)

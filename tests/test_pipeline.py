@@ -123,6 +123,7 @@ def test_a_comment_in_a_stage_script_runs_that_stage_alone(copy: Path, stage: st
         ("training/augmentation/colour.py", {"pretrain_source", "finetune_target", "train_scratch", "train_variants"}),
         ("transfer/variants/altered.py", {"train_variants"}),
         ("statistics/comparison/compare.py", {"check_transfer"}),
+        ("decisions/gain/label_curve.py", {"measure_gain"}),
         ("reporting/figures/forest.py", {"write_report"}),
         ("shift/measurement.py", {"measure_shift"}),
         ("decisions/selection/tables.py", {"select_strategy"}),
