@@ -119,7 +119,7 @@ def test_a_comment_in_a_stage_script_runs_that_stage_alone(copy: Path, stage: st
     ("file", "stages"),
     [
         ("training/augmentation/colour.py", {"pretrain_source", "finetune_target", "train_scratch"}),
-        ("statistics/comparison/comparison.py", {"check_transfer"}),
+        ("statistics/comparison/compare.py", {"check_transfer"}),
         ("reporting/figures/forest.py", {"write_report"}),
         ("shift/measurement.py", {"measure_shift"}),
         ("decisions/selection/tables.py", {"select_strategy"}),

@@ -22,7 +22,6 @@ from graft.records.release import Reason
 from graft.records.strategy import StrategyRecord
 from graft.records.training import Epoch, TrainingRecord
 from graft.records.validation import Finding, ValidationRecord
-from graft.statistics.comparison.settling import MANY_SEEDS
 from graft.yaml_files import read_yaml
 
 SETTLED = run_records()
@@ -58,10 +57,6 @@ def _unsettled(**numbers: Any) -> Records:
 def test_an_open_verdict_says_what_would_settle_it(numbers: dict[str, Any], words: str) -> None:
     (said,) = _steps(_unsettled(**numbers))
     assert words in said
-
-
-def test_the_affordable_seeds_are_as_many_as_params_allow() -> None:
-    assert MANY_SEEDS == MOST_SEEDS
 
 
 def test_transfer_that_hurt_gets_frozen_features_then_other_weights() -> None:
