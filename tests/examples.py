@@ -9,6 +9,7 @@ from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord, Domain
 from graft.records.chapters import Records
 from graft.records.checks import ChecksRecord, LabelCheck
+from graft.records.gain import GainRecord
 from graft.records.release import ExportRecord
 from graft.records.shift import ShiftRecord, ShiftSource
 from graft.records.strategy import StrategyRecord
@@ -241,6 +242,22 @@ def training_record(n_runs: int = 1) -> TrainingRecord:
     )
 
 
+GAIN = GainRecord.model_validate(
+    {
+        "metric": "accuracy",
+        "level": 0.05,
+        "majority": 0.5,
+        "labels": {"points": (), "sentence": "Nothing was trained with fewer labels."},
+        "speed": {"target": 0.5, "seeds": (), "ratio": None, "at_least": False, "sentence": "No steps were taken."},
+        "classes": {"scores": (), "sentence": "No class is shown to be worse with transfer."},
+        "forgetting": dict.fromkeys(("seed", "split", "before", "after", "difference"))
+        | {"state": "unknown", "n_images": 0, "sentence": "Forgetting is not measured."},
+        "small": None,
+        "why": None,
+    }
+)
+
+
 def run_records() -> Records:
     """Records of a run on folders without any fault."""
     return Records(
@@ -252,5 +269,6 @@ def run_records() -> Records:
         transfer=training_record(),
         scratch=training_record(),
         verdict=verdict_record("POSITIVE"),
+        gain=GAIN,
         export=EXPORT,
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from tests.examples import verdict_record
+from tests.reporting.sample_gain import sample_gain
 from tests.reporting.sample_shifts import sample_shift
 
 from graft.decisions.claims import claim
@@ -32,10 +33,12 @@ def sample_evidence(
     kind: SourceKind = "own",
     curve: bool = True,
     gradual: bool = False,
+    thorough: bool = True,
 ) -> Evidence:
     """A run in which transfer gains or loses according to the outcome.
 
-    No curve: a feature extraction. Gradual: the params said so, and the rate was looked for.
+    No curve: a feature extraction. Gradual: the params said so, and the rate was looked for. Thorough: the
+    controls beside the arms were trained, too.
     """
     gain = {"POSITIVE": 0.09, "NEGATIVE": -0.06, "EQUIVALENT": 0.0, "INCONCLUSIVE": 0.015}[outcome]
     predictions = sample_predictions(len(classes), gain)
@@ -52,6 +55,7 @@ def sample_evidence(
         transfer=in_phases(sample_training("transfer", curve)) if gradual else sample_training("transfer", curve),
         scratch=sample_training("scratch", True),
         verdict=verdict,
+        gain=sample_gain(predictions, tuple(classes), thorough=thorough, curve=curve),
         export=sample_export(),
         release=ReleaseRecord(
             passed=True,

@@ -3,10 +3,7 @@ import pytest
 
 from graft.reporting.evidence import Evidence
 from graft.reporting.tallies import (
-    class_scores,
-    confusion_matrix,
     frequent_confusions,
-    got_worse,
     mistakes,
     score_by_seed,
 )
@@ -31,24 +28,6 @@ def test_the_confusion_matrix_equals_a_count_image_by_image(evidence: Evidence) 
         counted[true, predicted] += 1
     assert evidence.shipped_confusion().tolist() == counted.tolist()
     assert counted.sum() == len(evidence.predictions.images)
-
-
-def test_recall_by_class_equals_the_diagonal_of_the_matrix(evidence: Evidence) -> None:
-    runs = evidence.predictions.by_arm["transfer"]
-    matrices = [confusion_matrix(evidence.predictions.labels, run, 10) for run in runs]
-    expected = np.mean([np.diag(each) / each.sum(axis=1) for each in matrices], axis=0)
-    found = [each.transfer for each in class_scores(evidence.predictions, evidence.classes)]
-    np.testing.assert_allclose(found, expected)
-
-
-def test_classes_without_test_images_have_no_score() -> None:
-    assert [each.name for each in class_scores(TINY, CLASSES)] == ["ant", "bee"]
-
-
-def test_classes_that_got_worse_come_with_the_seeds_that_agree() -> None:
-    (bee,) = got_worse(class_scores(TINY, CLASSES))
-    assert (bee.name, bee.n_images, bee.n_seeds_worse) == ("bee", 2, 2)
-    assert (bee.transfer, bee.scratch, bee.difference) == (0.25, 0.75, -0.5)
 
 
 def test_accuracy_by_seed_counts_right_predictions() -> None:

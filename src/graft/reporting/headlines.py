@@ -4,7 +4,6 @@ import json
 
 from graft.files import SIGNIFICANT_DIGITS
 from graft.reporting.evidence import Evidence
-from graft.reporting.tallies import class_scores, got_worse
 
 # Largest number of entries in metrics.json, so that `dvc metrics diff` can be read without scrolling.
 MOST = 15
@@ -16,7 +15,6 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
     The difference and the score of the shipped model are by the primary metric of the verdict.
     """
     verdict, shift, strategy = evidence.verdict, evidence.shift, evidence.strategy
-    scores = class_scores(evidence.predictions, evidence.classes)
     return {
         "transfer_accuracy": verdict.by("accuracy").transfer.estimate,
         "scratch_accuracy": verdict.by("accuracy").scratch.estimate,
@@ -26,7 +24,7 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
         "difference_high": verdict.difference.high,
         "nll_difference": verdict.by("nll").difference.estimate,
         "shipped_score": verdict.ships_score,
-        "classes_worse": len(got_worse(scores)),
+        "classes_worse": len(evidence.gain.classes.worse),
         "n_test_images": verdict.n_images,
         "n_train_images": strategy.n_train,
         "shift_mmd2": None if shift.size is None else shift.size.mmd2,
