@@ -1,22 +1,29 @@
 """What a comparison will be able to show, reckoned before any training."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graft.decisions.pilot import Pilot
+from graft.decisions.verdict.looks import Standing, standing_of
 from graft.decisions.verdict.metric import Shares, primary_metric
 from graft.params.decisions import CheckTransfer
 from graft.params.learning import MOST_SEEDS
+from graft.records.looks import Look, LooksRecord
 from graft.statistics.comparison.layout import Layout, Units, layout_of
 from graft.statistics.comparison.power import LEAST_SEEDS, detectable, seeds_for, smallest_margin
+from graft.store.catalogue import Labelled
 
 POWER = 0.8
 # No larger gain is promised: a handful of images could show nothing less, and the reckoning does not hold for them.
 LARGEST = 0.5
 MOST_IMAGES = 1_000_000
+UNPLANNED = (
+    "These test images were looked at before, and planned looks ({planned}) are used up: a run by other params or with "
+    "other seeds can claim nothing on them. Take new test images."
+)
 
 
 class OnTest(NamedTuple):
@@ -24,19 +31,12 @@ class OnTest(NamedTuple):
 
     metric: Shares
     layout: Layout
-    labels: NDArray[np.int64]
-    """(n,) class numbers"""
     counts: NDArray[np.int64]
     """(c,) images of each class"""
-    absent: tuple[str, ...]
-    """names of the classes without a test image"""
-
-    @property
-    def limits(self) -> tuple[str, ...]:
-        """Sentences on why no verdict but INCONCLUSIVE is possible; empty if one is."""
-        absent = tuple(f"Class {name} has no image in the test split." for name in self.absent)
-        few = () if self.layout.n_images > 1 else ("The test split has a single image.",)
-        return (*absent, *few, *self.layout.limits)
+    level: float
+    """level of this look: planned looks share it"""
+    limits: tuple[str, ...]
+    """sentences on why no verdict but INCONCLUSIVE is possible; empty if one is"""
 
 
 class Ways(NamedTuple):
@@ -48,27 +48,37 @@ class Ways(NamedTuple):
     """number of test images, with the seeds that params.yaml names"""
 
 
-def on_test(
-    labels: NDArray[np.int64], groups: NDArray[np.str_], classes: Sequence[str], metric: Literal["auto"] | Shares
-) -> OnTest:
+def on_test(test: Labelled, classes: Sequence[str], asked: CheckTransfer, before: Standing) -> OnTest:
     """The test images as the comparison will see them.
 
     Args:
-        labels: (n,) class numbers of the test images, at least one.
-        groups: (n,) their groups.
+        test: the test images, at least one.
         classes: names of all classes, by number.
-        metric: as params.yaml names it.
+        asked: metric and level.
+        before: where the look that is planned stands among those at the same images.
     """
+    labels = test.labels
     counts = np.bincount(labels, minlength=len(classes))
-    chosen = primary_metric(labels, len(classes), metric)
-    layout = layout_of(len(labels), groups, labels if chosen == "balanced_accuracy" else None)
-    absent = tuple(name for name, n in zip(classes, counts, strict=True) if n == 0)
-    return OnTest(chosen, layout, labels, counts, absent)
+    metric = primary_metric(labels, len(classes), asked.metric)
+    layout = layout_of(len(labels), test.groups, labels if metric == "balanced_accuracy" else None)
+    absent = [f"Class {name} has no image in the test split." for name, n in zip(classes, counts, strict=True) if not n]
+    single = ["The test split has a single image."] if layout.n_images == 1 else []
+    looked = [UNPLANNED.format(planned=before.planned)] if before.unplanned else []
+    limits = (*absent, *single, *looked, *layout.limits)
+    return OnTest(metric, layout, counts, asked.level / before.planned, limits)
 
 
-def level_of(params: CheckTransfer) -> float:
-    """The level of a single look: planned looks share it."""
-    return params.level / params.planned_looks
+def standing_ahead(looks: LooksRecord, look: Look) -> Standing:
+    """Where a look stands that was not taken yet, unless it is one in the ledger that is repeated.
+
+    Args:
+        looks: the ledger.
+        look: the look that a run by these params would take.
+    """
+    known = {(each.test_sha256, each.params_sha256) for each in looks.looks}
+    if (look.test_sha256, look.params_sha256) not in known:
+        looks = LooksRecord(looks=(*looks.looks, look))
+    return standing_of(looks, look)
 
 
 def promise(pilot: Pilot, n_seeds: float, level: float) -> float | None:

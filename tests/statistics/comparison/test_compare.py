@@ -135,7 +135,7 @@ def test_groups_of_similar_images_widen_the_interval() -> None:
     assert (grouped.n_images, grouped.n_units, grouped.design) == (300, 60, "equal groups")
     assert grouped.difference == pytest.approx(first.difference)  # copies bring no evidence
     assert grouped.mcnemar_p == first.mcnemar_p > alone.mcnemar_p
-    assert grouped.difference.high - grouped.difference.low > 1.5 * (alone.difference.high - alone.difference.low)
+    assert grouped.difference.high - grouped.difference.low > 1.3 * (alone.difference.high - alone.difference.low)
 
 
 def test_what_would_show_it_counts_images_and_not_groups() -> None:
