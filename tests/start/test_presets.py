@@ -5,6 +5,7 @@ from typing import Any, get_args
 import pytest
 from tests.house import ROOT
 
+from graft.params.learning import SEEDS
 from graft.params.pipeline import Params
 from graft.start.presets import Budget, Wanted, preset
 from graft.yaml_files import read_yaml
@@ -58,11 +59,15 @@ def test_rates_of_the_control_lie_above_those_of_transfer(wanted: Wanted) -> Non
 
 @pytest.mark.parametrize("wanted", [PHOTOGRAPHS, DIGITS])
 @pytest.mark.parametrize(
-    "key", ["training.n_seeds", "training.epochs", "images.size_px", "extract_features.sample_images"]
+    "key", ["training.epochs", "train_scratch.long_factor", "images.size_px", "extract_features.sample_images"]
 )
 def test_a_larger_budget_never_spends_less(wanted: Wanted, key: str) -> None:
     spent = [preset(wanted._replace(budget=budget))[key] for budget in BUDGETS]
     assert spent == sorted(spent)
+
+
+def test_the_budget_is_written_by_its_name() -> None:
+    assert [preset(PHOTOGRAPHS._replace(budget=budget))["training.budget"] for budget in BUDGETS] == [*SEEDS]
 
 
 def test_the_same_values_do_not_share_their_lists() -> None:
