@@ -5,7 +5,6 @@ from typing import Any, get_args
 import pytest
 from tests.house import ROOT
 
-from graft.params.learning import SEEDS
 from graft.params.pipeline import Params
 from graft.start.presets import Budget, Wanted, preset
 from graft.yaml_files import read_yaml
@@ -58,16 +57,17 @@ def test_rates_of_the_control_lie_above_those_of_transfer(wanted: Wanted) -> Non
 
 
 @pytest.mark.parametrize("wanted", [PHOTOGRAPHS, DIGITS])
-@pytest.mark.parametrize(
-    "key", ["training.epochs", "train_scratch.long_factor", "images.size_px", "extract_features.sample_images"]
-)
+@pytest.mark.parametrize("key", ["training.epochs", "images.size_px", "extract_features.sample_images"])
 def test_a_larger_budget_never_spends_less(wanted: Wanted, key: str) -> None:
     spent = [preset(wanted._replace(budget=budget))[key] for budget in BUDGETS]
     assert spent == sorted(spent)
 
 
-def test_the_budget_is_written_by_its_name() -> None:
-    assert [preset(PHOTOGRAPHS._replace(budget=budget))["training.budget"] for budget in BUDGETS] == [*SEEDS]
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_the_budget_itself_stands_in_params_and_names_the_seeds(budget: Budget) -> None:
+    values = preset(PHOTOGRAPHS._replace(budget=budget))
+    assert values["training.budget"] == budget
+    assert filled_in(values).training.n_seeds == {"smoke": 2, "standard": 5, "thorough": 8}[budget]
 
 
 def test_the_same_values_do_not_share_their_lists() -> None:
