@@ -1,4 +1,4 @@
-"""Two other ways to judge a difference over seeds and units. They are shown beside the interval and decide nothing."""
+"""Three other ways to judge a difference over seeds and units, beside the interval. They decide nothing."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,28 @@ def _in_steps(totals: Floats) -> NDArray[np.int64]:
     whole = np.array_equal(totals, np.rint(totals))
     steps: NDArray[np.int64] = np.rint(totals if whole else totals / np.abs(totals).max() * STEPS).astype(np.int64)
     return steps
+
+
+def mcnemar_p(values: Floats, unit: NDArray[np.int64] | None = None) -> float:
+    """Two-sided exact McNemar test over units, pooled over the seeds.
+
+    A unit counts for the arm that scores higher on it over all seeds together; units without a difference do not count.
+    The test speaks of these seeds alone.
+
+    Args:
+        values: (k, n) differences, seeds by images.
+        unit: (n,) number of the group of each image, None if every image is its own.
+
+    Source: McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 12
+    (1947).
+    """
+    from scipy.special import bdtr
+
+    sums = values.sum(axis=0)
+    # rounding must not make a difference of units that are even over the seeds
+    by_unit = np.round(sums if unit is None else np.bincount(unit, sums), 9)
+    more, less = int(np.sum(by_unit > 0)), int(np.sum(by_unit < 0))
+    return min(1.0, 2 * float(bdtr(min(more, less), more + less, 0.5)))
 
 
 def crossed_bootstrap(values: Floats, confidence: float, n_draws: int, seed: int) -> tuple[float, float]:

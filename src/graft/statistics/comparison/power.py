@@ -1,0 +1,232 @@
+"""What a comparison of given size can show: power, the smallest difference, the seeds, the smallest margin.
+
+All go by the interval of `graft.statistics.comparison.interval`: its degrees of freedom and its least half width. Half
+widths vary as the root of a chi-squared variable does, which makes the power that of the noncentral t distribution.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.statistics.comparison.interval import floor_of, t_quantile
+from graft.statistics.comparison.layout import Units
+from graft.statistics.comparison.spread import Variances, standard_error
+
+Floats = NDArray[np.float64]
+
+MOST_SEEDS = 1_000
+# Times the present units, the most that is searched.
+MOST_TIMES = 10_000.0
+# Four times in five.
+POWER = 0.8
+# Two seeds claim nothing.
+LEAST_SEEDS = 3
+# Points of the distribution of the estimated standard error.
+POINTS = 512
+HALVINGS = 50
+
+
+def equal_units(n_units: float) -> Units:
+    """Units that all weigh the same."""
+    return Units(n_units, n_units, n_units)
+
+
+def power_of(
+    difference: float, variances: Variances, n_seeds: float, n_units: float | Units, level: float = 0.05
+) -> float:
+    """Probability that the interval of a true difference excludes 0 on the true side.
+
+    Args:
+        difference: true difference. Its sign does not count.
+        variances: components of variance of one unit in one seed.
+        n_seeds: number of seeds, or infinity.
+        n_units: number of units, or infinity; `Units` where they weigh differently.
+        level: share of false claims that is allowed.
+    """
+    from scipy.special import ndtr
+
+    error, freedom, least = _planned(variances, n_seeds, n_units, level)
+    if error == 0:
+        return float(abs(difference) > least)
+    halves = np.maximum(t_quantile(freedom, 1 - level / 2) * _errors(freedom), least / error)
+    return float(np.mean(ndtr(abs(difference) / error - halves)))
+
+
+def detectable(
+    variances: Variances, n_seeds: float, n_units: float | Units, level: float = 0.05, power: float = POWER
+) -> float | None:
+    """Smallest true difference that is shown with this power, or None if none up to 1 is.
+
+    Args:
+        variances: components of variance of one unit in one seed.
+        n_seeds: as in `power_of`.
+        n_units: as in `power_of`.
+        level: share of false claims that is allowed.
+        power: wanted probability.
+    """
+    error, _, least = _planned(variances, n_seeds, n_units, level)
+    if error == 0:
+        return least if least <= 1 else None
+    return _smallest(lambda size: power_of(size, variances, n_seeds, n_units, level) >= power)
+
+
+def seeds_for(
+    difference: float, variances: Variances, n_units: float | Units, level: float = 0.05, power: float = POWER
+) -> int | None:
+    """Smallest number of seeds that shows a true difference with this power, or None if MOST_SEEDS do not.
+
+    Args:
+        difference: true difference.
+        variances: components of variance of one unit in one seed.
+        n_units: as in `power_of`.
+        level: share of false claims that is allowed.
+        power: wanted probability.
+    """
+
+    def shows(n_seeds: int) -> bool:
+        return power_of(difference, variances, n_seeds, n_units, level) >= power
+
+    return _fewest(shows, LEAST_SEEDS, MOST_SEEDS)
+
+
+def smallest_margin(
+    variances: Variances, n_seeds: float, n_units: float | Units, level: float = 0.05, power: float = POWER
+) -> float | None:
+    """Smallest margin within which no difference at all counts as EQUIVALENT with this power, or None if none up to 1.
+
+    Args:
+        variances: components of variance of one unit in one seed.
+        n_seeds: as in `power_of`.
+        n_units: as in `power_of`.
+        level: level of each of the two one-sided tests.
+        power: wanted probability.
+    """
+    from scipy.special import ndtr
+
+    error, freedom, least = _planned(variances, n_seeds, n_units, level)
+    if error == 0:
+        return least if least <= 1 else None
+    halves = np.maximum(t_quantile(freedom, 1 - level) * _errors(freedom), least / error)
+
+    def fires(margin: float) -> bool:
+        inside = 2 * ndtr(np.maximum(margin / error - halves, 0.0)) - 1
+        return float(np.mean(inside)) >= power
+
+    return _smallest(fires)
+
+
+def _planned(variances: Variances, n_seeds: float, n_units: float | Units, level: float) -> tuple[float, float, float]:
+    """Standard error, its degrees of freedom and the least half width of the interval."""
+    units = n_units if isinstance(n_units, Units) else equal_units(n_units)
+    return *standard_error(variances, n_seeds, units), floor_of(units, level)
+
+
+def _errors(freedom: float) -> Floats:
+    """(POINTS,) equally likely values of the estimated standard error over the true one."""
+    from scipy.special import gammaincinv
+
+    if math.isinf(freedom):
+        return np.ones(1)
+    middles = (np.arange(POINTS) + 0.5) / POINTS
+    errors: Floats = np.sqrt(gammaincinv(freedom / 2, middles) * 2 / freedom)
+    return errors
+
+
+def _smallest(enough: Callable[[float], bool]) -> float | None:
+    """Smallest number between 0 and 1 that is enough, if all larger ones are too."""
+    low, high = 0.0, 1.0
+    if not enough(high):
+        return None
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def _fewest(enough: Callable[[int], bool], least: int, most: int) -> int | None:
+    """Smallest whole number from `least` to `most` that is enough, if all larger ones are too."""
+    if not enough(most):
+        return None
+    low, high = least - 1, most
+    while high - low > 1:
+        middle = math.floor((low + high) / 2)
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+class CouldShow(NamedTuple):
+    """Smallest true difference that is shown four times in five. None where none is."""
+
+    as_is: float | None
+    """with these seeds and units"""
+    any_seeds: float | None
+    """with these units and any number of seeds"""
+    any_images: float | None
+    """with these seeds and any number of images"""
+
+
+def could_show_of(variances: Variances, n_seeds: int, units: Units, level: float) -> CouldShow:
+    """What a comparison could have shown four times in five.
+
+    Args:
+        variances: components of variance of one unit in one seed.
+        n_seeds: number of seeds.
+        units: numbers of units.
+        level: share of false claims that is allowed.
+    """
+    return CouldShow(
+        detectable(variances, n_seeds, units, level),
+        detectable(variances, math.inf, units, level),
+        detectable(variances, n_seeds, scaled(units, math.inf), level),
+    )
+
+
+def to_show_of(
+    difference: float, variances: Variances, n_seeds: int, units: Units, level: float
+) -> tuple[int, float] | None:
+    """Seeds, and a factor on the units, that together show a true difference four times in five.
+
+    Of all such pairs it is about the one with the smallest product: seeds and units then add equally to the variance.
+    Neither is less than at present.
+
+    Args:
+        difference: true difference.
+        variances: components of variance of one unit in one seed.
+        n_seeds: present number of seeds.
+        units: present numbers of units.
+        level: share of false claims that is allowed.
+
+    Returns:
+        None if the difference is 0, or MOST_SEEDS or MOST_TIMES as many units are not enough.
+    """
+    from scipy.special import ndtri
+
+    if difference == 0:
+        return None
+    variance = (difference / float(ndtri(1 - level / 2) + ndtri(POWER))) ** 2
+    seeds = max(math.ceil(min(2 * variances.seeds / variance, MOST_SEEDS)), n_seeds, LEAST_SEEDS)
+    times = _smallest_factor(
+        lambda factor: power_of(difference, variances, seeds, scaled(units, factor), level) >= POWER
+    )
+    return None if times is None else (seeds, times)
+
+
+def scaled(units: Units, factor: float) -> Units:
+    """As many times the units, with the same spread of sizes."""
+    return Units(*(factor * each for each in units))
+
+
+def _smallest_factor(enough: Callable[[float], bool]) -> float | None:
+    """Smallest factor from 1 to MOST_TIMES that is enough, if all larger ones are too."""
+    if not enough(MOST_TIMES):
+        return None
+    low, high = 0.0, math.log(MOST_TIMES)
+    if enough(1.0):
+        return 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(math.exp(middle)) else (middle, high)
+    return math.exp(high)
