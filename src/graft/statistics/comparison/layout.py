@@ -11,6 +11,9 @@ Names = NDArray[Any]
 
 # A unit with this share of the images moves the metric too much for a claim about new units.
 LARGE_SHARE = 0.2
+# The spread of a class of fewer units says little: simulated intervals of balanced accuracy covered 70 to 93 % of cases
+# with 3 to 7 images of the smaller class, and 94 % with 10.
+FEW_UNITS = 10
 
 
 class Units(NamedTuple):
@@ -59,7 +62,7 @@ def layout_of(n_images: int, groups: Names | None = None, classes: Names | None 
         label = None
     sizes = np.array([n_images]) if label is None else np.bincount(label)
     weights = np.full(n_images, 1 / n_images) if label is None else 1 / (len(sizes) * sizes[label])
-    by_unit: Floats = weights if unit is None else np.bincount(unit, weights)
+    by_unit: Floats = weights if unit is None else np.bincount(unit, weights).astype(np.float64)
     images: Floats = np.ones(n_images) if unit is None else np.bincount(unit).astype(np.float64)
     units_by_class = sizes if unit is None else _units_by_class(unit, label)
     number = len(by_unit)
@@ -69,10 +72,16 @@ def layout_of(n_images: int, groups: Names | None = None, classes: Names | None 
         unit=unit,
         label=label,
         weights=weights,
-        units=Units(number, _effective_number(by_unit), len(sizes) * float(units_by_class.min())),
+        units=Units(number, _effective_number(by_unit), _floor_units(number, units_by_class)),
         largest_share=max(float(by_unit.max()), float(images.max()) / n_images),
         limits=_limits(unit, by_unit, images / n_images, units_by_class),
     )
+
+
+def _floor_units(number: float, units_by_class: Ints) -> float:
+    """All units, unless a class of few units weighs so much that what it may hide is more than they may hide."""
+    few = units_by_class[units_by_class < FEW_UNITS]
+    return float(np.min(len(units_by_class) * few, initial=number))
 
 
 def _effective_number(weights: Floats) -> float:

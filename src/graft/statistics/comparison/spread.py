@@ -5,13 +5,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.comparison.crossed import Variances
 from graft.statistics.comparison.layout import Layout, Units
 
 Floats = NDArray[np.float64]
 
 # An interval of fewer degrees of freedom has no finite end that would mean anything.
 LEAST_FREEDOM = 0.5
+
+
+class Variances(NamedTuple):
+    """Components of variance of the value of one unit in one seed, in squared units of the values."""
+
+    seeds: float
+    """variance common to all units of a seed"""
+    units: float
+    """variance common to all seeds of a unit"""
+    residual: float
+    """remaining variance"""
 
 
 class Spread(NamedTuple):
@@ -90,7 +100,7 @@ def influence_table(values: Floats, layout: Layout) -> Floats:
     deviations = layout.weights * (values - means[label])
     # (k, n) -> (k, u)
     sums = np.stack([np.bincount(unit, row, minlength=u) for row in deviations])
-    table: Floats = float(means.mean()) + u * sums
+    table: Floats = (float(means.mean()) + u * sums).astype(np.float64)
     return table
 
 
