@@ -13,6 +13,8 @@ class RunKey(NamedTuple):
 
     seed: int
     rate: float
+    variant: str = ""
+    """name of a training beside the arms; empty in the arms"""
 
 
 Scores = Mapping[RunKey, Score]
@@ -47,7 +49,9 @@ def chosen_runs(scores: Scores) -> tuple[RunKey, ...]:
 
 def trials_of(scores: Scores) -> tuple[Trial, ...]:
     """The validation score of every run."""
-    return tuple(Trial(**run._asdict(), val_accuracy=it.accuracy, val_loss=it.loss) for run, it in scores.items())
+    return tuple(
+        Trial(seed=run.seed, rate=run.rate, val_accuracy=it.accuracy, val_loss=it.loss) for run, it in scores.items()
+    )
 
 
 def rates_around(found: float, n: int) -> tuple[float, ...]:
