@@ -159,7 +159,7 @@ def base_of(data: str, rates: list[float], epochs: int = 8, n_seeds: int = 3) ->
 
 
 def at_rates(base: Change) -> dict[str, Change]:
-    """Base at each of its rates: an arm that chose a rate is compared with the base at that rate."""
+    """Base at each of its rates: an arm is compared with the base at the rate that most of its seeds chose."""
     rates = base["finetune_target.rates"]
     return {f"base at {rate}": {"finetune_target.rates": [rate], "train_scratch.rates": [rate]} for rate in rates}
 

@@ -16,11 +16,11 @@ import time
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from statistics import mode
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from graft.transfer.arms.halving import Chosen, Halving, RunKey, choose, seeds_of
 from numpy.typing import NDArray
 
 from graft.images import decode, resizing
@@ -34,7 +34,7 @@ from graft.params.pipeline import Params
 from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.records.strategy import StrategyRecord
-from graft.records.training import RunRecord
+from graft.records.training import RunRecord, Trial
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 from graft.training.batches import Samples, samples_on
@@ -43,6 +43,7 @@ from graft.training.loop import fit
 from graft.training.phases import Phase, equal_rates
 from graft.training.steps import Plan, Tick
 from graft.transfer.arms.processes import Crew, train_all
+from graft.transfer.arms.rates import RunKey, chosen_runs, every_run, seeds_of, trials_of
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Trained
 from graft.transfer.arms.target_data import TargetData, part_of, seen_by
@@ -135,20 +136,21 @@ def measured(arm: Arm, data: Path, folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as made:
         weights = Path(made)
         if arm.strategy == "scratch":
-            chosen, runs = train_control(target, params, weights)
+            trials, runs = train_control(target, params, weights)
         else:
             read: dict[str, Any] = {"choice": arm.strategy, "probe_c": ground.probe_c}  # the rest is for reports
             strategy = StrategyRecord.model_construct(**read)
             record = finetune_target(
                 TransferTask(ground.backbone, target, strategy, params), weights, weights / "half_done"
             )
-            chosen, runs = Chosen(record.rate, record.trials, ()), record.runs
+            trials, runs = record.trials, record.runs
         cpu_s = time.process_time() - start
         correct = [is_right(load_network(file), ground.pool) for file in sorted(weights.glob("seed_*.safetensors"))]
     return {
         "arm": arm[:4],
-        "rate": chosen.rate,
-        "trials": [[each.rate, each.val_accuracy, each.val_loss] for each in chosen.trials],
+        # every seed chooses its own
+        "rate": mode(each.rate for each in runs),
+        "trials": [[each.seed, each.rate, each.val_accuracy, each.val_loss] for each in trials],
         "best_epochs": [each.best_epoch for each in runs],
         "accuracy": round(float(np.mean(correct)), 4),
         "cpu_s": round(cpu_s, 1),
@@ -156,7 +158,7 @@ def measured(arm: Arm, data: Path, folder: Path) -> dict[str, Any]:
     }
 
 
-def train_control(data: TargetData, params: Params, folder: Path) -> tuple[Chosen, tuple[RunRecord, ...]]:
+def train_control(data: TargetData, params: Params, folder: Path) -> tuple[tuple[Trial, ...], tuple[RunRecord, ...]]:
     """Train the network from random start, at one budget."""
 
     def blank() -> Network:
@@ -172,11 +174,12 @@ def train_control(data: TargetData, params: Params, folder: Path) -> tuple[Chose
         seen = part_of(data.train, seen_by(data, params.training, run.seed))
         return Trained(network, fit(network, seen, data.val, plan, run.seed, tick, keeper))
 
-    halving = Halving("matched", params.train_scratch.rates, seeds_of(params.seed, params.training))
+    every = every_run(seeds_of(params.seed, params.training), params.train_scratch.rates)
     half_done = folder / "half_done"
-    fitted = train_all([halving], half_done, train, Crew(data.runtime), ("train_scratch", 0))
-    chosen = choose(halving, {run: each.best for run, each in fitted.items()})
-    return chosen, saved_runs(chosen.runs, fitted, half_done, blank, (folder, params.network.name))
+    fitted = train_all(every, half_done, train, Crew(data.runtime), ("train_scratch", 0))
+    scores = {run: each.best for run, each in fitted.items()}
+    runs = saved_runs(chosen_runs(scores), fitted, half_done, blank, (folder, params.network.name))
+    return trials_of(scores), runs
 
 
 def is_right(network: Network, pool: Pool) -> NDArray[np.bool_]:
@@ -249,7 +252,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
 def pool_of(folder: Path, split: Split, preprocessing: Preprocessing) -> Pool:
     """Images of a set, drawn with a fixed seed: equally many of each class per split, the rest at the end."""
     by_class: dict[str, list[Path]] = {}
-    for file in sorted(folder.glob("*/*/*")):
+    for file in sorted(each for each in folder.rglob("*") if each.is_file()):
         by_class.setdefault(file.parent.name, []).append(file)
     classes, rng = tuple(sorted(by_class)), np.random.default_rng(0)
     drawn = [[by_class[name][place] for place in rng.permutation(len(by_class[name]))] for name in classes]

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     params = read_params(args.params)
     records = read_records(vars(args))
     predictions = read_predictions(args.predictions, len(records.catalog.target.classes))
-    release = judge_release(records, params.check_transfer).model_copy(update=stage.made_from(args, *RECORDS))
+    release = judge_release(records).model_copy(update=stage.made_from(args, *RECORDS))
     evidence = Evidence(**vars(records), release=release, predictions=predictions)
     source, target = stored(args.source_catalog, args.source_images), stored(args.target_catalog, args.target_images)
     exhibits = Exhibits(source, target, read_map(args.shift_map), np.load(args.sheet), params.training.augmentation)

@@ -9,6 +9,7 @@ from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord, Domain
 from graft.records.chapters import Records
 from graft.records.checks import ChecksRecord, LabelCheck
+from graft.records.gain import GainRecord
 from graft.records.release import ExportRecord
 from graft.records.shift import ShiftRecord, ShiftSource
 from graft.records.strategy import StrategyRecord
@@ -168,39 +169,50 @@ def strategy_record() -> StrategyRecord:
     return StrategyRecord.model_validate(values)
 
 
-def verdict_record(outcome: str, on_negative: str = "fail") -> VerdictRecord:
+def verdict_record(outcome: str, **changes: Any) -> VerdictRecord:
+    """Record of a first look with five seeds at ten images, by accuracy."""
     interval = {"estimate": 0.0, "low": -0.1, "high": 0.1}
-    numbers = dict.fromkeys(
-        ("degrees_of_freedom", "margin", "standard_error"),
-        0.0,
-    )
+    arms = dict.fromkeys(("transfer", "scratch", "difference"), interval)
+    zeros = ("degrees_of_freedom", "margin", "standard_error", "median_of_seeds", "largest_unit_share")
     values: dict[str, Any] = {
         "verdict": outcome,
         "headline": "The headline",
         "sentence": "The sentence.",
-        "difference": interval,
-        "confidence": 0.95,
-        **numbers,
+        "decided_by": "The interval decided.",
+        "limits": (),
+        "scores": [{"metric": each, **arms} for each in ("accuracy", "balanced_accuracy", "nll")],
+        "level": 0.05,
+        "equivalence": interval,
+        "planned_looks": 1,
+        "n_looks": 1,
+        "looks_left": int(outcome == "POSITIVE"),
+        "unplanned": False,
+        "looks_said": "",
+        "design": "images",
+        **dict.fromkeys(zeros, 0.0),
         "variances": dict.fromkeys(("seeds", "units", "residual"), 0.0),
-        "n_seeds": 1,
+        "n_seeds": 5,
         "n_images": 10,
         "n_units": 10,
-        "transfer_accuracy": interval,
-        "scratch_accuracy": interval,
-        "majority": {"label": "b", "accuracy": -0.2},
-        "by_seed": (0.0,),
+        "effective_units": 10.0,
+        "by_seed": (0.0,) * 5,
+        "n_diverged": {"transfer": 0, "scratch": 0},
+        "diverged_up_to": {"transfer": 0.45, "scratch": 0.45},
         "sign_flip_p": 1.0,
+        "mcnemar_p": 1.0,
         "bootstrap": interval,
-        "seeds_to_settle": None,
-        "images_to_settle": None,
-        "together_to_settle": None,
+        "could_show": {"as_is": 0.3, "any_seeds": 0.2, "any_images": None},
+        "to_show": None,
+        "majority": {"label": "b", "accuracy": -0.2, "score": -0.2},
         "strategy": "full",
         "ships": "transfer",
+        "ships_because": "Transfer ships.",
         "ships_seed": 0,
-        "ships_accuracy": 0.5,
-        "on_negative": on_negative,
+        "ships_score": 0.5,
+        "on_negative": "fail",
+        "on_inconclusive": "warn",
     }
-    return VerdictRecord.model_validate(values)
+    return VerdictRecord.model_validate({**values, **changes})
 
 
 def training_record(n_runs: int = 1) -> TrainingRecord:
@@ -230,6 +242,22 @@ def training_record(n_runs: int = 1) -> TrainingRecord:
     )
 
 
+GAIN = GainRecord.model_validate(
+    {
+        "metric": "accuracy",
+        "level": 0.05,
+        "majority": 0.5,
+        "labels": {"points": (), "sentence": "Nothing was trained with fewer labels."},
+        "speed": {"target": 0.5, "seeds": (), "ratio": None, "at_least": False, "sentence": "No steps were taken."},
+        "classes": {"scores": (), "sentence": "No class is shown to be worse with transfer."},
+        "forgetting": dict.fromkeys(("seed", "split", "before", "after", "difference"))
+        | {"state": "unknown", "n_images": 0, "sentence": "Forgetting is not measured."},
+        "small": None,
+        "why": None,
+    }
+)
+
+
 def run_records() -> Records:
     """Records of a run on folders without any fault."""
     return Records(
@@ -241,5 +269,6 @@ def run_records() -> Records:
         transfer=training_record(),
         scratch=training_record(),
         verdict=verdict_record("POSITIVE"),
+        gain=GAIN,
         export=EXPORT,
     )

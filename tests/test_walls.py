@@ -59,7 +59,10 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     ),
     # a command brings chapters together, as a stage's script does; no stage reaches either room
     "cli": ({"commands", "files", "endings", "stage"}, set()),
-    "commands": (GROUND | LEARNING | {"start", "preparation", "extraction", "shift", "transfer", "reporting"}, set()),
+    "commands": (
+        GROUND | LEARNING | {"start", "preparation", "extraction", "shift", "decisions", "transfer", "reporting"},
+        set(),
+    ),
     "start": (GROUND | LEARNING | {"preparation", "validation", "transfer"}, TORCH | {"PIL", "tqdm"}),
 }
 

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from graft.commands import bank, check_params, check_release, schema, shard, start, summary
+from graft.commands import bank, check_params, check_release, plan, schema, shard, start, summary
 from graft.files import printable
 
 COMMANDS = {
     "start": start,
+    "plan": plan,
     "check-params": check_params,
     "schema": schema,
     "summary": summary,

@@ -260,7 +260,7 @@ def test_card_is_that_of_the_seed_that_ships() -> None:
     training = training_record()
     other = training.runs[0].model_copy(update={"seed": 1, "weights_sha256": "w" * 64})
     training = training.model_copy(update={"runs": (training.runs[0], other)})
-    verdict = verdict_record("POSITIVE").model_copy(update={"ships_seed": 1, "ships_accuracy": 0.75})
+    verdict = verdict_record("POSITIVE").model_copy(update={"ships_seed": 1, "ships_score": 0.75})
     export = EXPORT.model_copy(update={"onnx_sha256": "m" * 64, "data_files": {"model.onnx.data": "f" * 64}})
     read_as = SMALL_CNN.model_copy(update={"value_bits": 12, "max_pixels": 30_000_000})
     catalog = CATALOG.model_copy(update={"preprocessing": read_as})

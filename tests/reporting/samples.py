@@ -4,18 +4,20 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.examples import verdict_record
+from tests.reporting.sample_gain import sample_gain
 from tests.reporting.sample_shifts import sample_shift
 
 from graft.decisions.claims import claim
 from graft.records.catalog import CatalogRecord, Domain, Quarantined
 from graft.records.checks import ChecksRecord, LabelCheck, SplitCheck, Suspect
-from graft.records.common import Arm, Interval, Outcome, Preprocessing, Split
+from graft.records.common import Arm, Interval, Outcome, Preprocessing, Split, StrategyName
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.shift import SourceKind
 from graft.records.strategy import ProbeScore, StrategyRecord, Vote
 from graft.records.training import Epoch, PhaseRecord, RateCurve, RunRecord, TrainingRecord, Trial
 from graft.records.validation import Finding, ValidationRecord
-from graft.records.verdict import Majority, VarianceComponents, VerdictRecord
+from graft.records.verdict import Majority, ScoreRecord, VarianceComponents, VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.store.catalogue import SPLITS
 from graft.store.predictions import Predictions
@@ -31,10 +33,12 @@ def sample_evidence(
     kind: SourceKind = "own",
     curve: bool = True,
     gradual: bool = False,
+    thorough: bool = True,
 ) -> Evidence:
     """A run in which transfer gains or loses according to the outcome.
 
-    No curve: a feature extraction. Gradual: the params said so, and the rate was looked for.
+    No curve: a feature extraction. Gradual: the params said so, and the rate was looked for. Thorough: the
+    controls beside the arms were trained, too.
     """
     gain = {"POSITIVE": 0.09, "NEGATIVE": -0.06, "EQUIVALENT": 0.0, "INCONCLUSIVE": 0.015}[outcome]
     predictions = sample_predictions(len(classes), gain)
@@ -51,6 +55,7 @@ def sample_evidence(
         transfer=in_phases(sample_training("transfer", curve)) if gradual else sample_training("transfer", curve),
         scratch=sample_training("scratch", True),
         verdict=verdict,
+        gain=sample_gain(predictions, tuple(classes), thorough=thorough, curve=curve),
         export=sample_export(),
         release=ReleaseRecord(
             passed=True,
@@ -98,33 +103,46 @@ def sample_verdict(predictions: Predictions, outcome: Outcome, curve: bool, firs
         "INCONCLUSIVE": "Not settled: {:+.1f} points, 95% interval {:+.1f} to {:+.1f}.",
     }
     ends = (100 * mean, 100 * (mean - half), 100 * (mean + half))
-    return VerdictRecord(
-        verdict=outcome,
-        headline=claim(outcome, "full" if curve else "feature_extraction"),
+    strategy: StrategyName = "full" if curve else "feature_extraction"
+    share = float(np.mean(predictions.labels == 0))
+    return verdict_record(
+        outcome,
+        headline=claim(outcome, strategy),
         sentence=sentences[outcome].format(*ends),
-        difference=around(mean, half),
-        confidence=0.95,
+        scores=sample_scores(right, mean, half),
+        equivalence=around(mean, 0.8 * half),
         degrees_of_freedom=11.4,
-        margin=0.005,
+        margin=0.01,
         standard_error=half / 2.2,
         variances=VarianceComponents(seeds=1e-5, units=1e-4, residual=2e-5),
         n_seeds=N_SEEDS,
         n_images=N_TEST,
         n_units=N_TEST,
-        transfer_accuracy=around(float(right["transfer"].mean()), 0.02),
-        scratch_accuracy=around(float(right["scratch"].mean()), 0.024),
-        majority=Majority(label=first, accuracy=float(np.mean(predictions.labels == 0))),
+        effective_units=N_TEST,
+        largest_unit_share=1 / N_TEST,
         by_seed=tuple(float(each) for each in by_seed),
+        median_of_seeds=float(np.median(by_seed)),
+        majority=Majority(label=first, accuracy=share, score=share),
         sign_flip_p=0.0625,
         bootstrap=around(mean, 0.9 * half),
-        seeds_to_settle=None,
-        images_to_settle=1800 if outcome == "INCONCLUSIVE" else None,
-        together_to_settle=None,
-        strategy="full" if curve else "feature_extraction",
-        ships="transfer",
+        to_show=(12, 1800) if outcome == "INCONCLUSIVE" else None,
+        strategy=strategy,
         ships_seed=2,
-        ships_accuracy=float(right["transfer"][2]),
-        on_negative="fail",
+        ships_score=float(right["transfer"][2]),
+    )
+
+
+def sample_scores(right: dict[str, NDArray[np.float64]], mean: float, half: float) -> tuple[ScoreRecord, ...]:
+    """Both arms by all metrics; those that do not decide differ from the accuracy by a little."""
+    arms = {
+        "transfer": around(float(right["transfer"].mean()), 0.02),
+        "scratch": around(float(right["scratch"].mean()), 0.024),
+    }
+    nats = {"transfer": around(0.61, 0.05), "scratch": around(0.83, 0.06), "difference": around(-0.22, 0.05)}
+    return (
+        ScoreRecord(metric="accuracy", difference=around(mean, half), **arms),
+        ScoreRecord(metric="balanced_accuracy", difference=around(mean + 0.001, half), **arms),
+        ScoreRecord(metric="nll", **nats),
     )
 
 

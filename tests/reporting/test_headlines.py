@@ -30,8 +30,8 @@ def test_without_source_images_the_shift_is_null_and_keys_are_the_same(evidence:
 
 
 def test_floats_have_six_digits(evidence: Evidence) -> None:
-    verdict = evidence.verdict.model_copy(update={"ships_accuracy": 0.123456789})
-    assert json.loads(metrics_json(replace(evidence, verdict=verdict)))["shipped_accuracy"] == 0.123457
+    verdict = evidence.verdict.model_copy(update={"ships_score": 0.123456789})
+    assert json.loads(metrics_json(replace(evidence, verdict=verdict)))["shipped_score"] == 0.123457
 
 
 def test_refusals_of_the_gate_are_counted(evidence: Evidence) -> None:

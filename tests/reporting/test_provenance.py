@@ -32,6 +32,12 @@ def test_stages_come_in_the_order_in_which_they_ran(tmp_path: Path) -> None:
     assert found.seconds == 25.0
 
 
+def test_seconds_of_a_step_are_read_where_they_were_noted(tmp_path: Path) -> None:
+    _write(tmp_path, seconds_a_step=0.012)
+    _write(tmp_path, stage="validate_data", started="2026-01-01T00:00:00+00:00")
+    assert [each.seconds_a_step for each in read_provenance(tmp_path, without="x").stages] == [None, 0.012]
+
+
 def test_the_calling_stage_is_left_out(tmp_path: Path) -> None:
     _write(tmp_path, stage="write_report")
     assert read_provenance(tmp_path, without="write_report").stages == ()

@@ -14,7 +14,19 @@ from graft.reporting.pictures import StoredImages
 from graft.reporting.provenance import Provenance
 from graft.reporting.report import MOST_PICTURES, html_report, markdown_report
 
-SECTIONS = ("verdict", "release", "shift", "decision", "training", "mistakes", "classes", "labels", "data", "run")
+SECTIONS = (
+    "verdict",
+    "release",
+    "shift",
+    "decision",
+    "training",
+    "picture",
+    "mistakes",
+    "classes",
+    "labels",
+    "data",
+    "run",
+)
 HOSTILE = (
     '<script>alert("x")</script>',
     "a|b`c",

@@ -1,13 +1,11 @@
 import numpy as np
+import pytest
 
 from graft.reporting.evidence import Evidence
 from graft.reporting.tallies import (
-    accuracy_by_seed,
-    class_scores,
-    confusion_matrix,
     frequent_confusions,
-    got_worse,
     mistakes,
+    score_by_seed,
 )
 from graft.store.predictions import Predictions
 
@@ -32,27 +30,15 @@ def test_the_confusion_matrix_equals_a_count_image_by_image(evidence: Evidence) 
     assert counted.sum() == len(evidence.predictions.images)
 
 
-def test_recall_by_class_equals_the_diagonal_of_the_matrix(evidence: Evidence) -> None:
-    runs = evidence.predictions.by_arm["transfer"]
-    matrices = [confusion_matrix(evidence.predictions.labels, run, 10) for run in runs]
-    expected = np.mean([np.diag(each) / each.sum(axis=1) for each in matrices], axis=0)
-    found = [each.transfer for each in class_scores(evidence.predictions, evidence.classes)]
-    np.testing.assert_allclose(found, expected)
-
-
-def test_classes_without_test_images_have_no_score() -> None:
-    assert [each.name for each in class_scores(TINY, CLASSES)] == ["ant", "bee"]
-
-
-def test_classes_that_got_worse_come_with_the_seeds_that_agree() -> None:
-    (bee,) = got_worse(class_scores(TINY, CLASSES))
-    assert (bee.name, bee.n_images, bee.n_seeds_worse) == ("bee", 2, 2)
-    assert (bee.transfer, bee.scratch, bee.difference) == (0.25, 0.75, -0.5)
-
-
 def test_accuracy_by_seed_counts_right_predictions() -> None:
-    assert accuracy_by_seed(TINY, "transfer") == (0.25, 0.75)
-    assert accuracy_by_seed(TINY, "scratch") == (0.75, 0.75)
+    assert score_by_seed(TINY, "transfer", balanced=False) == (0.25, 0.75)
+    assert score_by_seed(TINY, "scratch", balanced=False) == (0.75, 0.75)
+
+
+def test_balanced_accuracy_is_the_mean_recall_of_the_classes_that_are_there() -> None:
+    uneven = TINY._replace(labels=np.array([0, 0, 0, 1]))
+    # transfer recalls ant in 1 of 3 and 2 of 3 images, bee in 0 of 1 and 1 of 1
+    assert score_by_seed(uneven, "transfer", balanced=True) == pytest.approx((1 / 6, 5 / 6))
 
 
 def test_confusions_are_sorted_by_frequency_without_right_answers() -> None:

@@ -57,12 +57,17 @@ def test_rates_of_the_control_lie_above_those_of_transfer(wanted: Wanted) -> Non
 
 
 @pytest.mark.parametrize("wanted", [PHOTOGRAPHS, DIGITS])
-@pytest.mark.parametrize(
-    "key", ["training.n_seeds", "training.epochs", "images.size_px", "extract_features.sample_images"]
-)
+@pytest.mark.parametrize("key", ["training.epochs", "images.size_px", "extract_features.sample_images"])
 def test_a_larger_budget_never_spends_less(wanted: Wanted, key: str) -> None:
     spent = [preset(wanted._replace(budget=budget))[key] for budget in BUDGETS]
     assert spent == sorted(spent)
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_the_budget_itself_stands_in_params_and_names_the_seeds(budget: Budget) -> None:
+    values = preset(PHOTOGRAPHS._replace(budget=budget))
+    assert values["training.budget"] == budget
+    assert filled_in(values).training.n_seeds == {"smoke": 2, "standard": 5, "thorough": 8}[budget]
 
 
 def test_the_same_values_do_not_share_their_lists() -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graft.store.predictions import read_logits, read_predictions, write_logits, write_predictions
+from graft.files import write_arrays
+from graft.store.predictions import head_logits, read_logits, read_predictions, write_logits, write_predictions
 
 SHA256 = np.array(["c" * 64, "a" * 64, "b" * 64])
 LABELS = np.array([0, 1, 2])
@@ -100,3 +101,18 @@ def test_an_archive_without_the_index_is_an_error(tmp_path: Path) -> None:
         ValueError, match=r"want the arrays sha256, labels, \.\.\., got transfer_0\. Run `dvc repro check"
     ):
         read_logits(tmp_path / "other.npz")
+
+
+def test_logits_of_heads_are_weights_times_features_plus_bias(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    features, heads = rng.normal(size=(5, 3)).astype(np.float32), rng.normal(size=(2, 4, 4)).astype(np.float32)
+    write_arrays({"head10_0": heads[0], "head100_0": heads[1]}, tmp_path / "heads.npz")
+    found = head_logits(tmp_path / "heads.npz", features)
+    assert list(found) == ["head10_0", "head100_0"]
+    for (weight, bias), logits in zip(((head[:, :3], head[:, 3]) for head in heads), found.values(), strict=True):
+        assert np.allclose(logits, [weight @ row + bias for row in features], atol=1e-6)
+
+
+def test_without_heads_there_are_no_logits_of_heads(tmp_path: Path) -> None:
+    write_arrays({}, tmp_path / "heads.npz")
+    assert head_logits(tmp_path / "heads.npz", np.zeros((5, 3), dtype=np.float32)) == {}

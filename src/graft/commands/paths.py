@@ -4,6 +4,9 @@ from pathlib import Path
 
 PARAMS = Path("params.yaml")
 RAW = Path("data/raw")
+CATALOG = Path("data/records/catalog.json")
+TARGET_CATALOG = Path("data/catalogs/target.csv")
+FEATURES = Path("data/features/target.npy")
 VERDICT = Path("models/records/verdict.json")
 STRATEGY = Path("models/records/strategy.json")
 EXPORT = Path("models/records/export.json")

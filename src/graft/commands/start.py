@@ -59,20 +59,25 @@ def _settle(
     args: argparse.Namespace, params: "Params", target: "Survey", source: "Survey | None", copies: "list[Copy]"
 ) -> None:
     """Choose weights and values, print and write them; imports torch, which takes seconds."""
-    from graft.start import plan, words
+    from graft.commands.plan import foretold
+    from graft.start import settings, words
     from graft.start.edits import edits
     from graft.start.minutes import minutes
+    from graft.start.sizes import sizes_in
     from graft.start.starting_point import check_at_hand, choose
 
     choice = choose(params, args.network, args.weights, source is not None)
     _say([("weights", _where(choice) or check_at_hand(choice))])
-    fitting = edits(PARAMS, plan.settings(choice, target, params, plan.Options(args.size, args.budget)))
+    fitting = edits(PARAMS, settings.settings(choice, target, params, settings.Options(args.size, args.budget)))
     _say([("note", each) for each in _notes(fitting.params, choice)])
     _say(words.changes(fitting))
-    estimate = minutes(fitting.params, plan.counts(target, source), plan.pictures(target))
+    counts = settings.counts(target, source)
+    ahead = foretold(sizes_in(target.folder, target.found, fitting.params, counts.n_source), fitting.params)
+    estimate = minutes(fitting.params, counts, settings.pictures(target))
     if not args.dry_run:
         _write(copies, choice, fitting)
     _say(words.time(estimate, args.budget))
+    _say(ahead)
     tracked = [RAW / "target", *([RAW / "source"] if source else []), *_own_weights(fitting.params)]
     _say(words.next_steps(tracked, args.dry_run))
 
@@ -105,7 +110,7 @@ def _survey(args: argparse.Namespace, params: "Params") -> "tuple[Survey, Survey
     if args.folder is not None:
         folders = copying.origins(named_path(args.folder), RAW)
     elif not folders["target"].is_dir():
-        _say_what_is_missing(folders["target"])
+        say_what_is_missing(folders["target"])
     target = survey(folders["target"], params, args.force)
     _say(words.found("target", target))
     source = survey_source(folders["source"], params, args.force)
@@ -125,7 +130,12 @@ def _survey(args: argparse.Namespace, params: "Params") -> "tuple[Survey, Survey
     return target, source, copies
 
 
-def _say_what_is_missing(folder: Path) -> None:
+def say_what_is_missing(folder: Path) -> None:
+    """Refuse to go on without the folder of the target.
+
+    Raises:
+        FileNotFoundError: always; the message says where to put images, or to pull them.
+    """
     cure = f"Put images under {folder}/<class>/, or let them be copied: `graft start --from FOLDER`."
     if folder.with_name(f"{folder.name}.dvc").is_file():
         cure = "Its .dvc file stands for images that are not here: run `dvc pull`."

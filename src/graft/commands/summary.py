@@ -44,12 +44,13 @@ def summary() -> str:
         ("", ""),
         *_earlier(),
         ("verdict", f"{verdict.verdict}: {verdict.sentence}"),
-        ("transfer", _with_interval(verdict.transfer_accuracy, verdict.confidence)),
-        ("scratch", _with_interval(verdict.scratch_accuracy, verdict.confidence)),
+        ("transfer", _with_interval(verdict.transfer, verdict.confidence)),
+        ("scratch", _with_interval(verdict.scratch, verdict.confidence)),
         (
             "majority",
-            f"{verdict.majority.accuracy:.1%} (always saying {verdict.majority.label}, the most frequent of train)",
+            f"{verdict.majority.score:.1%} (always saying {verdict.majority.label}, the most frequent of train)",
         ),
+        ("ships", verdict.ships_because),
         ("strategy", f"{strategy.choice}, {by_whom}"),
         ("gate", passed if gate.passed else f"refused: {release.refusals}"),
         ("report", str(REPORT.resolve())),
@@ -73,5 +74,5 @@ def _earlier() -> list[tuple[str, str]]:
     return lines
 
 
-def _with_interval(accuracy: "Interval", confidence: float) -> str:
-    return f"{accuracy.estimate:.1%} ({confidence:.0%} interval {accuracy.low:.1%} to {accuracy.high:.1%})"
+def _with_interval(score: "Interval", confidence: float) -> str:
+    return f"{score.estimate:.1%} ({100 * confidence:.3g}% interval {score.low:.1%} to {score.high:.1%})"

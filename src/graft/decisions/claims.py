@@ -1,6 +1,7 @@
-"""What a verdict claims of a strategy, in few words."""
+"""What a verdict claims of a strategy, in few words, and what it takes to claim anything."""
 
 from graft.records.common import Outcome, StrategyName
+from graft.records.verdict import Metric
 
 # What each strategy does, to be read after the word `by`.
 TRANSFER_BY: dict[StrategyName, str] = {
@@ -10,6 +11,14 @@ TRANSFER_BY: dict[StrategyName, str] = {
     "gradual": "gradual unfreezing",
     "surgical": "tuning chosen blocks",
     "norms": "tuning the norm layers",
+}
+
+# With fewer seeds a look at the test images can claim nothing, so it spends nothing.
+LEAST_SEEDS = 3
+METRIC_WORDS: dict[Metric, str] = {
+    "accuracy": "test accuracy",
+    "balanced_accuracy": "balanced test accuracy",
+    "nll": "negative log-likelihood",
 }
 
 

@@ -34,7 +34,7 @@ def model_card(
         seed=run.seed,
         verdict=verdict.verdict,
         verdict_sentence=verdict.sentence,
-        test_accuracy=verdict.ships_accuracy,
+        test_accuracy=verdict.ships_score,
         n_test_images=verdict.n_images,
         model_sha256=export.onnx_sha256,
         data_files=export.data_files,

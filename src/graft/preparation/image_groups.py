@@ -48,7 +48,8 @@ def grouped(
         ValueError: the group file is invalid, or only some of the images have a group.
     """
     readable = [row for row in rows if row.row >= 0]
-    named = of_table or _user_groups(rows, params, folder)
+    unreadable = [row.path for row in rows if row.row < 0]
+    named = of_table or named_groups([row.path for row in readable], params, folder, unreadable)
     copies = _alike((row.split, row.sha256) for row in readable)
     users = _alike(named.get(row.path) for row in readable)
     near = _near(readable, images, params.near_duplicate_bits)
@@ -72,23 +73,36 @@ def table_groups(found: Sequence[Found], params: PrepareData, folder: Path) -> d
     return groups
 
 
-def _user_groups(rows: Sequence[CatalogRow], params: PrepareData, folder: Path) -> Mapping[str, str]:
-    """User group of each readable image, by path; empty if there are none."""
+def named_groups(
+    paths: Sequence[str], params: PrepareData, folder: Path, unreadable: Sequence[str] = ()
+) -> Mapping[str, str]:
+    """Group of each image, by path, as the pattern or the file of params.yaml names it; empty if neither is given.
+
+    Args:
+        paths: paths of the readable images, relative to the folder.
+        params: the pattern or the file.
+        folder: the domain's folder. The source may have no groups where the target has some.
+        unreadable: paths of files that cannot be read, which a group file may name or leave out.
+
+    Raises:
+        FileNotFoundError: the group file does not exist.
+        ValueError: the group file is invalid, or only some of the images have a group.
+    """
     is_source = folder.name == "source"
     if params.group_pattern is not None:
-        return _from_pattern(rows, params.group_pattern, folder, is_source)
-    if params.group_file is None or not rows or (is_source and not (folder / params.group_file).is_file()):
+        return _from_pattern(paths, params.group_pattern, folder, is_source)
+    if params.group_file is None or not paths or (is_source and not (folder / params.group_file).is_file()):
         return {}
-    return _from_file(rows, folder / params.group_file)
+    return _from_file(paths, unreadable, folder / params.group_file)
 
 
-def _from_pattern(rows: Sequence[CatalogRow], pattern: str, folder: Path, may_lack: bool) -> dict[str, str]:
+def _from_pattern(paths: Sequence[str], pattern: str, folder: Path, may_lack: bool) -> dict[str, str]:
     """The group that the pattern captures in each path.
 
     A path without a match is an error, not a group of its own: most often the pattern misses one spelling of a name,
     and the same patient would be in two splits.
     """
-    found = {row.path: re.search(nfc(pattern), nfc(row.path)) for row in rows if row.row >= 0}
+    found = {path: re.search(nfc(pattern), nfc(path)) for path in paths}
     groups = {path: match[1] for path, match in found.items() if match and match[1]}
     missed = [path for path in found if path not in groups]
     if missed and not (may_lack and not groups):
@@ -99,14 +113,14 @@ def _from_pattern(rows: Sequence[CatalogRow], pattern: str, folder: Path, may_la
     return groups
 
 
-def _from_file(rows: Sequence[CatalogRow], path: Path) -> dict[str, str]:
+def _from_file(paths: Sequence[str], unreadable: Sequence[str], path: Path) -> dict[str, str]:
     """Group of each image from a CSV with the columns path,group, which must name every readable image."""
-    find = finder(path.parent, [row.path for row in rows])
+    find = finder(path.parent, [*paths, *unreadable])
     lines = [(find(name), name, group) for name, group in _lines(path)]
     twice = [place for place, n in Counter(place for place, _, _ in lines if place).items() if n > 1]
     unknown = sorted({name for place, name, _ in lines if place is None})
     groups = {place: group for place, _, group in lines if place and group}
-    missed = [row.path for row in rows if row.row >= 0 and row.path not in groups]
+    missed = [each for each in paths if each not in groups]
     for names, want, cure in (
         (twice, "every path once", "Delete the extra lines."),
         (unknown, f"paths of images under {path.parent}, with forward slashes", "Fix or delete these lines."),

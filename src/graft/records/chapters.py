@@ -7,6 +7,7 @@ from pathlib import Path
 from graft.files import read_record
 from graft.records.catalog import CatalogRecord
 from graft.records.checks import ChecksRecord
+from graft.records.gain import GainRecord
 from graft.records.release import ExportRecord
 from graft.records.shift import ShiftRecord
 from graft.records.strategy import StrategyRecord
@@ -27,6 +28,7 @@ class Records:
     transfer: TrainingRecord
     scratch: TrainingRecord
     verdict: VerdictRecord
+    gain: GainRecord
     export: ExportRecord
 
 
@@ -49,5 +51,6 @@ def read_records(paths: Mapping[str, Path]) -> Records:
         transfer=read_record(TrainingRecord, paths["training"]),
         scratch=read_record(TrainingRecord, paths["scratch"]),
         verdict=read_record(VerdictRecord, paths["verdict"]),
+        gain=read_record(GainRecord, paths["gain"]),
         export=read_record(ExportRecord, paths["export"]),
     )

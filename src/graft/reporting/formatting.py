@@ -18,6 +18,11 @@ REFERENCE = re.compile(r"[@#!$%&~](?=[\w\"'])|\bGH-(?=\d)|:(?=//|[\w+-]+:)|\bwww
 BLOCK = re.compile(r"^([-+=#:/])(?=[-=#:/\sa-z])|^(\d+)(?=[.)]\s)", re.IGNORECASE)
 IDLE_ZERO = re.compile(r"\.0(?=%?$)")
 STRATEGIES_OF_TWO_WORDS = ("feature_extraction", "top_blocks")
+METRIC_WORDS = {
+    "accuracy": "test accuracy",
+    "balanced_accuracy": "balanced test accuracy",
+    "nll": "negative log-likelihood",
+}
 ZERO_WIDTH_SPACE = "\u200b"
 
 
@@ -48,6 +53,18 @@ def brief(written: str) -> str:
 def plain(name: str) -> str:
     """The name of a strategy in words, such as `feature extraction`."""
     return {"full": "full fine-tuning"}.get(name, name.replace("_", " "))
+
+
+def metric_words(metric: str) -> str:
+    """A metric on the test split in words, such as `balanced test accuracy`."""
+    return METRIC_WORDS[metric]
+
+
+def written(value: float, metric: str, difference: bool = False) -> str:
+    """A value of a metric: shares in percent, their differences in points, log-likelihoods in nats."""
+    if metric == "nll":
+        return f"{value:{'+' if difference else ''}.3f}".replace("-", MINUS)
+    return points(value) if difference else percent(value)
 
 
 def shortened(text: str, n_characters: int) -> str:

@@ -4,31 +4,32 @@ import json
 
 from graft.files import SIGNIFICANT_DIGITS
 from graft.reporting.evidence import Evidence
-from graft.reporting.tallies import class_scores, got_worse
 
 # Largest number of entries in metrics.json, so that `dvc metrics diff` can be read without scrolling.
 MOST = 15
 
 
 def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
-    """At most MOST numbers in a fixed order. None if a number does not exist for this run."""
+    """At most MOST numbers in a fixed order. None if a number does not exist for this run.
+
+    The difference and the score of the shipped model are by the primary metric of the verdict.
+    """
     verdict, shift, strategy = evidence.verdict, evidence.shift, evidence.strategy
-    scores = class_scores(evidence.predictions, evidence.classes)
     return {
-        "transfer_accuracy": verdict.transfer_accuracy.estimate,
-        "scratch_accuracy": verdict.scratch_accuracy.estimate,
+        "transfer_accuracy": verdict.by("accuracy").transfer.estimate,
+        "scratch_accuracy": verdict.by("accuracy").scratch.estimate,
         "majority_accuracy": verdict.majority.accuracy,
         "difference": verdict.difference.estimate,
         "difference_low": verdict.difference.low,
         "difference_high": verdict.difference.high,
-        "shipped_accuracy": verdict.ships_accuracy,
-        "classes_worse": len(got_worse(scores)),
+        "nll_difference": verdict.by("nll").difference.estimate,
+        "shipped_score": verdict.ships_score,
+        "classes_worse": len(evidence.gain.classes.worse),
         "n_test_images": verdict.n_images,
         "n_train_images": strategy.n_train,
         "shift_mmd2": None if shift.size is None else shift.size.mmd2,
         "shift_p_value": None if shift.test is None else shift.test.p_value,
         "probe_accuracy": strategy.probe.mean,
-        "knn_accuracy": strategy.knn.mean,
         "gate_refusals": sum(each.level == "fail" for each in evidence.release.reasons),
     }
 

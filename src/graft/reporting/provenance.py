@@ -14,6 +14,8 @@ class StageRun(NamedTuple):
     memory_mib: int
     """peak memory of its largest process"""
     device: str
+    seconds_a_step: float | None = None
+    """seconds of one step of the optimizer; None where the stage took none"""
 
 
 class Provenance(NamedTuple):
@@ -49,7 +51,8 @@ def read_provenance(folder: Path, without: str) -> Provenance:
             continue
         try:
             note = json.loads(path.read_bytes())
-            fields = {name: note[name] for name in StageRun._fields}
+            fields = {name: note[name] for name in StageRun._fields if name not in StageRun._field_defaults}
+            fields["seconds_a_step"] = note.get("seconds_a_step")
             machines.add(f"{note['machine']}, Python {note['python']}")
             versions.update(f"{name} {version}" for name, version in note["packages"].items())
         except (ValueError, KeyError, TypeError) as error:

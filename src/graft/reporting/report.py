@@ -13,13 +13,14 @@ from markupsafe import Markup
 from graft.records.checks import Suspect
 from graft.records.shift import ShiftRecord
 from graft.reporting import formatting, shift_words
-from graft.reporting.drawings import drawings, shift_drawings
+from graft.reporting.drawings import drawings, gain_drawings, shift_drawings
 from graft.reporting.evidence import Evidence
 from graft.reporting.formatting import mirror_note
+from graft.reporting.gain_words import seconds_to_target
 from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
-from graft.reporting.tallies import Mistake, class_scores, frequent_confusions, got_worse, mistakes
+from graft.reporting.tallies import Mistake, frequent_confusions, mistakes
 from graft.reporting.witness_pictures import witness_sides
 from graft.store.catalogue import SPLITS
 
@@ -53,7 +54,7 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
         .get_template("report.html.j2")
         .render(
             **_shared(evidence),
-            figures=drawings(evidence) | shift_drawings(evidence.shift, shift_map),
+            figures=drawings(evidence) | gain_drawings(evidence) | shift_drawings(evidence.shift, shift_map),
             witnesses=sides,
             mistakes=_with_pictures(wrong, target),
             suspects=_with_pictures(evidence.checks.labels.suspects[:MOST_PICTURES], target),
@@ -66,6 +67,7 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
             recipe=recipe,
             views=rows(augmented),
             provenance=provenance,
+            seconds=seconds_to_target(evidence.gain.speed, provenance),
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
             script=script,
             script_sha256=base64.b64encode(digest).decode(),
@@ -114,6 +116,8 @@ def _with_words(environment: Environment) -> Environment:
         formatting.plain,
         formatting.prose,
         formatting.shortened,
+        formatting.metric_words,
+        formatting.written,
     )
     environment.filters.update({word.__name__: word for word in words} | {"fraction": shift_words.fraction})
     return environment
@@ -122,13 +126,13 @@ def _with_words(environment: Environment) -> Environment:
 def _shared(evidence: Evidence) -> dict[str, Any]:
     """Values that both templates use."""
     classes, matrix, counts = evidence.classes, evidence.shipped_confusion(), evidence.catalog.target.counts
-    scores = class_scores(evidence.predictions, classes)
     return {
         "evidence": evidence,
         **_of_shift(evidence.shift),
         "headline": evidence.verdict.headline,
-        "scores": scores,
-        "worse": got_worse(scores),
+        "gain": evidence.gain,
+        "scores": evidence.gain.classes.scores,
+        "worse": evidence.gain.classes.worse,
         "n_seeds": len(evidence.predictions.seeds["transfer"]),
         "confusions": frequent_confusions(matrix, classes, MOST_CONFUSIONS),
         "mirrored": mirror_note(evidence.scratch.flip),

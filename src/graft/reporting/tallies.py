@@ -10,22 +10,6 @@ from graft.records.common import Arm
 from graft.store.predictions import Predictions
 
 
-class ClassScore(NamedTuple):
-    """Recall of one class in both arms."""
-
-    name: str
-    n_images: int
-    """number of test images of the class"""
-    transfer: float
-    """recall of the transfer arm, mean over seeds"""
-    scratch: float
-    """recall of the control, mean over seeds"""
-    difference: float
-    """transfer minus scratch"""
-    n_seeds_worse: int
-    """number of seeds in which transfer has the lower recall"""
-
-
 class Confusion(NamedTuple):
     """Images of one class that are taken for another."""
 
@@ -57,31 +41,14 @@ def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], n_
     return cells.reshape(n_classes, n_classes)
 
 
-def accuracy_by_seed(predictions: Predictions, arm: Arm) -> tuple[float, ...]:
-    """Test accuracy of each run of an arm."""
-    return tuple(float(each) for each in (predictions.by_arm[arm] == predictions.labels).mean(axis=1))
-
-
-def class_scores(predictions: Predictions, classes: Sequence[str]) -> tuple[ClassScore, ...]:
-    """Recall of every class in the test split, by arm, mean over seeds."""
-    scores = []
-    for number, name in enumerate(classes):
-        chosen = predictions.labels == number
-        if not chosen.any():
-            continue
-        # by arm: (k,) recall of each seed
-        found = {arm: (runs[:, chosen] == number).mean(axis=1) for arm, runs in predictions.by_arm.items()}
-        transfer, scratch = found["transfer"], found["scratch"]
-        difference = float(transfer.mean() - scratch.mean())
-        worse = int((transfer < scratch).sum()) if len(transfer) == len(scratch) else 0
-        n_images = int(chosen.sum())
-        scores.append(ClassScore(name, n_images, float(transfer.mean()), float(scratch.mean()), difference, worse))
-    return tuple(scores)
-
-
-def got_worse(scores: Sequence[ClassScore]) -> tuple[ClassScore, ...]:
-    """Classes that transfer recalls worse than scratch, the greatest loss first."""
-    return tuple(sorted((each for each in scores if each.difference < 0), key=lambda each: each.difference))
+def score_by_seed(predictions: Predictions, arm: Arm, balanced: bool) -> tuple[float, ...]:
+    """Test accuracy of each run of an arm; balanced: the mean of its recalls over the classes of the test split."""
+    right = predictions.by_arm[arm] == predictions.labels
+    if not balanced:
+        return tuple(float(each) for each in right.mean(axis=1))
+    present = np.unique(predictions.labels)
+    recalls = [right[:, predictions.labels == number].mean(axis=1) for number in present]
+    return tuple(float(each) for each in np.mean(recalls, axis=0))
 
 
 def frequent_confusions(matrix: NDArray[np.int64], classes: Sequence[str], limit: int) -> tuple[Confusion, ...]:

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.statistics.holm import holm
 from graft.statistics.two_sample.mmd import mmd2_unbiased
-from graft.statistics.two_sample.two_sample import holm, two_sample_test
+from graft.statistics.two_sample.two_sample import two_sample_test
 
 Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.str_]

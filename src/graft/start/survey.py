@@ -1,13 +1,14 @@
 """Survey of the folder of a domain, from names, headers and a few decoded images."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from graft.files import visible
 from graft.params.pipeline import Params
 from graft.preparation.found import Found
+from graft.preparation.image_groups import named_groups, table_groups
 from graft.preparation.leftovers import left_out, unlabelled
 from graft.preparation.scan import scan, scan_optional
 from graft.preparation.splits import Unit, assign_splits
@@ -16,6 +17,7 @@ from graft.records.catalog import LeftOut
 from graft.records.common import Split
 from graft.start.headers import ANY_RANGE, Header, header, is_grey
 from graft.start.shape import check_shape, meant
+from graft.store.catalogue import SPLITS
 from graft.validation.name_hints import Hint, hints
 
 # largest number of files of a domain whose headers are read
@@ -34,7 +36,7 @@ class Survey(NamedTuple):
     folder: Path
     found: tuple[Found, ...]
     counts: dict[Split, Counter[str]]
-    """number of files by split and class, after the cut; groups and near duplicates, which move a few, are ignored"""
+    """number of files by split and class, after the cut; copies and near duplicates, which move a few, are ignored"""
     headers: dict[str, Header]
     """headers by path, of all files or of a thousand spread over them"""
     n_decoded: int
@@ -111,7 +113,7 @@ def _look(folder: Path, found: tuple[Found, ...], params: Params) -> Survey:
     return Survey(
         folder=folder,
         found=found,
-        counts=_counts(folder, found, params.seed),
+        counts=_counts(cut(folder, found, params, [path for path, _ in broken])),
         headers=headers,
         n_decoded=len(seen) - seen.count(None),
         n_grey=seen.count(True),
@@ -129,12 +131,30 @@ def spread(items: Sequence[T], most: int) -> list[T]:
     return [items[place * len(items) // n] for place in range(n)]
 
 
-def _counts(folder: Path, found: Sequence[Found], seed: int) -> dict[Split, Counter[str]]:
-    units = [Unit(each.label, each.group or each.path, each.split) for each in found]
-    counts: dict[Split, Counter[str]] = {"train": Counter(), "val": Counter(), "test": Counter()}
-    for unit, split in zip(units, assign_splits(units, str(folder), seed), strict=True):
-        counts[split][unit.label] += 1
-    return counts
+def cut(folder: Path, found: Sequence[Found], params: Params, unreadable: Sequence[str] = ()) -> list[Unit]:
+    """Class, group and split of each file, as prepare_data will cut them but for copies and near duplicates.
+
+    Args:
+        folder: folder of the domain.
+        found: files in the folder.
+        params: the seed of the cut, and the groups, if any.
+        unreadable: paths of files that are known to be unreadable; they are their own groups.
+
+    Raises:
+        ValueError: groups lack images, or a class has fewer groups than splits to be cut.
+    """
+    broken = set(unreadable)
+    named: Mapping[str, str] = table_groups(found, params.prepare_data, folder)
+    if not named:
+        paths = [each.path for each in found if each.path not in broken]
+        named = named_groups(paths, params.prepare_data, folder, unreadable)
+    units = [Unit(each.label, named.get(each.path, each.path), each.split) for each in found]
+    splits = assign_splits(units, str(folder), params.seed)
+    return [unit._replace(split=split) for unit, split in zip(units, splits, strict=True)]
+
+
+def _counts(units: Sequence[Unit]) -> dict[Split, Counter[str]]:
+    return {split: Counter(each.label for each in units if each.split == split) for split in SPLITS}
 
 
 def _bits(folder: Path, deep: Sequence[Found]) -> tuple[int | None, str]:

@@ -38,14 +38,14 @@ class Predictions(NamedTuple):
 
 
 class Logits(NamedTuple):
-    """Logits of n test images by every run of both arms."""
+    """Logits of n test images by every run of both arms, and by what was trained beside them."""
 
     sha256: NDArray[np.str_]
     """(n,) sha256 of the image files, in ascending order"""
     labels: Labels
     """(n,) true class numbers"""
     by_run: dict[str, NDArray[np.float32]]
-    """(n, c) logits by arm and seed, such as `transfer_0`"""
+    """(n, c) logits by arm and seed, such as `transfer_0`, or by the name of a run in the record of variants"""
 
 
 def write_logits(
@@ -77,6 +77,22 @@ def read_logits(path: Path) -> Logits:
         raise ValueError(f"{path}: want the arrays sha256, labels, ..., got {', '.join(arrays) or 'none'}. {AGAIN}")
     sha256, labels = arrays.pop("sha256").astype(np.str_), arrays.pop("labels")
     return Logits(sha256, labels, arrays)
+
+
+def head_logits(path: Path, features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """(n, c) logits by name, of the linear heads that train_variants fitted; none where it fitted none.
+
+    Args:
+        path: the .npz file of (c, d + 1) weights with the bias last.
+        features: (n, d) features of the images by the unmodified backbone.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+    """
+    heads = read_arrays(path, "linear heads", "train_variants")
+    # (n, d) to (n, d + 1)
+    padded = np.column_stack([features, np.ones(len(features), dtype=np.float32)])
+    return {name: (padded @ head.T).astype(np.float32) for name, head in heads.items()}
 
 
 def write_predictions(predicted: Mapping[str, Labels], sha256: NDArray[np.str_], labels: Labels, path: Path) -> None:

@@ -114,15 +114,21 @@ def check_frozen(network: Network, phase: Phase, policy: BatchNormPolicy, before
         )
 
 
-def adapt_batchnorm(network: Network, samples: Samples) -> None:
-    """Replace the BatchNorm statistics of all blocks by those of these images, in one pass.
+def adapt_batchnorm(network: Network, samples: Samples, blocks: Sequence[str] | None = None) -> None:
+    """Replace the BatchNorm statistics of blocks by those of these images, in one pass.
 
     Batches are drawn at random: images are sorted by class, and a batch of one class would be normalised by the mean
     of that class.
 
+    Args:
+        network: is changed, and left in evaluation mode.
+        samples: images; their labels are not looked at.
+        blocks: names of the blocks; None for all.
+
     Source: Li et al., Revisiting batch normalization for practical domain adaptation (2016).
     """
-    norms = [each for each in _batchnorms(network.blocks) if each.track_running_stats]
+    chosen = [network.blocks[name] for name in (network.blocks if blocks is None else blocks)]
+    norms = [each for block in chosen for each in _batchnorms(block) if each.track_running_stats]
     momenta = [each.momentum for each in norms]
     network.eval()
     for each in norms:

@@ -7,6 +7,7 @@ import pytest
 from markupsafe import Markup
 
 from graft.records.common import Interval
+from graft.records.gain import ClassGain
 from graft.reporting.evidence import Evidence
 from graft.reporting.figures.bars import bars
 from graft.reporting.figures.curves import curves
@@ -15,7 +16,6 @@ from graft.reporting.figures.matrix import confusion
 from graft.reporting.figures.rate_finder import rate_finder
 from graft.reporting.figures.rates import rates
 from graft.reporting.figures.recalls import recalls
-from graft.reporting.tallies import ClassScore
 
 
 def _all(figure: Markup, name: str, class_: str) -> list[ElementTree.Element]:
@@ -76,7 +76,8 @@ def test_an_arm_without_a_learning_rate_has_no_line(samples: ModuleType) -> None
 
 
 def test_recalls_rank_classes_by_gain_and_place_both_arms_on_one_scale() -> None:
-    scores = (ClassScore("a", 9, 0.5, 0.7, -0.2, 5), ClassScore("b", 9, 0.9, 0.5, 0.4, 0))
+    recall = {"a": (0.5, 0.7), "b": (0.9, 0.5)}
+    scores = [ClassGain.model_construct(name=name, transfer=a, scratch=b) for name, (a, b) in recall.items()]
     figure = recalls(scores)
     after, before = _xs(figure, "circle", "estimate", "cx"), _xs(figure, "circle", "before", "cx")
     assert (after[0] - before[0]) / (after[1] - before[1]) == pytest.approx(-2, rel=0.02)

@@ -2,7 +2,6 @@
 
 import doctest
 import itertools
-import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from tests.statistics.two_sample.naive import Floats, naive_median, naive_mmd2, 
 
 from graft.statistics.two_sample import bandwidths, kernels, permutations, two_sample
 from graft.statistics.two_sample.rows import library
-from graft.statistics.two_sample.two_sample import TwoSample, holm, two_sample_test
+from graft.statistics.two_sample.two_sample import TwoSample, two_sample_test
 
 MEDIAN = (1.0,)
 
@@ -369,22 +368,3 @@ def test_no_permutations_is_an_error() -> None:
 def test_a_bandwidth_that_is_not_above_zero_is_an_error(multiples: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="bandwidths: want multiples of the median above 0"):
         two_sample_test(*samples(5, 5, 2, 0.0), seed=0, bandwidths=multiples)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_holm_agrees_with_closed_testing_by_bonferroni(seed: int) -> None:
-    p = np.random.default_rng(seed).random(6) ** 3
-    subsets = [s for k in range(1, 7) for s in itertools.combinations(range(6), k)]
-    expected = [max(min(1.0, len(s) * p[list(s)].min()) for s in subsets if i in s) for i in range(6)]
-    np.testing.assert_allclose(holm(list(p)), expected)
-
-
-def test_holm_leaves_no_test_and_one_test_as_they_are() -> None:
-    assert len(holm([])) == 0
-    assert holm([0.03]).tolist() == [0.03]
-
-
-@pytest.mark.parametrize("bad", [-0.1, 1.1, math.nan])
-def test_holm_refuses_what_is_no_p_value_and_names_its_place(bad: float) -> None:
-    with pytest.raises(ValueError, match=r"^p_values, number 1: want 0 to 1, got .+\. Leave"):
-        holm([0.5, bad])

@@ -38,7 +38,7 @@ def _train_more(records: Records) -> tuple[str, ...]:
         return ()
     return (
         f"Train all blocks before you judge transfer: this verdict is on {TRANSFER_BY[strategy]}, and on no other "
-        f"strategy (`{_overruled(records, 'full')}`).",
+        f"strategy (`{_overruled(records, 'full')}`).{_at_new_images(records.verdict)}",
     )
 
 
@@ -64,7 +64,8 @@ def _verdict(records: Records) -> Iterator[str]:
     if verdict.verdict == "INCONCLUSIVE":
         yield _to_settle(verdict)
     if verdict.verdict == "NEGATIVE" and verdict.strategy != "feature_extraction":
-        yield f"Keep the pretrained features as they are: `{_overruled(records, 'feature_extraction')}`."
+        command = _overruled(records, "feature_extraction")
+        yield f"Keep the pretrained features as they are: `{command}`.{_at_new_images(verdict)}"
     if verdict.verdict in ("NEGATIVE", "EQUIVALENT"):
         yield (
             f"Try weights from images closer to yours (`network.weights`): {TRANSFER_BY[verdict.strategy]} from these "
@@ -72,20 +73,26 @@ def _verdict(records: Records) -> Iterator[str]:
         )
 
 
+def _at_new_images(verdict: VerdictRecord) -> str:
+    """A reminder for those who would look again at test images that a further look was not planned for."""
+    if verdict.verdict == "POSITIVE" or verdict.looks_left:
+        return ""
+    return " Take new test images for it: a further look at these was not planned, and would claim nothing."
+
+
 def _to_settle(verdict: VerdictRecord) -> str:
-    if verdict.seeds_to_settle is not None and verdict.seeds_to_settle <= MOST_SEEDS:
-        return f"Settle the verdict with more seeds: `dvc exp run -S training.budget={verdict.seeds_to_settle}`."
-    if verdict.images_to_settle is not None:
-        return f"Settle the verdict with more test images: {verdict.images_to_settle:,} would do at this estimate."
-    if verdict.together_to_settle is not None:
-        seeds, images = verdict.together_to_settle
+    """What would settle an open verdict: what limits it first, then the size that it takes, at new test images."""
+    if verdict.limits:
+        return f"Settle the verdict: {verdict.limits[0]}"
+    if verdict.to_show is not None and verdict.to_show[0] <= MOST_SEEDS:
+        seeds, images = verdict.to_show
         return (
-            f"Settle the verdict with more seeds and more test images together: {seeds} (`training.budget`) and "
-            f"{images:,} would do at this estimate; or label more images to train on, which may change it."
+            f"Settle the verdict with {images:,} test images, new ones among them, and {seeds} seeds "
+            f"(`training.budget: {seeds}`): together they show this difference four times in five."
         )
     return (
-        f"Label more images to train on: at this estimate {MOST_SEEDS} seeds with a million test images leave the "
-        "verdict open."
+        f"Label more images to train on: a difference of this size takes over {MOST_SEEDS} seeds or more test images "
+        "than anybody labels, so nothing but another difference will settle the verdict."
     )
 
 

@@ -1,8 +1,8 @@
 """Whether the model may be released: one pure function from the records of a run to its reasons."""
 
+from graft.decisions.claims import LEAST_SEEDS, METRIC_WORDS
 from graft.decisions.release.advice import next_steps
 from graft.files import visible
-from graft.params.decisions import CheckTransfer
 from graft.records.chapters import Records
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord
@@ -10,12 +10,11 @@ from graft.records.validation import ValidationRecord
 from graft.records.verdict import VerdictRecord
 
 
-def judge_release(records: Records, params: CheckTransfer) -> ReleaseRecord:
+def judge_release(records: Records) -> ReleaseRecord:
     """Judge a release. This is done once: the report shows the result, and the gate acts on it.
 
     Args:
         records: the records of the run.
-        params: whether an open verdict refuses a release.
 
     Returns:
         All checks, passed or not, each with its number, its limit and the param to change, and what to try next.
@@ -23,7 +22,8 @@ def judge_release(records: Records, params: CheckTransfer) -> ReleaseRecord:
     reasons = (
         _data(records.validation),
         _rates((records.transfer, records.scratch)),
-        _verdict(records.verdict, params),
+        _verdict(records.verdict),
+        _looks(records.verdict),
         _majority(records.verdict),
         _parity(records.export),
     )
@@ -59,7 +59,7 @@ def _rates(arms: tuple[TrainingRecord, TrainingRecord]) -> Reason:
     return Reason(
         check="rates",
         level="warn",
-        sentence=f"The best learning rate lies at the end of the grid for {named}; widen {params}.rates.",
+        sentence=f"Most seeds chose a learning rate at the end of the grid in {named}; widen {params}.rates.",
     )
 
 
@@ -72,38 +72,44 @@ def _end_of_grid(arm: TrainingRecord) -> tuple[float, int, int] | None:
     return next((each for each in ends if 2 * each[1] > each[2]), None)
 
 
-def _verdict(verdict: VerdictRecord, params: CheckTransfer) -> Reason:
+def _verdict(verdict: VerdictRecord) -> Reason:
+    """Let the verdict and what params say of it decide."""
+    level, param = "pass", ""
     if verdict.verdict == "NEGATIVE":
         level = {"fail": "fail", "warn": "warn", "ship_scratch": "pass"}[verdict.on_negative]
-        what = {
-            "fail": "The release is refused; check_transfer.on_negative: ship_scratch would ship the control.",
-            "warn": "It ships all the same, as check_transfer.on_negative says warn.",
-            "ship_scratch": "The control ships in its place, as check_transfer.on_negative says.",
-        }[verdict.on_negative]
-        return Reason.model_validate({"check": "verdict", "level": level, "sentence": f"{verdict.sentence} {what}"})
+        param = f" check_transfer.on_negative says {verdict.on_negative}."
     if verdict.verdict == "INCONCLUSIVE":
-        what = f"check_transfer.on_inconclusive says {params.on_inconclusive}."
-        return Reason(check="verdict", level=params.on_inconclusive, sentence=f"{verdict.sentence} {what}")
-    return Reason(check="verdict", level="pass", sentence=verdict.sentence)
+        level = {"fail": "fail", "warn": "warn", "ship_cheapest": "warn"}[verdict.on_inconclusive]
+        param = f" check_transfer.on_inconclusive says {verdict.on_inconclusive}."
+    return Reason.model_validate(
+        {"check": "verdict", "level": level, "sentence": f"{verdict.sentence}{param} {verdict.ships_because}"}
+    )
+
+
+def _looks(verdict: VerdictRecord) -> Reason:
+    """Warn of a look that was not planned; the verdict is then INCONCLUSIVE."""
+    told = f"Look {verdict.n_looks} at these test images, {verdict.planned_looks} planned"
+    if verdict.unplanned:
+        cure = "it claims nothing: take new test images, and plan looks before the first"
+        return Reason(check="looks", level="warn", sentence=f"{told}; {cure} (check_transfer.planned_looks).")
+    if verdict.n_seeds < LEAST_SEEDS:
+        told = f"A look of {verdict.n_seeds} seeds claims nothing, so it spends none of {verdict.planned_looks} planned"
+    return Reason(check="looks", level="pass", sentence=f"{told}.")
 
 
 def _majority(verdict: VerdictRecord) -> Reason:
     """Warn if the model is no better than a constant one, which is often right if one class is frequent."""
-    shipped = verdict.transfer_accuracy if verdict.ships == "transfer" else verdict.scratch_accuracy
+    shipped = verdict.transfer if verdict.ships == "transfer" else verdict.scratch
     majority = verdict.majority
     # the whole interval must be above the constant model
-    beats = shipped.low > majority.accuracy
-    told = f"{shipped.estimate:.1%} ({100 * verdict.confidence:g}% interval {shipped.low:.1%} to {shipped.high:.1%})"
-    always = f"always saying {visible(majority.label)}, the most frequent class of train, which is right on"
-    if beats:
-        sentence = (
-            f"The {verdict.ships} arm, {told}, is better than {always} {majority.accuracy:.1%} of the test images."
-        )
-    else:
-        sentence = (
-            f"The {verdict.ships} arm, {told}, is no better than {always} {majority.accuracy:.1%} of the test images. "
-            "Look at the recall of each class in the report; label more images, or set `training.balance: weights`."
-        )
+    beats = shipped.low > majority.score
+    interval = f"{100 * verdict.confidence:.3g}% interval {shipped.low:.1%} to {shipped.high:.1%}"
+    arm = f"The {verdict.ships} arm, {METRIC_WORDS[verdict.metric]} {shipped.estimate:.1%} ({interval})"
+    always = (
+        f"always saying {visible(majority.label)}, the most frequent class of train, which reaches {majority.score:.1%}"
+    )
+    cure = "Look at the recall of each class in the report; label more images, or set `training.balance: weights`."
+    sentence = f"{arm}, is better than {always}." if beats else f"{arm}, is no better than {always}. {cure}"
     return Reason(check="majority", level="pass" if beats else "warn", sentence=sentence)
 
 

@@ -28,7 +28,13 @@ class Row(NamedTuple):
     points: tuple[float, ...] = ()
 
 
-def forest(title: str, rows: Sequence[Row], margin: float | None = None, line: Line | None = None) -> Markup:
+def forest(
+    title: str,
+    rows: Sequence[Row],
+    margin: float | None = None,
+    line: Line | None = None,
+    sides: tuple[str, str] = ("scratch better", "transfer better"),
+) -> Markup:
     """Draw estimates with intervals and single points, one row each.
 
     Args:
@@ -36,6 +42,7 @@ def forest(title: str, rows: Sequence[Row], margin: float | None = None, line: L
         rows: from top to bottom.
         margin: given for differences: 0 is marked, and the band within the margin around it.
         line: drawn upright through all rows.
+        sides: what a difference below 0, and one above it, means.
     """
     values = [
         each for row in rows for each in (*row.points, *(row.interval.model_dump().values() if row.interval else ()))
@@ -50,7 +57,7 @@ def forest(title: str, rows: Sequence[Row], margin: float | None = None, line: L
     told = [] if line is None else [f"{line.words}: {written(line.value)}"]
     described = "; ".join([*(_row_in_words(row, written) for row in rows), *told])
     through = [] if line is None else [segment(x.at(line.value), 0, x.at(line.value), bottom, "zero")]
-    under = [] if margin is None else _zero_and_margin(x, margin, bottom)
+    under = [] if margin is None else _zero_and_margin(x, margin, bottom, sides)
     height = bottom + (22 if margin is None else 40)
     return drawing(title, described, height, *under, *through, *svg.bottom_axis(x, bottom, written), *body)
 
@@ -77,11 +84,11 @@ def _row_in_words(row: Row, written: Callable[[float], str]) -> str:
     return ": ".join(parts)
 
 
-def _zero_and_margin(x: Scale, margin: float, bottom: float) -> list[Markup]:
+def _zero_and_margin(x: Scale, margin: float, bottom: float, words: tuple[str, str]) -> list[Markup]:
     band = tag("rect", x=x.at(-margin), y=0, width=x.at(margin) - x.at(-margin), height=bottom, class_="band")
     line = segment(x.at(0), 0, x.at(0), bottom, "zero")
     sides = (
-        label(EDGE, bottom + 34, "\u2190 scratch better", "tick"),
-        label(WIDTH - EDGE, bottom + 34, "transfer better \u2192", "tick", "end"),
+        label(EDGE, bottom + 34, f"\u2190 {words[0]}", "tick"),
+        label(WIDTH - EDGE, bottom + 34, f"{words[1]} \u2192", "tick", "end"),
     )
     return [band, line, *sides]

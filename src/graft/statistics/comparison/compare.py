@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graft.statistics.comparison.crossed import Variances
-from graft.statistics.comparison.interval import Difference, Estimate, are_shares, difference_of, outcome_of
-from graft.statistics.comparison.layout import Layout, Names, layout_of
+from graft.statistics.comparison.inputs import check_question, read_layout, read_scores
+from graft.statistics.comparison.interval import Difference, Estimate, are_shares, difference_of, mean_of, outcome_of
+from graft.statistics.comparison.layout import Layout
 from graft.statistics.comparison.power import CouldShow, could_show_of, to_show_of
 from graft.statistics.comparison.second_opinions import crossed_bootstrap, mcnemar_p, sign_flip_p
-from graft.statistics.comparison.spread import influence_table
+from graft.statistics.comparison.spread import Variances, influence_table
 
 Floats = NDArray[np.float64]
 
@@ -72,19 +72,52 @@ def compare(
     level: float = 0.05,
     seed: int = 0,
 ) -> Comparison:
-    """Compare two models, each trained with k seeds and scored on the same n test images.
+    """Compare two models, each trained with the same k seeds and scored on the same n test images.
+
+    The difference on image i in seed s is modelled as mu + seed_s + unit_i + residual, where seeds and units (images,
+    or groups of images) are both random. So the verdict speaks of new seeds and new test images from the same source,
+    with these training images. EQUIVALENT: the interval of confidence 1 - 2 level is inside the margin. If not,
+    POSITIVE: the interval of confidence 1 - level is above 0, so that a is better; NEGATIVE: it is below 0; else
+    INCONCLUSIVE.
+
+    Scores between 0 and 1 are taken as shares: no half width is then below the share of units that may well not have
+    been seen, about 3 / n, and intervals end at -1 and 1. Other scores, such as losses, have no such bounds.
 
     Args:
-        a: (k, n) scores of model a, seeds by images.
-        b: (k, n) the same for model b.
-        groups: (n,) names of groups of images that are not independent. None if every image is independent.
-        classes: (n,) labels. The metric is then the mean over classes of the mean of each class.
-        margin: differences up to this size count as none. 0 switches EQUIVALENT off.
-        level: share of false claims that is allowed.
-        seed: seed of the bootstrap.
+        a: (k, n) scores of model a, seeds by images, higher is better. Right or wrong as booleans or as 0 and 1; else
+            floats.
+        b: (k, n) scores of model b, in the same order.
+        groups: (n,) names of groups of images that are not independent, such as patients. None if every image is.
+        classes: (n,) labels. The metric is then balanced accuracy: the mean over classes of the mean of each class.
+        margin: differences up to this size count as none, in the unit of the scores. 0 switches EQUIVALENT off.
+        level: share of false claims that is allowed, above 0 and below 0.5.
+        seed: seed of the bootstrap, which decides nothing.
+
+    Returns:
+        The verdict, what decided, and what this comparison could have shown. Whatever the interval, it is INCONCLUSIVE
+        with two seeds, with a group that has 20 % of the images, and where a class has a single image or group.
+
+    Raises:
+        ValueError: scores, groups, classes, margin or level that make no comparison.
+
+    Example:
+        >>> import numpy as np
+        >>> from graft.statistics import compare
+        >>> rng = np.random.default_rng(0)
+        >>> difficulty = rng.random(500)
+        >>> a = rng.random((5, 500)) > 0.2 * difficulty  # 5 seeds of each model on the same 500 images
+        >>> b = rng.random((5, 500)) > 0.4 * difficulty
+        >>> found = compare(a, b, margin=0.01)
+        >>> found.verdict
+        'POSITIVE'
+        >>> print(found.decided_by)
+        The 95% interval of the difference, +7.4 to +13.0 points, excludes 0.
+        >>> compare(a, a, margin=0.01).verdict
+        'EQUIVALENT'
     """
-    scores_a, scores_b = (np.asarray(each, dtype=np.float64) for each in (a, b))
-    layout = layout_of(scores_a.shape[1], _names(groups), _names(classes))
+    check_question(margin, level)
+    scores_a, scores_b = read_scores(a, b)
+    layout = read_layout(scores_a.shape[1], groups, classes)
     values = scores_a - scores_b
     found = difference_of(values, layout, level, are_shares(scores_a) and are_shares(scores_b))
     bootstrap = crossed_bootstrap(influence_table(values, layout), 1 - level, BOOTSTRAP_DRAWS, seed)
@@ -92,6 +125,26 @@ def compare(
     for limit in layout.limits if len(values) > 2 else (*layout.limits, TWO_SEEDS):
         whole = capped(whole, limit)
     return whole if whole.verdict == "INCONCLUSIVE" else whole._replace(to_show=None)
+
+
+def mean_score(
+    scores: ArrayLike, *, groups: ArrayLike | None = None, classes: ArrayLike | None = None, level: float = 0.05
+) -> Estimate:
+    """Metric of one model over seeds and images with its interval.
+
+    Args:
+        scores: (k, n) scores, as in `compare`. The interval of scores between 0 and 1 ends there, and even a model that
+            is always right here may be wrong on images that were not seen.
+        groups: as in `compare`.
+        classes: as in `compare`.
+        level: 1 minus the confidence of the interval.
+
+    Raises:
+        ValueError: as `compare`.
+    """
+    check_question(0.0, level)
+    values, _ = read_scores(scores, scores)
+    return mean_of(values, read_layout(values.shape[1], groups, classes), level)
 
 
 def _comparison(
@@ -141,16 +194,17 @@ def capped(comparison: Comparison, limit: str) -> Comparison:
     return comparison._replace(verdict="INCONCLUSIVE", decided_by=decided, limits=(*comparison.limits, limit))
 
 
-def _names(names: ArrayLike | None) -> Names | None:
-    return None if names is None else np.asarray(names)
-
-
 def _decided_by(found: Difference, verdict: str, level: float, margin: float) -> str:
-    interval, inner = found.difference, found.equivalence
-    outer = f"The {100 * (1 - level):g}% interval of the difference, {interval.low:+.4f} to {interval.high:+.4f},"
-    within = f"the {100 * (1 - 2 * level):g}% interval, {inner.low:+.4f} to {inner.high:+.4f},"
+    outer = f"{100 * (1 - level):g}% interval of the difference, {_range(found.difference, found.shares)},"
+    inner = f"{100 * (1 - 2 * level):g}% interval, {_range(found.equivalence, found.shares)},"
     if verdict == "EQUIVALENT":
-        return f"T{within[1:]} lies inside the margin of {margin:g}."
+        return f"The {inner} is inside the margin."
     if verdict != "INCONCLUSIVE":
-        return f"{outer} excludes 0."
-    return f"{outer} contains 0" + (f", and {within} does not lie inside the margin of {margin:g}." if margin else ".")
+        return f"The {outer} excludes 0."
+    return f"The {outer} contains 0" + (f", and the {inner} is not inside the margin." if margin > 0 else ".")
+
+
+def _range(interval: Estimate, shares: bool) -> str:
+    if shares:
+        return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f} points"
+    return f"{interval.low:+.3g} to {interval.high:+.3g}"

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.comparison.crossed import CrossedMean, Variances, crossed_mean, difference_half_width
+from graft.statistics.comparison.crossed import CrossedMean, crossed_mean, difference_half_width
 from graft.statistics.comparison.second_opinions import crossed_bootstrap, sign_flip_p
 from graft.statistics.comparison.settling import (
     MANY_SEEDS,
@@ -15,6 +15,7 @@ from graft.statistics.comparison.settling import (
     together_to_settle,
     units_to_settle,
 )
+from graft.statistics.comparison.spread import Variances
 from graft.statistics.groups import unseen_share
 
 Floats = NDArray[np.float64]

@@ -5,21 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.statistics.comparison.spread import Variances
 from graft.statistics.groups import unseen_share
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
-
-
-class Variances(NamedTuple):
-    """Components of variance of one cell of the table, in squared units of the values."""
-
-    seeds: float
-    """variance common to all units of a seed"""
-    units: float
-    """variance common to all seeds of a unit"""
-    residual: float
-    """remaining variance"""
 
 
 class CrossedMean(NamedTuple):

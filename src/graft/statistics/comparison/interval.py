@@ -30,6 +30,8 @@ class Difference(NamedTuple):
     standard_error: float
     degrees_of_freedom: float
     spread: Spread
+    shares: bool
+    """whether scores are between 0 and 1"""
 
 
 def difference_of(values: Floats, layout: Layout, level: float = 0.05, shares: bool = True) -> Difference:
@@ -53,7 +55,7 @@ def difference_of(values: Floats, layout: Layout, level: float = 0.05, shares: b
     difference, equivalence = (
         around(mean, max(error * t_quantile(freedom, 1 - tail), least), (-end, end)) for tail in (level / 2, level)
     )
-    return Difference(difference, equivalence, error, freedom, spread)
+    return Difference(difference, equivalence, error, freedom, spread, shares)
 
 
 def outcome_of(difference: Estimate, equivalence: Estimate, margin: float) -> str:

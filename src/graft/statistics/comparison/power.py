@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.comparison.crossed import Variances
 from graft.statistics.comparison.interval import floor_of, t_quantile
 from graft.statistics.comparison.layout import Units
-from graft.statistics.comparison.spread import standard_error
+from graft.statistics.comparison.spread import Variances, standard_error
 
 Floats = NDArray[np.float64]
 
@@ -49,9 +48,7 @@ def power_of(
     """
     from scipy.special import ndtr
 
-    units = n_units if isinstance(n_units, Units) else equal_units(n_units)
-    error, freedom = standard_error(variances, n_seeds, units)
-    least = floor_of(units, level)
+    error, freedom, least = _planned(variances, n_seeds, n_units, level)
     if error == 0:
         return float(abs(difference) > least)
     halves = np.maximum(t_quantile(freedom, 1 - level / 2) * _errors(freedom), least / error)
@@ -70,6 +67,9 @@ def detectable(
         level: share of false claims that is allowed.
         power: wanted probability.
     """
+    error, _, least = _planned(variances, n_seeds, n_units, level)
+    if error == 0:
+        return least if least <= 1 else None
     return _smallest(lambda size: power_of(size, variances, n_seeds, n_units, level) >= power)
 
 
@@ -106,9 +106,7 @@ def smallest_margin(
     """
     from scipy.special import ndtr
 
-    units = n_units if isinstance(n_units, Units) else equal_units(n_units)
-    error, freedom = standard_error(variances, n_seeds, units)
-    least = floor_of(units, level)
+    error, freedom, least = _planned(variances, n_seeds, n_units, level)
     if error == 0:
         return least if least <= 1 else None
     halves = np.maximum(t_quantile(freedom, 1 - level) * _errors(freedom), least / error)
@@ -118,6 +116,12 @@ def smallest_margin(
         return float(np.mean(inside)) >= power
 
     return _smallest(fires)
+
+
+def _planned(variances: Variances, n_seeds: float, n_units: float | Units, level: float) -> tuple[float, float, float]:
+    """Standard error, its degrees of freedom and the least half width of the interval."""
+    units = n_units if isinstance(n_units, Units) else equal_units(n_units)
+    return *standard_error(variances, n_seeds, units), floor_of(units, level)
 
 
 def _errors(freedom: float) -> Floats:

@@ -5,13 +5,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.comparison.crossed import Variances
 from graft.statistics.comparison.layout import Layout, Units
 
 Floats = NDArray[np.float64]
 
 # An interval of fewer degrees of freedom has no finite end that would mean anything.
 LEAST_FREEDOM = 0.5
+
+
+class Variances(NamedTuple):
+    """Components of variance of the value of one unit in one seed, in squared units of the values."""
+
+    seeds: float
+    """variance common to all units of a seed"""
+    units: float
+    """variance common to all seeds of a unit"""
+    residual: float
+    """remaining variance"""
 
 
 class Spread(NamedTuple):

@@ -1,0 +1,90 @@
+"""The verdict of the whole pipeline on real sets of images, with mobilenet_v2 and its ImageNet weights.
+
+    python bench/verdict_real_pipeline.py [table ...]
+
+The pipeline runs until check_transfer in a copy of this project, once for each set, with one thread and one process.
+Images and weights are those of ../shared/data. Nothing but the lines of `SETS` and `SHORT` differs from params.yaml.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from dvc.utils.serialize import dumps_yaml
+from strategies import copy_images, copy_project
+from verdict_real import HEADER, RULE, cells, run
+from verdict_real_run import DATA, Change, Found, weights_of, with_values
+
+from graft.files import read_record
+from graft.records.verdict import VerdictRecord
+
+NETWORK = "mobilenet_v2"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "GRAFT_PROCESSES": "1", "DVC_NO_ANALYTICS": "1"}
+SHORT: Change = {
+    "prepare_data.dataset": "folders",
+    "validate_data.on_near_duplicates": "warn",
+    "validate_data.on_undecodable": "quarantine",
+    "extract_features.sample_images": 50,
+    "training.budget": 3,
+    "training.epochs": 6,
+    "finetune_target.rates": [0.0003, 0.001],
+    "train_scratch.rates": [0.003, 0.01],
+}
+
+
+class Set(NamedTuple):
+    """A set, and how it is read."""
+
+    n_per_class: int
+    size_px: int
+    augmentation: str
+
+
+SETS = {
+    "hymenoptera": Set(200, 64, "photographs"),
+    "mnist": Set(100, 32, "digits"),
+    "usps": Set(100, 32, "digits"),
+}
+
+
+def pipeline() -> None:
+    """Print one line for each set."""
+    print(f"| set | px | images | test images | seeds | strategy chosen | {HEADER} CPU min |")
+    print(f"|---|---:|---:|---:|---:|---|{RULE}---:|", flush=True)
+    for name, how in SETS.items():
+        with tempfile.TemporaryDirectory() as made:
+            project, start = Path(made), cpu_s()
+            copy_project(project)
+            n = copy_images(DATA / name, project / "data/raw/target", how.n_per_class)
+            record = verdict_of(project, how)
+        found = Found(record.transfer.estimate, record.scratch.estimate, record.difference, record.verdict)
+        where = f"{name} | {how.size_px} | {n} | {record.n_images} | {record.n_seeds} | {record.strategy}"
+        print(f"| {where} | {cells(found)} {(cpu_s() - start) / 60:.0f} |", flush=True)
+
+
+TABLES: Mapping[str, Callable[[], None]] = {"pipeline": pipeline}
+
+
+def verdict_of(project: Path, how: Set) -> VerdictRecord:
+    """Run the pipeline of a copy until its verdict."""
+    change = {**SHORT, "images.size_px": how.size_px, "training.augmentation": how.augmentation}
+    params = with_values({**weights_of(NETWORK), **change})
+    (project / "params.yaml").write_text(dumps_yaml(params), encoding="utf-8")
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(project / "src")}
+    command = ["dvc", "repro", "-q", "check_transfer"]
+    subprocess.run(command, cwd=project, env=environment, check=True, stdout=sys.stderr)
+    return read_record(VerdictRecord, project / "models/records/verdict.json")
+
+
+def cpu_s() -> float:
+    """CPU seconds of all processes that this one has waited for."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+if __name__ == "__main__":
+    run(TABLES, __doc__)

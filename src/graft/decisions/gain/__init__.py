@@ -1,0 +1,1 @@
+"""What transfer gains beyond the verdict: by labels, steps and classes, on the source, and why."""

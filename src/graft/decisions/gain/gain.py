@@ -1,0 +1,93 @@
+"""What transfer gains beyond the verdict: one pure function from all predictions on the test split to a record."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.decisions.gain.classes import classes_of
+from graft.decisions.gain.label_curve import label_curve
+from graft.decisions.gain.scoring import Scoring, difference_of, score_of
+from graft.decisions.gain.speed import speed_of
+from graft.decisions.gain.tried import Tried, of_kind, stacked
+from graft.decisions.gain.why import why_of
+from graft.records.gain import Forgetting, GainRecord, SmallNetwork
+from graft.records.training import TrainingRecord
+from graft.records.variants import VariantsRecord
+from graft.records.verdict import VerdictRecord
+from graft.store.catalogue import Labelled
+
+
+class Trained(NamedTuple):
+    """How the networks were trained."""
+
+    transfer: TrainingRecord
+    scratch: TrainingRecord
+    variants: VariantsRecord
+    blocks: tuple[str, ...]
+    """names of the blocks from input to output, without the head"""
+
+
+class OnTest(NamedTuple):
+    """What all networks say of the test split."""
+
+    images: Labelled
+    classes: Sequence[str]
+    """class names by number"""
+    logits: Mapping[str, NDArray[np.float32]]
+    """(n, c) by name: `transfer_0` and `scratch_0` for the arms with seed 0, and the names of the variants"""
+
+
+def measure_gain(trained: Trained, on: OnTest, verdict: VerdictRecord, forgetting: Forgetting) -> GainRecord:
+    """Gain by labels, steps and classes, forgetting, and where the gain comes from.
+
+    Args:
+        trained: records of both arms and of the networks beside them.
+        on: the test images, and the logits of all of these networks.
+        verdict: gives metric and level, so that the gain is measured alike.
+        forgetting: what `forgetting_of` found on the source.
+    """
+    scoring = Scoring(on.images.labels, on.images.groups, verdict.metric, verdict.level)
+    tried = _tried(trained, on)
+    transfer, scratch = (stacked([*of_kind(tried, arm).values()]) for arm in ("transfer", "scratch"))
+    return GainRecord(
+        metric=verdict.metric,
+        level=verdict.level,
+        majority=verdict.majority.score,
+        labels=label_curve(tried, scoring, " ".join(trained.variants.left_out)),
+        speed=speed_of(trained.transfer, trained.scratch, verdict.level),
+        classes=classes_of(transfer, scratch, on.classes, scoring),
+        forgetting=forgetting,
+        small=_small(tried, scoring),
+        why=why_of(tried, trained.blocks, scoring),
+    )
+
+
+def _tried(trained: Trained, on: OnTest) -> tuple[Tried, ...]:
+    right = {name: logits.argmax(axis=1) == on.images.labels for name, logits in on.logits.items()}
+    arms = (
+        Tried(record.arm, run.seed, right[f"{record.arm}_{run.seed}"])
+        for record in (trained.transfer, trained.scratch)
+        for run in record.runs
+    )
+    beside = (
+        Tried(each.kind, each.seed, right[each.name], each.share, each.n_labels, each.block or "", each.network)
+        for each in trained.variants.variants
+    )
+    return (*arms, *beside)
+
+
+def _small(tried: Sequence[Tried], on: Scoring) -> SmallNetwork | None:
+    """The small network of the first seed, beside transfer with the same seed."""
+    small, transfer = of_kind(tried, "small"), of_kind(tried, "transfer")
+    found = next((each for seed, each in small.items() if seed in transfer), None)
+    if found is None:
+        return None
+    pair = (transfer[found.seed].right[None], found.right[None])
+    return SmallNetwork(
+        network=found.network,
+        seed=found.seed,
+        score=score_of(pair[1], on),
+        difference=difference_of(*pair, on).interval,
+    )

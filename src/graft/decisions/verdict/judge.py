@@ -1,0 +1,194 @@
+"""Whether transfer helped: one pure function from the logits of both arms to the verdict."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.decisions.claims import claim
+from graft.decisions.verdict.arms import JudgedArm, check_logits
+from graft.decisions.verdict.divergence import diverged_up_to, n_diverged
+from graft.decisions.verdict.looks import Standing
+from graft.decisions.verdict.metric import (
+    Scored,
+    absent_classes,
+    majority_of,
+    primary_metric,
+    score_record,
+    scored,
+    value_of,
+)
+from graft.decisions.verdict.sentence import sentence_of
+from graft.decisions.verdict.shipping import cost_of, median_run, shipped_arm
+from graft.files import visible
+from graft.params.decisions import CheckTransfer
+from graft.records.common import Outcome
+from graft.records.verdict import VerdictRecord
+from graft.statistics.comparison.compare import Comparison, capped, compare
+from graft.store.catalogue import SPLITS, CatalogRow, Labelled, labelled
+
+# Largest number of absent classes that a sentence names.
+MOST_NAMED = 5
+# Fields of the record that hold what the comparison found, under the same names.
+FOUND = (
+    "verdict",
+    "decided_by",
+    "limits",
+    "level",
+    "margin",
+    "equivalence",
+    "design",
+    "degrees_of_freedom",
+    "standard_error",
+    "variances",
+    "n_seeds",
+    "n_images",
+    "n_units",
+    "effective_units",
+    "largest_unit_share",
+    "by_seed",
+    "median_of_seeds",
+    "sign_flip_p",
+    "mcnemar_p",
+    "bootstrap",
+    "could_show",
+    "to_show",
+)
+
+
+class Splits(NamedTuple):
+    """The readable target images by split."""
+
+    train: Labelled
+    val: Labelled
+    test: Labelled
+    """the n images on which both arms are judged"""
+    classes: Sequence[str]
+    """class names by number"""
+
+
+def splits_of(catalog: Sequence[CatalogRow], classes: Sequence[str]) -> Splits:
+    """The readable images of a catalogue by split.
+
+    Args:
+        catalog: rows of the target's catalogue.
+        classes: class names by number.
+    """
+    train, val, test = (labelled(catalog, classes, split) for split in SPLITS)
+    return Splits(train, val, test, classes)
+
+
+class Asked(NamedTuple):
+    """What the comparison is asked, and what else bears on its answer."""
+
+    params: CheckTransfer
+    seed: int
+    """seed of the bootstrap"""
+    standing: Standing
+    """earlier looks at these test images"""
+    pretraining: int
+    """images that the pretraining passes through training steps; 0 if it was not made here"""
+
+
+def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, asked: Asked) -> VerdictRecord:
+    """Compare the arms on the test split, give the verdict and name the model that ships.
+
+    Args:
+        transfer: the arm that starts from the backbone.
+        scratch: the control, with the same seeds.
+        splits: the images of the target.
+        asked: metric, level and margin, earlier looks, and what follows from each outcome.
+
+    Raises:
+        ValueError: there is no test image, or logits do not match runs and images.
+    """
+    test, standing = splits.test, asked.standing
+    for arm in (transfer, scratch):
+        check_logits(arm, test)
+    primary = primary_metric(test.labels, len(splits.classes), asked.params.metric)
+    scores = scored(primary, transfer.logits, scratch.logits, test.labels)
+    groups, level = _groups(test), asked.params.level / standing.planned
+    found = _compared(scores[0], groups, asked, level)
+    for limit in _limits(splits, standing):
+        found = capped(found, limit)
+    outcome = cast("Outcome", found.verdict)
+    values = {
+        **{name: getattr(found, name) for name in FOUND},
+        "headline": claim(outcome, transfer.training.strategy),
+        "sentence": "",
+        "scores": [score_record(each, groups, level) for each in scores],
+        "planned_looks": standing.planned,
+        "n_looks": standing.n_looks,
+        "unplanned": standing.unplanned,
+        "looks_left": max(standing.left(outcome), 0),
+        "looks_said": standing.said,
+        "majority": majority_of(splits.train, test, splits.classes, primary),
+        "strategy": transfer.training.strategy,
+        **_seeds(transfer, scratch, splits.val),
+        **_shipping(outcome, (transfer, scratch), scores[0], asked),
+    }
+    record = VerdictRecord.model_validate(values)
+    return record.model_copy(update={"sentence": sentence_of(record)})
+
+
+def _groups(test: Labelled) -> NDArray[np.str_] | None:
+    """(n,) names of groups; None if every image is a group of its own."""
+    return None if len(np.unique(test.groups)) == len(test.groups) else test.groups
+
+
+def _compared(primary: Scored, groups: NDArray[np.str_] | None, asked: Asked, level: float) -> Comparison:
+    return compare(
+        primary.transfer,
+        primary.scratch,
+        groups=groups,
+        classes=primary.classes,
+        margin=asked.params.margin,
+        level=level,
+        seed=asked.seed,
+    )
+
+
+def _limits(splits: Splits, standing: Standing) -> list[str]:
+    """Why nothing may be claimed, beyond what the numbers alone tell."""
+    absent = absent_classes(splits.test, splits.classes)
+    limits = []
+    if absent:
+        named = ", ".join(visible(name) for name in absent[:MOST_NAMED])
+        limits.append(
+            f"The test split has no image of {len(absent)} of {len(splits.classes)} classes ({named}), so nothing can "
+            "be said about them: add test images of every class."
+        )
+    if standing.unplanned:
+        limits.append(
+            f"This look at these test images was not planned ({standing.n_looks} taken, {standing.planned} planned), "
+            "so it can claim nothing: take new test images, and plan looks before the first "
+            "(check_transfer.planned_looks)."
+        )
+    return limits
+
+
+def _seeds(transfer: JudgedArm, scratch: JudgedArm, val: Labelled) -> dict[str, Any]:
+    """How many seeds of each arm did not learn, and how many may not."""
+    majority = float(np.bincount(val.labels).max()) / len(val.labels) if len(val.labels) else 0.0
+    arms = {arm.training.arm: arm.training.runs for arm in (transfer, scratch)}
+    diverged = {arm: n_diverged(runs, majority) for arm, runs in arms.items()}
+    up_to = {arm: diverged_up_to(diverged[arm], len(runs)) for arm, runs in arms.items()}
+    return {"n_diverged": diverged, "diverged_up_to": up_to}
+
+
+def _shipping(outcome: Outcome, arms: tuple[JudgedArm, JudgedArm], primary: Scored, asked: Asked) -> dict[str, Any]:
+    """The arm that ships, why, and its run with the median validation accuracy."""
+    shipped = shipped_arm(outcome, cost_of(arms[0].training, arms[1].training, asked.pretraining), asked.params)
+    transfers = shipped.arm == "transfer"
+    runs = arms[0 if transfers else 1].training.runs
+    run = median_run(runs)
+    scores = (primary.transfer if transfers else primary.scratch)[run]
+    return {
+        "ships": shipped.arm,
+        "ships_because": shipped.because,
+        "ships_seed": runs[run].seed,
+        "ships_score": value_of(scores, primary.classes),
+        "on_negative": asked.params.on_negative,
+        "on_inconclusive": asked.params.on_inconclusive,
+    }

@@ -1,0 +1,94 @@
+"""Scores, groups and classes as a caller gives them: checked, with an error that says what to do."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graft.statistics.comparison.layout import Layout, Names, layout_of
+
+Floats = NDArray[np.float64]
+
+
+def read_scores(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
+    """Scores of both arms as floats, (k, n) each.
+
+    Raises:
+        ValueError: whole numbers other than 0 and 1, numbers that are not finite, shapes that differ or are not (seeds,
+            images), or fewer than two seeds.
+    """
+    scores_a, scores_b = _floats("a", a), _floats("b", b)
+    if scores_a.ndim != 2 or scores_a.shape != scores_b.shape:
+        raise ValueError(
+            f"compare: want a and b as (seeds, images) of one shape, got {scores_a.shape} and {scores_b.shape}. "
+            "Score both models with the same seeds on the same images."
+        )
+    if len(scores_a) < 2:
+        raise ValueError(
+            f"compare: want at least 2 seeds, got {len(scores_a)}. One training of each cannot tell a better model from a "
+            "lucky seed: train both with more seeds."
+        )
+    return scores_a, scores_b
+
+
+def read_layout(n_images: int, groups: ArrayLike | None, classes: ArrayLike | None) -> Layout:
+    """Groups and classes of the images.
+
+    Raises:
+        ValueError: names for another number of images, or fewer than two images or groups.
+    """
+    layout = layout_of(n_images, _names("groups", groups, n_images), _names("classes", classes, n_images))
+    if layout.units.number < 2:
+        what = "images" if layout.unit is None else "groups of images"
+        raise ValueError(
+            f"compare: want at least 2 {what}, got {int(layout.units.number)}. Add images that do not depend on these."
+        )
+    return layout
+
+
+def check_question(margin: float, level: float) -> None:
+    """Refuse a margin or a level that asks nothing.
+
+    Raises:
+        ValueError: a negative margin, or a level that is not between 0 and 0.5.
+    """
+    if not 0 <= margin < math.inf:
+        raise ValueError(
+            f"compare: want a margin of at least 0, got {margin}. Give the largest difference that counts as none, in "
+            "the unit of the scores, or 0 to switch EQUIVALENT off."
+        )
+    if not 0 < level < 0.5:
+        raise ValueError(
+            f"compare: want a level between 0 and 0.5, got {level}. Give the share of false claims that is allowed, "
+            "such as 0.05."
+        )
+
+
+def _floats(name: str, scores: ArrayLike) -> Floats:
+    found = np.asarray(scores)
+    if found.dtype.kind not in "biuf":
+        raise ValueError(f"compare: want {name} as numbers, got {found.dtype}. Give a score for each seed and image.")
+    if found.dtype.kind in "iu" and not np.isin(found, (0, 1)).all():
+        raise ValueError(
+            f"compare: want whole numbers in {name} to be 0 (wrong) or 1 (right), got {found.max()}. Give "
+            "`predicted == labels`, or scores as floats."
+        )
+    floats: Floats = found.astype(np.float64)
+    if not np.isfinite(floats).all():
+        raise ValueError(
+            f"compare: want finite scores, got {int(np.sum(~np.isfinite(floats)))} in {name} that are not. A model "
+            "without a prediction is wrong: score it 0, or leave its seed out of both models."
+        )
+    return floats
+
+
+def _names(name: str, names: ArrayLike | None, n_images: int) -> Names | None:
+    if names is None:
+        return None
+    found = np.asarray(names)
+    if found.shape != (n_images,):
+        raise ValueError(
+            f"compare: want {name} as one name for each of {n_images} images, got shape {found.shape}. Give (images,) "
+            "names, or None."
+        )
+    return found

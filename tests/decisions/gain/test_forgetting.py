@@ -1,0 +1,80 @@
+"""What was forgotten of the source: which images, and why there may be none."""
+
+import numpy as np
+import pytest
+from tests.examples import catalog_row
+
+from graft.decisions.gain.forgetting import MOST_IMAGES, Source, forgetting_of, held_out
+from graft.records.cards import BackboneCard
+from graft.records.common import Split
+from graft.store.catalogue import CatalogRow, Labelled
+
+
+def card(origin: str = "pretrain") -> BackboneCard:
+    return BackboneCard.model_construct(origin=origin)
+
+
+def rows(**counts: int) -> tuple[CatalogRow, ...]:
+    """So many images of each split, half of them cats and half dogs."""
+    names = [(split, place) for split, n in counts.items() for place in range(n)]
+    return tuple(
+        catalog_row(f"{split}/{place}.png", split=split, label=("cat", "dog")[place % 2], row=number)
+        for number, (split, place) in enumerate(names)
+    )
+
+
+@pytest.mark.parametrize(("counts", "split"), [({"train": 4, "val": 2, "test": 6}, "test"), ({"val": 6}, "val")])
+def test_test_images_are_held_out_or_else_those_of_validation(counts: dict[str, int], split: Split) -> None:
+    found = held_out(rows(**counts), card(), 0)
+    assert found is not None
+    assert found.split == split
+    assert len(found.images.rows) == 6
+
+
+def test_of_many_images_some_are_drawn_in_the_order_of_the_store() -> None:
+    found = held_out(rows(test=MOST_IMAGES + 50), card(), 0)
+    assert found is not None
+    drawn = found.images.rows.tolist()
+    assert len(set(drawn)) == MOST_IMAGES
+    assert drawn == sorted(drawn)
+
+
+@pytest.mark.parametrize("origin", ["torchvision IMAGENET1K_V1", "file weights.pt"])
+def test_published_weights_are_not_asked_of_any_image(origin: str) -> None:
+    assert held_out(rows(test=6), card(origin), 0) is None
+    found = forgetting_of(None, None, 0, card(origin), 0.05)
+    assert found.state == "unknown"
+    assert "published weights" in found.sentence
+
+
+def test_a_source_that_holds_out_nothing_is_said() -> None:
+    assert held_out(rows(train=6), card(), 0) is None
+    assert "no held-out images" in forgetting_of(None, None, 0, card(), 0.05).sentence
+
+
+def source(n: int) -> Source:
+    names = np.array([f"{place:03}" for place in range(n)])
+    return Source(Labelled(np.arange(n), np.arange(n) % 2, names, names), "test")
+
+
+def logits(n: int, n_right: int) -> np.ndarray:
+    """(n, 2) logits that are right on the first images."""
+    predicted = (np.arange(n) + (np.arange(n) >= n_right)) % 2
+    return np.eye(2, dtype=np.float32)[predicted]
+
+
+def test_accuracy_is_compared_before_and_after() -> None:
+    found = forgetting_of(source(40), (logits(40, 36), logits(40, 20)), 3, card(), 0.05)
+    assert (found.state, found.seed, found.split, found.n_images) == ("measured", 3, "test", 40)
+    assert found.before is not None
+    assert found.after is not None
+    assert found.difference is not None
+    scores = (found.before.estimate, found.after.estimate, found.difference.estimate)
+    assert scores == pytest.approx((0.9, 0.5, -0.4))
+    assert found.difference.high < 0
+
+
+def test_blocks_that_did_not_change_forget_nothing() -> None:
+    found = forgetting_of(source(40), (logits(40, 36), None), 3, card(), 0.05)
+    assert found.state == "frozen"
+    assert found.before is None

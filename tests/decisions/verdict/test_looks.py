@@ -1,0 +1,176 @@
+"""The ledger of looks: what is a look, which look was planned, and what the ledger survives."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.decisions.verdict.arms import CLASSES, balanced, split_of
+from tests.house import ROOT
+
+from graft.decisions.verdict.looks import Standing, close_look, look_at, open_look, standing_of
+from graft.files import read_record
+from graft.params.pipeline import Params, read_params
+from graft.records.common import Outcome
+from graft.records.looks import Look, LooksRecord
+
+PARAMS = read_params(ROOT / "params.yaml")
+
+
+def look(params: str, verdict: Outcome | None = None, planned: int = 1, n_seeds: int = 5, test: str = "t") -> Look:
+    return Look(test_sha256=test, params_sha256=params, n_seeds=n_seeds, planned=planned, verdict=verdict)
+
+
+def standing(*before: Look, this: Look | None = None) -> Standing:
+    this = this or look("this")
+    return standing_of(LooksRecord(looks=(*before, this)), this)
+
+
+def with_section(section: str, **changes: Any) -> Params:
+    values = getattr(PARAMS, section)
+    return PARAMS.model_copy(update={section: values.model_copy(update=changes)})
+
+
+def at(params: Params = PARAMS, **changes: Any) -> Look:
+    values: dict[str, Any] = {"test": split_of(balanced(8)), "strategy": "full", "n_seeds": 5, **changes}
+    return look_at(values["test"], CLASSES, params, values["strategy"], values["n_seeds"])
+
+
+def test_the_first_look_is_planned_and_has_nothing_to_say() -> None:
+    found = standing()
+    assert (found.n_looks, found.planned, found.unplanned, found.said) == (1, 1, False, "")
+
+
+@pytest.mark.parametrize("verdict", ["INCONCLUSIVE", "NEGATIVE", "EQUIVALENT", None])
+def test_a_second_look_after_one_without_a_gain_is_unplanned_and_says_what_came_before(verdict: Outcome | None) -> None:
+    found = standing(look("a", verdict))
+    assert found.unplanned
+    assert found.said == (f"This is look 2 at these test images, 1 planned; before: {verdict or 'broken off'}.")
+
+
+def test_a_look_after_a_gain_is_said_and_not_limited() -> None:
+    found = standing(look("a", "POSITIVE"))
+    assert not found.unplanned
+    assert "look 2 at these test images" in found.said
+
+
+def test_looks_at_other_test_images_do_not_count() -> None:
+    found = standing(look("a", "INCONCLUSIVE", test="other"))
+    assert (found.n_looks, found.unplanned, found.said) == (1, False, "")
+
+
+def test_the_plan_of_the_first_look_holds_for_all() -> None:
+    first = look("a", "INCONCLUSIVE", planned=2)
+    assert not standing(first).unplanned
+    assert standing(first).planned == 2
+    assert standing(first, look("b", "INCONCLUSIVE")).unplanned
+
+
+def test_a_plan_made_after_the_first_look_is_too_late() -> None:
+    found = standing(look("a", "INCONCLUSIVE"), this=look("this", planned=5))
+    assert (found.planned, found.unplanned) == (1, True)
+
+
+def test_a_look_of_two_seeds_spends_nothing_and_is_said() -> None:
+    found = standing(look("a", "INCONCLUSIVE", n_seeds=2))
+    assert (found.n_looks, found.unplanned) == (1, False)
+    assert found.said == "1 look of two seeds came before; two seeds can claim nothing."
+
+
+def test_a_plan_may_still_be_made_after_a_look_of_two_seeds() -> None:
+    assert standing(look("a", "INCONCLUSIVE", n_seeds=2), this=look("this", planned=3)).planned == 3
+
+
+def test_a_look_of_two_seeds_after_others_is_not_called_unplanned() -> None:
+    found = standing(look("a", "INCONCLUSIVE"), this=look("this", n_seeds=2))
+    assert (found.n_looks, found.unplanned) == (1, False)
+
+
+def test_an_earlier_look_that_is_taken_again_is_judged_by_what_came_before_it() -> None:
+    first = look("a", "INCONCLUSIVE")
+    record = LooksRecord(looks=(first, look("b", "INCONCLUSIVE")))
+    assert not standing_of(record, first).unplanned
+
+
+@pytest.mark.parametrize(("outcome", "left"), [("POSITIVE", 1), ("INCONCLUSIVE", 0)])
+def test_a_look_with_a_gain_leaves_the_plan_as_it_was(outcome: Outcome, left: int) -> None:
+    assert standing().left(outcome) == left
+
+
+def test_a_look_is_in_the_ledger_before_it_is_judged_so_that_a_killed_run_leaves_it(tmp_path: Path) -> None:
+    path = tmp_path / "looks.json"
+    record = open_look(path, look("a"))
+    assert read_record(LooksRecord, path) == record
+    assert record.looks == (look("a"),)
+    close_look(path, record, look("a"), "POSITIVE")
+    assert read_record(LooksRecord, path).looks == (look("a", "POSITIVE"),)
+
+
+def test_the_same_look_taken_again_leaves_the_same_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "looks.json"
+    for _ in range(2):
+        close_look(path, open_look(path, look("a")), look("a"), "NEGATIVE")
+        before = path.read_bytes()
+    assert len(read_record(LooksRecord, path).looks) == 1
+    assert path.read_bytes() == before
+
+
+def test_the_plan_of_a_look_cannot_be_changed_by_taking_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "looks.json"
+    open_look(path, look("a"))
+    again = look("a", planned=9)
+    assert standing_of(open_look(path, again), again).planned == 1
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": 9, "looks": []}', '<<<<<<< HEAD\n{"looks": []}'])
+def test_a_damaged_ledger_is_one_clear_error_and_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "looks.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"looks\.json: want a LooksRecord, got .*restore it \(`git checkout \S+looks"):
+        open_look(path, look("a"))
+    assert path.read_text() == text
+
+
+def test_what_follows_from_the_answer_is_no_other_question() -> None:
+    policy = with_section("check_transfer", on_negative="warn", on_inconclusive="fail", planned_looks=4)
+    assert at(policy).params_sha256 == at().params_sha256
+    assert at(policy).planned == 4
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        ("check_transfer", {"margin": 0.03}),
+        ("check_transfer", {"level": 0.1}),
+        ("check_transfer", {"metric": "balanced_accuracy"}),
+        ("training", {"epochs": 99}),
+        ("finetune_target", {"depth_decay": 0.5}),
+        ("train_scratch", {"long_factor": 9}),
+        ("pretrain_source", {"epochs": 99}),
+    ],
+)
+def test_other_training_and_other_questions_are_other_looks(section: str, changes: dict[str, Any]) -> None:
+    assert at(with_section(section, **changes)).params_sha256 != at().params_sha256
+
+
+@pytest.mark.parametrize("changes", [{"strategy": "top_blocks"}, {"n_seeds": 8}])
+def test_another_strategy_and_more_seeds_are_other_looks(changes: dict[str, Any]) -> None:
+    assert at(**changes).params_sha256 != at().params_sha256
+
+
+def test_what_makes_neither_arm_makes_no_other_look() -> None:
+    for section, changes in (("measure_shift", {"n_permutations": 99}), ("validate_data", {"min_side_px": 1})):
+        assert at(with_section(section, **changes)).params_sha256 == at().params_sha256
+
+
+def test_a_budget_by_name_is_the_look_of_its_number_of_seeds() -> None:
+    assert at(with_section("training", budget=PARAMS.training.n_seeds)).params_sha256 == at().params_sha256
+
+
+def test_the_order_of_the_test_images_makes_no_other_look_but_labels_and_images_do() -> None:
+    test = split_of(balanced(8))
+    turned = test._replace(labels=test.labels[::-1], sha256=test.sha256[::-1])
+    relabelled = test._replace(labels=np.roll(test.labels, 1))
+    assert at(test=turned).test_sha256 == at().test_sha256
+    assert at(test=relabelled).test_sha256 != at().test_sha256
+    assert at(test=split_of(balanced(9))).test_sha256 != at().test_sha256

@@ -1,0 +1,44 @@
+"""The head from pretraining on blocks that were tuned, and on blocks that were not."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from graft.networks.forgetting import old_head_logits
+from graft.networks.networks import Network, build_network, with_new_head
+from graft.networks.outputs import outputs_of
+from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.saving import save_network
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+CPU = torch.device("cpu")
+
+
+def saved(network: Network, path: Path) -> Path:
+    save_network(network, "small_cnn", path)
+    return path
+
+
+def test_the_old_head_judges_tuned_blocks(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = build_network("small_cnn", 3, SMALL_CNN)
+    before = saved(network, tmp_path / "backbone.safetensors")
+    old = network.head
+    with torch.no_grad():
+        next(network.blocks["block4"].parameters()).mul_(2)
+    with_new_head(network, 7)
+    found = old_head_logits(before, saved(network, tmp_path / "tuned.safetensors"), IMAGES, CPU)
+    network.head = old
+    assert found.before.shape == (5, 3)
+    assert found.after is not None
+    np.testing.assert_allclose(found.after, outputs_of(network, IMAGES).logits, rtol=1e-6)
+    assert not np.allclose(found.after, found.before)
+
+
+def test_blocks_that_are_equal_are_not_asked_again(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = build_network("small_cnn", 3, SMALL_CNN)
+    before = saved(network, tmp_path / "backbone.safetensors")
+    after = saved(with_new_head(network, 7), tmp_path / "tuned.safetensors")
+    assert old_head_logits(before, after, IMAGES, CPU).after is None
