@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tests.house import ROOT
 
 from graft.decisions import pilot
-from graft.decisions.plan import OnTest, Ways, least_margin, on_test, promise, standing_ahead, ways_to
+from graft.decisions.plan import OnTest, least_margin, on_test, promise, standing_ahead, ways_to
 from graft.decisions.verdict.looks import Standing
 from graft.params.decisions import CheckTransfer
 from graft.params.pipeline import read_params
@@ -82,8 +82,12 @@ def test_the_images_for_a_gain_prove_it_and_one_fewer_does_not() -> None:
     assert (promise(made(ways.images - 1), 5, LEVEL) or 1) > 0.03
 
 
-def test_a_gain_below_what_seeds_differ_by_has_no_number_of_images() -> None:
-    assert ways_to(0.005, made(), 400, 5, LEVEL) == Ways(None, None)
+def test_a_gain_below_what_seeds_differ_by_takes_seeds_and_images_together() -> None:
+    ways = ways_to(0.005, made(), 400, 5, LEVEL)
+    assert ways[:2] == (None, None)
+    assert ways.together is not None
+    seeds, images = ways.together
+    assert (promise(made(images), seeds, LEVEL) or 1) == pytest.approx(0.005, rel=0.01)
 
 
 def test_images_are_not_counted_for_two_seeds() -> None:

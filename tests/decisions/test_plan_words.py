@@ -128,19 +128,20 @@ def test_two_seeds_prove_nothing_in_the_table() -> None:
 
 
 def test_a_gain_is_told_with_seeds_and_with_images() -> None:
-    words = said(of_gain(0.02, Ways(7, 900), 400, 5))
+    words = said(of_gain(0.02, Ways(7, 900, None), 400, 5))
     assert "2 points: 7 seeds show it on 400 test images (training.budget: 7)" in words
     assert "with 5 seeds it takes 900 test images like these" in words
 
 
 def test_a_gain_out_of_reach_is_told_so() -> None:
-    words = said(of_gain(0.002, Ways(None, None), 400, 5))
+    words = said(of_gain(0.002, Ways(None, None, (60, 9000)), 400, 5))
     assert "0.2 points: no number of seeds shows it on 400 test images" in words
     assert "no number of test images up to a million shows it" in words
+    assert "60 seeds and 9,000 test images together show it" in words
 
 
 def test_a_gain_that_is_there_already_is_told_so() -> None:
-    assert "the test images that are there show it" in said(of_gain(0.2, Ways(3, 30), 400, 5))
+    assert "the test images that are there show it" in said(of_gain(0.2, Ways(3, 30, None), 400, 5))
 
 
 def test_groups_of_unequal_size_are_told_with_what_they_are_worth() -> None:

@@ -3,17 +3,21 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from graft.commands.paths import CATALOG, FEATURES, LOOKS, PARAMS, RAW, STRATEGY, TARGET_CATALOG, VERDICT
 from graft.files import printable
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from graft.decisions.pilot import Pilot
     from graft.decisions.plan import OnTest
     from graft.decisions.plan_words import Line
     from graft.params.pipeline import Params
     from graft.start.sizes import Sizes
+
+R = TypeVar("R", bound="BaseModel")
 
 HELP = "say before any training which gain these data can prove, with how many seeds, in how many minutes"
 SEEDS = (3, 5, 8, 12, 20)
@@ -76,15 +80,13 @@ def _on_test(sizes: "Sizes", params: "Params") -> "OnTest":
     """The test images, with what the ledger says of earlier looks at them."""
     from graft.decisions.plan import on_test, standing_ahead
     from graft.decisions.verdict.looks import look_at, read_looks
-    from graft.files import read_record
     from graft.records.looks import LooksRecord
     from graft.records.strategy import StrategyRecord
 
     known = all(sizes.test.sha256)
-    choice = params.select_strategy.overrule
-    if choice is None and STRATEGY.is_file():
-        choice = read_record(StrategyRecord, STRATEGY).choice
-    look = look_at(sizes.test, sizes.classes, params, choice or "full", params.training.n_seeds)
+    chosen = _read_if_valid(StrategyRecord, STRATEGY)
+    strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
+    look = look_at(sizes.test, sizes.classes, params, strategy, params.training.n_seeds)
     before = standing_ahead(read_looks(LOOKS) if known else LooksRecord(), look)
     return on_test(sizes.test, sizes.classes, params.check_transfer, before)
 
@@ -92,13 +94,10 @@ def _on_test(sizes: "Sizes", params: "Params") -> "OnTest":
 def pilot_of(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot":
     """The best pilot that there is: a run on such test images, else a probe on cached features, else an assumption."""
     from graft.decisions import pilot
-    from graft.files import file_sha256, read_record
+    from graft.files import file_sha256
     from graft.records.verdict import VerdictRecord
 
-    try:
-        verdict = read_record(VerdictRecord, VERDICT)
-    except (FileNotFoundError, ValueError):
-        verdict = None
+    verdict = _read_if_valid(VerdictRecord, VERDICT)
     if verdict is not None and verdict.metric == on.metric:
         same = sizes.catalogued and verdict.made_from.get("catalog") == file_sha256(CATALOG)
         if same or (verdict.n_images, verdict.n_units) == (on.layout.n_images, on.layout.units.number):
@@ -116,17 +115,27 @@ def _of_probe(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot | None":
     if not (sizes.catalogued and TARGET_CATALOG.is_file() and FEATURES.is_file()):
         return None
     rows = read_catalog(TARGET_CATALOG)
-    features = np.load(FEATURES, mmap_mode="r")
-    if len(features) != sum(each.row >= 0 for each in rows):
-        return None
-    _wait("trying a probe on the backbone's features")
     train = labelled(rows, sizes.classes, "train")
     try:
+        features = np.load(FEATURES, mmap_mode="r")
+        if len(features) != sum(each.row >= 0 for each in rows):
+            return None
+        _wait("trying a probe on the backbone's features")
         return pilot.of_probe(
             features, train, (on.layout, sizes.test.labels), params.select_strategy.folds, params.seed
         )
     except ValueError:
-        # a class with a single image, or group, cannot be cross-validated
+        # no array, or a class with a single image, or group, which cannot be cross-validated
+        return None
+
+
+def _read_if_valid(kind: "type[R]", path: Path) -> "R | None":
+    """A record; None if there is none, or one of another version."""
+    from graft.files import read_record
+
+    try:
+        return read_record(kind, path)
+    except (FileNotFoundError, ValueError):
         return None
 
 

@@ -1,5 +1,6 @@
 """What a comparison will be able to show, reckoned before any training."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,11 +13,18 @@ from graft.decisions.verdict.metric import Shares, primary_metric
 from graft.params.decisions import CheckTransfer
 from graft.params.learning import MOST_SEEDS
 from graft.records.looks import Look, LooksRecord
-from graft.statistics.comparison.layout import Layout, Units, layout_of
-from graft.statistics.comparison.power import LEAST_SEEDS, detectable, seeds_for, smallest_margin
+from graft.statistics.comparison.layout import Layout, layout_of
+from graft.statistics.comparison.power import (
+    LEAST_SEEDS,
+    POWER,
+    detectable,
+    scaled,
+    seeds_for,
+    smallest_margin,
+    to_show_of,
+)
 from graft.store.catalogue import Labelled
 
-POWER = 0.8
 # No larger gain is promised: a handful of images could show nothing less, and the reckoning does not hold for them.
 LARGEST = 0.5
 MOST_IMAGES = 1_000_000
@@ -46,6 +54,8 @@ class Ways(NamedTuple):
     """number of seeds, on the test images that are there"""
     images: int | None
     """number of test images, with the seeds that params.yaml names"""
+    together: tuple[int, int] | None
+    """numbers of seeds and of test images, where neither alone is enough"""
 
 
 def on_test(test: Labelled, classes: Sequence[str], asked: CheckTransfer, before: Standing) -> OnTest:
@@ -118,8 +128,10 @@ def ways_to(gain: float, pilot: Pilot, n_images: int, n_seeds: int, level: float
         level: of the two-sided interval that must exclude 0.
     """
     seeds = seeds_for(gain, pilot.variances, pilot.units, level, POWER)
+    seeds = seeds if seeds is not None and seeds <= MOST_SEEDS else None
     images = _images_for(gain, pilot, n_images, n_seeds, level)
-    return Ways(seeds if seeds is not None and seeds <= MOST_SEEDS else None, images)
+    pair = to_show_of(gain, pilot.variances, n_seeds, pilot.units, level) if seeds is None and images is None else None
+    return Ways(seeds, images, None if pair is None else (pair[0], math.ceil(pair[1] * n_images)))
 
 
 def _sensible(share: float | None) -> float | None:
@@ -130,8 +142,7 @@ def _images_for(gain: float, pilot: Pilot, n_images: int, n_seeds: int, level: f
     """Smallest number of test images that is enough, by bisection; None if over MOST_IMAGES are needed."""
 
     def enough(n: int) -> bool:
-        units = Units(*(each * n / n_images for each in pilot.units))
-        least = promise(pilot._replace(units=units), n_seeds, level)
+        least = promise(pilot._replace(units=scaled(pilot.units, n / n_images)), n_seeds, level)
         return least is not None and least <= gain
 
     low, high = 1, MOST_IMAGES

@@ -77,7 +77,10 @@ def of_gain(gain: float, ways: Ways, n_images: int, n_seeds: int) -> list[Line]:
         images = f"with {n_seeds} seeds the test images that are there show it"
     else:
         images = f"with {n_seeds} seeds it takes {ways.images:,} test images like these"
-    return [("gain", seeds), ("gain", images)]
+    lines = [("gain", seeds), ("gain", images)]
+    if ways.together is not None:
+        lines.append(("gain", f"{ways.together[0]:,} seeds and {ways.together[1]:,} test images together show it"))
+    return lines
 
 
 def sentence(on: OnTest, pilot: Pilot, n_seeds: int) -> str:
