@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.house import ROOT
 
 import graft.statistics
 from graft.statistics.comparison import compare as module
@@ -26,6 +27,12 @@ def arms(p_a: float, p_b: float, k: int = 5, n: int = 300, seed: int = 0) -> tup
 
 def test_the_example_of_the_docstring_runs() -> None:
     done = doctest.testmod(module)
+    assert done.attempted > 5
+    assert done.failed == 0
+
+
+def test_the_example_of_the_page_runs() -> None:
+    done = doctest.testfile(str(ROOT / "docs" / "compare.md"), module_relative=False)
     assert done.attempted > 5
     assert done.failed == 0
 
