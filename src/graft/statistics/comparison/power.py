@@ -180,7 +180,7 @@ class CouldShow(NamedTuple):
 
 
 def could_show_of(variances: Variances, n_seeds: int, units: Units, level: float) -> CouldShow:
-    """What a comparison could have shown four times in five.
+    """What a comparison could have shown four times in five. Two seeds show nothing, on any number of images.
 
     Args:
         variances: components of variance of one unit in one seed.
@@ -188,11 +188,11 @@ def could_show_of(variances: Variances, n_seeds: int, units: Units, level: float
         units: numbers of units.
         level: share of false claims that is allowed.
     """
-    return CouldShow(
-        detectable(variances, n_seeds, units, level),
-        detectable(variances, math.inf, units, level),
-        detectable(variances, n_seeds, scaled(units, math.inf), level),
-    )
+    any_seeds = detectable(variances, math.inf, units, level)
+    if n_seeds < LEAST_SEEDS:
+        return CouldShow(None, any_seeds, None)
+    any_images = detectable(variances, n_seeds, scaled(units, math.inf), level)
+    return CouldShow(detectable(variances, n_seeds, units, level), any_seeds, any_images)
 
 
 def to_show_of(
@@ -220,9 +220,7 @@ def to_show_of(
     variance = (difference / float(ndtri(1 - level / 2) + ndtri(POWER))) ** 2
     # halves of the variance for large numbers; few seeds have few degrees of freedom, so that more of them are cheaper
     fewest = 2 * variances.seeds / variance
-    tried = {
-        max(math.ceil(min(more * fewest, MOST_SEEDS)), n_seeds, LEAST_SEEDS) for more in (1.0, 1.15, 1.3, 1.6, 2.0)
-    }
+    tried = {max(math.ceil(min(more * fewest, MOST_SEEDS)), n_seeds, LEAST_SEEDS) for more in MORE_SEEDS}
     pairs = []
     for seeds in sorted(tried):
         times = _fewest_times(difference, variances, seeds, units, level)
