@@ -61,8 +61,7 @@ class Comparison(NamedTuple):
     claim"""
     to_show: tuple[int, int] | None
     """seeds and images together that show the estimate, if it is true, four times in five; None if the verdict is not
-    INCONCLUSIVE, the images allow no claim, the estimate is 0, or 1,000 seeds and 10,000 times the images are not enough
-    """
+    INCONCLUSIVE, the images allow no claim, the estimate is 0, or 1,000 seeds and 10,000 times the images do not"""
 
 
 def compare(
