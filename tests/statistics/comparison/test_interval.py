@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom, t
 
-from graft.statistics.comparison.interval import Estimate, difference_of, mean_of, outcome_of
+from graft.statistics.comparison.interval import Estimate, difference_of, mean_of, outcome_of, p_value_of
 from graft.statistics.comparison.layout import layout_of
 
 Floats = NDArray[np.float64]
@@ -108,3 +108,17 @@ def test_interval_covers_as_often_as_it_says(deviations: tuple[float, float, flo
         covered += interval.low <= 0 <= interval.high
     # where seeds weigh heavily, Satterthwaite's formula lacks a little
     assert covered >= binom.ppf(0.001, n_draws, 0.94)
+
+
+@pytest.mark.parametrize("difference", [0.03, 0.004])
+def test_at_a_level_of_the_p_value_the_interval_ends_at_zero(difference: float) -> None:
+    """Once the standard error decides, once the unseen share."""
+    values, layout = scores(0.5) - scores(0.5, seed=1), layout_of(300)
+    values = values / (1 if difference > 0.01 else 100)
+    values += difference - values.mean()
+    found = difference_of(values, layout)
+    p = p_value_of(found)
+    assert 0 < p < 1
+    assert difference_of(values, layout, p).difference.low == pytest.approx(0, abs=1e-9)
+    other = t.sf(difference / found.standard_error, found.degrees_of_freedom) * 2
+    assert p == pytest.approx(other) if difference > 0.01 else p > 10 * other
