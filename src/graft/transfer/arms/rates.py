@@ -14,6 +14,8 @@ class RunKey(NamedTuple):
 
     seed: int
     rate: float
+    variant: str = ""
+    """name of a training beside the arms; empty in the arms"""
 
 
 Results = Mapping[RunKey, Fitted]

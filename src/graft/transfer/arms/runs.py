@@ -95,7 +95,7 @@ def _read(folder: Path, run: RunKey) -> State:
 
 
 def _name(run: RunKey) -> str:
-    return f"seed{run.seed}-rate{run.rate:.17g}"
+    return f"{run.variant or 'arm'}-seed{run.seed}-rate{run.rate:.17g}"
 
 
 def _ended(folder: Path, run: RunKey) -> Path:

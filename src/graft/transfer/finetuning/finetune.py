@@ -56,10 +56,10 @@ def finetune_target(task: TransferTask, folder: Path, half_done: Path, reread: R
     """
     block_rates(task.strategy.choice, list(task.backbone.network.blocks), 1.0, task.params.finetune_target)
     start, seeds = start_of(task), seeds_of(task.params.seed, task.params.training)
-    crew = _crew(task, start, reread) if _by_steps(task) else Crew(task.data.runtime)
-    curve = _rate_curve(task, start, seeds[0]) if _by_steps(task) and task.params.training.find_rate else None
+    crew = _crew(task, start, reread) if by_steps(task) else Crew(task.data.runtime)
+    curve = _rate_curve(task, start, seeds[0]) if by_steps(task) and task.params.training.find_rate else None
     runs = every_run(seeds, _rates(task, curve))
-    n_epochs = task.params.training.epochs if _by_steps(task) else 1
+    n_epochs = task.params.training.epochs if by_steps(task) else 1
     n_images = len(runs) * n_epochs * _n_seen(task)
     fitted = train_all(runs, half_done, trainer(task, start), crew, ("finetune_target", n_images))
     to = (folder, task.backbone.name)
@@ -72,7 +72,7 @@ def trainer(task: TransferTask, start: Start) -> Train:
 
     def train(run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
         torch.manual_seed(run.seed)  # of a random head
-        return _tune(task, start, run, tick, keeper) if _by_steps(task) else _extract(task, start, run, tick)
+        return _tune(task, start, run, tick, keeper) if by_steps(task) else _extract(task, start, run, tick)
 
     return train
 
@@ -83,7 +83,7 @@ def _trainer_from(reread: Reread) -> Train:
     return trainer(task, start_of(task))
 
 
-def _by_steps(task: TransferTask) -> bool:
+def by_steps(task: TransferTask) -> bool:
     """Whether runs are trained step by step; a linear head on frozen blocks is fitted at once."""
     return task.strategy.choice != "feature_extraction" or task.params.training.head != "linear"
 
@@ -105,7 +105,7 @@ def _n_seen(task: TransferTask) -> int:
 def _rates(task: TransferTask, curve: RateCurve | None) -> tuple[float, ...]:
     """Learning rates to try, or for a head that is fitted as many strengths of its regularisation."""
     rates = task.params.finetune_target.rates
-    if not _by_steps(task):
+    if not by_steps(task):
         return tuple(task.strategy.probe_c * 10.0 ** (index - (len(rates) - 1) / 2) for index in range(len(rates)))
     return rates if curve is None else rates_around(curve.suggested, len(rates))
 
@@ -167,7 +167,7 @@ def _record(task: TransferTask, curve: RateCurve | None, tried: Results, runs: t
         network=task.backbone.name,
         block_factors=block_rates(task.strategy.choice, blocks, 1.0, settings),
         batchnorm=batchnorm_of(task.params),
-        flip=task.data.recipe.flip if _by_steps(task) or settings.views else 0.0,
+        flip=task.data.recipe.flip if by_steps(task) or settings.views else 0.0,
         rate_curve=curve,
         trials=trials_of(tried),
         runs=runs,
