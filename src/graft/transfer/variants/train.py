@@ -91,7 +91,7 @@ def _saved(
     records = []
     for variant, runs in plan.items():
         name = network_name(variant, task.params)
-        for run in chosen_runs({run: fitted[run].best for run in runs}):
+        for run in chosen_runs({run: fitted[run] for run in runs}):
             blank = build_network(name, len(task.data.classes), task.data.preprocessing, task.params.training.head)
             record = _record(variants, variant, run, fitted[run])
             save_network(read_network(half_done, run, blank), name, folder / f"{record.name}.safetensors")
