@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int | float]:
         __doc__, ("params", "stamp", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
     )
     check_judged(args.stamp, args.target_catalog)
-    made_from = stage.made_from(args, "catalog")
+    made_from = stage.made_from(args, "catalog", "target-catalog")
     params = read_params(args.params)
     read = (args.stamp, args.catalog, args.target_catalog, args.target_images)
     reread = partial(read_target, params, *read[1:])
