@@ -110,7 +110,7 @@ def look_at(splits: Splits, params: Params, strategy: StrategyName, n_seeds: int
     """The look that a run takes.
 
     Args:
-        splits: images of the target. The train and val images are a part of what looks, the test images what it looks at.
+        splits: images of the target. Train and val images are a part of what looks, test images what it looks at.
         params: all params of the run.
         strategy: the strategy that was trained.
         n_seeds: number of paired seeds.
