@@ -57,7 +57,8 @@ def test_a_group_with_a_fifth_of_the_metric_is_a_limit_though_it_has_few_images(
     groups = np.r_[np.zeros(5), np.arange(1, 96)]
     labels = np.repeat([0, 1], [10, 90])
     assert layout_of(100, groups).limits == ()
-    assert layout_of(100, groups, labels).limits == ("One group makes up 25% of the metric, so that it decides alone.",)
+    (limit,) = layout_of(100, groups, labels).limits
+    assert limit.startswith("One group makes up 25% of the metric")
 
 
 def test_a_class_with_a_single_image_or_group_is_a_limit() -> None:
