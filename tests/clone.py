@@ -26,6 +26,7 @@ RECORDS = (
     "models/records/training.json",
     "models/records/scratch.json",
     "models/records/variants.json",
+    "models/records/looks.json",
     "models/records/verdict.json",
     "models/records/gain.json",
     "models/records/export.json",

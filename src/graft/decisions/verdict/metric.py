@@ -62,10 +62,8 @@ def scored(primary: Shares, transfer: Logits, scratch: Logits, labels: Labels) -
     shares = [
         Scored(each, right[0], right[1], labels if each == "balanced_accuracy" else None) for each in (primary, other)
     ]
-    return (
-        *shares,
-        Scored("nll", *(nll_scores(each.astype(np.float64), labels) for each in (transfer, scratch)), None),
-    )
+    nats = [nll_scores(logits.astype(np.float64), labels) for logits in (transfer, scratch)]
+    return (*shares, Scored("nll", nats[0], nats[1], None))
 
 
 def score_record(scores: Scored, groups: NDArray[np.str_] | None, level: float) -> ScoreRecord:
