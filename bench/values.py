@@ -156,6 +156,7 @@ def base_of(data: str, rates: list[float], epochs: int = 8, n_seeds: int = 3) ->
         "training.augmentation": "digits" if data == "usps" else "photographs",
         "finetune_target.rates": rates,
         "train_scratch.rates": rates,
+        "train_scratch.long_factor": 1,
     }
 
 

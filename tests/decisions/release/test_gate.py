@@ -87,9 +87,8 @@ def test_findings_on_the_data_count_by_severity(severity: str, level: str) -> No
 
 def _tried(rates: tuple[float, ...], chosen: tuple[float, ...], strategy: str = "full") -> TrainingRecord:
     """An arm in which each seed chose one of the rates."""
-    trials = tuple(
-        Trial(seed=seed, rate=rate, val_accuracy=0.5, val_loss=1.0) for seed, _ in enumerate(chosen) for rate in rates
-    )
+    scores = dict.fromkeys(("val_accuracy", "val_loss", "accuracy", "loss"), 0.5)
+    trials = tuple(Trial(seed=seed, rate=rate, **scores) for seed, _ in enumerate(chosen) for rate in rates)
     record = training_record()
     runs = tuple(record.runs[0].model_copy(update={"seed": seed, "rate": each}) for seed, each in enumerate(chosen))
     return record.model_copy(update={"trials": trials, "runs": runs, "strategy": strategy})
