@@ -79,11 +79,7 @@ EQUAL = (
     Cell("small_cnn", "cifar10, shuffled", "mnist", 20, (24, 1)),
 )
 RATES = {"small_cnn": [0.003, 0.01], "squeezenet1_1": [0.0001, 0.0003], "mobilenet_v2": [0.0003, 0.001]}
-SCRATCH_EQUAL = (
-    Cell("small_cnn", "cifar10", "mnist", 20, (24, 1)),
-    Cell("small_cnn", "cifar10, shuffled", "mnist", 20, (24, 1)),
-)
-RATES = {"small_cnn": [0.003, 0.01], "squeezenet1_1": [0.0003, 0.001], "mobilenet_v2": [0.003, 0.01]}
+SCRATCH_RATES = {"small_cnn": [0.003, 0.01], "squeezenet1_1": [0.0003, 0.001], "mobilenet_v2": [0.003, 0.01]}
 
 
 def small() -> None:
