@@ -71,11 +71,17 @@ def draw_of(world: World) -> Draw:
         shift = world.seed_sd * rng.standard_normal((2, world.n_seeds, len(tables)))
         shift += world.difference / 2 * np.array([1, -1])[:, None, None]
         weight = right * (1 - right) / undecided
-        moved = right[:, None] + shift[:, :, label] * weight[:, None]
-        hit = rng.random(moved.shape, dtype=np.float32) < moved
-        return hit[0].astype(np.float64) - hit[1]
+        by_image = shift[:, :, label] if len(tables) > 1 else shift
+        return outcomes(right[:, None], by_image, weight[:, None], rng)
 
     return draw
+
+
+def outcomes(right: Floats, shift: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
+    """(k, n) outcomes of arm a minus those of arm b, for (2, k, n) chances in parts. Single precision halves the time."""
+    chance = np.asarray(right, np.float32) + np.asarray(shift, np.float32) * np.asarray(weight, np.float32)
+    hit = rng.random(chance.shape, dtype=np.float32) < chance
+    return np.subtract(hit[0], hit[1], dtype=np.float64)
 
 
 def normal(rng: np.random.Generator, world: World, rows: int) -> Floats:
