@@ -67,7 +67,7 @@ def compare(project: Path, weights: Path, folder: Path) -> None:
         verdict = json.loads((project / "models/records/verdict.json").read_text(encoding="utf-8"))
         seconds = after.children_user + after.children_system - before.children_user - before.children_system
         print(row(strategy, verdict, seconds), flush=True)
-    accuracy = verdict["scratch_accuracy"]
+    accuracy = verdict["scores"][0]["scratch"]
     print(
         f"| scratch | {accuracy['estimate']:.1%} | {accuracy['low']:.1%} to {accuracy['high']:.1%} | | | |", flush=True
     )
@@ -75,7 +75,7 @@ def compare(project: Path, weights: Path, folder: Path) -> None:
 
 def row(strategy: str, verdict: dict[str, Any], seconds: float) -> str:
     """Line of the table; the seconds of the first strategy include the shared stages and the control."""
-    accuracy, gain = verdict["transfer_accuracy"], verdict["difference"]
+    accuracy, gain = verdict["scores"][0]["transfer"], verdict["scores"][0]["difference"]
     return (
         f"| {strategy} | {accuracy['estimate']:.1%} | {accuracy['low']:.1%} to {accuracy['high']:.1%} | "
         f"{100 * gain['estimate']:+.1f} | {100 * gain['low']:+.1f} to {100 * gain['high']:+.1f} | {seconds:.0f} |"
@@ -100,15 +100,21 @@ def copy_project(project: Path) -> None:
 
 def copy_images(folder: Path, to: Path, n_per_class: int) -> int:
     """Copy at most n images of each class over all splits, drawn with a fixed seed, and return their number."""
-    by_class: dict[str, list[Path]] = {}
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            by_class.setdefault(file.parent.name, []).append(file)
-    for name, files in by_class.items():
+    found = by_class(folder)
+    for name, files in found.items():
         (to / name).mkdir(parents=True)
         for place in np.random.default_rng(0).permutation(len(files))[:n_per_class]:
             shutil.copy(files[place], to / name / f"{files[place].parent.parent.name}-{files[place].name}")
-    return sum(min(len(files), n_per_class) for files in by_class.values())
+    return sum(min(len(files), n_per_class) for files in found.values())
+
+
+def by_class(folder: Path) -> dict[str, list[Path]]:
+    """All files below a folder by the name of the folder that each is in."""
+    found: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            found.setdefault(file.parent.name, []).append(file)
+    return found
 
 
 def write_params(project: Path, weights: Path, name: str, strategy: str) -> None:

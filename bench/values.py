@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from graft.statistics.comparison.crossed import CrossedMean, crossed_mean
+from graft.statistics.comparison.interval import Difference, difference_of
+from graft.statistics.comparison.layout import layout_of
 
 RUNNER = Path(__file__).with_name("values_run.py")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -155,6 +156,7 @@ def base_of(data: str, rates: list[float], epochs: int = 8, n_seeds: int = 3) ->
         "training.augmentation": "digits" if data == "usps" else "photographs",
         "finetune_target.rates": rates,
         "train_scratch.rates": rates,
+        "train_scratch.long_factor": 1,
     }
 
 
@@ -228,14 +230,19 @@ def print_table(title: str, found: Found) -> None:
         print(f"| {name} | {' | '.join(cells)} | {100 * mean:+.1f} | {span} | {100 * as_chosen:+.1f} | {ratio:.2f} |")
 
 
-def points(gain: CrossedMean) -> str:
+def points(gain: Difference) -> str:
     """Difference and half the width of its interval, in points."""
-    return f"{100 * gain.estimate:+.1f} ± {100 * (gain.high - gain.estimate):.1f}"
+    mean, _, high = gain.difference
+    return f"{100 * mean:+.1f} ± {100 * (high - mean):.1f}"
 
 
-def difference(own: Lines, other: Lines) -> dict[tuple[str, ...], CrossedMean]:
+def difference(own: Lines, other: Lines) -> dict[tuple[str, ...], Difference]:
     """Accuracy of an arm minus that of another, on each set that it was run on."""
-    return {each: crossed_mean(correct_of(own[each]) - correct_of(other[each]), CONFIDENCE) for each in own}
+    values = {each: correct_of(own[each]) - correct_of(other[each]) for each in own}
+    # without the least half width of shares, which is about a claim and not about a mean over sets
+    return {
+        each: difference_of(found, layout_of(found.shape[1]), 1 - CONFIDENCE, False) for each, found in values.items()
+    }
 
 
 def correct_of(line: dict[str, Any]) -> NDArray[np.float64]:
@@ -243,9 +250,11 @@ def correct_of(line: dict[str, Any]) -> NDArray[np.float64]:
     return np.array([[float(each) for each in row] for row in line["correct"]])
 
 
-def mean_over(gains: Iterable[CrossedMean]) -> tuple[float, float]:
+def mean_over(gains: Iterable[Difference]) -> tuple[float, float]:
     """Mean over sets and half the width of its interval, by the degrees of freedom of Welch and Satterthwaite."""
-    means, errors, freedoms = np.array([(g.estimate, g.standard_error, g.degrees_of_freedom) for g in gains]).T
+    means, errors, freedoms = np.array(
+        [(g.difference.estimate, g.standard_error, g.degrees_of_freedom) for g in gains]
+    ).T
     # Without any error, both arms have the same weights.
     if not errors.any():
         return float(means.mean()), 0.0

@@ -16,7 +16,6 @@ import time
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from statistics import mode
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -34,19 +33,14 @@ from graft.params.pipeline import Params
 from graft.params.recipes import Recipe
 from graft.records.common import Preprocessing
 from graft.records.strategy import StrategyRecord
-from graft.records.training import RunRecord, Trial
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
 from graft.training.batches import Samples, samples_on
-from graft.training.checkpoints import Keeper
 from graft.training.loop import fit
 from graft.training.phases import Phase, equal_rates
-from graft.training.steps import Plan, Tick
-from graft.transfer.arms.processes import Crew, train_all
-from graft.transfer.arms.rates import RunKey, chosen_runs, every_run, seeds_of, trials_of
-from graft.transfer.arms.results import saved_runs
-from graft.transfer.arms.runs import Trained
-from graft.transfer.arms.target_data import TargetData, part_of, seen_by
+from graft.training.steps import Plan
+from graft.transfer.arms.target_data import TargetData, part_of
+from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask
 from graft.yaml_files import read_yaml
@@ -122,7 +116,7 @@ def main() -> None:
         found = measured(arm, args.data, args.log.parent)
         with args.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(found) + "\n")
-        print(*arm[:4], found["rate"], found["accuracy"], found["cpu_s"], sep=", ", file=sys.stderr, flush=True)
+        print(*arm[:4], found["rates"], found["accuracy"], found["cpu_s"], sep=", ", file=sys.stderr, flush=True)
 
 
 def measured(arm: Arm, data: Path, folder: Path) -> dict[str, Any]:
@@ -136,50 +130,24 @@ def measured(arm: Arm, data: Path, folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as made:
         weights = Path(made)
         if arm.strategy == "scratch":
-            trials, runs = train_control(target, params, weights)
+            record = train_scratch(target, params, weights, weights / "half_done")
         else:
             read: dict[str, Any] = {"choice": arm.strategy, "probe_c": ground.probe_c}  # the rest is for reports
             strategy = StrategyRecord.model_construct(**read)
             record = finetune_target(
                 TransferTask(ground.backbone, target, strategy, params), weights, weights / "half_done"
             )
-            trials, runs = record.trials, record.runs
         cpu_s = time.process_time() - start
         correct = [is_right(load_network(file), ground.pool) for file in sorted(weights.glob("seed_*.safetensors"))]
     return {
         "arm": arm[:4],
-        # every seed chooses its own
-        "rate": mode(each.rate for each in runs),
-        "trials": [[each.seed, each.rate, each.val_accuracy, each.val_loss] for each in trials],
-        "best_epochs": [each.best_epoch for each in runs],
+        "rates": [each.rate for each in record.runs],
+        "trials": [[each.seed, each.rate, each.accuracy, each.loss] for each in record.trials],
+        "best_epochs": [each.best_epoch for each in record.runs],
         "accuracy": round(float(np.mean(correct)), 4),
         "cpu_s": round(cpu_s, 1),
         "correct": ["".join(map(str, each.astype(int))) for each in correct],
     }
-
-
-def train_control(data: TargetData, params: Params, folder: Path) -> tuple[tuple[Trial, ...], tuple[RunRecord, ...]]:
-    """Train the network from random start, at one budget."""
-
-    def blank() -> Network:
-        return build_network(params.network.name, len(data.classes), data.preprocessing)
-
-    def train(run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
-        torch.manual_seed(run.seed)
-        network = blank()
-        phase = Phase(
-            "scratch", equal_rates(list(network.blocks), run.rate), params.training.epochs, None, norms_only=False
-        )
-        plan = Plan((phase,), params.training, data.recipe, data.runtime.precision)
-        seen = part_of(data.train, seen_by(data, params.training, run.seed))
-        return Trained(network, fit(network, seen, data.val, plan, run.seed, tick, keeper))
-
-    every = every_run(seeds_of(params.seed, params.training), params.train_scratch.rates)
-    half_done = folder / "half_done"
-    fitted = train_all(every, half_done, train, Crew(data.runtime), ("train_scratch", 0))
-    scores = {run: each.best for run, each in fitted.items()}
-    runs = saved_runs(chosen_runs(scores), fitted, half_done, blank, (folder, params.network.name))
-    return trials_of(scores), runs
 
 
 def is_right(network: Network, pool: Pool) -> NDArray[np.bool_]:
@@ -252,7 +220,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
 def pool_of(folder: Path, split: Split, preprocessing: Preprocessing) -> Pool:
     """Images of a set, drawn with a fixed seed: equally many of each class per split, the rest at the end."""
     by_class: dict[str, list[Path]] = {}
-    for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+    for file in sorted(folder.glob("*/*/*")):
         by_class.setdefault(file.parent.name, []).append(file)
     classes, rng = tuple(sorted(by_class)), np.random.default_rng(0)
     drawn = [[by_class[name][place] for place in rng.permutation(len(by_class[name]))] for name in classes]
@@ -271,8 +239,9 @@ def samples_of(pool: Pool, name: str) -> Samples:
 def target_of(pool: Pool, recipe: Recipe) -> TargetData:
     """Set of images as input of both arms of graft."""
     train, val = samples_of(pool, "train"), samples_of(pool, "val")
+    rows = pool.rows("train")
     return TargetData(
-        pool.classes, train, val, pool.rows("train"), pool.rows("val"), pool.preprocessing, recipe, ON_CPU
+        pool.classes, train, val, rows, rows.astype(str), pool.rows("val"), pool.preprocessing, recipe, ON_CPU
     )
 
 

@@ -12,6 +12,7 @@ import os
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "GRAFT_PROCESSES": "1"}
 
 import argparse
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -52,8 +53,8 @@ CHEAP: Change = {
 }
 # random heads, one rate for all blocks and as many epochs in both arms: only the random blocks are from elsewhere
 ALIKE: Change = {"training.head": "mlp", "finetune_target.depth_decay": 1.0, "train_scratch.long_factor": 1}
-N_RANDOM = 400
-N_SHUFFLED = 20
+SHORT: Change = {"train_scratch.long_factor": 1}
+N_RANDOM, N_UNLIKE, N_SHUFFLED = 400, 100, 20
 MOST_POSITIVE = 0.045
 DESTROYING_RATES = (1.0, 10.0, 100.0)
 HEADER = "transfer | scratch | difference | interval | verdict |"
@@ -72,16 +73,28 @@ def destroyed() -> None:
             print(f"| {rate:g} | {seed} | {share_constant(network, target):.0%} | {cells(found)}", flush=True)
 
 
-def random() -> None:
-    """Print how often random weights that are called pretrained come out as what."""
+def alike() -> None:
+    """Print how often random weights that are called pretrained come out as what, with arms that are alike."""
+    random({"alike, 8 epochs each": ALIKE}, N_RANDOM)
+
+
+def unlike() -> None:
+    """Print the same for arms as params.yaml has them, and for a control that is no longer than transfer."""
+    random({"head from the probe, control 3 times as long": {}, "head from the probe, equally long": SHORT}, N_UNLIKE)
+
+
+def random(arms: dict[str, Change], n_runs: int) -> None:
+    """Print a line for each way to train both arms from random weights."""
     print(f"| arms | runs | POSITIVE, at most {MOST_POSITIVE:.1%} | NEGATIVE | others | mean difference | CPU s |")
     print("|---|---:|---:|---:|---:|---:|---:|", flush=True)
-    for name, change in {"alike": ALIKE, "as params.yaml has them": {}}.items():
+    for name, change in arms.items():
         found, start = [], time.process_time()
-        for seed in range(N_RANDOM):
+        for seed in range(n_runs):
             target = digits_target({**CHEAP, **change}, seed)
             network = random_network(target, 10**6 + seed)
             found.append(judged(right_of_transfer(target, network, "full"), right_of_scratch(target)))
+            if seed % 20 == 19:
+                print(name, tally(found), file=sys.stderr, flush=True)
         print(f"| {name} | {tally(found)} | {time.process_time() - start:.0f} |", flush=True)
 
 
@@ -102,7 +115,12 @@ def shuffled() -> None:
             print(f"| {labels} | {strategy} | {tally(found)} | {time.process_time() - start:.0f} |", flush=True)
 
 
-TABLES: Mapping[str, Callable[[], None]] = {"destroyed": destroyed, "random": random, "shuffled": shuffled}
+TABLES: Mapping[str, Callable[[], None]] = {
+    "destroyed": destroyed,
+    "alike": alike,
+    "unlike": unlike,
+    "shuffled": shuffled,
+}
 
 
 def digits_target(change: Change, seed: int) -> Target:

@@ -13,7 +13,7 @@ from graft.files import write_record
 from graft.params.pipeline import read_params
 from graft.store.catalogue import check_judged
 from graft.training.resume import half_done
-from graft.transfer.arms.results import write_curves
+from graft.transfer.arms.results import seconds_a_step, write_curves
 from graft.transfer.arms.target_data import write_sheet
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import read_task
@@ -23,7 +23,7 @@ INPUTS = ("params", "stamp", "strategy", "backbone", "card", "target-catalog", "
 PARAMS = {"seed", "network", "recipes", "training", "finetune_target"}
 
 
-def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
+def main(argv: Sequence[str] | None = None) -> dict[str, str | int | float]:
     """Write the transfer arm."""
     args = stage.arguments(__doc__, (*INPUTS, "weights", "record", "curves", "sheet"), argv)
     check_judged(args.stamp, args.target_catalog)
@@ -43,10 +43,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     with half_done("finetune_target", params.model_dump_json(include=PARAMS), read, task.data.runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = finetune_target(task, folder, kept, reread)
+        took = seconds_a_step(record.runs, kept)
         write_sheet(task.data, params.seed, args.sheet)
         write_curves(record.runs, args.curves)
         write_record(record.model_copy(update=made_from), args.record)
-    return task.data.runtime.provenance()
+    return {**task.data.runtime.provenance(), **took}
 
 
 if __name__ == "__main__":

@@ -13,20 +13,20 @@ from graft.files import write_record
 from graft.params.pipeline import read_params
 from graft.store.catalogue import check_judged
 from graft.training.resume import half_done
-from graft.transfer.arms.results import write_curves
+from graft.transfer.arms.results import seconds_a_step, write_curves
 from graft.transfer.control import read_target, train_scratch
 
 # what decides on the result, with data and code: a killed run goes on under the same alone
 PARAMS = {"seed", "network", "recipes", "training", "train_scratch"}
 
 
-def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
+def main(argv: Sequence[str] | None = None) -> dict[str, str | int | float]:
     """Write the control arm."""
     args = stage.arguments(
         __doc__, ("params", "stamp", "catalog", "target-catalog", "target-images", "weights", "record", "curves"), argv
     )
     check_judged(args.stamp, args.target_catalog)
-    made_from = stage.made_from(args, "catalog")
+    made_from = stage.made_from(args, "catalog", "target-catalog")
     params = read_params(args.params)
     read = (args.stamp, args.catalog, args.target_catalog, args.target_images)
     reread = partial(read_target, params, *read[1:])
@@ -34,9 +34,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     with half_done("train_scratch", params.model_dump_json(include=PARAMS), read, data.runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = train_scratch(data, params, folder, kept, reread)
+        took = seconds_a_step(record.runs, kept)
         write_curves(record.runs, args.curves)
         write_record(record.model_copy(update=made_from), args.record)
-    return data.runtime.provenance()
+    return {**data.runtime.provenance(), **took}
 
 
 if __name__ == "__main__":

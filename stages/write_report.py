@@ -24,7 +24,7 @@ from graft.store.catalogue import check_judged
 from graft.store.features import read_map
 from graft.store.predictions import read_predictions
 
-RECORDS = ("catalog", "validation", "shift", "strategy", "checks", "training", "scratch", "verdict", "export")
+RECORDS = ("catalog", "validation", "shift", "strategy", "checks", "training", "scratch", "verdict", "gain", "export")
 IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images", "sheet")
 OTHERS = ("params", "stamp", "predictions", "shift-map", *IMAGES, "record", "html", "markdown", "metrics")
 

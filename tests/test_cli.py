@@ -251,6 +251,7 @@ def test_summary_ends_with_both_accuracies_and_what_to_try_next(
         "transfer  0.0% (95% interval -10.0% to 10.0%)",
         "scratch   0.0% (95% interval -10.0% to 10.0%)",
         "majority  -20.0% (always saying b, the most frequent of train)",
+        "ships     Transfer ships.",
         "strategy  full, chosen by graft",
         "gate      passed",
         f"report    {folder / 'reports' / 'report.html'}",

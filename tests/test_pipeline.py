@@ -79,7 +79,9 @@ def test_every_record_names_what_it_was_made_from_and_all_are_of_one_run(copy: P
         "strategy": {"target-catalog"},
         "checks": {"target-catalog"},
         "training": {"strategy", "target-catalog"},
-        "scratch": {"catalog"},
+        "scratch": {"catalog", "target-catalog"},
+        "looks": set(),
+        "variants": {"strategy", "target-catalog", "training", "scratch"},
         "verdict": {"catalog", "training", "scratch"},
         "export": {"verdict"},
         "release": {
@@ -118,8 +120,10 @@ def test_a_comment_in_a_stage_script_runs_that_stage_alone(copy: Path, stage: st
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
-        ("training/augmentation/colour.py", {"pretrain_source", "finetune_target", "train_scratch"}),
-        ("statistics/comparison/comparison.py", {"check_transfer"}),
+        ("training/augmentation/colour.py", {"pretrain_source", "finetune_target", "train_scratch", "train_variants"}),
+        ("transfer/variants/altered.py", {"train_variants"}),
+        ("statistics/comparison/compare.py", {"check_transfer"}),
+        ("decisions/gain/label_curve.py", {"measure_gain"}),
         ("reporting/figures/forest.py", {"write_report"}),
         ("shift/measurement.py", {"measure_shift"}),
         ("decisions/selection/tables.py", {"select_strategy"}),

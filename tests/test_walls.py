@@ -76,7 +76,9 @@ STAGES: dict[str, set[str]] = {
     "select_strategy": {"decisions"},
     "finetune_target": {"transfer"} | LEARNING,
     "train_scratch": {"transfer"} | LEARNING,
+    "train_variants": {"transfer"} | LEARNING,
     "check_transfer": {"decisions", "networks"},
+    "measure_gain": {"decisions", "networks", "transfer"},
     "export_onnx": {"export", "networks"},
     "write_report": {"reporting", "decisions"},
     "gate_release": {"decisions"},
@@ -178,7 +180,7 @@ def _imports_without(forbidden: set[str], module: str) -> subprocess.CompletedPr
     [
         ("graft.serving.predictor", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy", "bentoml"}),
         ("graft.serving.service", {"torch", "dvc", "pandas", "great_expectations", "sklearn", "scipy"}),
-        ("graft.decisions.transfer_verdict", {"torch", "great_expectations", "bentoml"}),
+        ("graft.decisions.verdict.judge", {"torch", "great_expectations", "bentoml"}),
         ("graft.decisions.selection.choice", {"torch", "great_expectations", "bentoml"}),
         ("graft.shift.measurement", {"torch", "great_expectations", "sklearn", "bentoml"}),
         (

@@ -18,7 +18,7 @@ from tests.readings import params_read
 STAGES: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"]
 
 # They hold shapes and surroundings: what a stage computes does not depend on them.
-TRAINING = ("pretrain_source", "finetune_target", "train_scratch")
+TRAINING = ("pretrain_source", "finetune_target", "train_scratch", "train_variants")
 EXEMPT = frozenset([*PACKAGE.glob("params/*.py"), *PACKAGE.glob("records/*.py"), PACKAGE / "stage.py"])
 
 
@@ -121,7 +121,7 @@ def test_code_is_imported_by_statements_which_the_tests_can_follow() -> None:
 
 
 def test_there_are_few_enough_code_dependencies_to_read() -> None:
-    assert sum(path.startswith("src/") for stage in STAGES for path in deps(stage)) <= 75
+    assert sum(path.startswith("src/") for stage in STAGES for path in deps(stage)) <= 92
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -196,7 +196,8 @@ def test_records_hold_shapes_since_no_stage_depends_on_them() -> None:
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     functions = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     # reading, what two fields say together, and words of a message that no file holds
-    assert functions == {"read_records", "in_closed_form", "refusals"}
+    of_the_verdict = {"metric", "difference", "transfer", "scratch", "confidence", "by"}
+    assert functions == {"read_records", "in_closed_form", "chose", "refusals"} | of_the_verdict
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -208,9 +209,7 @@ def test_params_sections_with_a_stage_name_belong_to_that_stage() -> None:
     verbs = {name for name in Params.model_fields if "_" in name}
     assert verbs <= set(STAGES)
     for name in verbs:
-        # a release is judged where the report is written, and the gate goes by that record
-        stage = "write_report" if name == "gate_release" else name
-        assert name in STAGES[stage]["params"], name
+        assert name in STAGES[name]["params"], name
 
 
 def test_no_path_of_the_pipeline_stands_in_the_code() -> None:
@@ -248,7 +247,8 @@ def _follow(stage: str) -> set[str]:
 @pytest.mark.parametrize(
     ("stage", "followers"),
     [
-        ("check_transfer", {"export_onnx", "write_report", "gate_release"}),
+        ("check_transfer", {"measure_gain", "export_onnx", "write_report", "gate_release"}),
+        ("measure_gain", {"write_report", "gate_release"}),
         ("write_report", {"gate_release"}),
         ("gate_release", set()),
     ],

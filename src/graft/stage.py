@@ -63,7 +63,7 @@ def made_from(args: argparse.Namespace, *names: str) -> dict[str, dict[str, str]
     return {"made_from": {name: file_sha256(getattr(args, name.replace("-", "_"))) for name in names}}
 
 
-def run(main: Callable[[], Mapping[str, str | int] | None]) -> None:
+def run(main: Callable[[], Mapping[str, str | int | float] | None]) -> None:
     """Run a stage script. If it fails, exit with code 1 and one sentence (GRAFT_DEBUG=1 shows the traceback).
 
     Args:

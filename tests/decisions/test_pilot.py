@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.examples import verdict_record
 
 from graft.decisions import pilot
 from graft.statistics.comparison.layout import Layout, layout_of
@@ -107,7 +108,20 @@ def test_a_probe_is_tried_on_the_train_images() -> None:
     features = rng.normal(labels[:, None], 0.1, (60, 4)).astype(np.float32)
     made = pilot.of_probe(features, images(labels), (layout_of(30), labels[:30]), 5, 0)
     assert made.kind == "probe"
-    assert "a probe on the backbone's features" in made.source
+    assert "a probe on the backbone's features" in made.source[0]
+
+
+@pytest.mark.parametrize("n_seeds", [2, 5])
+def test_a_run_of_few_seeds_does_not_tell_how_much_seeds_differ(n_seeds: int) -> None:
+    found = {"seeds": 0.0, "units": 0.1, "residual": 0.2}
+    verdict = verdict_record("POSITIVE")
+    verdict = verdict.model_copy(
+        update={"variances": verdict.variances.model_copy(update=found), "n_seeds": n_seeds, "effective_units": 7.0}
+    )
+    made = pilot.of_run(verdict, layout_of(30), "verdict.json")
+    assert made.variances == (0.0 if n_seeds == 5 else pilot.SEED_SD**2, 0.1, 0.2)
+    assert made.units.effective == 7.0
+    assert len(made.source) == (1 if n_seeds == 5 else 2)
 
 
 def test_a_class_that_cannot_be_held_out_gives_no_pilot() -> None:
@@ -118,4 +132,4 @@ def test_a_class_that_cannot_be_held_out_gives_no_pilot() -> None:
 
 @pytest.mark.parametrize("layout", [layout_of(30, np.arange(30) // 3), layout_of(30)])
 def test_the_source_says_what_is_assumed_of_groups(layout: Layout) -> None:
-    assert ("images of a group correlate" in pilot.assumed(layout).source) == (layout.unit is not None)
+    assert ("images of a group correlate" in pilot.assumed(layout).source[0]) == (layout.unit is not None)

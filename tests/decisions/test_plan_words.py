@@ -53,7 +53,7 @@ def test_the_sentence_names_the_metric_that_is_not_accuracy() -> None:
 
 def test_two_seeds_are_told_what_five_would_prove() -> None:
     words = sentence(balanced_classes(), of(balanced_classes()), 2, LEVEL)
-    assert words.startswith("With 2 seeds this run can end INCONCLUSIVE alone; with 5 (`training.budget: standard`)")
+    assert words.startswith("With 2 seeds this run can only end INCONCLUSIVE; with 5 (`training.budget: standard`)")
 
 
 def test_images_that_prove_nothing_are_told_so() -> None:
@@ -64,7 +64,7 @@ def test_images_that_prove_nothing_are_told_so() -> None:
 def test_a_limit_is_the_sentence() -> None:
     on = balanced_classes(classes=("a", "b", "c"))
     assert sentence(on, of(on), 5, LEVEL) == (
-        "With these 400 test images this run can end INCONCLUSIVE alone: class c has no image in the test split."
+        "With these 400 test images this run can only end INCONCLUSIVE: class c has no image in the test split."
     )
     assert ("limit", "Class c has no image in the test split.") in of_test(on, "x", ("a", "b", "c"))
 

@@ -45,8 +45,8 @@ def test_missing_section_shows_the_section_to_paste(tmp_path: Path, values: Any)
 
 
 def test_empty_section_shows_the_section_to_paste(tmp_path: Path, values: Any) -> None:
-    values["gate_release"] = None
-    assert "gate_release: want this key, got none. Paste this section:" in error_of(tmp_path, values)
+    values["check_transfer"] = None
+    assert "check_transfer: want this key, got none. Paste this section:" in error_of(tmp_path, values)
 
 
 def test_a_key_twice_is_one_sentence(tmp_path: Path) -> None:

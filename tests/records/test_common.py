@@ -28,6 +28,7 @@ class _Point(NamedTuple):
     """A result as statistics returns it, with one attribute that the record does not have."""
 
     epoch: int
+    steps: int
     train_loss: float
     val_loss: float
     val_accuracy: float
@@ -35,11 +36,11 @@ class _Point(NamedTuple):
 
 
 def test_a_result_fills_a_record_by_the_names_of_its_attributes() -> None:
-    assert Epoch.model_validate(_Point(1, 0.123456789, 1e-9, 2 / 3, 0.1)) == RECORD
+    assert Epoch.model_validate(_Point(1, 8, 0.123456789, 1e-9, 2 / 3, 0.1)) == RECORD
 
 
 def test_a_result_fills_the_records_inside_a_record() -> None:
-    assert _Outer.model_validate(SimpleNamespace(points=(_Point(1, 0.123456789, 1e-9, 2 / 3, 0.1),))).points == (
+    assert _Outer.model_validate(SimpleNamespace(points=(_Point(1, 8, 0.123456789, 1e-9, 2 / 3, 0.1),))).points == (
         RECORD,
     )
 
@@ -47,6 +48,7 @@ def test_a_result_fills_the_records_inside_a_record() -> None:
 def test_floats_keep_six_significant_digits() -> None:
     assert json.loads(to_json(RECORD)) == {
         "epoch": 1,
+        "steps": 8,
         "train_loss": 0.123457,
         "val_loss": 1e-9,
         "val_accuracy": 0.666667,

@@ -284,7 +284,14 @@ def sample_training(arm: Arm, curve: bool) -> TrainingRecord:
             "flip": 0.0,
             "rate_curve": None,
             "trials": [
-                Trial(seed=seed, rate=rate, val_accuracy=0.7 + 0.03 * place, val_loss=0.9 - 0.1 * place)
+                Trial(
+                    seed=seed,
+                    rate=rate,
+                    val_accuracy=0.7 + 0.03 * place,
+                    val_loss=0.9 - 0.1 * place,
+                    accuracy=0.7 + 0.03 * place,
+                    loss=0.9 - 0.1 * place,
+                )
                 for seed in range(N_SEEDS)
                 for place, rate in enumerate(rates)
             ],
@@ -324,7 +331,7 @@ def in_phases(record: TrainingRecord) -> TrainingRecord:
     looked = RateCurve(rates=tuple(10**tens), losses=tuple(losses), suggested=10**-2.4)
     rates = tuple(0.004 * 3.0**place for place in (-2, -1, 0, 1, 2))
     trials = [
-        Trial(seed=run.seed, rate=each, val_accuracy=0.9 - each, val_loss=0.3 + each)
+        Trial(seed=run.seed, rate=each, val_accuracy=0.9, val_loss=0.3, accuracy=0.9 - each, loss=0.3 + each)
         for run in record.runs
         for each in rates
     ]

@@ -60,10 +60,10 @@ def test_phases_are_shown_with_their_proof(samples: ModuleType, target: StoredIm
     assert words.count("nothing frozen") == 2
 
 
-def test_every_trial_is_in_the_table_with_its_seeds(evidence: Evidence, target: StoredImages) -> None:
+def test_every_trial_is_in_the_table_with_its_seed(evidence: Evidence, target: StoredImages) -> None:
     words = Page(_section(evidence, target)).words
-    assert "RateSeedsAccuracyLoss" in words
-    assert "transfermatched0.003273.0%0.800" in words
+    assert "SeedRateAccuracyLoss" in words
+    assert "transfer20.00373.0%0.800" in words
 
 
 def test_the_search_for_a_rate_is_drawn_if_there_was_one(samples: ModuleType, target: StoredImages) -> None:

@@ -18,7 +18,7 @@ from graft.store.features import write_map
 pytestmark = pytest.mark.exact
 
 ROOT = Path(__file__).parents[2]
-RECORDS = ("catalog", "validation", "shift", "strategy", "checks", "transfer", "scratch", "verdict", "export")
+RECORDS = ("catalog", "validation", "shift", "strategy", "checks", "transfer", "scratch", "verdict", "gain", "export")
 
 
 def _module(path: Path) -> ModuleType:

@@ -6,10 +6,10 @@ import pytest
 from tests.house import ROOT
 
 from graft.params.pipeline import Params, read_params
-from graft.start.minutes import Counts, RunMinutes, reckoned
+from graft.start.minutes import SMALL, Counts, RunMinutes, reckoned
 from graft.start.timing import Costs
 
-NOTHING = Costs(start=0, read=0, forward=0, top=0, full=0, head=0, n_processes=1)
+NOTHING = Costs(start=0, read=0, forward=0, top=0, full=0, head=0, n_blocks=3, n_processes=1)
 COUNTS = Counts(n_source=0, n_train=100, n_val=20, n_test=30, n_classes=2)
 ALL = COUNTS.n_train + COUNTS.n_val + COUNTS.n_test
 SEEN = 90
@@ -26,9 +26,9 @@ def changed(params: Params, section: str, **values: Any) -> Params:
 
 
 def small(params: Params) -> Params:
-    """Two seeds at three rates, which are six runs an arm, of five epochs, and of ten in the control."""
+    """A smoke run: two seeds at three rates, which are six runs an arm, of five epochs, and of ten in the control."""
     params = changed(params, "network", name="mobilenet_v2", weights="IMAGENET1K_V1")
-    params = changed(params, "training", budget=2, epochs=5, subsample=0.9)
+    params = changed(params, "training", budget="smoke", epochs=5, subsample=0.9)
     params = changed(params, "finetune_target", rates=(0.1, 0.2, 0.3))
     return changed(params, "train_scratch", rates=(0.1, 0.2, 0.3), long_factor=2)
 
@@ -112,8 +112,43 @@ def test_with_a_named_strategy_there_is_none(example: Params) -> None:
     assert estimate.least == estimate.total == estimate.most
 
 
+def beside(params: Params, budget: str | int, strategy: str = "full", **costs: Any) -> float:
+    """Seconds of what is trained beside the arms."""
+    params = changed(changed(small(params), "training", budget=budget), "select_strategy", overrule=strategy)
+    return seconds(reckoned(params, COUNTS, NOTHING._replace(**costs)), "train_variants")
+
+
+def test_a_smoke_run_trains_nothing_beside_the_arms(example: Params) -> None:
+    assert beside(example, "smoke", full=1, top=1, head=1) == 0
+
+
+def test_both_arms_are_trained_on_fewer_labels_and_a_small_network_at_every_rate(example: Params) -> None:
+    # two seeds at three shares of the labels; ten epochs in the control and five in transfer
+    assert beside(example, "standard", full=1) == pytest.approx(SEEN * (2 * 3 * (10 + 5) + 3 * SMALL * 10))
+    assert beside(example, 12, full=1) == beside(example, "standard", full=1)
+
+
+def test_a_thorough_run_also_shuffles_weights_and_resets_blocks(example: Params) -> None:
+    # eight seeds; shuffled weights at three rates, and one network for each of three blocks
+    fewer = 8 * 3 * (10 + 5) + 3 * SMALL * 10
+    assert beside(example, "thorough", full=1) == pytest.approx(SEEN * (fewer + 8 * (3 + 3) * 5))
+
+
+@pytest.mark.parametrize(("strategy", "n_reset"), [("top_blocks", 1), ("norms", 0), ("gradual", 3)])
+def test_as_many_networks_are_reset_as_blocks_learn(example: Params, strategy: str, n_reset: int) -> None:
+    costs = {"top": 1.0} if strategy == "top_blocks" else {"full": 1.0}
+    scratch = 0 if strategy == "top_blocks" else 10
+    fewer = 8 * 3 * (scratch + 5) + 3 * SMALL * scratch
+    assert beside(example, "thorough", strategy, **costs) == pytest.approx(SEEN * (fewer + 8 * (3 + n_reset) * 5))
+
+
+def test_heads_are_fitted_for_every_seed_on_every_share_of_the_labels(example: Params) -> None:
+    without_steps = beside(example, "standard", "feature_extraction", head=1) - 2 * 3 * SEEN
+    assert without_steps == pytest.approx(5 * SEEN * (0.1 + 0.25 + 0.5 + 1))
+
+
 def test_total_is_the_sum_of_the_stages(example: Params) -> None:
-    estimate = reckoned(small(example), COUNTS, Costs(5, 0.1, 0.2, 0.3, 0.4, 0.5, 1))
+    estimate = reckoned(small(example), COUNTS, Costs(5, 0.1, 0.2, 0.3, 0.4, 0.5, 3, 1))
     assert estimate.total == pytest.approx(sum(estimate.by_stage.values()))
 
 
@@ -144,6 +179,13 @@ def test_pretraining_learns_from_what_the_cut_leaves_of_the_source(example: Para
 def test_the_test_split_is_seen_by_all_seeds_of_both_arms(example: Params) -> None:
     estimate = reckoned(small(example), COUNTS, NOTHING._replace(forward=1))
     assert seconds(estimate, "check_transfer") == pytest.approx(2 * 2 * COUNTS.n_test)
+
+
+@pytest.mark.parametrize(("budget", "n_networks"), [("standard", 2 * 5 + 2 * 6 + 1), ("thorough", 2 * 8 + 8 * 10 + 1)])
+def test_the_test_split_is_seen_by_what_stands_beside_the_arms(example: Params, budget: str, n_networks: int) -> None:
+    params = changed(changed(small(example), "training", budget=budget), "select_strategy", overrule="full")
+    estimate = reckoned(params, COUNTS, NOTHING._replace(forward=1))
+    assert seconds(estimate, "check_transfer") == pytest.approx(n_networks * COUNTS.n_test)
 
 
 def test_every_stage_of_the_pipeline_has_a_start(example: Params) -> None:

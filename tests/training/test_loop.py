@@ -408,3 +408,9 @@ def test_validation_without_room_for_its_activations_scores_the_same(monkeypatch
     kept = _final(to)
     monkeypatch.setattr(loop, "free_bytes", lambda device: 0)
     assert _final(to) == kept
+
+
+@pytest.mark.parametrize(("accumulate", "a_epoch"), [(1, 4), (3, 2)])
+def test_a_curve_counts_the_steps_since_the_start_over_all_phases(accumulate: int, a_epoch: int) -> None:
+    two = plan(phase(epochs=2), phase(epochs=1), accumulate=accumulate)
+    assert [point.steps for point in run(network(), two).curve] == [a_epoch, 2 * a_epoch, 3 * a_epoch]

@@ -62,11 +62,19 @@ def tiny_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 @pytest.fixture
 def data() -> TargetData:
+    return tiny_data()
+
+
+def tiny_data() -> TargetData:
     return target_data(tiny_catalog(), tiny_images(), SMALL_CNN, tiny_params().recipes["digits"], ON_CPU)
 
 
 @pytest.fixture
 def backbone() -> Backbone:
+    return tiny_backbone()
+
+
+def tiny_backbone() -> Backbone:
     torch.manual_seed(0)
     network = build_network("small_cnn", 2, SMALL_CNN).eval()
     return Backbone(network, "small_cnn", outputs_of(network, tiny_images()).features)

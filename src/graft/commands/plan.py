@@ -138,18 +138,23 @@ def _sizes(params: "Params") -> "Sizes":
 
 def _minutes(params: "Params", sizes: "Sizes") -> dict[int, float]:
     """Minutes of a run on this machine by number of seeds."""
+    from graft.params.learning import SEEDS as BUDGETS
     from graft.start import timing
     from graft.start.minutes import reckoned
 
     _wait("timing a few steps on this machine")
     costs = timing.costs_here(params, sizes.counts.n_classes, _pictures(params))
 
-    def total(n_seeds: int) -> float:
-        training = params.training if n_seeds == params.training.n_seeds else None
-        training = training or params.training.model_copy(update={"budget": n_seeds})
+    # what is trained beside the arms depends on the name of the budget
+    budgets: dict[int, str | int] = {each: each for each in SEEDS}
+    budgets |= {n: name for name, n in BUDGETS.items() if n in budgets}
+    budgets[params.training.n_seeds] = params.training.budget
+
+    def total(budget: str | int) -> float:
+        training = params.training.model_copy(update={"budget": budget})
         return reckoned(params.model_copy(update={"training": training}), sizes.counts, costs).total
 
-    return {each: total(each) for each in {*SEEDS, params.training.n_seeds}}
+    return {n_seeds: total(budget) for n_seeds, budget in budgets.items()}
 
 
 def _pictures(params: "Params") -> list[Path]:

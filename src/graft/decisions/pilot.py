@@ -18,6 +18,7 @@ CORRELATION = 0.3
 LASTING = 0.5
 # Standard deviation of the difference that is common to all images of a seed.
 SEED_SD = 0.01
+SEEDS_DIFFER = f"{100 * SEED_SD:g} point"
 # With fewer seeds than this a run hardly knows how much seeds differ.
 FEW_SEEDS = 5
 # Share of the images on which the arms disagree where nothing is known; 0.27 in the built-in example.
@@ -41,8 +42,8 @@ class Pilot(NamedTuple):
     units: Units
     """independent units of the test split"""
     kind: Literal["run", "probe", "assumed"]
-    source: str
-    """where the variances come from, and what was assumed, as a clause"""
+    source: tuple[str, ...]
+    """where the variances come from, and what was assumed, in clauses"""
 
 
 def assumed(layout: Layout) -> Pilot:
@@ -50,7 +51,8 @@ def assumed(layout: Layout) -> Pilot:
     each = np.full(layout.n_images, ASSUMED_DISAGREEMENT)
     source = (
         f"an assumption: the arms disagree on {ASSUMED_DISAGREEMENT:.0%} of the test images, on half of these in every "
-        f"seed, and seeds differ by {100 * SEED_SD:g} point{_on_groups(layout, ASSUMED_ALIKE)}"
+        f"seed, and seeds differ by {SEEDS_DIFFER}{_on_groups(layout, ASSUMED_ALIKE)}",
+        "features of these images would tell more: `dvc repro extract_features`, then `graft plan` again",
     )
     return Pilot(*_expected(each, layout, ASSUMED_ALIKE), "assumed", source)
 
@@ -68,8 +70,8 @@ def of_run(verdict: VerdictRecord, layout: Layout, where: str) -> Pilot:
     seen = Variances(verdict.variances.seeds, verdict.variances.units, verdict.variances.residual)
     few = verdict.n_seeds < FEW_SEEDS
     units = layout.units._replace(effective=verdict.effective_units)
-    said = f"; assumed: seeds differ by at least {100 * SEED_SD:g} point" if few else ""
-    source = f"the spread of the run of {verdict.n_seeds} seeds in {where}{said}"
+    said = (f"assumed, for these seeds are few: seeds differ by at least {SEEDS_DIFFER}",) if few else ()
+    source = (f"the spread of the run of {verdict.n_seeds} seeds in {where}", *said)
     return Pilot(seen._replace(seeds=max(seen.seeds, SEED_SD**2)) if few else seen, units, "run", source)
 
 
@@ -114,9 +116,9 @@ def of_errors(wrong: NDArray[np.bool_], tried: Labelled, layout: Layout, labels:
     shared = ASSUMED_ALIKE if measured is None else measured
     source = (
         f"the errors of a probe on the backbone's features, {error:.1%} of {len(wrong):,} training images by "
-        f"cross-validation, so that the arms disagree on about {each.mean():.1%} of the test images; assumed: their "
-        f"errors correlate by {CORRELATION:g}, half of that lasts over seeds, and seeds differ by {100 * SEED_SD:g} "
-        f"point{_on_groups(layout, shared)}"
+        f"cross-validation, so that the arms disagree on about {each.mean():.1%} of the test images",
+        f"assumed: the arms' errors correlate by {CORRELATION:g}, half of the disagreement is the same in every seed, "
+        f"and seeds differ by {SEEDS_DIFFER}{_on_groups(layout, shared)}",
     )
     return Pilot(*_expected(each, layout, shared), "probe", source)
 
@@ -171,7 +173,9 @@ def _expected(disagreement: Floats, layout: Layout, shared: float) -> tuple[Vari
 
 def _by_unit(values: Floats, layout: Layout) -> Floats:
     """(n,) values summed over the images of each unit."""
-    return values if layout.unit is None else np.bincount(layout.unit, weights=values)
+    if layout.unit is None:
+        return values
+    return np.bincount(layout.unit, weights=values).astype(np.float64)
 
 
 def _on_groups(layout: Layout, shared: float) -> str:

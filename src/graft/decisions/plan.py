@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.decisions.pilot import Pilot
+from graft.decisions.verdict.metric import Shares, primary_metric
 from graft.params.decisions import CheckTransfer
 from graft.params.learning import MOST_SEEDS
 from graft.statistics.comparison.layout import Layout, Units, layout_of
 from graft.statistics.comparison.power import LEAST_SEEDS, detectable, seeds_for, smallest_margin
-
-Shares = Literal["accuracy", "balanced_accuracy"]
 
 POWER = 0.8
 # No larger gain is promised: a handful of images could show nothing less, and the reckoning does not hold for them.
@@ -111,14 +110,6 @@ def ways_to(gain: float, pilot: Pilot, n_images: int, n_seeds: int, level: float
     seeds = seeds_for(gain, pilot.variances, pilot.units, level, POWER)
     images = _images_for(gain, pilot, n_images, n_seeds, level)
     return Ways(seeds if seeds is not None and seeds <= MOST_SEEDS else None, images)
-
-
-def primary_metric(labels: NDArray[np.int64], n_classes: int, wanted: Literal["auto"] | Shares) -> Shares:
-    """The metric that decides."""
-    if wanted != "auto":
-        return wanted
-    sizes = np.bincount(labels, minlength=n_classes)
-    return "balanced_accuracy" if sizes.max() >= 2 * sizes.min() else "accuracy"
 
 
 def _sensible(share: float | None) -> float | None:

@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 from graft.decisions.pilot import Pilot
-from graft.decisions.plan import LEAST_SEEDS, OnTest, Ways, least_margin, promise
+from graft.decisions.plan import OnTest, Ways, least_margin, promise
 from graft.files import visible
 from graft.params.learning import SEEDS as BUDGETS
 from graft.params.pipeline import Params
+from graft.statistics.comparison.power import LEAST_SEEDS
 
 # subject, and sentence
 Line = tuple[str, str]
@@ -42,7 +43,7 @@ def of_question(on: OnTest, level: float, params: Params, pilot: Pilot) -> list[
     return [
         ("metric", f"{METRICS[on.metric]}: {why}"),
         ("level", f"{level:.3g}{shared}; all below is shown four times in five"),
-        ("pilot", pilot.source),
+        *(("pilot", each) for each in pilot.source),
     ]
 
 
@@ -82,14 +83,14 @@ def sentence(on: OnTest, pilot: Pilot, n_seeds: int, level: float) -> str:
     """What the run can prove, in one sentence."""
     images = f"{on.layout.n_images:,} test images"
     if on.limits:
-        return f"With these {images} this run can end INCONCLUSIVE alone: {_clause(on.limits[0])}"
+        return f"With these {images} this run can only end INCONCLUSIVE: {_clause(on.limits[0])}"
     by = FOUNDATIONS[pilot.kind]
     of = "" if on.metric == "accuracy" else " of balanced accuracy"
     if n_seeds < LEAST_SEEDS:
         more = promise(pilot, BUDGETS["standard"], level)
         could = "none either" if more is None else f"a gain of {points(more)} points{of} or more"
         return (
-            f"With {n_seeds} seeds this run can end INCONCLUSIVE alone; with {BUDGETS['standard']} "
+            f"With {n_seeds} seeds this run can only end INCONCLUSIVE; with {BUDGETS['standard']} "
             f"(`training.budget: standard`) and {images} it could prove {could} four times in five, {by}."
         )
     least = promise(pilot, n_seeds, level)

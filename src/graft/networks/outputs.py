@@ -1,5 +1,7 @@
 """Features and logits of images in evaluation mode, and the score of a network on a split."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +10,11 @@ from numpy.typing import NDArray
 
 from graft.networks.networks import Network
 from graft.networks.runtime import sent
+from graft.networks.saving import load_network
 
 BATCH = 64
+
+Logits = NDArray[np.float32]
 
 
 class Score(NamedTuple):
@@ -46,6 +51,20 @@ def outputs_of(network: Network, images: NDArray[np.uint8]) -> Outputs:
     if not features:
         return Outputs(_empty(network.n_features), _empty(network.n_classes))
     return Outputs(torch.cat(features).cpu().numpy(), torch.cat(logits).cpu().numpy())
+
+
+def saved_logits(files: Mapping[str, Path], images: NDArray[np.uint8], device: torch.device) -> dict[str, Logits]:
+    """Logits of saved networks for the same images.
+
+    Args:
+        files: files of the weights by any names.
+        images: (n, s, s, 3) uint8 images.
+        device: where the networks run.
+
+    Returns:
+        (n, c) float32 logits by these names.
+    """
+    return {name: outputs_of(load_network(file).to(device), images).logits for name, file in files.items()}
 
 
 def _empty(width: int) -> NDArray[np.float32]:

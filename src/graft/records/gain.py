@@ -85,13 +85,6 @@ class Classes(Record):
     """one per class of the test split, in the order of the classes"""
     sentence: str
 
-    @property
-    def worse(self) -> tuple[ClassGain, ...]:
-        """Classes that are worse with transfer, with Holm's correction, the greatest loss first."""
-        return tuple(
-            sorted((each for each in self.scores if each.worse), key=lambda each: each.transfer - each.scratch)
-        )
-
 
 class Forgetting(Record):
     """How well the network still does on the source after it was tuned, with the head that it had there."""

@@ -24,6 +24,10 @@ class Trial(Record):
     """as in RunRecord"""
     val_accuracy: float
     val_loss: float
+    accuracy: float
+    """share right of the validation images and the train images that the seed leaves out; it chooses by them"""
+    loss: float
+    """on the same images"""
 
 
 class PhaseRecord(Record):

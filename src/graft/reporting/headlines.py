@@ -24,7 +24,7 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
         "difference_high": verdict.difference.high,
         "nll_difference": verdict.by("nll").difference.estimate,
         "shipped_score": verdict.ships_score,
-        "classes_worse": len(evidence.gain.classes.worse),
+        "classes_worse": sum(each.worse for each in evidence.gain.classes.scores),
         "n_test_images": verdict.n_images,
         "n_train_images": strategy.n_train,
         "shift_mmd2": None if shift.size is None else shift.size.mmd2,

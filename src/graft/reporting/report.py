@@ -132,7 +132,6 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
         "headline": evidence.verdict.headline,
         "gain": evidence.gain,
         "scores": evidence.gain.classes.scores,
-        "worse": evidence.gain.classes.worse,
         "n_seeds": len(evidence.predictions.seeds["transfer"]),
         "confusions": frequent_confusions(matrix, classes, MOST_CONFUSIONS),
         "mirrored": mirror_note(evidence.scratch.flip),

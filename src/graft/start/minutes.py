@@ -17,6 +17,8 @@ EXPORTED = 256
 # select_strategy takes as long as fitting so many linear heads on all train images: five strengths in five folds and
 # more
 HEADS = 70
+# time of a run of the small network beside the arms, as a share of a run of the control
+SMALL = 0.25
 # time of a stage without its images, in starts of a process with torch, measured in runs with hardly any training;
 # `dvc` is what DVC and the checks do before, between and after the stages
 STARTS = {
@@ -28,6 +30,7 @@ STARTS = {
     "select_strategy": 1.2,
     "finetune_target": 2.1,
     "train_scratch": 2.1,
+    "train_variants": 2.1,
     "check_transfer": 1.2,
     "export_onnx": 5.0,
     "write_report": 0.3,
@@ -93,7 +96,8 @@ def _seconds(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -
         "select_strategy": HEADS * counts.n_train * costs.head,
         "finetune_target": _side_by_side(params, costs, _transfer_run(params, counts, costs, strategy)),
         "train_scratch": _side_by_side(params, costs, _scratch_run(params, counts, costs)),
-        "check_transfer": 2 * params.training.n_seeds * counts.n_test * costs.forward,
+        "train_variants": _variants(params, counts, costs, strategy),
+        "check_transfer": _n_tested(params, costs, strategy) * counts.n_test * costs.forward,
         "export_onnx": 3 * min(counts.n_val, EXPORTED) * costs.forward,
     }
     return {name: starts * costs.start + passes.get(name, 0.0) for name, starts in STARTS.items()}
@@ -137,6 +141,48 @@ def _scratch_run(params: Params, counts: Counts, costs: Costs) -> float:
     """Seconds of a run of the control."""
     epoch = _seen(params, counts) * costs.full + counts.n_val * costs.forward
     return params.train_scratch.long_factor * params.training.epochs * epoch
+
+
+def _variants(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -> float:
+    """Seconds of all that is trained beside the arms, as `graft.transfer.variants.plan` lists it."""
+    from graft.transfer.variants.heads import HEAD_SHARES
+    from graft.transfer.variants.plan import SHARES
+
+    training, n_rates, n_seeds = params.training, len(params.finetune_target.rates), _n_seeds_beside(params)
+    if not n_seeds:
+        return 0.0
+    scratch, transfer = _scratch_run(params, counts, costs), _transfer_run(params, counts, costs, strategy)
+    # a run with fewer labels takes as many steps
+    whole = len(SHARES) * n_seeds * (scratch + transfer) + n_rates * SMALL * scratch
+    if training.budget == "thorough":
+        whole += n_seeds * (n_rates + _n_reset(params, costs, strategy)) * transfer
+    heads = training.n_seeds * sum(HEAD_SHARES) * _seen(params, counts) * costs.head
+    return whole / costs.n_processes + heads
+
+
+def _n_seeds_beside(params: Params) -> int:
+    """Seeds of each training beside the arms."""
+    from graft.transfer.variants.plan import N_SEEDS
+
+    n_seeds = params.training.n_seeds
+    return {"smoke": 0, "thorough": n_seeds}.get(str(params.training.budget), min(N_SEEDS, n_seeds))
+
+
+def _n_tested(params: Params, costs: Costs, strategy: Strategy) -> int:
+    """Networks that run over the test split: those of both arms, and those beside them."""
+    from graft.transfer.variants.plan import SHARES
+
+    n_beside = _n_seeds_beside(params)
+    altered = 1 + _n_reset(params, costs, strategy) if params.training.budget == "thorough" else 0
+    return 2 * params.training.n_seeds + n_beside * (2 * len(SHARES) + altered) + (n_beside > 0)
+
+
+def _n_reset(params: Params, costs: Costs, strategy: Strategy) -> int:
+    """Number of networks with ever more blocks at random: one for each block that the strategy trains whole."""
+    if strategy in ("feature_extraction", "norms"):
+        return 0
+    trained = {"top_blocks": params.finetune_target.top_blocks, "surgical": len(params.finetune_target.surgical_blocks)}
+    return min(trained.get(strategy, costs.n_blocks), costs.n_blocks)
 
 
 def _seen(params: Params, counts: Counts) -> float:

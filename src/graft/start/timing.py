@@ -46,6 +46,8 @@ class Costs(NamedTuple):
     """seconds per image of a training step in which all blocks learn"""
     head: float
     """seconds per row of features to fit a linear head"""
+    n_blocks: int
+    """number of blocks of the network"""
     n_processes: int
     """number of processes that train the runs of an arm side by side"""
 
@@ -82,6 +84,7 @@ def costs_here(params: Params, n_classes: int, pictures: Sequence[Path]) -> Cost
         top=_step(network, "top_blocks", n, params, (runtime, clock)),
         full=_step(network, "full", n, params, (runtime, clock)),
         head=head,
+        n_blocks=len(network.blocks),
         n_processes=processes_of(runtime),
     )
 

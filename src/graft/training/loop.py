@@ -36,6 +36,8 @@ class Fitted(NamedTuple):
     phases: tuple[PhaseRecord, ...]
     n_seen: int
     """Images that went through a step, repeats included."""
+    choice: Score | None = None
+    """Score by which a seed chooses among its runs; None: the best score on validation."""
 
 
 def fit(
@@ -72,8 +74,13 @@ def fit(
     return Fitted(run.best_epoch, run.best, tuple(run.curve), tuple(run.records), run.n_seen)
 
 
+def score_on(network: Network, samples: Samples, plan: Plan) -> Score:
+    """Score of a network on images that are not augmented, in the precision of training."""
+    return _score(network, Feed(0, None, ()), samples, plan)
+
+
 def _start(network: Network, val: Samples, plan: Plan, seed: int) -> Run:
-    best = _score(network, Feed(0, None, ()), val, plan)
+    best = score_on(network, val, plan)
     return Run(network, torch.Generator().manual_seed(seed), best, 0, _copy_of(network))
 
 

@@ -20,12 +20,13 @@ from graft.training.loop import fit
 from graft.training.memory import check_room_for_steps
 from graft.training.phases import Phase, equal_rates
 from graft.training.steps import Plan, Task, Tick
+from graft.transfer.arms.judging import judged
 from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rate_finder import find_rate
 from graft.transfer.arms.rates import RunKey, chosen_runs, every_run, rates_around, seeds_of, trials_of
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
-from graft.transfer.arms.target_data import TargetData, part_of, seen_by, target_data
+from graft.transfer.arms.target_data import TargetData, left_out_by, part_of, seen_by, target_data
 
 # picklable: reads the target's images anew, in a worker process
 Reread = Callable[[], TargetData]
@@ -81,7 +82,6 @@ def train_scratch(
     runs = every_run(seeds_of(params.seed, params.training), rates)
     n_images = len(runs) * epochs_of(params) * len(seen_by(data, params.training, params.seed))
     fitted = train_all(runs, half_done, trainer(data, params), crew, ("train_scratch", n_images))
-    scores = {run: each.best for run, each in fitted.items()}
     blank, to = partial(_new_network, data, params), (folder, params.network.name)
     return TrainingRecord(
         arm="scratch",
@@ -91,8 +91,8 @@ def train_scratch(
         batchnorm="train",
         flip=data.recipe.flip,
         rate_curve=curve,
-        trials=trials_of(scores),
-        runs=saved_runs(chosen_runs(scores), fitted, half_done, blank, to),
+        trials=trials_of(fitted),
+        runs=saved_runs(chosen_runs(fitted), fitted, half_done, blank, to),
     )
 
 
@@ -104,7 +104,8 @@ def trainer(data: TargetData, params: Params) -> Train:
         network = _new_network(data, params)
         seen = part_of(data.train, seen_by(data, params.training, run.seed))
         plan = _plan(data, params, network, run.rate)
-        return Trained(network, fit(network, seen, data.val, plan, run.seed, tick, keeper))
+        fitted = fit(network, seen, data.val, plan, run.seed, tick, keeper)
+        return Trained(network, judged(network, fitted, data, plan, left_out_by(data, params.training, run.seed)))
 
     return train
 

@@ -1,5 +1,7 @@
 """Classes that became worse, and the least harm that a class could have shown."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -34,28 +36,32 @@ def found(harm: dict[int, float], per_class: int = 100, k: int = 5, seed: int = 
     return classes_of(ours, others, NAMES, on)
 
 
+def worse(classes: Classes) -> list[str]:
+    return [each.name for each in classes.scores if each.worse]
+
+
 def test_a_class_that_fails_with_transfer_is_named_alone() -> None:
     classes = found({2: 0.3})
-    assert [each.name for each in classes.worse] == ["cat"]
+    assert worse(classes) == ["cat"]
     assert classes.sentence.startswith("1 of 4 classes is worse with transfer: cat (")
 
 
-def test_the_worst_class_comes_first() -> None:
-    assert [each.name for each in found({0: 0.3, 3: 0.6}).worse] == ["dog", "ant"]
+def test_the_sentence_names_the_worst_class_first() -> None:
+    assert re.match(r"2 of 4 classes are worse with transfer: dog \(-.*, ant \(-", found({0: 0.3, 3: 0.6}).sentence)
 
 
 def test_a_class_that_gains_is_not_worse() -> None:
     on = images(100)
     others, ours = arms(on, {1: 0.4}, np.random.default_rng(0))
     classes = classes_of(ours, others, NAMES, on)
-    assert classes.worse == ()
+    assert worse(classes) == []
     assert classes.scores[1].p_holm is not None
     assert classes.scores[1].p_holm < 0.01
 
 
 def test_two_seeds_say_nothing_of_a_class() -> None:
     classes = found({2: 0.5}, k=2)
-    assert classes.worse == ()
+    assert worse(classes) == []
     assert {each.least_harm for each in classes.scores} == {None}
     assert classes.sentence == "With 2 seeds nothing is said of single classes."
 
@@ -71,7 +77,7 @@ def test_a_class_without_test_images_has_no_score_and_one_with_a_single_image_no
 
 
 def test_equal_arms_name_a_class_in_no_more_runs_than_the_level() -> None:
-    named = sum(bool(found({}, per_class=40, seed=seed).worse) for seed in range(200))
+    named = sum(bool(worse(found({}, per_class=40, seed=seed))) for seed in range(200))
     # 99.9 % binomial bound of half the level: harm is one side
     assert named <= 13
 
@@ -80,10 +86,7 @@ def test_the_least_harm_is_shown_four_times_in_five() -> None:
     per_class = 60
     (least,) = {each.least_harm for each in found({}, per_class=per_class).scores}
     assert least is not None
-    shown = [
-        "cat" in [each.name for each in found({2: least / 0.9}, per_class=per_class, seed=seed).worse]
-        for seed in range(200)
-    ]
+    shown = ["cat" in worse(found({2: least / 0.9}, per_class=per_class, seed=seed)) for seed in range(200)]
     assert 0.68 <= np.mean(shown) <= 0.95
 
 

@@ -25,14 +25,14 @@ def rows(**counts: int) -> tuple[CatalogRow, ...]:
 
 @pytest.mark.parametrize(("counts", "split"), [({"train": 4, "val": 2, "test": 6}, "test"), ({"val": 6}, "val")])
 def test_test_images_are_held_out_or_else_those_of_validation(counts: dict[str, int], split: Split) -> None:
-    found = held_out(rows(**counts), card(), 0)
+    found = held_out(rows(**counts), card())
     assert found is not None
     assert found.split == split
     assert len(found.images.rows) == 6
 
 
 def test_of_many_images_some_are_drawn_in_the_order_of_the_store() -> None:
-    found = held_out(rows(test=MOST_IMAGES + 50), card(), 0)
+    found = held_out(rows(test=MOST_IMAGES + 50), card())
     assert found is not None
     drawn = found.images.rows.tolist()
     assert len(set(drawn)) == MOST_IMAGES
@@ -41,14 +41,14 @@ def test_of_many_images_some_are_drawn_in_the_order_of_the_store() -> None:
 
 @pytest.mark.parametrize("origin", ["torchvision IMAGENET1K_V1", "file weights.pt"])
 def test_published_weights_are_not_asked_of_any_image(origin: str) -> None:
-    assert held_out(rows(test=6), card(origin), 0) is None
+    assert held_out(rows(test=6), card(origin)) is None
     found = forgetting_of(None, None, 0, card(origin), 0.05)
     assert found.state == "unknown"
     assert "published weights" in found.sentence
 
 
 def test_a_source_that_holds_out_nothing_is_said() -> None:
-    assert held_out(rows(train=6), card(), 0) is None
+    assert held_out(rows(train=6), card()) is None
     assert "no held-out images" in forgetting_of(None, None, 0, card(), 0.05).sentence
 
 

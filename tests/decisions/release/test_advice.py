@@ -22,7 +22,6 @@ from graft.records.release import Reason
 from graft.records.strategy import StrategyRecord
 from graft.records.training import Epoch, TrainingRecord
 from graft.records.validation import Finding, ValidationRecord
-from graft.statistics.comparison.settling import MANY_SEEDS
 from graft.yaml_files import read_yaml
 
 SETTLED = run_records()
@@ -41,27 +40,28 @@ def test_the_example_leads_to_own_images() -> None:
     assert "`graft start --from FOLDER` goes on with your images" in said
 
 
-def _unsettled(**numbers: Any) -> Records:
-    return replace(SETTLED, verdict=verdict_record("INCONCLUSIVE").model_copy(update=numbers))
+def _unsettled(**changes: Any) -> Records:
+    return replace(SETTLED, verdict=verdict_record("INCONCLUSIVE", **changes))
 
 
 @pytest.mark.parametrize(
-    ("numbers", "words"),
+    ("changes", "words"),
     [
-        ({"seeds_to_settle": 12, "images_to_settle": 900}, "training.budget=12"),
-        ({"seeds_to_settle": MOST_SEEDS + 1, "images_to_settle": 900}, "more test images: 900 would do"),
-        ({"images_to_settle": 900}, "more test images: 900 would do"),
-        ({"seeds_to_settle": MOST_SEEDS + 1, "together_to_settle": (50, 8818)}, "50 (`training.budget`) and 8,818"),
-        ({}, "50 seeds with a million test images leave"),
+        ({"to_show": (12, 1800)}, "1,800 test images, new ones among them, and 12 seeds (`training.budget: 12`)"),
+        ({"to_show": (MOST_SEEDS + 1, 1800)}, "over 50 seeds"),
+        ({"to_show": None}, "over 50 seeds"),
+        ({"to_show": (12, 1800), "limits": ("Two seeds: run three.",)}, "Settle the verdict: Two seeds: run three."),
     ],
 )
-def test_an_open_verdict_says_what_would_settle_it(numbers: dict[str, Any], words: str) -> None:
-    (said,) = _steps(_unsettled(**numbers))
+def test_an_open_verdict_says_what_would_settle_it(changes: dict[str, Any], words: str) -> None:
+    (said,) = _steps(_unsettled(**changes))
     assert words in said
 
 
-def test_the_affordable_seeds_are_as_many_as_params_allow() -> None:
-    assert MANY_SEEDS == MOST_SEEDS
+@pytest.mark.parametrize(("left", "said"), [(0, True), (1, False)])
+def test_a_further_look_that_was_not_planned_is_advised_at_new_test_images_alone(left: int, said: bool) -> None:
+    first = _steps(replace(SETTLED, verdict=verdict_record("NEGATIVE", looks_left=left)))[0]
+    assert ("Take new test images for it" in first) is said
 
 
 def test_transfer_that_hurt_gets_frozen_features_then_other_weights() -> None:
@@ -119,7 +119,7 @@ def test_every_command_sets_what_params_may_say(strategy: str) -> None:
     open_yet = _by(strategy, "INCONCLUSIVE", bottom=0.0, head=0.1)
     findings = replace(
         open_yet,
-        verdict=open_yet.verdict.model_copy(update={"seeds_to_settle": 12}),
+        verdict=open_yet.verdict.model_copy(update={"to_show": (12, 900)}),
         transfer=_trained((3, 3)).model_copy(update={"block_factors": {"bottom": 0.0}}),
     )
     said = [*_steps(findings), *_steps(_by(strategy, "NEGATIVE", bottom=0.0, head=0.1))]
@@ -223,7 +223,7 @@ def test_only_a_close_runner_up_is_worth_a_trial(lead: float, n_steps: int) -> N
 
 def test_there_are_at_most_three_steps() -> None:
     findings = replace(
-        _unsettled(seeds_to_settle=7),
+        _unsettled(to_show=(7, 900)),
         catalog=catalog_record("example"),
         transfer=_trained((3,)),
     )

@@ -1,32 +1,26 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.examples import CLEAN, EXPORT, catalog_record, run_records, training_record, verdict_record
 
 from graft.decisions.release.gate import judge_release
-from graft.params.decisions import CheckTransfer
 from graft.records.common import Interval, Outcome
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord, Trial
 from graft.records.validation import Finding, ValidationRecord
-from graft.records.verdict import Majority, VerdictRecord
+from graft.records.verdict import Majority, ScoreRecord, VerdictRecord
 
 
 def _levels(
     verdict: VerdictRecord,
     validation: ValidationRecord = CLEAN,
     export: ExportRecord = EXPORT,
-    on_inconclusive: str = "warn",
     scratch: TrainingRecord | None = None,
 ) -> dict[str, str]:
     records = replace(run_records(), validation=validation, verdict=verdict, export=export)
-    release = judge_release(replace(records, scratch=scratch or records.scratch), _params(on_inconclusive))
+    release = judge_release(replace(records, scratch=scratch or records.scratch))
     return {reason.check: reason.level for reason in release.reasons}
-
-
-def _params(on_inconclusive: str = "warn") -> CheckTransfer:
-    values = {"metric": "auto", "level": 0.05, "margin": 0.01, "planned_looks": 1, "on_negative": "fail"}
-    return CheckTransfer.model_validate({**values, "on_inconclusive": on_inconclusive})
 
 
 def _finding(severity: str) -> ValidationRecord:
@@ -43,12 +37,47 @@ def test_a_good_verdict_passes(outcome: str) -> None:
 
 @pytest.mark.parametrize(("on_negative", "level"), [("fail", "fail"), ("warn", "warn"), ("ship_scratch", "pass")])
 def test_a_negative_verdict_does_what_params_say(on_negative: str, level: str) -> None:
-    assert _levels(verdict_record("NEGATIVE", on_negative))["verdict"] == level
+    assert _levels(verdict_record("NEGATIVE", on_negative=on_negative))["verdict"] == level
 
 
-@pytest.mark.parametrize("policy", ["warn", "fail"])
-def test_an_open_verdict_does_what_params_say(policy: str) -> None:
-    assert _levels(verdict_record("INCONCLUSIVE"), on_inconclusive=policy)["verdict"] == policy
+@pytest.mark.parametrize(("policy", "level"), [("warn", "warn"), ("fail", "fail"), ("ship_cheapest", "warn")])
+def test_an_open_verdict_does_what_params_say(policy: str, level: str) -> None:
+    assert _levels(verdict_record("INCONCLUSIVE", on_inconclusive=policy))["verdict"] == level
+
+
+@pytest.mark.parametrize(
+    ("outcome", "param"),
+    [("INCONCLUSIVE", "check_transfer.on_inconclusive"), ("NEGATIVE", "check_transfer.on_negative")],
+)
+def test_the_reason_tells_the_param_that_decides_and_what_ships(outcome: str, param: str) -> None:
+    verdict = verdict_record(outcome, ships_because="The control ships: because.")
+    reasons = judge_release(replace(run_records(), verdict=verdict)).reasons
+    (said,) = (each.sentence for each in reasons if each.check == "verdict")
+    assert said.startswith("The sentence.")
+    assert param in said
+    assert said.endswith("The control ships: because.")
+
+
+def _looked(**changes: Any) -> Reason:
+    verdict = verdict_record("INCONCLUSIVE", **changes)
+    reasons = judge_release(replace(run_records(), verdict=verdict)).reasons
+    return next(each for each in reasons if each.check == "looks")
+
+
+def test_a_planned_look_passes() -> None:
+    reason = _looked(n_looks=2, planned_looks=3)
+    assert (reason.level, reason.sentence) == ("pass", "Look 2 at these test images, 3 planned.")
+
+
+def test_an_unplanned_look_warns_with_its_number_the_plan_the_param_and_the_cure() -> None:
+    reason = _looked(n_looks=2, unplanned=True)
+    assert reason.level == "warn"
+    for each in ("Look 2 at these test images, 1 planned", "new test images", "check_transfer.planned_looks"):
+        assert each in reason.sentence
+
+
+def test_a_look_of_two_seeds_spends_none() -> None:
+    assert "claims nothing, so it spends none of 1 planned" in _looked(n_looks=0, n_seeds=2).sentence
 
 
 @pytest.mark.parametrize(("severity", "level"), [("critical", "fail"), ("warning", "warn")])
@@ -58,9 +87,8 @@ def test_findings_on_the_data_count_by_severity(severity: str, level: str) -> No
 
 def _tried(rates: tuple[float, ...], chosen: tuple[float, ...], strategy: str = "full") -> TrainingRecord:
     """An arm in which each seed chose one of the rates."""
-    trials = tuple(
-        Trial(seed=seed, rate=rate, val_accuracy=0.5, val_loss=1.0) for seed, _ in enumerate(chosen) for rate in rates
-    )
+    scores = dict.fromkeys(("val_accuracy", "val_loss", "accuracy", "loss"), 0.5)
+    trials = tuple(Trial(seed=seed, rate=rate, **scores) for seed, _ in enumerate(chosen) for rate in rates)
     record = training_record()
     runs = tuple(record.runs[0].model_copy(update={"seed": seed, "rate": each}) for seed, each in enumerate(chosen))
     return record.model_copy(update={"trials": trials, "runs": runs, "strategy": strategy})
@@ -109,29 +137,32 @@ def test_the_refusals_are_the_sentences_of_the_reasons_that_fail(
 @pytest.mark.parametrize(("outcome", "passed"), [("POSITIVE", True), ("INCONCLUSIVE", True), ("NEGATIVE", False)])
 def test_a_release_passes_where_no_reason_fails(outcome: Outcome, passed: bool) -> None:
     records = replace(run_records(), validation=CLEAN, verdict=verdict_record(outcome), export=EXPORT)
-    assert judge_release(records, _params()).passed is passed
+    assert judge_release(records).passed is passed
 
 
 def test_a_release_names_the_model_and_what_to_try_next() -> None:
-    records = replace(run_records(), catalog=catalog_record("example"), scratch=_tried((0.1, 0.2), 0.2))
-    release = judge_release(records, _params())
+    records = replace(run_records(), catalog=catalog_record("example"), scratch=_tried((0.1, 0.2), (0.2,)))
+    release = judge_release(records)
     assert release.model_sha256 == EXPORT.onnx_sha256
     assert "graft start" in release.next_steps[0]
     assert release.next_steps[1] == next(each.sentence for each in release.reasons if each.check == "rates")
 
 
 def test_a_refusal_names_the_param_to_change() -> None:
-    release = judge_release(replace(run_records(), verdict=verdict_record("NEGATIVE")), _params())
+    release = judge_release(replace(run_records(), verdict=verdict_record("NEGATIVE")))
     assert "check_transfer.on_negative" in release.refusals
 
 
-def _held_against(accuracy: float, ships: str = "transfer") -> Reason:
-    intervals = {"transfer_accuracy": (0.8, 0.7, 0.9), "scratch_accuracy": (0.6, 0.5, 0.7)}
-    update = {
-        name: Interval(estimate=middle, low=low, high=high) for name, (middle, low, high) in intervals.items()
-    } | {"majority": Majority(label="ant", accuracy=accuracy), "ships": ships}
-    verdict = verdict_record("POSITIVE").model_copy(update=update)
-    reasons = judge_release(replace(run_records(), verdict=verdict), _params()).reasons
+def _held_against(score: float, ships: str = "transfer") -> Reason:
+    arms = {"transfer": (0.8, 0.7, 0.9), "scratch": (0.6, 0.5, 0.7), "difference": (0.2, 0.1, 0.3)}
+    intervals = {name: Interval(estimate=each[0], low=each[1], high=each[2]) for name, each in arms.items()}
+    verdict = verdict_record(
+        "POSITIVE",
+        scores=(ScoreRecord(metric="accuracy", **intervals),),
+        majority=Majority(label="ant", accuracy=0.1, score=score),
+        ships=ships,
+    )
+    reasons = judge_release(replace(run_records(), verdict=verdict)).reasons
     return next(each for each in reasons if each.check == "majority")
 
 
@@ -139,8 +170,8 @@ def test_an_arm_above_the_majority_passes_with_both_numbers() -> None:
     assert _held_against(0.62) == Reason(
         check="majority",
         level="pass",
-        sentence="The transfer arm, 80.0% (95% interval 70.0% to 90.0%), is better than always saying ant, the most "
-        "frequent class of train, which is right on 62.0% of the test images.",
+        sentence="The transfer arm, test accuracy 80.0% (95% interval 70.0% to 90.0%), is better than always saying "
+        "ant, the most frequent class of train, which reaches 62.0%.",
     )
 
 

@@ -79,11 +79,11 @@ def verdict_on(
     standing: Standing = FIRST,
 ) -> VerdictRecord:
     """The verdict on predicted classes of both arms."""
-    arms = [
-        JudgedArm(trained(arm, len(classes)), logits_of(classes))
-        for arm, classes in (("transfer", transfer), ("scratch", scratch))
-    ]
-    return judge_transfer(arms[0], arms[1], splits_with(test), Asked(settings or params(), 0, standing, 0))
+    arms = (
+        JudgedArm(trained("transfer", len(transfer)), logits_of(transfer)),
+        JudgedArm(trained("scratch", len(scratch)), logits_of(scratch)),
+    )
+    return judge_transfer(*arms, splits_with(test), Asked(settings or params(), 0, standing, 0))
 
 
 def judged(transfer: float, scratch: float, n: int = 400, k: int = 5, seed: int = 0, **changes: Any) -> VerdictRecord:

@@ -9,6 +9,7 @@ from graft.decisions.verdict.judge import Asked, judge_transfer
 from graft.records.common import Arm
 from graft.records.training import TrainingRecord
 
+ARMS: tuple[Arm, Arm] = ("transfer", "scratch")
 CATALOG = "c" * 64
 
 
@@ -39,14 +40,14 @@ def test_the_same_arm_twice_is_an_error() -> None:
 
 @pytest.mark.parametrize("arm", ["transfer", "scratch"])
 def test_an_arm_of_another_catalogue_is_an_error(arm: Arm) -> None:
-    arms = {each: _made(each, catalog="d" * 64 if each == arm else CATALOG) for each in ("transfer", "scratch")}
+    transfer, scratch = (_made(each, catalog="d" * 64 if each == arm else CATALOG) for each in ARMS)
     with pytest.raises(ValueError, match=f"check_transfer, {arm}: .* another catalogue, and so of another test split"):
-        check_records(arms["transfer"], arms["scratch"], CATALOG)
+        check_records(transfer, scratch, CATALOG)
 
 
 def test_an_empty_test_split_gives_no_verdict_and_says_so() -> None:
     none = np.zeros(0, dtype=np.int64)
-    arms = [JudgedArm(trained(arm), np.zeros((5, 0, 4), np.float32)) for arm in ("transfer", "scratch")]
+    arms = [JudgedArm(trained(arm), np.zeros((5, 0, 4), np.float32)) for arm in ARMS]
     with pytest.raises(ValueError, match=r"want a test split with labelled images, got none, so there is no verdict"):
         judge_transfer(arms[0], arms[1], splits_with(split_of(none)), Asked(params(), 0, FIRST, 0))
 

@@ -18,7 +18,10 @@ from tests.decisions.verdict.arms import (
 
 from graft.decisions.verdict.arms import JudgedArm
 from graft.decisions.verdict.judge import Asked, judge_transfer
+from graft.records.common import Arm
 from graft.statistics.comparison.scores import nll_scores
+
+ARMS: tuple[Arm, Arm] = ("transfer", "scratch")
 
 
 def test_helpful_transfer_is_positive_and_ships() -> None:
@@ -108,11 +111,11 @@ def test_a_class_with_a_single_test_image_limits_balanced_accuracy() -> None:
 
 def test_harm_to_a_rare_class_is_negative_although_accuracy_rises() -> None:
     labels = np.concatenate([np.zeros(900, int), np.ones(100, int)])
-    test, k = split_of(labels)._replace(), 8
+    test, k = split_of(labels), 8
     rng = np.random.default_rng(0)
     right = {"transfer": np.where(labels == 0, 0.99, 0.4), "scratch": np.where(labels == 0, 0.9, 0.8)}
-    rows = [np.where(rng.random((k, 1000)) < right[arm], labels, 1 - labels) for arm in ("transfer", "scratch")]
-    arms = [JudgedArm(trained(arm, k), logits_of(row)) for arm, row in zip(("transfer", "scratch"), rows, strict=True)]
+    rows = [np.where(rng.random((k, 1000)) < right[arm], labels, 1 - labels) for arm in ARMS]
+    arms = [JudgedArm(trained(arm, k), logits_of(row)) for arm, row in zip(ARMS, rows, strict=True)]
     two = splits_with(test)._replace(classes=("ant", "bee"), train=split_of(labels), val=split_of(labels))
     by_auto, by_accuracy = (
         judge_transfer(arms[0], arms[1], two, Asked(params(metric=metric), 0, FIRST, 0))
@@ -126,7 +129,7 @@ def test_harm_to_a_rare_class_is_negative_although_accuracy_rises() -> None:
 def test_the_log_likelihood_is_that_of_the_logits() -> None:
     test, rng = split_of(balanced(40)), np.random.default_rng(0)
     logits = [rng.normal(size=(3, 40, 4)).astype(np.float32) for _ in range(2)]
-    arms = [JudgedArm(trained(arm, 3), each) for arm, each in zip(("transfer", "scratch"), logits, strict=True)]
+    arms = [JudgedArm(trained(arm, 3), each) for arm, each in zip(ARMS, logits, strict=True)]
     verdict = judge_transfer(arms[0], arms[1], splits_with(test), Asked(params(), 0, FIRST, 0))
     means = [float(nll_scores(each.astype(np.float64), test.labels).mean()) for each in logits]
     found = verdict.by("nll")
@@ -151,7 +154,7 @@ def test_groups_widen_the_intervals_of_both_arms() -> None:
     rows = [predicted(labels, accuracy, 5, rng) for accuracy in (0.8, 0.7)]
     alone = verdict_on(split_of(labels), rows[0], rows[1])
     five = split_of(np.repeat(labels, 5), np.repeat(np.arange(80), 5).astype(str))
-    copied = verdict_on(five, *(np.repeat(each, 5, axis=1) for each in rows))
+    copied = verdict_on(five, np.repeat(rows[0], 5, axis=1), np.repeat(rows[1], 5, axis=1))
     for one, other in ((alone.transfer, copied.transfer), (alone.scratch, copied.scratch)):
         assert tuple(other.model_dump().values()) == pytest.approx(tuple(one.model_dump().values()))
 

@@ -4,9 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from graft.statistics.comparison import second_opinions
-from graft.statistics.comparison.second_opinions import crossed_bootstrap, sign_flip_p
+from graft.statistics.comparison.second_opinions import crossed_bootstrap, mcnemar_p, sign_flip_p
 
 
 def test_three_seeds_by_hand() -> None:
@@ -65,3 +66,24 @@ def test_bootstrap_repeats_for_a_seed() -> None:
     values = np.random.default_rng(0).normal(size=(5, 30))
     assert crossed_bootstrap(values, 0.9, 200, seed=3) == crossed_bootstrap(values, 0.9, 200, seed=3)
     assert crossed_bootstrap(values, 0.9, 200, seed=3) != crossed_bootstrap(values, 0.9, 200, seed=4)
+
+
+def test_mcnemar_is_the_binomial_test_of_the_images_on_which_the_arms_differ() -> None:
+    values = np.zeros((3, 30))
+    values[:, :9], values[:, 9:12] = 1, -1
+    assert mcnemar_p(values) == pytest.approx(binomtest(3, 12).pvalue)
+    assert mcnemar_p(-values) == mcnemar_p(values)
+
+
+def test_mcnemar_counts_an_image_once_however_many_seeds_there_are() -> None:
+    values = np.array([[1.0, 1, 1, 0], [1, -1, 0, 0], [1, 0, 0, 0]])  # two for a, two even
+    assert mcnemar_p(values) == mcnemar_p(np.repeat(values, 4, axis=0)) == 0.5
+
+
+def test_mcnemar_counts_a_group_once() -> None:
+    values = np.array([[1.0, 1, -1, 1, 1, -1]])
+    assert mcnemar_p(values, np.array([0, 0, 0, 1, 1, 2])) == pytest.approx(binomtest(1, 3).pvalue)
+
+
+def test_mcnemar_without_a_difference_is_one() -> None:
+    assert mcnemar_p(np.zeros((3, 10))) == 1

@@ -3,8 +3,11 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from graft.records.training import Epoch, PhaseRecord, RunRecord
-from graft.transfer.arms.results import write_curves
+from graft.transfer.arms import results
+from graft.transfer.arms.results import seconds_a_step, write_curves
 
 
 def _run(seed: int, lengths: dict[str, int]) -> RunRecord:
@@ -48,3 +51,15 @@ def test_every_epoch_of_every_seed_has_a_line_with_its_phase(tmp_path: Path) -> 
 
 def test_where_nothing_was_trained_by_steps_the_head_stands_alone(tmp_path: Path) -> None:
     assert _lines([_run(0, {})], tmp_path) == []
+
+
+def test_seconds_a_step_are_those_of_the_images_that_one_step_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8 images a step: half of the images were timed, at 0.5 s an image."""
+    monkeypatch.setattr(results, "read_timing", lambda folder, run: (8.0, 16))
+    assert seconds_a_step([_run(0, {"full": 1}), _run(1, {"full": 1})], tmp_path) == {"seconds_a_step": 4.0}
+
+
+def test_a_head_that_was_fitted_took_no_step(tmp_path: Path) -> None:
+    assert seconds_a_step([_run(0, {})], tmp_path) == {}

@@ -7,7 +7,7 @@ from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
 from graft.networks.preprocessing import SMALL_CNN
-from graft.transfer.arms.target_data import TargetData, seen_by, target_data, write_sheet
+from graft.transfer.arms.target_data import TargetData, left_out_by, seen_by, target_data, write_sheet
 
 
 def test_the_test_split_is_not_among_the_data(data: TargetData) -> None:
@@ -27,6 +27,21 @@ def test_images_stand_beside_their_labels(data: TargetData) -> None:
 def test_another_seed_sees_another_subsample(data: TargetData) -> None:
     training = tiny_params().training
     assert not np.array_equal(seen_by(data, training, 1), seen_by(data, training, 2))
+
+
+def test_a_seed_leaves_out_what_it_does_not_see(data: TargetData) -> None:
+    training = tiny_params(training={"subsample": 0.5}).training
+    seen, left_out = seen_by(data, training, 1), left_out_by(data, training, 1)
+    assert len(left_out) == 12
+    assert sorted([*seen, *left_out]) == list(range(24))
+
+
+def test_no_image_is_left_out_of_whose_group_another_is_seen(data: TargetData) -> None:
+    training = tiny_params(training={"subsample": 0.5}).training
+    unseen = left_out_by(data, training, 1)
+    grouped = data.train_groups.copy()
+    grouped[unseen[0]] = grouped[seen_by(data, training, 1)[0]]
+    assert left_out_by(data._replace(train_groups=grouped), training, 1).tolist() == unseen[1:].tolist()
 
 
 def test_each_row_starts_with_a_train_image_as_it_is(data: TargetData, tmp_path: Path) -> None:

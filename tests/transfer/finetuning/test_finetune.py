@@ -15,7 +15,7 @@ from graft.networks.saving import load_network
 from graft.params.both_arms import Strategy
 from graft.records.training import TrainingRecord
 from graft.statistics.features import probe
-from graft.transfer.arms.target_data import TargetData, seen_by
+from graft.transfer.arms.target_data import TargetData, left_out_by, part_of, seen_by
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask, batchnorm_of
 
@@ -51,6 +51,17 @@ def test_feature_extraction_has_as_many_trials_as_the_control(task: TransferTask
     rates = [trial.rate for trial in tuned(task, "feature_extraction", tmp_path).trials if trial.seed == 1]
     assert len(rates) == len(task.params.train_scratch.rates)
     assert rates[1] == pytest.approx(rates[0] * 10)
+
+
+def test_a_fitted_head_is_chosen_by_images_that_its_seed_leaves_out_too(task: TransferTask, tmp_path: Path) -> None:
+    training = task.params.training.model_copy(update={"subsample": 0.5})
+    task = task._replace(params=task.params.model_copy(update={"training": training}))
+    record = tuned(task, "feature_extraction", tmp_path)
+    left_out = part_of(task.data.train, left_out_by(task.data, training, 1))
+    own, run = evaluate(load_network(tmp_path / "seed_1.safetensors"), left_out), record.runs[1]
+    (trial,) = (each for each in record.trials if each.seed == 1 and record.chose(each))
+    assert trial.accuracy == pytest.approx((8 * run.val_accuracy + 12 * own.accuracy) / 20)
+    assert trial.loss == pytest.approx((8 * run.val_loss + 12 * own.loss) / 20, rel=1e-3)
 
 
 def test_top_blocks_freezes_the_lower_blocks(task: TransferTask, tmp_path: Path) -> None:

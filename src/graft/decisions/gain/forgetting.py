@@ -24,13 +24,15 @@ class Source(NamedTuple):
     split: Split
 
 
-def held_out(catalog: Iterable[CatalogRow], card: BackboneCard, seed: int) -> Source | None:
+def held_out(catalog: Iterable[CatalogRow], card: BackboneCard) -> Source | None:
     """Images of the source that pretraining did not learn from; None where its head is not kept or there are none.
 
     Args:
         catalog: the source's catalogue.
         card: of the backbone.
-        seed: draws MOST_IMAGES where there are more.
+
+    Returns:
+        At most MOST_IMAGES images, drawn where there are more.
     """
     rows = tuple(catalog)
     if card.origin != "pretrain":
@@ -39,12 +41,12 @@ def held_out(catalog: Iterable[CatalogRow], card: BackboneCard, seed: int) -> So
     for split in ("test", "val"):
         found = labelled(rows, class_names(rows), split)
         if len(found.rows):
-            return Source(_drawn(found, seed), split)
+            return Source(_drawn(found), split)
     return None
 
 
-def _drawn(found: Labelled, seed: int) -> Labelled:
-    order = np.random.default_rng(seed).permutation(len(found.rows))
+def _drawn(found: Labelled) -> Labelled:
+    order = np.random.default_rng(0).permutation(len(found.rows))
     chosen = np.sort(order[:MOST_IMAGES])
     return Labelled(found.rows[chosen], found.labels[chosen], found.groups[chosen], found.sha256[chosen])
 

@@ -1,6 +1,6 @@
 """What transfer gains beyond the verdict: one pure function from all predictions on the test split to a record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,8 @@ from graft.records.gain import Forgetting, GainRecord, SmallNetwork
 from graft.records.training import TrainingRecord
 from graft.records.variants import VariantsRecord
 from graft.records.verdict import VerdictRecord
-from graft.store.catalogue import Labelled
+from graft.store.catalogue import CatalogRow, Labelled, labelled
+from graft.store.predictions import AGAIN, Logits
 
 
 class Trained(NamedTuple):
@@ -37,6 +38,25 @@ class OnTest(NamedTuple):
     """class names by number"""
     logits: Mapping[str, NDArray[np.float32]]
     """(n, c) by name: `transfer_0` and `scratch_0` for the arms with seed 0, and the names of the variants"""
+
+
+def on_test(catalog: Iterable[CatalogRow], classes: Sequence[str], logits: Logits) -> OnTest:
+    """The test images in the order of their logits.
+
+    Args:
+        catalog: the target's catalogue.
+        classes: class names by number.
+        logits: what check_transfer wrote.
+
+    Raises:
+        ValueError: the logits are of other images.
+    """
+    test = labelled(catalog, classes, "test")
+    order = np.argsort(test.sha256, kind="stable")
+    images = Labelled(test.rows[order], test.labels[order], test.groups[order], test.sha256[order])
+    if images.sha256.tolist() != logits.sha256.tolist():
+        raise ValueError(f"measure_gain: want logits of the test split, got those of other images. {AGAIN}")
+    return OnTest(images, classes, logits.by_run)
 
 
 def measure_gain(trained: Trained, on: OnTest, verdict: VerdictRecord, forgetting: Forgetting) -> GainRecord:

@@ -45,7 +45,7 @@ def _scored(found: dict[int, Tried], on: Scoring) -> Interval | None:
 
 def _sentence(points: Sequence[LabelPoint]) -> str:
     gains = [
-        f"{_points(each.difference)} with {100 * each.share:g}% of the labels{_of(each)}"
+        f"{_points(each.difference)} with {100 * each.share:g}% of the labels{_of(each, points[-1].n_seeds)}"
         for each in points
         if each.difference is not None
     ]
@@ -57,9 +57,9 @@ def _points(gain: Interval) -> str:
     return f"{estimate} ({low} to {high})"
 
 
-def _of(point: LabelPoint) -> str:
+def _of(point: LabelPoint, n_seeds: int) -> str:
     parts = [f"{point.n_labels:,} images"] if point.n_labels else []
-    parts += ["1 seed"] if point.n_seeds == 1 else []
+    parts += [f"{point.n_seeds} {'seed' if point.n_seeds == 1 else 'seeds'}"] if point.n_seeds < n_seeds else []
     return f" ({', '.join(parts)})" if parts else ""
 
 

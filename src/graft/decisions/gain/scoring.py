@@ -74,21 +74,9 @@ def difference_of(ours: Right, others: Right, on: Scoring) -> Gap:
     """
     values = _at_least_two(ours.astype(np.float64) - others)
     found = interval.difference_of(values, on.layout, on.level)
-    return Gap(Interval.model_validate(found.difference), _p_value(found))
+    return Gap(Interval.model_validate(found.difference), interval.p_value_of(found))
 
 
 def _at_least_two(values: Floats) -> Floats:
     """(k, n) values; a single seed is given twice, so that nothing is taken to vary over seeds."""
     return values if len(values) > 1 else np.repeat(values, 2, axis=0)
-
-
-def _p_value(found: interval.Difference) -> float:
-    """Smallest level at which the interval of a difference, its least half width included, leaves out 0."""
-    from scipy.special import stdtr
-
-    size = abs(found.difference.estimate)
-    # the share of units that may not have been seen is 1 - level^(1 / units)
-    by_floor = float((1 - size) ** found.spread.units.floor)
-    if found.standard_error == 0:
-        return by_floor
-    return max(float(2 * stdtr(found.degrees_of_freedom, -size / found.standard_error)), by_floor)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from graft.records.common import Interval
 from graft.records.gain import SeedSteps, Speed
 from graft.records.training import RunRecord, TrainingRecord
+from graft.statistics.comparison.interval import t_quantile
 
 # What tutorials on transfer learning promise: so many times fewer steps.
 CLAIMED = (5.0, 10.0)
@@ -55,8 +56,6 @@ def steps_to(run: RunRecord, target: float) -> int | None:
 
 def _ratio(pairs: Sequence[tuple[RunRecord, RunRecord]], target: float, level: float) -> Interval:
     """Geometric mean over seeds of the control's steps by those of transfer, with the t interval of its logarithm."""
-    from scipy.special import stdtrit
-
     # (k, 2) steps of both arms, and steps to an epoch; a control that never gets there took at least all its steps
     steps = np.array([[_steps(run, target) for run in pair] for pair in pairs], dtype=np.float64)
     epochs = np.array([[run.curve[0].steps for run in pair] for pair in pairs], dtype=np.float64)
@@ -65,7 +64,7 @@ def _ratio(pairs: Sequence[tuple[RunRecord, RunRecord]], target: float, level: f
     rounding = float(np.mean(((epochs / steps) ** 2).sum(axis=1)) / 12)
     k = len(logs)
     spread = max(float(logs.var(ddof=1)) if k > 1 else 0.0, rounding)
-    half = float(stdtrit(max(k - 1, 1), 1 - level / 2)) * np.sqrt(spread / k)
+    half = t_quantile(max(k - 1, 1), 1 - level / 2) * np.sqrt(spread / k)
     mean = float(logs.mean())
     low, estimate, high = (float(each) for each in np.exp([mean - half, mean, mean + half]))
     return Interval(estimate=estimate, low=low, high=high)

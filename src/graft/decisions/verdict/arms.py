@@ -1,12 +1,14 @@
 """The two arms that are compared, and what makes them comparable."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graft.records.training import TrainingRecord
+from graft.records.variants import VariantsRecord
 from graft.store.catalogue import Labelled
 
 CATALOG = "target-catalog"
@@ -29,6 +31,22 @@ def judged_arm(training: TrainingRecord, logits: Mapping[str, NDArray[np.float32
         logits: (n, c) logits by arm and seed, such as `transfer_0`.
     """
     return JudgedArm(training, np.stack([logits[f"{training.arm}_{run.seed}"] for run in training.runs]))
+
+
+def weights_of(*arms: tuple[TrainingRecord, Path]) -> dict[str, Path]:
+    """Files of the weights of both arms, by the name of their logits.
+
+    Args:
+        arms: record of each arm, and the folder of its weights.
+    """
+    return {
+        f"{arm.arm}_{run.seed}": folder / f"seed_{run.seed}.safetensors" for arm, folder in arms for run in arm.runs
+    }
+
+
+def networks_of(variants: VariantsRecord, folder: Path) -> dict[str, Path]:
+    """Files of the weights of the networks beside the arms; heads are no networks, and have one file together."""
+    return {each.name: folder / f"{each.name}.safetensors" for each in variants.variants if each.kind != "head"}
 
 
 def check_records(transfer: TrainingRecord, scratch: TrainingRecord, catalog_sha256: str) -> None:

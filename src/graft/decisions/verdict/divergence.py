@@ -1,4 +1,4 @@
-"""Seeds that did not learn: how many, and how many there may be."""
+"""Seeds that did not learn."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,6 @@ from graft.records.training import RunRecord
 
 # A run this far below the median of its arm did not learn what the others did.
 FAR_BELOW = 0.2
-CONFIDENCE = 0.95
 
 
 def n_diverged(runs: Sequence[RunRecord], majority: float) -> int:
@@ -25,14 +24,3 @@ def n_diverged(runs: Sequence[RunRecord], majority: float) -> int:
     # rounded, so that exactly 20 points count on every processor
     behind = np.round(np.median(accuracies) - accuracies, 9)
     return int(np.sum((accuracies <= majority) | (behind >= FAR_BELOW)))
-
-
-def diverged_up_to(diverged: int, n_seeds: int) -> float:
-    """Upper end of the one-sided 95 % interval of the share of seeds that do not learn.
-
-    Source: Clopper and Pearson, The use of confidence or fiducial limits illustrated in the case of the binomial,
-    Biometrika 26 (1934). Without such a seed it is 1 - 0.05^(1/k) of k seeds.
-    """
-    from scipy.special import betaincinv
-
-    return 1.0 if diverged == n_seeds else float(betaincinv(diverged + 1, n_seeds - diverged, CONFIDENCE))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graft.decisions.claims import claim
 from graft.decisions.verdict.arms import JudgedArm, check_logits
-from graft.decisions.verdict.divergence import diverged_up_to, n_diverged
+from graft.decisions.verdict.divergence import n_diverged
 from graft.decisions.verdict.looks import Standing
 from graft.decisions.verdict.metric import (
     Scored,
@@ -26,6 +26,7 @@ from graft.params.decisions import CheckTransfer
 from graft.records.common import Outcome
 from graft.records.verdict import VerdictRecord
 from graft.statistics.comparison.compare import Comparison, capped, compare
+from graft.statistics.comparison.rare import at_most
 from graft.store.catalogue import SPLITS, CatalogRow, Labelled, labelled
 
 # Largest number of absent classes that a sentence names.
@@ -173,7 +174,7 @@ def _seeds(transfer: JudgedArm, scratch: JudgedArm, val: Labelled) -> dict[str, 
     majority = float(np.bincount(val.labels).max()) / len(val.labels) if len(val.labels) else 0.0
     arms = {arm.training.arm: arm.training.runs for arm in (transfer, scratch)}
     diverged = {arm: n_diverged(runs, majority) for arm, runs in arms.items()}
-    up_to = {arm: diverged_up_to(diverged[arm], len(runs)) for arm, runs in arms.items()}
+    up_to = {arm: at_most(diverged[arm], len(runs)) for arm, runs in arms.items()}
     return {"n_diverged": diverged, "diverged_up_to": up_to}
 
 

@@ -57,7 +57,7 @@ class Standing(NamedTuple):
         return self.planned - self.n_open - (self.counts and outcome != "POSITIVE")
 
 
-def open_look(path: Path, look: Look) -> LooksRecord:
+def open_look(path: Path, look: Look) -> Standing:
     """Enter a look in the ledger before the test split is opened, so that a run that is killed leaves it there.
 
     The same params at the same test images are the same look, whose plan and verdict stay until it is judged anew.
@@ -66,6 +66,9 @@ def open_look(path: Path, look: Look) -> LooksRecord:
         path: file of the ledger; a missing one is begun.
         look: the look, without a verdict.
 
+    Returns:
+        Where the look stands among the earlier ones.
+
     Raises:
         ValueError: the file is no ledger.
     """
@@ -73,11 +76,12 @@ def open_look(path: Path, look: Look) -> LooksRecord:
     if not any(_same(each, look) for each in record.looks):
         record = LooksRecord(looks=(*record.looks, look))
         write_record(record, path)
-    return record
+    return standing_of(record, look)
 
 
-def close_look(path: Path, record: LooksRecord, look: Look, verdict: Outcome) -> None:
+def close_look(path: Path, look: Look, verdict: Outcome) -> None:
     """Write the verdict of a look into the ledger."""
+    record = _read(path)
     looks = (each.model_copy(update={"verdict": verdict}) if _same(each, look) else each for each in record.looks)
     write_record(LooksRecord(looks=tuple(looks)), path)
 

@@ -15,6 +15,7 @@ from graft.store.catalogue import Labelled
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Logits = NDArray[np.float32]
 Shares = Literal["accuracy", "balanced_accuracy"]
 
 # From this ratio of the largest to the smallest class on, accuracy can hide harm to the smallest.
@@ -47,7 +48,7 @@ def primary_metric(labels: Labels, n_classes: int, wanted: Literal["auto"] | Sha
     return "balanced_accuracy" if sizes.max() >= UNBALANCED * sizes.min() else "accuracy"
 
 
-def scored(primary: Shares, transfer: Floats, scratch: Floats, labels: Labels) -> tuple[Scored, ...]:
+def scored(primary: Shares, transfer: Logits, scratch: Logits, labels: Labels) -> tuple[Scored, ...]:
     """Scores of both arms by the primary metric, by the other share, and by the negative log-likelihood.
 
     Args:
@@ -61,7 +62,8 @@ def scored(primary: Shares, transfer: Floats, scratch: Floats, labels: Labels) -
     shares = [
         Scored(each, right[0], right[1], labels if each == "balanced_accuracy" else None) for each in (primary, other)
     ]
-    return (*shares, Scored("nll", nll_scores(transfer, labels), nll_scores(scratch, labels), None))
+    nats = [nll_scores(logits.astype(np.float64), labels) for logits in (transfer, scratch)]
+    return (*shares, Scored("nll", nats[0], nats[1], None))
 
 
 def score_record(scores: Scored, groups: NDArray[np.str_] | None, level: float) -> ScoreRecord:

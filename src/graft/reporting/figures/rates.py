@@ -20,14 +20,14 @@ class _Point(NamedTuple):
     """A rate of an arm over all seeds."""
 
     rate: float
-    val_accuracy: float
+    accuracy: float
     """mean over the seeds"""
     n_chose: int
     """seeds that chose it"""
 
 
 def rates(arms: Sequence[TrainingRecord]) -> Markup:
-    """Draw the mean validation accuracy by learning rate, a line per arm, with rings at the rates that seeds chose.
+    """Draw the accuracy by which rates are chosen, its mean over seeds by rate, a line per arm, rings at chosen rates.
 
     A ring is larger the more seeds chose the rate.
 
@@ -36,13 +36,13 @@ def rates(arms: Sequence[TrainingRecord]) -> Markup:
     lines = {each.arm: _points(each) for each in arms if not each.in_closed_form}
     every = [point for line in lines.values() for point in line]
     top, bottom, left = 12.0, 172.0, 44.0
-    low, high = svg.padded(*_ends([each.val_accuracy for each in every]))
+    low, high = svg.padded(*_ends([each.accuracy for each in every]))
     x = Scale(*svg.padded(*_ends([math.log10(each.rate) for each in every])), left, WIDTH - EDGE)
     y = Scale(low, high, bottom, top)
     marks = [_drawn(arm, line, x, y) for arm, line in lines.items()]
     described = "; ".join(f"{arm}: {', '.join(map(_in_words, line))}" for arm, line in lines.items())
     axes = (*_left_axis(x, y), *_rate_axis(x, bottom, sorted({each.rate for each in every})))
-    return drawing("Validation accuracy by learning rate", described, bottom + 38, *axes, *marks)
+    return drawing("Accuracy by learning rate", described, bottom + 38, *axes, *marks)
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:
@@ -56,12 +56,12 @@ def _points(record: TrainingRecord) -> list[_Point]:
 
 
 def _mean_at(rate: float, trials: Sequence[Trial]) -> float:
-    return fmean(each.val_accuracy for each in trials if each.rate == rate)
+    return fmean(each.accuracy for each in trials if each.rate == rate)
 
 
 def _drawn(arm: str, line: Sequence[_Point], x: Scale, y: Scale) -> Markup:
     xs = [x.at(math.log10(each.rate)) for each in line]
-    ys = [y.at(each.val_accuracy) for each in line]
+    ys = [y.at(each.accuracy) for each in line]
     dots = [tag("circle", cx=a, cy=b, r=2.5, class_="best") for a, b in zip(xs, ys, strict=True)]
     rings = [
         tag("circle", cx=a, cy=b, r=4 + each.n_chose, class_="chosen")
@@ -72,7 +72,7 @@ def _drawn(arm: str, line: Sequence[_Point], x: Scale, y: Scale) -> Markup:
 
 
 def _in_words(point: _Point) -> str:
-    return f"{number(point.rate)} {percent(point.val_accuracy)} (chosen by seeds: {point.n_chose})"
+    return f"{number(point.rate)} {percent(point.accuracy)} (chosen by seeds: {point.n_chose})"
 
 
 def _left_axis(x: Scale, y: Scale) -> list[Markup]:

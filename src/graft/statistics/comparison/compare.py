@@ -16,7 +16,7 @@ from graft.statistics.comparison.spread import Variances, influence_table
 Floats = NDArray[np.float64]
 
 BOOTSTRAP_DRAWS = 2_000
-TWO_SEEDS = "Two seeds tell too little of how much seeds differ."
+TWO_SEEDS = "Two seeds tell too little of how much seeds differ: run at least three."
 
 
 class Comparison(NamedTuple):

@@ -25,8 +25,8 @@ def read_scores(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
         )
     if len(scores_a) < 2:
         raise ValueError(
-            f"compare: want at least 2 seeds, got {len(scores_a)}. One training of each cannot tell a better model from a "
-            "lucky seed: train both with more seeds."
+            f"compare: want at least 2 seeds, got {len(scores_a)}. One training of each cannot tell a better model "
+            "from a lucky seed: train both with more seeds."
         )
     return scores_a, scores_b
 
@@ -37,13 +37,12 @@ def read_layout(n_images: int, groups: ArrayLike | None, classes: ArrayLike | No
     Raises:
         ValueError: names for another number of images, or fewer than two images or groups.
     """
-    layout = layout_of(n_images, _names("groups", groups, n_images), _names("classes", classes, n_images))
-    if layout.units.number < 2:
-        what = "images" if layout.unit is None else "groups of images"
-        raise ValueError(
-            f"compare: want at least 2 {what}, got {int(layout.units.number)}. Add images that do not depend on these."
-        )
-    return layout
+    names, labels = _names("groups", groups, n_images), _names("classes", classes, n_images)
+    n_units = n_images if names is None else len(np.unique(names))
+    if n_units < 2:
+        what = "images" if names is None else "groups of images"
+        raise ValueError(f"compare: want at least 2 {what}, got {n_units}. Add images that do not depend on these.")
+    return layout_of(n_images, names, labels)
 
 
 def check_question(margin: float, level: float) -> None:

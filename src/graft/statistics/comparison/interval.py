@@ -74,6 +74,22 @@ def outcome_of(difference: Estimate, equivalence: Estimate, margin: float) -> st
     return "NEGATIVE" if difference.high < 0 else "INCONCLUSIVE"
 
 
+def p_value_of(found: Difference) -> float:
+    """Smallest level at which the interval of a difference, its least half width included, leaves out 0.
+
+    Args:
+        found: result of `difference_of`.
+    """
+    from scipy.special import stdtr
+
+    size = abs(found.difference.estimate)
+    # the share of units that may well not have been seen is 1 - level^(1 / units)
+    by_floor = 0.0 if np.isinf(found.spread.units.floor) else float(max(1 - size, 0.0) ** found.spread.units.floor)
+    if found.standard_error == 0:
+        return by_floor
+    return max(float(2 * stdtr(found.degrees_of_freedom, -size / found.standard_error)), by_floor)
+
+
 def floor_of(units: Units, level: float) -> float:
     """Least half width: the share of the units that may well not have been seen."""
     return float(unseen_share(np.array(units.floor), 1 - level))

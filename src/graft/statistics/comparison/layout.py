@@ -110,10 +110,12 @@ def _limits(unit: Ints | None, by_unit: Floats, images: Floats, units_by_class: 
     share = max(float(by_unit.max()), float(images.max()))
     if unit is not None and share >= LARGE_SHARE:
         of = "test images" if images.max() >= LARGE_SHARE else "metric"
-        limits.append(f"One group makes up {100 * share:.0f}% of the {of}, so that it decides alone.")
+        limits.append(
+            f"One group makes up {100 * share:.0f}% of the {of}, so that it decides alone: add images of other groups."
+        )
     alone = int(np.sum(units_by_class < 2))
     if alone and len(units_by_class) > 1:
         what = "image" if unit is None else "group of images"
         have = "1 class has" if alone == 1 else f"{alone} classes have"
-        limits.append(f"{have} a single test {what}, whose spread cannot be told.")
+        limits.append(f"{have} a single test {what}, whose spread cannot be told: add test images of it.")
     return tuple(limits)

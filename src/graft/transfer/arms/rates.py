@@ -6,6 +6,7 @@ from typing import NamedTuple
 from graft.networks.outputs import Score
 from graft.params.learning import Training
 from graft.records.training import Trial
+from graft.training.loop import Fitted
 
 
 class RunKey(NamedTuple):
@@ -13,9 +14,11 @@ class RunKey(NamedTuple):
 
     seed: int
     rate: float
+    variant: str = ""
+    """name of a training beside the arms; empty in the arms"""
 
 
-Scores = Mapping[RunKey, Score]
+Results = Mapping[RunKey, Fitted]
 
 
 def seeds_of(first_seed: int, training: Training) -> tuple[int, ...]:
@@ -28,26 +31,53 @@ def every_run(seeds: Sequence[int], rates: Sequence[float]) -> tuple[RunKey, ...
     return tuple(RunKey(seed, rate) for seed in seeds for rate in rates)
 
 
-def chosen_runs(scores: Scores) -> tuple[RunKey, ...]:
+def pooled(shared: Score, n_shared: int, own: Score, n_own: int) -> Score:
+    """The score on both sets of images together."""
+    n = n_shared + n_own
+    # whole numbers of images, so that equal scores tie to the last bit
+    n_right = round(shared.accuracy * n_shared) + round(own.accuracy * n_own)
+    return Score((shared.loss * n_shared + own.loss * n_own) / n, n_right / n)
+
+
+def chosen_runs(results: Results) -> tuple[RunKey, ...]:
     """The best run of each seed, in the order of the seeds.
 
-    The best has the highest validation accuracy, then the lowest loss, then the smallest rate. Each seed chooses
-    anew, so that the spread of the seeds holds the luck of the choice.
+    The best has the highest accuracy, then the lowest loss, then the smallest rate, on the validation images and on
+    the train images that the seed leaves out. Each seed chooses anew, and in part by images of its own, so that the
+    spread of the seeds holds the luck of the choice; validation images alone, which all seeds share, push all of them
+    to the same rate (docs/decisions/training.md).
 
     Args:
-        scores: validation scores of all runs of an arm.
+        results: all runs of an arm.
     """
 
     def rank(run: RunKey) -> tuple[float, float, float]:
-        return -scores[run].accuracy, scores[run].loss, run.rate
+        loss, accuracy = _choice(results[run])
+        return -accuracy, loss, run.rate
 
-    seeds = sorted({run.seed for run in scores})
-    return tuple(min((run for run in scores if run.seed == seed), key=rank) for seed in seeds)
+    seeds = sorted({run.seed for run in results})
+    return tuple(min((run for run in results if run.seed == seed), key=rank) for seed in seeds)
 
 
-def trials_of(scores: Scores) -> tuple[Trial, ...]:
-    """The validation score of every run."""
-    return tuple(Trial(**run._asdict(), val_accuracy=it.accuracy, val_loss=it.loss) for run, it in scores.items())
+def trials_of(results: Results) -> tuple[Trial, ...]:
+    """The scores of every run."""
+    return tuple(_trial(run, fitted) for run, fitted in results.items())
+
+
+def _choice(fitted: Fitted) -> Score:
+    return fitted.best if fitted.choice is None else fitted.choice
+
+
+def _trial(run: RunKey, fitted: Fitted) -> Trial:
+    loss, accuracy = _choice(fitted)
+    return Trial(
+        seed=run.seed,
+        rate=run.rate,
+        val_accuracy=fitted.best.accuracy,
+        val_loss=fitted.best.loss,
+        accuracy=accuracy,
+        loss=loss,
+    )
 
 
 def rates_around(found: float, n: int) -> tuple[float, ...]:

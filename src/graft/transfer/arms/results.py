@@ -9,7 +9,7 @@ from graft.networks.saving import save_network
 from graft.records.training import RunRecord
 from graft.training.loop import Fitted
 from graft.transfer.arms.rates import RunKey
-from graft.transfer.arms.runs import read_network
+from graft.transfer.arms.runs import read_network, read_timing
 
 COLUMNS = ("seed", "epoch", "steps", "phase", "train_loss", "val_loss", "val_accuracy")
 
@@ -45,11 +45,26 @@ def write_curves(runs: Sequence[RunRecord], path: Path) -> None:
     for run in runs:
         names = [phase.name for phase in run.phases for _ in range(phase.epochs)]
         for name, point in zip(names, run.curve, strict=True):
-            numbers = (point.train_loss, point.val_loss, point.val_accuracy)
-            rows.append(
-                (run.seed, point.epoch, point.steps, name, *(f"{each:.{SIGNIFICANT_DIGITS}g}" for each in numbers))
-            )
+            losses = (point.train_loss, point.val_loss, point.val_accuracy)
+            numbers = (f"{each:.{SIGNIFICANT_DIGITS}g}" for each in losses)
+            rows.append((run.seed, point.epoch, point.steps, name, *numbers))
     write_table(COLUMNS, rows, path)
+
+
+def seconds_a_step(runs: Sequence[RunRecord], half_done: Path) -> dict[str, float]:
+    """Seconds of a step of the optimizer, scoring included, as an entry of provenance; none where no step was taken.
+
+    Args:
+        runs: records of an arm.
+        half_done: folder of the checkpoints, in which the runs have ended.
+    """
+    n_steps = sum(run.curve[-1].steps for run in runs if run.curve)
+    timings = [read_timing(half_done, RunKey(run.seed, run.rate)) for run in runs if run.curve]
+    n_timed = sum(n for _, n in timings)
+    if not n_timed:
+        return {}
+    images_a_step = sum(run.n_images_seen for run in runs) / n_steps
+    return {"seconds_a_step": float(f"{sum(each for each, _ in timings) / n_timed * images_a_step:.3g}")}
 
 
 def _record(run: RunKey, fitted: Fitted, weights_sha256: str) -> RunRecord:

@@ -1,5 +1,6 @@
 """The runs of an arm on disk: each is trained once, and not repeated when the stage was killed."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -53,14 +54,32 @@ def one_by_one(train: Train, folder: Path, tick: Tick) -> Execute:
 
 def train_once(train: Train, run: RunKey, folder: Path, tick: Tick) -> None:
     """Train a run from its last checkpoint, or from its start, and keep its result in the folder."""
-    trained = train(run, tick, keeper_in(folder, _name(run)))
-    write_state(_state(trained), _ended(folder, run))
+    began, seen = list[float](), list[int]()
+
+    def timed(n_seen: int) -> None:
+        began.append(time.perf_counter())
+        seen.append(n_seen)
+        tick(n_seen)
+
+    trained = train(run, timed, keeper_in(folder, _name(run)))
+    # the first tick tells what an earlier process saw, where there was one, and each of the others of a batch
+    timing = {"seconds": time.perf_counter() - began[0], "n_timed": sum(seen[1:])}
+    write_state({**_state(trained), **timing}, _ended(folder, run))
     (folder / f"{_name(run)}.pt").unlink(missing_ok=True)
 
 
 def read_fitted(folder: Path, run: RunKey) -> Fitted:
     """The result of a run that has ended."""
     return _fitted(_read(folder, run))
+
+
+def read_timing(folder: Path, run: RunKey) -> tuple[float, int]:
+    """Seconds of a run from its first batch on, scoring included, and the images of these batches.
+
+    Of a run that was killed, the part in its last process counts alone.
+    """
+    state = _read(folder, run)
+    return state["seconds"], state["n_timed"]
 
 
 def read_network(folder: Path, run: RunKey, blank: Network) -> Network:
@@ -76,7 +95,7 @@ def _read(folder: Path, run: RunKey) -> State:
 
 
 def _name(run: RunKey) -> str:
-    return f"seed{run.seed}-rate{run.rate:.17g}"
+    return f"{run.variant or 'arm'}-seed{run.seed}-rate{run.rate:.17g}"
 
 
 def _ended(folder: Path, run: RunKey) -> Path:
@@ -92,6 +111,7 @@ def _state(trained: Trained) -> State:
         "curve": [each.model_dump() for each in fitted.curve],
         "phases": [each.model_dump() for each in fitted.phases],
         "n_seen": fitted.n_seen,
+        "choice": None if fitted.choice is None else tuple(fitted.choice),
     }
 
 
@@ -102,4 +122,5 @@ def _fitted(state: State) -> Fitted:
         curve=tuple(Epoch.model_validate(each) for each in state["curve"]),
         phases=tuple(PhaseRecord.model_validate(each) for each in state["phases"]),
         n_seen=state["n_seen"],
+        choice=None if state["choice"] is None else Score(*state["choice"]),
     )

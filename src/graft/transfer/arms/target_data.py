@@ -34,6 +34,8 @@ class TargetData(NamedTuple):
     val: Samples
     train_rows: NDArray[np.int64]
     """(n,) places of the train images in the store and in the features"""
+    train_groups: NDArray[np.str_]
+    """(n,) names of the groups of the train images"""
     val_rows: NDArray[np.int64]
     """(m,) places of the validation images"""
     preprocessing: Preprocessing
@@ -72,6 +74,7 @@ def target_data(
         train=samples_on(runtime.device, images[train.rows], train.labels),
         val=samples_on(runtime.device, images[val.rows], val.labels),
         train_rows=train.rows,
+        train_groups=train.groups,
         val_rows=val.rows,
         preprocessing=preprocessing,
         recipe=recipe,
@@ -82,6 +85,13 @@ def target_data(
 def seen_by(data: TargetData, training: Training, seed: int) -> NDArray[np.int64]:
     """Places within the train split that a seed sees; they are the same for both arms."""
     return subsample(data.train.labels.cpu().numpy(), training.subsample, seed)
+
+
+def left_out_by(data: TargetData, training: Training, seed: int) -> NDArray[np.int64]:
+    """Places of the train images whose whole group a seed does not see; they are the same for both arms."""
+    seen = seen_by(data, training, seed)
+    others = np.setdiff1d(np.arange(len(data.train.labels)), seen)
+    return others[~np.isin(data.train_groups[others], data.train_groups[seen])]
 
 
 def part_of(samples: Samples, places: NDArray[np.int64]) -> Samples:

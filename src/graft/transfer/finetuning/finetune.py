@@ -4,7 +4,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from graft.networks.networks import Network
+from graft.networks.outputs import Score
 from graft.params.errors import said_as_keys
 from graft.params.network import ARM_KEYS
 from graft.records.training import PhaseRecord, RateCurve, RunRecord, TrainingRecord
@@ -15,14 +18,16 @@ from graft.training.memory import check_room_for_steps
 from graft.training.objective import score_of
 from graft.training.phases import check_frozen, frozen_sha256
 from graft.training.steps import Tick
+from graft.transfer.arms.judging import judged
 from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rate_finder import find_rate
-from graft.transfer.arms.rates import RunKey, Scores, chosen_runs, every_run, rates_around, seeds_of, trials_of
+from graft.transfer.arms.rates import Results, RunKey, chosen_runs, every_run, pooled, rates_around, seeds_of, trials_of
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
-from graft.transfer.arms.target_data import part_of, seen_by
+from graft.transfer.arms.target_data import left_out_by, part_of, seen_by
 from graft.transfer.finetuning.strategies import block_rates, phases_of
 from graft.transfer.finetuning.task import (
+    Features,
     Reread,
     Start,
     TransferTask,
@@ -51,15 +56,15 @@ def finetune_target(task: TransferTask, folder: Path, half_done: Path, reread: R
     """
     block_rates(task.strategy.choice, list(task.backbone.network.blocks), 1.0, task.params.finetune_target)
     start, seeds = start_of(task), seeds_of(task.params.seed, task.params.training)
-    crew = _crew(task, start, reread) if _by_steps(task) else Crew(task.data.runtime)
-    curve = _rate_curve(task, start, seeds[0]) if _by_steps(task) and task.params.training.find_rate else None
+    crew = _crew(task, start, reread) if by_steps(task) else Crew(task.data.runtime)
+    curve = _rate_curve(task, start, seeds[0]) if by_steps(task) and task.params.training.find_rate else None
     runs = every_run(seeds, _rates(task, curve))
-    n_epochs = task.params.training.epochs if _by_steps(task) else 1
+    n_epochs = task.params.training.epochs if by_steps(task) else 1
     n_images = len(runs) * n_epochs * _n_seen(task)
     fitted = train_all(runs, half_done, trainer(task, start), crew, ("finetune_target", n_images))
-    scores, to = {run: each.best for run, each in fitted.items()}, (folder, task.backbone.name)
-    saved = saved_runs(chosen_runs(scores), fitted, half_done, partial(blank, task, start), to)
-    return _record(task, curve, scores, saved)
+    to = (folder, task.backbone.name)
+    saved = saved_runs(chosen_runs(fitted), fitted, half_done, partial(blank, task, start), to)
+    return _record(task, curve, fitted, saved)
 
 
 def trainer(task: TransferTask, start: Start) -> Train:
@@ -67,7 +72,7 @@ def trainer(task: TransferTask, start: Start) -> Train:
 
     def train(run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
         torch.manual_seed(run.seed)  # of a random head
-        return _tune(task, start, run, tick, keeper) if _by_steps(task) else _extract(task, start, run, tick)
+        return _tune(task, start, run, tick, keeper) if by_steps(task) else _extract(task, start, run, tick)
 
     return train
 
@@ -78,7 +83,7 @@ def _trainer_from(reread: Reread) -> Train:
     return trainer(task, start_of(task))
 
 
-def _by_steps(task: TransferTask) -> bool:
+def by_steps(task: TransferTask) -> bool:
     """Whether runs are trained step by step; a linear head on frozen blocks is fitted at once."""
     return task.strategy.choice != "feature_extraction" or task.params.training.head != "linear"
 
@@ -100,7 +105,7 @@ def _n_seen(task: TransferTask) -> int:
 def _rates(task: TransferTask, curve: RateCurve | None) -> tuple[float, ...]:
     """Learning rates to try, or for a head that is fitted as many strengths of its regularisation."""
     rates = task.params.finetune_target.rates
-    if not _by_steps(task):
+    if not by_steps(task):
         return tuple(task.strategy.probe_c * 10.0 ** (index - (len(rates) - 1) / 2) for index in range(len(rates)))
     return rates if curve is None else rates_around(curve.suggested, len(rates))
 
@@ -112,8 +117,10 @@ def _extract(task: TransferTask, start: Start, run: RunKey, tick: Tick) -> Train
     before = frozen_sha256(start.network, phase, "frozen")
     places = seen_by(data, params.training, run.seed)
     network = with_head(task, start, places, c)
-    with torch.inference_mode():
-        score = score_of(network.head(torch.from_numpy(start.val).to(data.val.labels.device)), data.val.labels)
+    score = _score(network, start.val, data.val.labels)
+    left_out = left_out_by(data, params.training, run.seed)
+    own = _score(network, start.plain[left_out], data.train.labels[left_out]) if len(left_out) else None
+    choice = None if own is None else pooled(score, len(data.val.labels), own, len(left_out))
     check_frozen(network, phase, "frozen", before)
     record = PhaseRecord(
         name="head",
@@ -124,7 +131,13 @@ def _extract(task: TransferTask, start: Start, run: RunKey, tick: Tick) -> Train
         frozen_sha256=before,
     )
     tick(len(places))
-    return Trained(network, Fitted(0, score, (), (record,), len(places)))
+    return Trained(network, Fitted(0, score, (), (record,), len(places), choice))
+
+
+def _score(network: Network, features: Features, labels: Tensor) -> Score:
+    """Score of the head on (n, d) features."""
+    with torch.inference_mode():
+        return score_of(network.head(torch.from_numpy(features).to(labels.device)), labels)
 
 
 def _tune(task: TransferTask, start: Start, run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
@@ -132,8 +145,9 @@ def _tune(task: TransferTask, start: Start, run: RunKey, tick: Tick, keeper: Kee
     data = task.data
     places = seen_by(data, task.params.training, run.seed)
     network = with_head(task, start, places, task.strategy.probe_c)
-    fitted = fit(network, part_of(data.train, places), data.val, plan_at(task, run.rate), run.seed, tick, keeper)
-    return Trained(network, fitted)
+    plan = plan_at(task, run.rate)
+    fitted = fit(network, part_of(data.train, places), data.val, plan, run.seed, tick, keeper)
+    return Trained(network, judged(network, fitted, data, plan, left_out_by(data, task.params.training, run.seed)))
 
 
 def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
@@ -145,7 +159,7 @@ def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
     return find_rate(network, steps.Task(train, data.val, plan_at(task, 1.0), seed, lambda n: None, NOTHING))
 
 
-def _record(task: TransferTask, curve: RateCurve | None, scores: Scores, runs: tuple[RunRecord, ...]) -> TrainingRecord:
+def _record(task: TransferTask, curve: RateCurve | None, tried: Results, runs: tuple[RunRecord, ...]) -> TrainingRecord:
     settings, blocks = task.params.finetune_target, list(task.backbone.network.blocks)
     return TrainingRecord(
         arm="transfer",
@@ -153,8 +167,8 @@ def _record(task: TransferTask, curve: RateCurve | None, scores: Scores, runs: t
         network=task.backbone.name,
         block_factors=block_rates(task.strategy.choice, blocks, 1.0, settings),
         batchnorm=batchnorm_of(task.params),
-        flip=task.data.recipe.flip if _by_steps(task) or settings.views else 0.0,
+        flip=task.data.recipe.flip if by_steps(task) or settings.views else 0.0,
         rate_curve=curve,
-        trials=trials_of(scores),
+        trials=trials_of(tried),
         runs=runs,
     )

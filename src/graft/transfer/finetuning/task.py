@@ -59,6 +59,8 @@ class Start(NamedTuple):
     """the pretrained network, on the device of the images"""
     train: Features
     """(v, n, d) features of the train images for each fixed view; v is 1 without views"""
+    plain: Features
+    """(n, d) features of the train images as they are"""
     val: Features
     """(m, d) features of the validation images"""
 
@@ -111,12 +113,13 @@ def start_of(task: TransferTask) -> Start:
     if policy == "adapt":
         adapt_batchnorm(network, data.train)
     n_views = settings.views if n_frozen_blocks(network, plan_at(task, 1.0).phases[0]) else None
-    if policy != "adapt" and n_views is None:
-        return Start(network, backbone.features[data.train_rows][None], backbone.features[data.val_rows])
+    if policy == "adapt":
+        adapted = activations(network, len(network.blocks), parts(data.val.images))
+        plain, val = _features(network, task, None), adapted.cpu().numpy()
+    else:
+        plain, val = backbone.features[data.train_rows], backbone.features[data.val_rows]
     views = [_features(network, task, number) for number in range(n_views or 0)]
-    train = np.stack(views or [_features(network, task, None)])
-    val = activations(network, len(network.blocks), parts(data.val.images))
-    return Start(network, train, val.cpu().numpy())
+    return Start(network, np.stack(views or [plain]), plain, val)
 
 
 def batchnorm_of(params: Params) -> BatchNormPolicy:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graft.networks.forgetting import old_head_logits
 from graft.networks.networks import Network, build_network, with_new_head
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import save_network
+from graft.transfer.forgetting import old_head_logits
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
 CPU = torch.device("cpu")
