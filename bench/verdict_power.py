@@ -9,14 +9,15 @@ from graft.statistics.comparison.layout import layout_of
 from graft.statistics.comparison.power import power_of, to_show_of
 from graft.statistics.comparison.spread import Variances, spread_of
 
-# Size of the single draw that the true variances of a world are taken from.
-MANY_SEEDS, MANY_IMAGES = 200, 20_000
+# Size of the single draw that says what a world is like.
+MANY_SEEDS, MANY_IMAGES = 50, 40_000
 
 
 def variances_of(world: World) -> Variances:
-    """True components of variance, from one very large draw without groups or classes."""
+    """True components of variance: that of the seeds is known, the others are those of a very large draw."""
     large = world._replace(n_seeds=MANY_SEEDS, n_images=MANY_IMAGES)
-    return spread_of(draw_of(large)(np.random.default_rng(7)), layout_of(MANY_IMAGES)).variances
+    drawn = spread_of(draw_of(large)(np.random.default_rng(7)), layout_of(MANY_IMAGES)).variances
+    return drawn._replace(seeds=2 * world.seed_sd**2)
 
 
 def disagreement_of(world: World) -> float:

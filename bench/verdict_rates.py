@@ -1,11 +1,12 @@
-"""Simulated experiments of the whole procedure: every seed of both arms chooses its rate, then the test images decide."""
+"""Simulated experiments of the whole procedure: every seed chooses its rate, then the test images decide."""
 
 from typing import NamedTuple
 
 import numpy as np
-from verdict_worlds import GRID, Draw, Floats, World, chances, outcomes, table_mean
+from verdict_worlds import GRID, Draw, Floats, Ints, World, chances, outcomes, table_mean
 
 from graft.networks.outputs import Score
+from graft.training.loop import Fitted
 from graft.transfer.arms.rates import RunKey, chosen_runs
 
 # Share of what makes images hard that is a rate's own. In the built-in example the chances of runs at 0.003 and at
@@ -61,7 +62,7 @@ def draw_of(world: World, choice: Choice) -> Draw:
     return draw
 
 
-def chosen_rates(chance: Floats, rng: np.random.Generator) -> np.ndarray:
+def chosen_rates(chance: Floats, rng: np.random.Generator) -> Ints:
     """(2, k) places of the rates that the seeds of both arms choose, by graft's own rule.
 
     Args:
@@ -72,9 +73,12 @@ def chosen_rates(chance: Floats, rng: np.random.Generator) -> np.ndarray:
     accuracy, loss = np.mean(margin > 0, axis=-1), np.logaddexp(0, -4 * margin).mean(axis=-1)
     chosen = []
     for hits, losses in zip(accuracy, loss, strict=True):
-        runs = {
-            RunKey(seed, float(rate)): Score(accuracy=hits[rate, seed], loss=losses[rate, seed])
-            for rate, seed in np.ndindex(hits.shape)
-        }
+        scores = {key: Score(losses[key], hits[key]) for key in np.ndindex(hits.shape)}
+        runs = {RunKey(seed, float(rate)): ended(score) for (rate, seed), score in scores.items()}
         chosen.append([int(run.rate) for run in chosen_runs(runs)])
     return np.array(chosen)
+
+
+def ended(score: Score) -> Fitted:
+    """A run that has ended with this score."""
+    return Fitted(best_epoch=1, best=score, curve=(), phases=(), n_seen=0)
