@@ -28,8 +28,8 @@ PARTS = {
         "together",
         "equivalent",
     ),
-    "verdict_real.py": ("destroyed", "random", "shuffled"),
-    "verdict_real_search.py": ("search",),
+    "verdict_real.py": ("destroyed", "alike", "unlike", "shuffled"),
+    "verdict_real_search.py": ("small", "equal", "large"),
     "verdict_real_pipeline.py": ("pipeline",),
 }
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
