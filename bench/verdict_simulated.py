@@ -54,7 +54,7 @@ def errors(cells: Mapping[str, World]) -> None:
 def judged(found: Tally, least: float, capped: bool = False) -> tuple[str | float, ...]:
     """The cells of RATES."""
     rates = (found.positive, found.negative, found.coverage)
-    return (*rates, found.floored, bound(), says(holds(found, least, capped)))
+    return (*rates, found.floored, f"{100 * bound():.2f}", says(holds(found, least, capped)))
 
 
 def groups() -> None:
@@ -129,7 +129,7 @@ def equivalent() -> None:
         world = World(k, n, sd, agreement=0.9)
         none, at = tally_of(world, SEED, margin), tally_of(world._replace(difference=margin), SEED, margin)
         name = f"{100 * margin:g} points; {k} seeds, {n:,} images, seed sd {100 * sd:g}"
-        row(name, none.equivalent, at.equivalent, bound(0.05), says(at.equivalent <= bound(0.05)))
+        row(name, none.equivalent, at.equivalent, f"{100 * bound(0.05):.2f}", says(at.equivalent <= bound(0.05)))
 
 
 TABLES: dict[str, Callable[[], None]] = {
