@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.house import ROOT
 
 import graft.statistics
 from graft.statistics.comparison import compare as module
@@ -26,6 +27,12 @@ def arms(p_a: float, p_b: float, k: int = 5, n: int = 300, seed: int = 0) -> tup
 
 def test_the_example_of_the_docstring_runs() -> None:
     done = doctest.testmod(module)
+    assert done.attempted > 5
+    assert done.failed == 0
+
+
+def test_the_example_of_the_page_runs() -> None:
+    done = doctest.testfile(str(ROOT / "docs" / "compare.md"), module_relative=False)
     assert done.attempted > 5
     assert done.failed == 0
 
@@ -100,6 +107,8 @@ def test_two_seeds_claim_nothing_however_far_the_arms_are_apart() -> None:
     assert found.verdict == "INCONCLUSIVE"
     assert found.limits == (found.decided_by,)
     assert found.to_show == (3, 300)
+    assert (found.could_show.as_is, found.could_show.any_images) == (None, None)
+    assert found.could_show.any_seeds is not None
 
 
 def test_a_large_group_claims_nothing() -> None:
@@ -107,6 +116,8 @@ def test_a_large_group_claims_nothing() -> None:
     for largest, verdict in ((59, "POSITIVE"), (60, "INCONCLUSIVE")):
         found = compare(a, b, groups=np.where(np.arange(300) < largest, 0, np.arange(300)))
         assert found.verdict == verdict
+        assert found.to_show is None
+        assert (found.could_show.as_is is None) is (verdict == "INCONCLUSIVE")
         assert found.largest_unit_share == largest / 300
 
 

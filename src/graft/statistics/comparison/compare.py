@@ -57,9 +57,11 @@ class Comparison(NamedTuple):
     bootstrap: Estimate
     """crossed bootstrap; decides nothing, and covers too little with few seeds"""
     could_show: CouldShow
+    """smallest differences that such a comparison shows four times in five; None throughout where the images allow no
+    claim"""
     to_show: tuple[int, int] | None
     """seeds and images together that show the estimate, if it is true, four times in five; None if the verdict is not
-    INCONCLUSIVE, the estimate is 0, or 1,000 seeds and 10,000 times the images are not enough"""
+    INCONCLUSIVE, the images allow no claim, the estimate is 0, or 1,000 seeds and 10,000 times the images do not"""
 
 
 def compare(
@@ -124,7 +126,9 @@ def compare(
     whole = _comparison(values, layout, found, (level, margin), bootstrap)
     for limit in layout.limits if len(values) > 2 else (*layout.limits, TWO_SEEDS):
         whole = capped(whole, limit)
-    return whole if whole.verdict == "INCONCLUSIVE" else whole._replace(to_show=None)
+    if layout.limits:
+        whole = whole._replace(could_show=CouldShow(None, None, None))
+    return whole if whole.verdict == "INCONCLUSIVE" and not layout.limits else whole._replace(to_show=None)
 
 
 def mean_score(
@@ -206,5 +210,7 @@ def _decided_by(found: Difference, verdict: str, level: float, margin: float) ->
 
 def _range(interval: Estimate, shares: bool) -> str:
     if shares:
-        return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f} points"
+        # 0.0 is added so that no end is said to be -0.0
+        low, high = (round(100 * end, 1) + 0.0 for end in interval[1:])
+        return f"{low:+.1f} to {high:+.1f} points"
     return f"{interval.low:+.3g} to {interval.high:+.3g}"

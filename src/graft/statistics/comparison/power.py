@@ -29,6 +29,8 @@ MORE_SEEDS = (1.0, 1.15, 1.3, 1.6, 2.0)
 # Points of the distribution of the estimated standard error.
 POINTS = 512
 HALVINGS = 40
+# Stands for a standard error of 0.
+LEAST_ERROR = 1e-12
 
 
 def equal_units(n_units: float) -> Units:
@@ -48,13 +50,7 @@ def power_of(
         n_units: number of units, or infinity; `Units` where they weigh differently.
         level: share of false claims that is allowed.
     """
-    from scipy.special import ndtr
-
-    error, freedom, least = _planned(variances, n_seeds, n_units, level)
-    if error == 0:
-        return float(abs(difference) > least)
-    halves = np.maximum(t_quantile(freedom, 1 - level / 2) * _errors(freedom), least / error)
-    return float(np.mean(ndtr(abs(difference) / error - halves)))
+    return _share_beyond(abs(difference), *_half_widths(variances, n_seeds, n_units, level))
 
 
 def detectable(
@@ -69,10 +65,8 @@ def detectable(
         level: share of false claims that is allowed.
         power: wanted probability.
     """
-    error, _, least = _planned(variances, n_seeds, n_units, level)
-    if error == 0:
-        return least if least <= 1 else None
-    return _smallest(lambda size: power_of(size, variances, n_seeds, n_units, level) >= power)
+    error, halves = _half_widths(variances, n_seeds, n_units, level)
+    return _smallest(lambda size: _share_beyond(size, error, halves) >= power)
 
 
 def seeds_for(
@@ -106,24 +100,39 @@ def smallest_margin(
         level: level of each of the two one-sided tests.
         power: wanted probability.
     """
-    from scipy.special import ndtr
-
-    error, freedom, least = _planned(variances, n_seeds, n_units, level)
-    if error == 0:
-        return least if least <= 1 else None
-    halves = np.maximum(t_quantile(freedom, 1 - level) * _errors(freedom), least / error)
+    error, halves = _half_widths(variances, n_seeds, n_units, level, tail=level)
 
     def fires(margin: float) -> bool:
-        inside = 2 * ndtr(np.maximum(margin / error - halves, 0.0)) - 1
+        inside = 2 * _below(np.maximum(margin / error - halves, 0.0)) - 1
         return float(np.mean(inside)) >= power
 
     return _smallest(fires)
 
 
-def _planned(variances: Variances, n_seeds: float, n_units: float | Units, level: float) -> tuple[float, float, float]:
-    """Standard error, its degrees of freedom and the least half width of the interval."""
+def _half_widths(
+    variances: Variances, n_seeds: float, n_units: float | Units, level: float, tail: float | None = None
+) -> tuple[float, Floats]:
+    """Standard error, and equally likely half widths of the interval in units of it.
+
+    The interval leaves `tail` on each side, half the level if None. No half width is below the unseen share.
+    """
     units = n_units if isinstance(n_units, Units) else equal_units(n_units)
-    return *standard_error(variances, n_seeds, units), floor_of(units, level)
+    error, freedom = standard_error(variances, n_seeds, units)
+    error = max(error, LEAST_ERROR)
+    quantile = t_quantile(freedom, 1 - (level / 2 if tail is None else tail))
+    return error, np.maximum(quantile * _errors(freedom), floor_of(units, level) / error)
+
+
+def _share_beyond(difference: float, error: float, halves: Floats) -> float:
+    """Probability that the estimate of a difference is beyond the half width."""
+    return float(np.mean(_below(difference / error - halves)))
+
+
+def _below(deviates: Floats) -> Floats:
+    from scipy.special import ndtr
+
+    shares: Floats = ndtr(deviates)
+    return shares
 
 
 def _errors(freedom: float) -> Floats:
@@ -171,7 +180,7 @@ class CouldShow(NamedTuple):
 
 
 def could_show_of(variances: Variances, n_seeds: int, units: Units, level: float) -> CouldShow:
-    """What a comparison could have shown four times in five.
+    """What a comparison could have shown four times in five. Two seeds show nothing, on any number of images.
 
     Args:
         variances: components of variance of one unit in one seed.
@@ -179,11 +188,11 @@ def could_show_of(variances: Variances, n_seeds: int, units: Units, level: float
         units: numbers of units.
         level: share of false claims that is allowed.
     """
-    return CouldShow(
-        detectable(variances, n_seeds, units, level),
-        detectable(variances, math.inf, units, level),
-        detectable(variances, n_seeds, scaled(units, math.inf), level),
-    )
+    any_seeds = detectable(variances, math.inf, units, level)
+    if n_seeds < LEAST_SEEDS:
+        return CouldShow(None, any_seeds, None)
+    any_images = detectable(variances, n_seeds, scaled(units, math.inf), level)
+    return CouldShow(detectable(variances, n_seeds, units, level), any_seeds, any_images)
 
 
 def to_show_of(
@@ -211,9 +220,7 @@ def to_show_of(
     variance = (difference / float(ndtri(1 - level / 2) + ndtri(POWER))) ** 2
     # halves of the variance for large numbers; few seeds have few degrees of freedom, so that more of them are cheaper
     fewest = 2 * variances.seeds / variance
-    tried = {
-        max(math.ceil(min(more * fewest, MOST_SEEDS)), n_seeds, LEAST_SEEDS) for more in (1.0, 1.15, 1.3, 1.6, 2.0)
-    }
+    tried = {max(math.ceil(min(more * fewest, MOST_SEEDS)), n_seeds, LEAST_SEEDS) for more in MORE_SEEDS}
     pairs = []
     for seeds in sorted(tried):
         times = _fewest_times(difference, variances, seeds, units, level)
