@@ -73,11 +73,11 @@ def whole(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return folder, finished(of(inputs), folder)
 
 
-@pytest.mark.parametrize("n_processes", [1, 2])
+@pytest.mark.parametrize(("n_processes", "kills"), [(1, (0, 9)), (2, (3,))])
 def test_a_killed_stage_ends_in_the_bytes_of_an_undisturbed_one(
-    inputs: Path, whole: tuple[Path, int], tmp_path: Path, n_processes: int
+    inputs: Path, whole: tuple[Path, int], tmp_path: Path, n_processes: int, kills: tuple[int, ...]
 ) -> None:
-    for n_ended in (0, 5):
+    for n_ended in kills:
         killed(of(inputs, n_processes), tmp_path, n_ended)
     assert 0 < finished(of(inputs, n_processes), tmp_path) < whole[1]
     made = _made(tmp_path)
