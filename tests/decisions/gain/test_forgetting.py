@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.examples import catalog_row
+from tests.examples import backbone_card, catalog_row
 
 from graft.decisions.gain.forgetting import MOST_IMAGES, Source, forgetting_of, held_out
 from graft.records.cards import BackboneCard
@@ -11,7 +11,7 @@ from graft.store.catalogue import CatalogRow, Labelled
 
 
 def card(origin: str = "pretrain") -> BackboneCard:
-    return BackboneCard.model_construct(origin=origin)
+    return backbone_card(origin=origin)
 
 
 def rows(**counts: int) -> tuple[CatalogRow, ...]:

@@ -5,21 +5,20 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.examples import verdict_record
+from tests.examples import backbone_card, training_record, verdict_record
 
 from graft.decisions.gain.forgetting import forgetting_of
 from graft.decisions.gain.gain import OnTest, Trained, measure_gain
-from graft.records.cards import BackboneCard
 from graft.records.common import Arm
 from graft.records.gain import GainRecord
-from graft.records.training import Epoch, RunRecord, TrainingRecord
+from graft.records.training import Epoch, TrainingRecord
 from graft.records.variants import VariantRun, VariantsRecord
 from graft.store.catalogue import Labelled
 
 N, SEEDS = 240, (3, 4, 5)
 NAMES = np.array([f"{place:03}" for place in range(N)])
 IMAGES = Labelled(np.arange(N), np.arange(N) % 3, NAMES, NAMES)
-FORGETTING = forgetting_of(None, None, 0, BackboneCard.model_construct(origin="file x"), 0.05)
+FORGETTING = forgetting_of(None, None, 0, backbone_card(origin="file x"), 0.05)
 
 
 def logits(accuracy: float, seed: int) -> NDArray[np.float32]:
@@ -33,16 +32,16 @@ def arm(name: Arm, accuracies: tuple[float, ...]) -> TrainingRecord:
         Epoch(epoch=place, steps=10 * place, train_loss=1, val_loss=1, val_accuracy=each)
         for place, each in enumerate(accuracies, start=1)
     )
-    runs = tuple(
-        RunRecord.model_construct(seed=seed, best_epoch=len(curve), val_accuracy=accuracies[-1], curve=curve)
-        for seed in SEEDS
-    )
-    return TrainingRecord.model_construct(arm=name, runs=runs)
+    blank = training_record()
+    changes = {"best_epoch": len(curve), "val_accuracy": accuracies[-1], "curve": curve}
+    runs = tuple(blank.runs[0].model_copy(update={"seed": seed, **changes}) for seed in SEEDS)
+    return blank.model_copy(update={"arm": name, "runs": runs})
 
 
 def variant(name: str, kind: str, share: float = 1.0, **changes: Any) -> VariantRun:
     values = {"name": name, "kind": kind, "share": share, "n_labels": round(90 * share), "seed": SEEDS[0]}
-    return VariantRun.model_construct(**({"network": "small_cnn", "block": None} | values | changes))
+    others = {"network": "small_cnn", "block": None, "rate": 0.1, "best_epoch": 1, "val_accuracy": 0.5, "val_loss": 1.0}
+    return VariantRun.model_validate(values | others | changes)
 
 
 def gain_of(*variants: VariantRun, left_out: tuple[str, ...] = ()) -> GainRecord:

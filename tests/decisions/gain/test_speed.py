@@ -1,10 +1,9 @@
 """Steps to the control's final score, by hand."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from scipy.stats import t
+from tests.examples import training_record
 
 from graft.decisions.gain.speed import speed_of, steps_to
 from graft.records.training import Epoch, RunRecord, TrainingRecord
@@ -17,18 +16,17 @@ def run_of(seed: int, accuracies: list[float], per_epoch: int = 10, start: float
         for place, each in enumerate(accuracies, start=1)
     )
     best = max([*accuracies, *([] if start is None else [start])])
-    values: dict[str, Any] = {
+    changes = {
         "seed": seed,
         "best_epoch": 0 if best == start else accuracies.index(best) + 1,
         "val_accuracy": best,
-        "val_loss": 1.0,
         "curve": curve,
     }
-    return RunRecord.model_construct(**values)
+    return training_record().runs[0].model_copy(update=changes)
 
 
 def arm(*runs: RunRecord) -> TrainingRecord:
-    return TrainingRecord.model_construct(runs=runs)
+    return training_record().model_copy(update={"runs": runs})
 
 
 def test_the_first_epoch_at_the_target_counts() -> None:

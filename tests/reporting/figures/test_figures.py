@@ -75,9 +75,15 @@ def test_an_arm_without_a_learning_rate_has_no_line(samples: ModuleType) -> None
     assert len(_all(rates((frozen.transfer, frozen.scratch)), "polyline", "trials")) == 1
 
 
+def class_gain(name: str, transfer: float, scratch: float) -> ClassGain:
+    nothing = dict.fromkeys(("difference", "p_holm", "least_harm"))
+    values = {"name": name, "transfer": transfer, "scratch": scratch, "n_images": 9, "n_seeds_worse": 0, "worse": False}
+    return ClassGain.model_validate(values | nothing)
+
+
 def test_recalls_rank_classes_by_gain_and_place_both_arms_on_one_scale() -> None:
     recall = {"a": (0.5, 0.7), "b": (0.9, 0.5)}
-    scores = [ClassGain.model_construct(name=name, transfer=a, scratch=b) for name, (a, b) in recall.items()]
+    scores = [class_gain(name, a, b) for name, (a, b) in recall.items()]
     figure = recalls(scores)
     after, before = _xs(figure, "circle", "estimate", "cx"), _xs(figure, "circle", "before", "cx")
     assert (after[0] - before[0]) / (after[1] - before[1]) == pytest.approx(-2, rel=0.02)

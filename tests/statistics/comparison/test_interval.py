@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom, t
 
-from graft.statistics.comparison.interval import Estimate, difference_of, mean_of, outcome_of
+from graft.statistics.comparison.interval import Estimate, difference_of, mean_of, outcome_of, p_value_of
 from graft.statistics.comparison.layout import layout_of
 
 Floats = NDArray[np.float64]
@@ -108,3 +108,38 @@ def test_interval_covers_as_often_as_it_says(deviations: tuple[float, float, flo
         covered += interval.low <= 0 <= interval.high
     # where seeds weigh heavily, Satterthwaite's formula lacks a little
     assert covered >= binom.ppf(0.001, n_draws, 0.94)
+
+
+@pytest.mark.parametrize("difference", [0.03, 0.004])
+def test_at_a_level_of_the_p_value_the_interval_ends_at_zero(difference: float) -> None:
+    """Once the standard error decides, once the unseen share."""
+    values, layout = scores(0.5) - scores(0.5, seed=1), layout_of(300)
+    values = values / (1 if difference > 0.01 else 100)
+    values += difference - values.mean()
+    found = difference_of(values, layout)
+    p = p_value_of(found)
+    assert 0 < p < 1
+    assert difference_of(values, layout, p).difference.low == pytest.approx(0, abs=1e-9)
+    other = t.sf(difference / found.standard_error, found.degrees_of_freedom) * 2
+    assert p == pytest.approx(other) if difference > 0.01 else p > 10 * other
+
+
+@pytest.mark.parametrize(("ours", "others"), [(0.75, 0.7), (0.9, 0.5), (0.3, 0.31)])
+def test_p_is_the_level_at_which_the_interval_ends_at_zero(ours: float, others: float) -> None:
+    values, layout = scores(ours) - scores(others, seed=1), layout_of(300, np.arange(300) // 3)
+    p = p_value_of(difference_of(values, layout))
+    found = difference_of(values, layout, level=p).difference
+    assert min(abs(found.low), abs(found.high)) == pytest.approx(0, abs=1e-6)
+
+
+def test_p_is_never_below_the_chance_that_no_such_unit_was_seen() -> None:
+    values = np.zeros((5, 20))
+    values[:, 0] = 1
+    assert p_value_of(difference_of(values, layout_of(20))) >= (1 - 1 / 20) ** 20 - 1e-9
+
+
+def test_scores_that_are_no_shares_have_a_p_without_a_floor() -> None:
+    values = scores(0.9, k=4, n=50) - scores(0.5, k=4, n=50, seed=1)
+    found = difference_of(3 * values, layout_of(50), shares=False)
+    size = abs(found.difference.estimate) / found.standard_error
+    assert p_value_of(found) == pytest.approx(2 * t.sf(size, found.degrees_of_freedom))

@@ -73,7 +73,7 @@ def open_look(path: Path, look: Look) -> Standing:
     Raises:
         ValueError: the file is no ledger.
     """
-    record = _read(path)
+    record = read_looks(path)
     if not any(_same(each, look) for each in record.looks):
         record = LooksRecord(looks=(*record.looks, look))
         write_record(record, path)
@@ -82,7 +82,7 @@ def open_look(path: Path, look: Look) -> Standing:
 
 def close_look(path: Path, look: Look, verdict: Outcome) -> None:
     """Write the verdict of a look into the ledger."""
-    record = _read(path)
+    record = read_looks(path)
     looks = (each.model_copy(update={"verdict": verdict}) if _same(each, look) else each for each in record.looks)
     write_record(LooksRecord(looks=tuple(looks)), path)
 
@@ -136,7 +136,12 @@ def _images(split: Labelled, classes: Sequence[str]) -> str:
     return _sha256("\n".join(sorted(named)))
 
 
-def _read(path: Path) -> LooksRecord:
+def read_looks(path: Path) -> LooksRecord:
+    """Read the ledger; a missing one is empty.
+
+    Raises:
+        ValueError: the file is no ledger.
+    """
     if not path.exists():
         return LooksRecord()
     try:
