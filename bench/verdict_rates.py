@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from verdict_worlds import GRID, Draw, Floats, Ints, World, chances, outcomes, table_mean
+from verdict_worlds import Draw, Floats, Ints, World, chances, looked_up, outcomes, table_mean
 
 from graft.networks.outputs import Score
 from graft.training.loop import Fitted
@@ -44,7 +44,7 @@ def draw_of(world: World, choice: Choice) -> Draw:
         rate = rng.standard_normal((2, len(rates), n))
         shares = (world.agreement, 1 - world.agreement - choice.by_rate, choice.by_rate)
         latent = sum(np.sqrt(share) * each for share, each in zip(shares, (common, arm, rate), strict=True))
-        return np.interp(latent, GRID, table).astype(np.float32)
+        return looked_up(latent, table).astype(np.float32)
 
     def weight(chance: Floats) -> Floats:
         return chance * (1 - chance) / undecided
@@ -69,8 +69,8 @@ def chosen_rates(chance: Floats, rng: np.random.Generator) -> Ints:
         chance: (2, r, k, m) chances to be right on the images that a seed chooses by.
         rng: of the outcomes. The loss falls with the margin by which an image is right.
     """
-    margin = chance - rng.random(chance.shape, dtype=np.float32)
-    accuracy, loss = np.mean(margin > 0, axis=-1), np.logaddexp(0, -4 * margin).mean(axis=-1)
+    margin = np.asarray(chance, np.float32) - rng.random(chance.shape, dtype=np.float32)
+    accuracy, loss = np.mean(margin > 0, axis=-1), np.log1p(np.exp(-4 * margin)).mean(axis=-1)
     chosen = []
     for hits, losses in zip(accuracy, loss, strict=True):
         scores = {key: Score(losses[key], hits[key]) for key in np.ndindex(hits.shape)}
