@@ -80,13 +80,20 @@ def _on_test(sizes: "Sizes", params: "Params") -> "OnTest":
     """The test images, with what the ledger says of earlier looks at them."""
     from graft.decisions.plan import on_test, standing_ahead
     from graft.decisions.verdict.looks import look_at, read_looks
+    from graft.decisions.verdict.splits import Splits, splits_of
     from graft.records.looks import LooksRecord
     from graft.records.strategy import StrategyRecord
+    from graft.store.catalogue import read_catalog
 
-    known = all(sizes.test.sha256)
+    test = sizes.test
+    known = bool(len(test.sha256)) and all(test.sha256)
+    # files have hashes where there is a catalogue; elsewhere no earlier look is known, and the identity does not matter
+    splits = (
+        splits_of(read_catalog(TARGET_CATALOG), sizes.classes) if known else Splits(test, test, test, sizes.classes)
+    )
     chosen = _read_if_valid(StrategyRecord, STRATEGY)
     strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
-    look = look_at(sizes.test, sizes.classes, params, strategy, params.training.n_seeds)
+    look = look_at(splits, params, strategy, params.training.n_seeds)
     before = standing_ahead(read_looks(LOOKS) if known else LooksRecord(), look)
     return on_test(sizes.test, sizes.classes, params.check_transfer, before)
 
