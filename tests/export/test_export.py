@@ -269,7 +269,7 @@ def test_card_is_that_of_the_seed_that_ships() -> None:
     assert card.labels == ("a", "b")
     assert (card.preprocessing.value_bits, card.preprocessing.max_pixels) == (12, 30_000_000)
     assert card.origin == "file w.pth"
-    assert card.test_accuracy == 0.75
+    assert (card.metric, card.test_score) == ("accuracy", 0.75)
     scratch = training.model_copy(update={"arm": "scratch"})
     assert card.data_files == {"model.onnx.data": "f" * 64}
     assert model_card(CATALOG, BACKBONE, scratch, verdict, export).origin == "random start"

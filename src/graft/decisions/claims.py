@@ -1,7 +1,6 @@
 """What a verdict claims of a strategy, in few words, and what it takes to claim anything."""
 
-from graft.records.common import Outcome, StrategyName
-from graft.records.verdict import Metric
+from graft.records.common import Metric, Outcome, StrategyName
 
 # What each strategy does, to be read after the word `by`.
 TRANSFER_BY: dict[StrategyName, str] = {

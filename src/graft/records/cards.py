@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from graft.records.common import Arm, Outcome, Preprocessing, Record, StrategyName
+from graft.records.common import Arm, Metric, Outcome, Preprocessing, Record, StrategyName
 
 
 class BackboneCard(Record):
@@ -28,7 +28,7 @@ class BackboneCard(Record):
 class ModelCard(Record):
     """What accompanies the shipped model: models/final/card.json."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     graft_version: str
     labels: tuple[str, ...]
     preprocessing: Preprocessing
@@ -40,7 +40,10 @@ class ModelCard(Record):
     seed: int
     verdict: Outcome
     verdict_sentence: str
-    test_accuracy: float
+    metric: Metric
+    """the metric that decided the verdict"""
+    test_score: float
+    """the shipped model on the test split by this metric"""
     n_test_images: int
     calibrated: Literal[False] = False
     """false in this version: probabilities are a plain softmax"""

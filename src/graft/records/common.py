@@ -13,6 +13,7 @@ Similarity = Literal["near", "mid", "far", "unknown"]
 StrategyName = Literal["feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms", "scratch"]
 Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
 Arm = Literal["transfer", "scratch"]
+Metric = Literal["accuracy", "balanced_accuracy", "nll"]
 
 # Number of leading hex digits of a sha256 by which records, tables, pages and messages name an image or a file. 48 bits
 # do not collide in practice.

@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from graft.records.common import Interval, Linked, Record, Split
-from graft.records.verdict import Metric
+from graft.records.common import Interval, Linked, Metric, Record, Split
 
 
 class LabelPoint(Record):

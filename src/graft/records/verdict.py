@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-from graft.records.common import Arm, Interval, Linked, Outcome, Record, StrategyName
-
-Metric = Literal["accuracy", "balanced_accuracy", "nll"]
+from graft.records.common import Arm, Interval, Linked, Metric, Outcome, Record, StrategyName
 
 
 class ScoreRecord(Record):

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from graft.decisions.gain.scoring import Scoring, difference_of, n_units, part_of, score_of
-from graft.records.verdict import Metric
+from graft.records.common import Metric
 
 
 def images(n: int, metric: Metric = "accuracy", level: float = 0.05, per_group: int = 1, c: int = 4) -> Scoring:

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.records.common import Interval
-from graft.records.verdict import Metric
+from graft.records.common import Interval, Metric
 from graft.statistics.comparison import interval
 from graft.statistics.comparison.layout import Layout, layout_of
 

@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.records.common import Interval
-from graft.records.verdict import Majority, Metric, ScoreRecord
+from graft.records.common import Interval, Metric
+from graft.records.verdict import Majority, ScoreRecord
 from graft.statistics.comparison.interval import difference_of, mean_of
 from graft.statistics.comparison.layout import layout_of
 from graft.statistics.comparison.scores import accuracy_scores, nll_scores
