@@ -32,13 +32,14 @@ from graft.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 BEFORE = ("prepare_data", "pretrain_source")
-AFTER = ("extract_features", "measure_shift", "select_strategy", "finetune_target", "train_scratch", "check_transfer")
+AFTER = ("extract_features", "measure_shift", "select_strategy", "finetune_target", "train_scratch", "train_variants",
+    "check_transfer")  # fmt: skip
 SHORT: dict[str, dict[str, Any]] = {
     "pretrain_source": {"epochs": 2},
     "extract_features": {"sample_images": 100},
     "measure_shift": {"n_permutations": 199},
     "select_strategy": {"folds": 2, "overrule": "full"},  # without it there might be no step to be killed at
-    "training": {"budget": 2, "epochs": 4},
+    "training": {"budget": "smoke", "epochs": 4},
     "finetune_target": {"rates": [0.01]},
     "train_scratch": {"rates": [0.01], "long_factor": 2},
     "check_transfer": {"on_negative": "warn"},
@@ -143,8 +144,8 @@ def _told(here: Path, there: Path) -> Iterator[Held]:
     """Results of training on each device in its own precision, float32 on the CPU and bfloat16 on the GPU."""
     one, other = (_record(each, "models/records/verdict.json") for each in (here, there))
     for arm in ("transfer", "scratch"):
-        shown = [f"{each[f'{arm}_accuracy']['estimate']:.1%}" for each in (one, other)]
-        yield Held(f"accuracy of the {arm} arm", *shown, None)
+        shown = [f"{each['scores'][0][arm]['estimate']:.1%}" for each in (one, other)]
+        yield Held(f"score of the {arm} arm", *shown, None)
     yield Held("verdict", one["verdict"], other["verdict"], None)
 
 

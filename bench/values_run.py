@@ -220,7 +220,7 @@ def pretrained(params: Params, source: Samples, file: Path) -> Network:
 def pool_of(folder: Path, split: Split, preprocessing: Preprocessing) -> Pool:
     """Images of a set, drawn with a fixed seed: equally many of each class per split, the rest at the end."""
     by_class: dict[str, list[Path]] = {}
-    for file in sorted(folder.glob("*/*/*")):
+    for file in sorted(each for each in folder.rglob("*") if each.is_file()):
         by_class.setdefault(file.parent.name, []).append(file)
     classes, rng = tuple(sorted(by_class)), np.random.default_rng(0)
     drawn = [[by_class[name][place] for place in rng.permutation(len(by_class[name]))] for name in classes]

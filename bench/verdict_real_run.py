@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from values_run import Pool, Split, pool_of, samples_of
+from values_run import target_of as data_of
 
 from graft.networks.networks import Network, build_network, published_network
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
-from graft.networks.runtime import Runtime
 from graft.networks.saving import load_network
 from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
@@ -42,7 +42,6 @@ from graft.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "datasets"
-ON_CPU = Runtime(torch.device("cpu"), torch.float32, 1, 1)
 # of scikit-learn's digits, grey values from 0 to 16
 DIGITS_PX, WHITE = 8, 16
 FOLDS = 5
@@ -87,9 +86,7 @@ def params_with(change: Change) -> Params:
 
 def target_of(pool: Pool, params: Params) -> Target:
     """A set of images as both arms take it."""
-    train, val = (samples_of(pool, name) for name in ("train", "val"))
-    rows, recipe = (pool.rows("train"), pool.rows("val")), params.recipes[params.training.augmentation]
-    return Target(pool, TargetData(pool.classes, train, val, *rows, pool.preprocessing, recipe, ON_CPU), params)
+    return Target(pool, data_of(pool, params.recipes[params.training.augmentation]), params)
 
 
 def rest_of(target: Target) -> Samples:

@@ -14,7 +14,7 @@ from tests.start.folders import classes
 
 from graft import cli
 from graft.params.pipeline import Params, read_params
-from graft.start import minutes
+from graft.start import minutes, timing
 from graft.start.minutes import Counts, RunMinutes
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@localhost")
@@ -49,8 +49,12 @@ def _start(*options: str) -> None:
 
 
 def _refused(*options: str) -> str:
+    return _refused_by("start", *options)
+
+
+def _refused_by(*command: str) -> str:
     with pytest.raises(SystemExit) as caught:
-        _start(*options)
+        cli.main(command)
     return str(caught.value)
 
 
@@ -69,6 +73,29 @@ def test_from_a_folder_to_params_that_can_be_run(here: Path, capsys: pytest.Capt
     assert "prepare_data.dataset: example -> folders  (your images, and no longer the example's)" in said
     assert "time      about 28 minutes on this machine alone (standard): train_scratch 28\n" in said
     assert said.endswith("git add data/raw/target.dvc data/raw/source.dvc\n          make repro\n")
+
+
+def test_what_the_run_can_prove_is_told_as_plan_tells_it(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "costs_here", lambda *_: timing.Costs(0, 0, 0, 0, 0, 0, 1, 1))
+    _start("--from", str(here.parent / "photos"), *PRETRAIN)
+    lines = capsys.readouterr().out.splitlines()
+    (told,) = (line for line in lines if line.startswith("plan "))
+    assert "seeds and 6 test images" in told
+    refusal = _refused_by("plan")
+    assert capsys.readouterr().out.splitlines()[-1] == told
+    # with 6 test images no margin is wide enough
+    assert f"note      {refusal}" in lines
+
+
+def test_a_pattern_of_groups_that_does_not_fit_is_told_before_anything_is_written(here: Path) -> None:
+    text = (here / "params.yaml").read_text().replace("group_pattern: null", "group_pattern: '(patient[0-9]+)'")
+    (here / "params.yaml").write_text(text)
+    before = _files(here)
+    said = _refused("--from", str(here.parent / "photos"), *PRETRAIN, "--force")
+    assert "want a match of prepare_data.group_pattern" in said
+    assert _files(here) == before
 
 
 def test_the_same_again_changes_nothing_and_says_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 """What a run can prove, before it is run."""
 
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,25 +8,34 @@ from numpy.typing import NDArray
 from tests.house import ROOT
 
 from graft.decisions import pilot
-from graft.decisions.plan import OnTest, Ways, least_margin, level_of, on_test, promise, ways_to
+from graft.decisions.plan import OnTest, least_margin, on_test, promise, standing_ahead, ways_to
+from graft.decisions.verdict.looks import Standing
+from graft.params.decisions import CheckTransfer
 from graft.params.pipeline import read_params
+from graft.records.common import Outcome
+from graft.records.looks import Look, LooksRecord
 from graft.statistics.comparison.layout import layout_of
 from graft.statistics.comparison.power import power_of
+from graft.store.catalogue import Labelled
 
 LEVEL = 0.05
+FIRST = Standing(n_looks=1, planned=1, n_open=0, counts=True, said="")
 
 
 def made(n: int = 400) -> pilot.Pilot:
     return pilot.assumed(layout_of(n))
 
 
+def asked(**values: Any) -> CheckTransfer:
+    return read_params(ROOT / "params.yaml").check_transfer.model_copy(update=values)
+
+
 def seen(
-    labels: NDArray[np.int64],
-    groups: NDArray[np.str_] | None = None,
-    metric: Literal["auto", "accuracy", "balanced_accuracy"] = "auto",
+    labels: NDArray[np.int64], groups: NDArray[np.str_] | None = None, before: Standing = FIRST, **values: Any
 ) -> OnTest:
     names = np.arange(len(labels)).astype(np.str_)
-    return on_test(labels, names if groups is None else groups, ("a", "b"), metric)
+    test = Labelled(np.arange(len(labels)), labels, names if groups is None else groups, names)
+    return on_test(test, ("a", "b"), asked(**values), before)
 
 
 def test_what_is_promised_is_shown_four_times_in_five() -> None:
@@ -73,8 +82,12 @@ def test_the_images_for_a_gain_prove_it_and_one_fewer_does_not() -> None:
     assert (promise(made(ways.images - 1), 5, LEVEL) or 1) > 0.03
 
 
-def test_a_gain_below_what_seeds_differ_by_has_no_number_of_images() -> None:
-    assert ways_to(0.005, made(), 400, 5, LEVEL) == Ways(None, None)
+def test_a_gain_below_what_seeds_differ_by_takes_seeds_and_images_together() -> None:
+    ways = ways_to(0.005, made(), 400, 5, LEVEL)
+    assert ways[:2] == (None, None)
+    assert ways.together is not None
+    seeds, images = ways.together
+    assert (promise(made(images), seeds, LEVEL) or 1) == pytest.approx(0.005, rel=0.01)
 
 
 def test_images_are_not_counted_for_two_seeds() -> None:
@@ -89,7 +102,6 @@ def test_skewed_classes_are_weighed_alike() -> None:
 
 def test_an_absent_class_is_named_and_limits_the_verdict() -> None:
     on = seen(np.zeros(10, dtype=np.int64))
-    assert on.absent == ("b",)
     assert on.limits[0].startswith("Class b has no image in the test split")
 
 
@@ -103,9 +115,40 @@ def test_a_class_with_one_test_image_limits_a_mean_over_classes() -> None:
 
 
 def test_a_single_test_image_limits_everything() -> None:
-    assert on_test(np.zeros(1, dtype=np.int64), np.array(["x"]), ("a",), "auto").limits
+    assert "The test split has a single image." in seen(np.zeros(1, dtype=np.int64)).limits
 
 
 def test_planned_looks_share_the_level() -> None:
-    params = read_params(ROOT / "params.yaml").check_transfer
-    assert level_of(params.model_copy(update={"level": 0.06, "planned_looks": 3})) == pytest.approx(0.02)
+    assert seen(np.arange(40) % 2, before=FIRST._replace(planned=3), level=0.06).level == pytest.approx(0.02)
+
+
+def look(params: str, n_seeds: int = 5, planned: int = 1, verdict: Outcome | None = None) -> Look:
+    return Look(test_sha256="t", params_sha256=params, n_seeds=n_seeds, planned=planned, verdict=verdict)
+
+
+def ledger(*looks: Look) -> LooksRecord:
+    return LooksRecord(looks=looks)
+
+
+def test_a_look_by_other_params_after_an_open_one_is_unplanned_and_said_beforehand() -> None:
+    before = standing_ahead(ledger(look("p", verdict="INCONCLUSIVE")), look("q"))
+    assert before.unplanned
+    assert "planned looks (1) are used up" in seen(np.arange(40) % 2, before=before).limits[0]
+
+
+@pytest.mark.parametrize(
+    ("looks", "next_look"),
+    [
+        ((), look("p")),
+        ((look("p", verdict="INCONCLUSIVE"),), look("p")),
+        ((look("p", verdict="POSITIVE"),), look("q")),
+        ((look("p", n_seeds=2, verdict="INCONCLUSIVE"),), look("q")),
+        ((look("p", planned=2, verdict="INCONCLUSIVE"),), look("q")),
+    ],
+)
+def test_a_first_a_repeated_and_a_planned_look_may_claim(looks: tuple[Look, ...], next_look: Look) -> None:
+    assert not standing_ahead(ledger(*looks), next_look).unplanned
+
+
+def test_the_plan_in_force_is_that_of_the_first_look() -> None:
+    assert standing_ahead(ledger(look("p", planned=3, verdict="INCONCLUSIVE")), look("q", planned=9)).planned == 3

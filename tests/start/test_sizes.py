@@ -39,8 +39,8 @@ def of_folder(folder: Path, params: Params) -> Sizes:
 def test_folders_without_splits_are_cut(tmp_path: Path) -> None:
     sizes = of_folder(classes(tmp_path / "target", 20), OF_FOLDERS)
     assert sizes.counts._asdict() == {"n_source": 7, "n_train": 28, "n_val": 6, "n_test": 6, "n_classes": 2}
-    assert sizes.labels.tolist().count(0) == 3
-    assert len(set(sizes.groups)) == 6
+    assert sizes.test.labels.tolist().count(0) == 3
+    assert len(set(sizes.test.groups)) == 6
     assert not sizes.catalogued
 
 
@@ -49,7 +49,7 @@ def test_groups_that_params_name_stay_whole(tmp_path: Path) -> None:
         picture(tmp_path / ("ill", "well")[number % 2] / f"patient{number // 4}_{number}.png")
     data = OF_FOLDERS.prepare_data.model_copy(update={"group_pattern": "(patient[0-9]+)"})
     sizes = of_folder(tmp_path, OF_FOLDERS.model_copy(update={"prepare_data": data}))
-    assert len(set(sizes.groups)) == len(sizes.groups) / 4
+    assert len(set(sizes.test.groups)) == len(sizes.test.groups) / 4
 
 
 def test_the_catalogue_tells_groups_and_splits(files: Files) -> None:
@@ -57,7 +57,7 @@ def test_the_catalogue_tells_groups_and_splits(files: Files) -> None:
     write_catalog(rows_of(target), files.target)
     write_record(catalog_record("folders"), files.record)
     sizes = sizes_of(OF_FOLDERS, files)
-    assert (len(sizes.labels), len(set(sizes.groups)), sizes.catalogued) == (12, 6, True)
+    assert (len(sizes.test.labels), len(set(sizes.test.groups)), sizes.catalogued) == (12, 6, True)
 
 
 def test_a_catalogue_of_other_images_does_not_count(files: Files) -> None:
@@ -85,7 +85,7 @@ def test_images_that_are_elsewhere_are_known_from_the_catalogue(files: Files, tm
 def test_without_a_catalogue_the_record_tells_the_example(files: Files) -> None:
     write_record(catalog_record("example"), files.record)
     sizes = sizes_of(EXAMPLE, files)
-    assert (sizes.labels.tolist(), sizes.counts.n_test, sizes.catalogued) == ([0, 1], 2, True)
+    assert (sizes.test.labels.tolist(), sizes.counts.n_test, sizes.catalogued) == ([0, 1], 2, True)
 
 
 def test_the_example_that_was_never_prepared_is_to_be_validated(files: Files) -> None:

@@ -49,6 +49,7 @@ def _spy(monkeypatch: pytest.MonkeyPatch, module: object, accuracy: Accuracy) ->
     def fit(
         network: Network, train: Samples, val: Samples, plan: Plan, seed: int, tick: Tick, keeper: Keeper
     ) -> Fitted:
+        tick(0)
         calls.append(Call(state_sha256([network]), train, val, plan, seed))
         with torch.no_grad():
             network.head.state_dict()["bias"].fill_(plan.phases[0].rates["head"])

@@ -3,24 +3,21 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from graft.commands.paths import (
-    CATALOG,
-    FEATURES,
-    PARAMS,
-    RAW,
-    TARGET_CATALOG,
-    VERDICT,
-)
+from graft.commands.paths import CATALOG, FEATURES, LOOKS, PARAMS, RAW, STRATEGY, TARGET_CATALOG, VERDICT
 from graft.files import printable
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from graft.decisions.pilot import Pilot
     from graft.decisions.plan import OnTest
     from graft.decisions.plan_words import Line
     from graft.params.pipeline import Params
     from graft.start.sizes import Sizes
+
+R = TypeVar("R", bound="BaseModel")
 
 HELP = "say before any training which gain these data can prove, with how many seeds, in how many minutes"
 SEEDS = (3, 5, 8, 12, 20)
@@ -46,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
         ValueError: params, images or the gain cannot be used, or `check_transfer.margin` is too small.
     """
     from graft.decisions import plan_words
-    from graft.decisions.plan import level_of, on_test, ways_to
+    from graft.decisions.plan import ways_to
     from graft.params.pipeline import read_params
 
     if args.gain is not None and not 0 < args.gain < 1:
@@ -54,43 +51,53 @@ def run(args: argparse.Namespace) -> None:
             f"graft plan, --gain: want a share above 0 and below 1, got {args.gain:g}. Write 2 points as 0.02."
         )
     params = read_params(PARAMS)
-    sizes = _sizes(params)
-    on = on_test(sizes.labels, sizes.groups, sizes.classes, params.check_transfer.metric)
-    level, n_seeds = level_of(params.check_transfer), params.training.n_seeds
+    sizes, n_seeds = _sizes(params), params.training.n_seeds
+    on = _on_test(sizes, params)
     _say(plan_words.of_test(on, sizes.where, sizes.classes))
     pilot = pilot_of(sizes, on, params)
-    _say(plan_words.of_question(on, level, params, pilot))
-    _say(plan_words.of_seeds(pilot, n_seeds, level, _minutes(params, sizes)))
+    _say(plan_words.of_question(on, params, pilot))
+    _say(plan_words.of_seeds(on, pilot, n_seeds, _minutes(params, sizes)))
     if args.gain is not None:
-        ways = ways_to(args.gain, pilot, on.layout.n_images, n_seeds, level)
+        ways = ways_to(args.gain, pilot, on.layout.n_images, n_seeds, on.level)
         _say(plan_words.of_gain(args.gain, ways, on.layout.n_images, n_seeds))
-    _say([("plan", plan_words.sentence(on, pilot, n_seeds, level))])
-    if refusal := plan_words.too_small(on, pilot, params, level, str(PARAMS)):
+    _say([("plan", plan_words.sentence(on, pilot, n_seeds))])
+    if refusal := plan_words.too_small(on, pilot, params, str(PARAMS)):
         raise ValueError(refusal)
 
 
 def foretold(sizes: "Sizes", params: "Params") -> "list[Line]":
     """The last line of the command, and what it refuses, from sizes that are known before the first run."""
     from graft.decisions import plan_words
-    from graft.decisions.plan import level_of, on_test
 
-    on = on_test(sizes.labels, sizes.groups, sizes.classes, params.check_transfer.metric)
-    level, pilot = level_of(params.check_transfer), pilot_of(sizes, on, params)
-    refusal = plan_words.too_small(on, pilot, params, level, str(PARAMS))
-    last = plan_words.sentence(on, pilot, params.training.n_seeds, level)
+    on = _on_test(sizes, params)
+    pilot = pilot_of(sizes, on, params)
+    refusal = plan_words.too_small(on, pilot, params, str(PARAMS))
+    last = plan_words.sentence(on, pilot, params.training.n_seeds)
     return [*([("note", refusal)] if refusal else []), ("plan", last)]
+
+
+def _on_test(sizes: "Sizes", params: "Params") -> "OnTest":
+    """The test images, with what the ledger says of earlier looks at them."""
+    from graft.decisions.plan import on_test, standing_ahead
+    from graft.decisions.verdict.looks import look_at, read_looks
+    from graft.records.looks import LooksRecord
+    from graft.records.strategy import StrategyRecord
+
+    known = all(sizes.test.sha256)
+    chosen = _read_if_valid(StrategyRecord, STRATEGY)
+    strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
+    look = look_at(sizes.test, sizes.classes, params, strategy, params.training.n_seeds)
+    before = standing_ahead(read_looks(LOOKS) if known else LooksRecord(), look)
+    return on_test(sizes.test, sizes.classes, params.check_transfer, before)
 
 
 def pilot_of(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot":
     """The best pilot that there is: a run on such test images, else a probe on cached features, else an assumption."""
     from graft.decisions import pilot
-    from graft.files import file_sha256, read_record
+    from graft.files import file_sha256
     from graft.records.verdict import VerdictRecord
 
-    try:
-        verdict = read_record(VerdictRecord, VERDICT)
-    except (FileNotFoundError, ValueError):
-        verdict = None
+    verdict = _read_if_valid(VerdictRecord, VERDICT)
     if verdict is not None and verdict.metric == on.metric:
         same = sizes.catalogued and verdict.made_from.get("catalog") == file_sha256(CATALOG)
         if same or (verdict.n_images, verdict.n_units) == (on.layout.n_images, on.layout.units.number):
@@ -108,15 +115,27 @@ def _of_probe(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot | None":
     if not (sizes.catalogued and TARGET_CATALOG.is_file() and FEATURES.is_file()):
         return None
     rows = read_catalog(TARGET_CATALOG)
-    features = np.load(FEATURES, mmap_mode="r")
-    if len(features) != sum(each.row >= 0 for each in rows):
-        return None
-    _wait("trying a probe on the backbone's features")
     train = labelled(rows, sizes.classes, "train")
     try:
-        return pilot.of_probe(features, train, (on.layout, on.labels), params.select_strategy.folds, params.seed)
+        features = np.load(FEATURES, mmap_mode="r")
+        if len(features) != sum(each.row >= 0 for each in rows):
+            return None
+        _wait("trying a probe on the backbone's features")
+        return pilot.of_probe(
+            features, train, (on.layout, sizes.test.labels), params.select_strategy.folds, params.seed
+        )
     except ValueError:
-        # a class with a single image, or group, cannot be cross-validated
+        # no array, or a class with a single image, or group, which cannot be cross-validated
+        return None
+
+
+def _read_if_valid(kind: "type[R]", path: Path) -> "R | None":
+    """A record; None if there is none, or one of another version."""
+    from graft.files import read_record
+
+    try:
+        return read_record(kind, path)
+    except (FileNotFoundError, ValueError):
         return None
 
 
@@ -128,7 +147,7 @@ def _sizes(params: "Params") -> "Sizes":
     if params.prepare_data.dataset == "folders" and not (target.is_dir() or TARGET_CATALOG.is_file()):
         say_what_is_missing(target)
     sizes = sizes_of(params, Files(CATALOG, TARGET_CATALOG, RAW))
-    if len(sizes.labels) == 0:
+    if len(sizes.test.labels) == 0:
         raise ValueError(
             f"{sizes.where}: want a labelled test split, got no image in it. Without one there is no verdict: add "
             "images to test/<class>/, or leave out split folders, and a test split is cut."

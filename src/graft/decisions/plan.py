@@ -1,22 +1,37 @@
 """What a comparison will be able to show, reckoned before any training."""
 
+import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graft.decisions.pilot import Pilot
+from graft.decisions.verdict.looks import Standing, standing_of
 from graft.decisions.verdict.metric import Shares, primary_metric
 from graft.params.decisions import CheckTransfer
 from graft.params.learning import MOST_SEEDS
-from graft.statistics.comparison.layout import Layout, Units, layout_of
-from graft.statistics.comparison.power import LEAST_SEEDS, detectable, seeds_for, smallest_margin
+from graft.records.looks import Look, LooksRecord
+from graft.statistics.comparison.layout import Layout, layout_of
+from graft.statistics.comparison.power import (
+    LEAST_SEEDS,
+    POWER,
+    detectable,
+    scaled,
+    seeds_for,
+    smallest_margin,
+    to_show_of,
+)
+from graft.store.catalogue import Labelled
 
-POWER = 0.8
 # No larger gain is promised: a handful of images could show nothing less, and the reckoning does not hold for them.
 LARGEST = 0.5
 MOST_IMAGES = 1_000_000
+UNPLANNED = (
+    "These test images were looked at before, and planned looks ({planned}) are used up: a run by other params or with "
+    "other seeds can claim nothing on them. Take new test images."
+)
 
 
 class OnTest(NamedTuple):
@@ -24,19 +39,12 @@ class OnTest(NamedTuple):
 
     metric: Shares
     layout: Layout
-    labels: NDArray[np.int64]
-    """(n,) class numbers"""
     counts: NDArray[np.int64]
     """(c,) images of each class"""
-    absent: tuple[str, ...]
-    """names of the classes without a test image"""
-
-    @property
-    def limits(self) -> tuple[str, ...]:
-        """Sentences on why no verdict but INCONCLUSIVE is possible; empty if one is."""
-        absent = tuple(f"Class {name} has no image in the test split." for name in self.absent)
-        few = () if self.layout.n_images > 1 else ("The test split has a single image.",)
-        return (*absent, *few, *self.layout.limits)
+    level: float
+    """level of this look: planned looks share it"""
+    limits: tuple[str, ...]
+    """sentences on why no verdict but INCONCLUSIVE is possible; empty if one is"""
 
 
 class Ways(NamedTuple):
@@ -46,29 +54,41 @@ class Ways(NamedTuple):
     """number of seeds, on the test images that are there"""
     images: int | None
     """number of test images, with the seeds that params.yaml names"""
+    together: tuple[int, int] | None
+    """numbers of seeds and of test images, where neither alone is enough"""
 
 
-def on_test(
-    labels: NDArray[np.int64], groups: NDArray[np.str_], classes: Sequence[str], metric: Literal["auto"] | Shares
-) -> OnTest:
+def on_test(test: Labelled, classes: Sequence[str], asked: CheckTransfer, before: Standing) -> OnTest:
     """The test images as the comparison will see them.
 
     Args:
-        labels: (n,) class numbers of the test images, at least one.
-        groups: (n,) their groups.
+        test: the test images, at least one.
         classes: names of all classes, by number.
-        metric: as params.yaml names it.
+        asked: metric and level.
+        before: where the look that is planned stands among those at the same images.
     """
+    labels = test.labels
     counts = np.bincount(labels, minlength=len(classes))
-    chosen = primary_metric(labels, len(classes), metric)
-    layout = layout_of(len(labels), groups, labels if chosen == "balanced_accuracy" else None)
-    absent = tuple(name for name, n in zip(classes, counts, strict=True) if n == 0)
-    return OnTest(chosen, layout, labels, counts, absent)
+    metric = primary_metric(labels, len(classes), asked.metric)
+    layout = layout_of(len(labels), test.groups, labels if metric == "balanced_accuracy" else None)
+    absent = [f"Class {name} has no image in the test split." for name, n in zip(classes, counts, strict=True) if not n]
+    single = ["The test split has a single image."] if layout.n_images == 1 else []
+    looked = [UNPLANNED.format(planned=before.planned)] if before.unplanned else []
+    limits = (*absent, *single, *looked, *layout.limits)
+    return OnTest(metric, layout, counts, asked.level / before.planned, limits)
 
 
-def level_of(params: CheckTransfer) -> float:
-    """The level of a single look: planned looks share it."""
-    return params.level / params.planned_looks
+def standing_ahead(looks: LooksRecord, look: Look) -> Standing:
+    """Where a look stands that was not taken yet, unless it is one in the ledger that is repeated.
+
+    Args:
+        looks: the ledger.
+        look: the look that a run by these params would take.
+    """
+    known = {(each.test_sha256, each.params_sha256) for each in looks.looks}
+    if (look.test_sha256, look.params_sha256) not in known:
+        looks = LooksRecord(looks=(*looks.looks, look))
+    return standing_of(looks, look)
 
 
 def promise(pilot: Pilot, n_seeds: float, level: float) -> float | None:
@@ -108,8 +128,10 @@ def ways_to(gain: float, pilot: Pilot, n_images: int, n_seeds: int, level: float
         level: of the two-sided interval that must exclude 0.
     """
     seeds = seeds_for(gain, pilot.variances, pilot.units, level, POWER)
+    seeds = seeds if seeds is not None and seeds <= MOST_SEEDS else None
     images = _images_for(gain, pilot, n_images, n_seeds, level)
-    return Ways(seeds if seeds is not None and seeds <= MOST_SEEDS else None, images)
+    pair = to_show_of(gain, pilot.variances, n_seeds, pilot.units, level) if seeds is None and images is None else None
+    return Ways(seeds, images, None if pair is None else (pair[0], math.ceil(pair[1] * n_images)))
 
 
 def _sensible(share: float | None) -> float | None:
@@ -120,8 +142,7 @@ def _images_for(gain: float, pilot: Pilot, n_images: int, n_seeds: int, level: f
     """Smallest number of test images that is enough, by bisection; None if over MOST_IMAGES are needed."""
 
     def enough(n: int) -> bool:
-        units = Units(*(each * n / n_images for each in pilot.units))
-        least = promise(pilot._replace(units=units), n_seeds, level)
+        least = promise(pilot._replace(units=scaled(pilot.units, n / n_images)), n_seeds, level)
         return least is not None and least <= gain
 
     low, high = 1, MOST_IMAGES

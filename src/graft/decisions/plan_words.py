@@ -33,31 +33,32 @@ def of_test(on: OnTest, where: str, classes: Sequence[str]) -> list[Line]:
     return [*(("test", each) for each in lines), *(("limit", visible(each)) for each in on.limits)]
 
 
-def of_question(on: OnTest, level: float, params: Params, pilot: Pilot) -> list[Line]:
+def of_question(on: OnTest, params: Params, pilot: Pilot) -> list[Line]:
     """Lines on metric, level and pilot."""
     asked = params.check_transfer
     why = "as check_transfer.metric says"
     if asked.metric == "auto":
         why = f"the largest class of the test split has {_times(on)} the images of the smallest"
-    shared = "" if asked.planned_looks == 1 else f", {asked.level:g} shared by {asked.planned_looks} planned looks"
+    n_looks = round(asked.level / on.level)
+    shared = "" if n_looks == 1 else f", {asked.level:g} shared by {n_looks} planned looks"
     return [
         ("metric", f"{METRICS[on.metric]}: {why}"),
-        ("level", f"{level:.3g}{shared}; all below is shown four times in five"),
+        ("level", f"{on.level:.3g}{shared}; all below is shown four times in five"),
         *(("pilot", each) for each in pilot.source),
     ]
 
 
-def of_seeds(pilot: Pilot, n_seeds: int, level: float, minutes: Mapping[int, float]) -> list[Line]:
+def of_seeds(on: OnTest, pilot: Pilot, n_seeds: int, minutes: Mapping[int, float]) -> list[Line]:
     """A table of the smallest gain and the smallest margin by number of seeds.
 
     Args:
+        on: the test images.
         pilot: expected variances and units.
         n_seeds: number of seeds in params.yaml.
-        level: of a single look.
         minutes: minutes of a run by number of seeds.
     """
-    rows = [HEADER, *(_row(pilot, each, level, f"{minutes[each]:.1f}", n_seeds) for each in sorted(minutes))]
-    rows.append(_row(pilot, math.inf, level, "", n_seeds))
+    rows = [HEADER, *(_row(pilot, each, on.level, f"{minutes[each]:.1f}", n_seeds) for each in sorted(minutes))]
+    rows.append(_row(pilot, math.inf, on.level, "", n_seeds))
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     lines = ("   ".join(f"{cell:>{n}}" for cell, n in zip(row[:-1], widths, strict=False)) for row in rows)
     return [("seeds", f"{line}   {row[-1]}".rstrip()) for line, row in zip(lines, rows, strict=True)]
@@ -76,11 +77,15 @@ def of_gain(gain: float, ways: Ways, n_images: int, n_seeds: int) -> list[Line]:
         images = f"with {n_seeds} seeds the test images that are there show it"
     else:
         images = f"with {n_seeds} seeds it takes {ways.images:,} test images like these"
-    return [("gain", seeds), ("gain", images)]
+    lines = [("gain", seeds), ("gain", images)]
+    if ways.together is not None:
+        lines.append(("gain", f"{ways.together[0]:,} seeds and {ways.together[1]:,} test images together show it"))
+    return lines
 
 
-def sentence(on: OnTest, pilot: Pilot, n_seeds: int, level: float) -> str:
+def sentence(on: OnTest, pilot: Pilot, n_seeds: int) -> str:
     """What the run can prove, in one sentence."""
+    level = on.level
     images = f"{on.layout.n_images:,} test images"
     if on.limits:
         return f"With these {images} this run can only end INCONCLUSIVE: {_clause(on.limits[0])}"
@@ -102,7 +107,7 @@ def sentence(on: OnTest, pilot: Pilot, n_seeds: int, level: float) -> str:
     )
 
 
-def too_small(on: OnTest, pilot: Pilot, params: Params, level: float, where: str) -> str:
+def too_small(on: OnTest, pilot: Pilot, params: Params, where: str) -> str:
     """Why the margin is refused, with the smallest that is not: equal arms would be EQUIVALENT too rarely; else empty.
 
     Where nothing can be claimed at all, for which `sentence` gives the reason, no margin is refused.
@@ -111,13 +116,12 @@ def too_small(on: OnTest, pilot: Pilot, params: Params, level: float, where: str
         on: the test images.
         pilot: expected variances and units.
         params: margin and seeds.
-        level: of a single look.
         where: file of the params.
     """
     margin, n_seeds = params.check_transfer.margin, params.training.n_seeds
     if margin == 0 or on.limits or n_seeds < LEAST_SEEDS:
         return ""
-    least = least_margin(pilot, n_seeds, level)
+    least = least_margin(pilot, n_seeds, on.level)
     if least is not None and margin >= least:
         return ""
     want = "0, for no margin is wide enough," if least is None else f"{math.ceil(1000 * least) / 1000:g} or more"

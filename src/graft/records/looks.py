@@ -11,7 +11,8 @@ class Look(Record):
     test_sha256: str
     """hash of the set of test images and their classes"""
     params_sha256: str
-    """hash of the params that make the arms and ask the question, and of the strategy that was trained"""
+    """hash of what looked: the params that make the arms and ask the question, the strategy that was trained, and the
+    train and val images with their classes"""
     n_seeds: int
     planned: int
     """number of looks at these test images that was planned, as `check_transfer.planned_looks` said at this look"""

@@ -32,6 +32,7 @@ STARTS = {
     "train_scratch": 2.1,
     "train_variants": 2.1,
     "check_transfer": 1.2,
+    "measure_gain": 1.0,
     "export_onnx": 5.0,
     "write_report": 0.3,
     "gate_release": 0.15,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graft.files import read_record, visible
 from graft.params.pipeline import Params
@@ -16,7 +15,7 @@ from graft.records.catalog import CatalogRecord
 from graft.records.common import Split
 from graft.start.minutes import Counts
 from graft.start.survey import cut
-from graft.store.catalogue import CatalogRow, class_names, labelled, read_catalog
+from graft.store.catalogue import CatalogRow, Labelled, class_names, labelled, read_catalog
 
 CURE = "Run `dvc repro validate_data`, which writes it."
 
@@ -36,10 +35,8 @@ class Sizes(NamedTuple):
     where: str
     """what they are known from"""
     classes: tuple[str, ...]
-    labels: NDArray[np.int64]
-    """(n,) class numbers of the test images"""
-    groups: NDArray[np.str_]
-    """(n,) groups of the test images"""
+    test: Labelled
+    """classes and groups of the n test images; without rows, and with empty hashes, where there is no catalogue"""
     counts: Counts
     catalogued: bool
     """whether they are the images of the record of the catalogue"""
@@ -85,8 +82,7 @@ def sizes_in(folder: Path, found: Sequence[Found], params: Params, n_source: int
     return Sizes(
         where=f"the names in {visible(folder)}",
         classes=classes,
-        labels=np.array([classes.index(each.label) for each in test], dtype=np.int64),
-        groups=np.array([each.group for each in test], dtype=np.str_),
+        test=_without_files([classes.index(each.label) for each in test], [each.group for each in test]),
         counts=Counts(n_source, n["train"], n["val"], n["test"], len(classes)),
         catalogued=False,
     )
@@ -95,15 +91,25 @@ def sizes_in(folder: Path, found: Sequence[Found], params: Params, n_source: int
 def _of_catalogue(rows: Sequence[CatalogRow], record: CatalogRecord, files: Files) -> Sizes:
     classes = class_names(rows)
     test = labelled(rows, classes, "test")
-    return Sizes(str(files.target), classes, test.labels, test.groups, _counts(record), catalogued=True)
+    return Sizes(str(files.target), classes, test, _counts(record), catalogued=True)
 
 
 def _of_record(record: CatalogRecord, files: Files) -> Sizes:
     """Sizes from the record alone, which does not know groups."""
     classes = record.target.classes
     of_class = [record.target.counts["test"].get(name, 0) for name in classes]
-    labels = np.repeat(np.arange(len(classes)), of_class)
-    return Sizes(str(files.record), classes, labels, np.arange(len(labels)).astype(np.str_), _counts(record), True)
+    labels = [number for number, n in enumerate(of_class) for _ in range(n)]
+    test = _without_files(labels, [str(place) for place in range(len(labels))])
+    return Sizes(str(files.record), classes, test, _counts(record), catalogued=True)
+
+
+def _without_files(labels: Sequence[int], groups: Sequence[str]) -> Labelled:
+    return Labelled(
+        rows=np.array([], dtype=np.int64),
+        labels=np.array(labels, dtype=np.int64),
+        groups=np.array(groups, dtype=np.str_),
+        sha256=np.full(len(labels), "", dtype=np.str_),
+    )
 
 
 def _counts(record: CatalogRecord) -> Counts:

@@ -50,7 +50,8 @@ def _unsettled(**changes: Any) -> Records:
         ({"to_show": (12, 1800)}, "1,800 test images, new ones among them, and 12 seeds (`training.budget: 12`)"),
         ({"to_show": (MOST_SEEDS + 1, 1800)}, "over 50 seeds"),
         ({"to_show": None}, "over 50 seeds"),
-        ({"to_show": (12, 1800), "limits": ("Two seeds: run three.",)}, "Settle the verdict: Two seeds: run three."),
+        ({"to_show": (12, 1800), "limits": ("A group decides.",)}, "Settle the verdict: A group decides."),
+        ({"n_seeds": 2, "limits": ("Run three.",)}, "Run three. `dvc exp run -S training.budget=standard` runs five."),
     ],
 )
 def test_an_open_verdict_says_what_would_settle_it(changes: dict[str, Any], words: str) -> None:

@@ -2,9 +2,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.decisions.verdict.arms import params as verdict_params
 from tests.examples import CLEAN, EXPORT, catalog_record, run_records, training_record, verdict_record
 
 from graft.decisions.release.gate import judge_release
+from graft.decisions.verdict.shipping import Cost, shipped_arm
 from graft.records.common import Interval, Outcome
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord, Trial
@@ -45,17 +47,11 @@ def test_an_open_verdict_does_what_params_say(policy: str, level: str) -> None:
     assert _levels(verdict_record("INCONCLUSIVE", on_inconclusive=policy))["verdict"] == level
 
 
-@pytest.mark.parametrize(
-    ("outcome", "param"),
-    [("INCONCLUSIVE", "check_transfer.on_inconclusive"), ("NEGATIVE", "check_transfer.on_negative")],
-)
-def test_the_reason_tells_the_param_that_decides_and_what_ships(outcome: str, param: str) -> None:
-    verdict = verdict_record(outcome, ships_because="The control ships: because.")
+def test_the_reason_tells_the_verdict_and_what_ships() -> None:
+    verdict = verdict_record("INCONCLUSIVE", ships_because="The control ships: check_transfer.x says y.")
     reasons = judge_release(replace(run_records(), verdict=verdict)).reasons
     (said,) = (each.sentence for each in reasons if each.check == "verdict")
-    assert said.startswith("The sentence.")
-    assert param in said
-    assert said.endswith("The control ships: because.")
+    assert said == "The sentence. The control ships: check_transfer.x says y."
 
 
 def _looked(**changes: Any) -> Reason:
@@ -148,9 +144,11 @@ def test_a_release_names_the_model_and_what_to_try_next() -> None:
     assert release.next_steps[1] == next(each.sentence for each in release.reasons if each.check == "rates")
 
 
-def test_a_refusal_names_the_param_to_change() -> None:
-    release = judge_release(replace(run_records(), verdict=verdict_record("NEGATIVE")))
-    assert "check_transfer.on_negative" in release.refusals
+def test_a_refusal_says_what_was_exported_and_why_it_is_refused() -> None:
+    shipped = shipped_arm("NEGATIVE", Cost(1, 1), verdict_params())
+    verdict = verdict_record("NEGATIVE", ships_because=shipped.because)
+    release = judge_release(replace(run_records(), verdict=verdict))
+    assert "the gate refuses it: check_transfer.on_negative says fail" in release.refusals
 
 
 def _held_against(score: float, ships: str = "transfer") -> Reason:

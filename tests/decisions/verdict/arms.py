@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from tests.examples import training_record
 
 from graft.decisions.verdict.arms import JudgedArm
-from graft.decisions.verdict.judge import Asked, Splits, judge_transfer
+from graft.decisions.verdict.judge import Asked, judge_transfer
 from graft.decisions.verdict.looks import Standing
+from graft.decisions.verdict.splits import Splits
 from graft.params.decisions import CheckTransfer
 from graft.records.common import Arm
 from graft.records.training import RunRecord, TrainingRecord

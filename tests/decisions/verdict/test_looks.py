@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.decisions.verdict.arms import CLASSES, balanced, split_of
+from tests.decisions.verdict.arms import balanced, split_of, splits_with
 from tests.house import ROOT
 
 from graft.decisions.verdict.looks import Standing, close_look, look_at, open_look, standing_of
@@ -32,8 +32,8 @@ def with_section(section: str, **changes: Any) -> Params:
 
 
 def at(params: Params = PARAMS, **changes: Any) -> Look:
-    values: dict[str, Any] = {"test": split_of(balanced(8)), "strategy": "full", "n_seeds": 5, **changes}
-    return look_at(values["test"], CLASSES, params, values["strategy"], values["n_seeds"])
+    values: dict[str, Any] = {"splits": splits_with(split_of(balanced(8))), "strategy": "full", "n_seeds": 5, **changes}
+    return look_at(values["splits"], params, values["strategy"], values["n_seeds"])
 
 
 def test_the_first_look_is_planned_and_has_nothing_to_say() -> None:
@@ -166,10 +166,17 @@ def test_a_budget_by_name_is_the_look_of_its_number_of_seeds() -> None:
     assert at(with_section("training", budget=PARAMS.training.n_seeds)).params_sha256 == at().params_sha256
 
 
-def test_the_order_of_the_test_images_makes_no_other_look_but_labels_and_images_do() -> None:
+def test_the_order_of_the_test_images_makes_no_other_test_split_but_labels_and_images_do() -> None:
     test = split_of(balanced(8))
     turned = test._replace(labels=test.labels[::-1], sha256=test.sha256[::-1])
     relabelled = test._replace(labels=np.roll(test.labels, 1))
-    assert at(test=turned).test_sha256 == at().test_sha256
-    assert at(test=relabelled).test_sha256 != at().test_sha256
-    assert at(test=split_of(balanced(9))).test_sha256 != at().test_sha256
+    assert at(splits=splits_with(turned)).test_sha256 == at().test_sha256
+    assert at(splits=splits_with(relabelled)).test_sha256 != at().test_sha256
+    assert at(splits=splits_with(split_of(balanced(9)))).test_sha256 != at().test_sha256
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_other_train_or_val_images_are_another_look_at_the_same_test_images(split: str) -> None:
+    more = splits_with(split_of(balanced(8)))._replace(**{split: split_of(balanced(12))})
+    assert at(splits=more).params_sha256 != at().params_sha256
+    assert at(splits=more).test_sha256 == at().test_sha256

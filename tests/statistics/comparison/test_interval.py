@@ -110,6 +110,20 @@ def test_interval_covers_as_often_as_it_says(deviations: tuple[float, float, flo
     assert covered >= binom.ppf(0.001, n_draws, 0.94)
 
 
+@pytest.mark.parametrize("difference", [0.03, 0.004])
+def test_at_a_level_of_the_p_value_the_interval_ends_at_zero(difference: float) -> None:
+    """Once the standard error decides, once the unseen share."""
+    values, layout = scores(0.5) - scores(0.5, seed=1), layout_of(300)
+    values = values / (1 if difference > 0.01 else 100)
+    values += difference - values.mean()
+    found = difference_of(values, layout)
+    p = p_value_of(found)
+    assert 0 < p < 1
+    assert difference_of(values, layout, p).difference.low == pytest.approx(0, abs=1e-9)
+    other = t.sf(difference / found.standard_error, found.degrees_of_freedom) * 2
+    assert p == pytest.approx(other) if difference > 0.01 else p > 10 * other
+
+
 @pytest.mark.parametrize(("ours", "others"), [(0.75, 0.7), (0.9, 0.5), (0.3, 0.31)])
 def test_p_is_the_level_at_which_the_interval_ends_at_zero(ours: float, others: float) -> None:
     values, layout = scores(ours) - scores(others, seed=1), layout_of(300, np.arange(300) // 3)

@@ -26,7 +26,11 @@ def _arm(name: str, factors: dict[str, float], strategy: StrategyName) -> Traini
             "batchnorm": "train",
             "flip": 0.0,
             "rate_curve": None,
-            "trials": [Trial(seed=s, rate=r, val_accuracy=0.5, val_loss=1.0) for s in SEEDS for r in RATES],
+            "trials": [
+                Trial(seed=s, rate=r, val_accuracy=0.5, val_loss=1.0, accuracy=0.5, loss=1.0)
+                for s in SEEDS
+                for r in RATES
+            ],
             "runs": [_run(seed, RATES[seed % 2]) for seed in SEEDS],
         }
     )

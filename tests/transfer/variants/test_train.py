@@ -32,8 +32,7 @@ def _task(backbone: Backbone, data: TargetData, params: Params, choice: str, fol
         finetune_target(task, folder / "transfer", folder / "half_transfer"),
         train_scratch(data, params, folder / "scratch", folder / "half_scratch"),
     )
-    groups = np.array([f"{row:064x}" for row in data.train_rows])
-    return VariantsTask(task, groups, arms)
+    return VariantsTask(task, arms)
 
 
 def _params(budget: object) -> Params:

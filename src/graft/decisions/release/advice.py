@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from graft.decisions.claims import TRANSFER_BY
+from graft.decisions.claims import LEAST_SEEDS, TRANSFER_BY
 from graft.params.learning import MOST_SEEDS
 from graft.records.chapters import Records
 from graft.records.common import StrategyName
@@ -83,7 +83,8 @@ def _at_new_images(verdict: VerdictRecord) -> str:
 def _to_settle(verdict: VerdictRecord) -> str:
     """What would settle an open verdict: what limits it first, then the size that it takes, at new test images."""
     if verdict.limits:
-        return f"Settle the verdict: {verdict.limits[0]}"
+        more = " `dvc exp run -S training.budget=standard` runs five." if verdict.n_seeds < LEAST_SEEDS else ""
+        return f"Settle the verdict: {verdict.limits[0]}{more}"
     if verdict.to_show is not None and verdict.to_show[0] <= MOST_SEEDS:
         seeds, images = verdict.to_show
         return (

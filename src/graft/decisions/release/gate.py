@@ -73,17 +73,14 @@ def _end_of_grid(arm: TrainingRecord) -> tuple[float, int, int] | None:
 
 
 def _verdict(verdict: VerdictRecord) -> Reason:
-    """Let the verdict and what params say of it decide."""
-    level, param = "pass", ""
+    """Let the verdict decide as params say; what ships, and why, names the param."""
+    level = "pass"
     if verdict.verdict == "NEGATIVE":
         level = {"fail": "fail", "warn": "warn", "ship_scratch": "pass"}[verdict.on_negative]
-        param = f" check_transfer.on_negative says {verdict.on_negative}."
     if verdict.verdict == "INCONCLUSIVE":
-        level = {"fail": "fail", "warn": "warn", "ship_cheapest": "warn"}[verdict.on_inconclusive]
-        param = f" check_transfer.on_inconclusive says {verdict.on_inconclusive}."
-    return Reason.model_validate(
-        {"check": "verdict", "level": level, "sentence": f"{verdict.sentence}{param} {verdict.ships_because}"}
-    )
+        level = "fail" if verdict.on_inconclusive == "fail" else "warn"
+    sentence = f"{verdict.sentence} {verdict.ships_because}"
+    return Reason.model_validate({"check": "verdict", "level": level, "sentence": sentence})
 
 
 def _looks(verdict: VerdictRecord) -> Reason:

@@ -1,6 +1,5 @@
 """Whether transfer helped: one pure function from the logits of both arms to the verdict."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -21,13 +20,14 @@ from graft.decisions.verdict.metric import (
 )
 from graft.decisions.verdict.sentence import sentence_of
 from graft.decisions.verdict.shipping import cost_of, median_run, shipped_arm
+from graft.decisions.verdict.splits import Splits
 from graft.files import visible
 from graft.params.decisions import CheckTransfer
 from graft.records.common import Outcome
 from graft.records.verdict import VerdictRecord
 from graft.statistics.comparison.compare import Comparison, capped, compare
 from graft.statistics.comparison.rare import at_most
-from graft.store.catalogue import SPLITS, CatalogRow, Labelled, labelled
+from graft.store.catalogue import Labelled
 
 # Largest number of absent classes that a sentence names.
 MOST_NAMED = 5
@@ -56,28 +56,6 @@ FOUND = (
     "could_show",
     "to_show",
 )
-
-
-class Splits(NamedTuple):
-    """The readable target images by split."""
-
-    train: Labelled
-    val: Labelled
-    test: Labelled
-    """the n images on which both arms are judged"""
-    classes: Sequence[str]
-    """class names by number"""
-
-
-def splits_of(catalog: Sequence[CatalogRow], classes: Sequence[str]) -> Splits:
-    """The readable images of a catalogue by split.
-
-    Args:
-        catalog: rows of the target's catalogue.
-        classes: class names by number.
-    """
-    train, val, test = (labelled(catalog, classes, split) for split in SPLITS)
-    return Splits(train, val, test, classes)
 
 
 class Asked(NamedTuple):

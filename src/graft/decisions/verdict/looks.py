@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graft.decisions.claims import LEAST_SEEDS
+from graft.decisions.verdict.splits import Splits
 from graft.files import read_record, write_record
 from graft.params.pipeline import Params
 from graft.records.common import Outcome, StrategyName
@@ -72,7 +73,7 @@ def open_look(path: Path, look: Look) -> Standing:
     Raises:
         ValueError: the file is no ledger.
     """
-    record = _read(path)
+    record = read_looks(path)
     if not any(_same(each, look) for each in record.looks):
         record = LooksRecord(looks=(*record.looks, look))
         write_record(record, path)
@@ -81,7 +82,7 @@ def open_look(path: Path, look: Look) -> Standing:
 
 def close_look(path: Path, look: Look, verdict: Outcome) -> None:
     """Write the verdict of a look into the ledger."""
-    record = _read(path)
+    record = read_looks(path)
     looks = (each.model_copy(update={"verdict": verdict}) if _same(each, look) else each for each in record.looks)
     write_record(LooksRecord(looks=tuple(looks)), path)
 
@@ -105,24 +106,23 @@ def standing_of(record: LooksRecord, look: Look) -> Standing:
     return Standing(n_looks, first.planned, n_open, counts, _said(before, n_looks, first.planned, counts))
 
 
-def look_at(test: Labelled, classes: Sequence[str], params: Params, strategy: StrategyName, n_seeds: int) -> Look:
+def look_at(splits: Splits, params: Params, strategy: StrategyName, n_seeds: int) -> Look:
     """The look that a run takes.
 
     Args:
-        test: the test split.
-        classes: class names by number.
+        splits: images of the target. Train and val images are a part of what looks, test images what it looks at.
         params: all params of the run.
         strategy: the strategy that was trained.
         n_seeds: number of paired seeds.
     """
-    images = sorted({f"{sha256} {classes[label]}" for sha256, label in zip(test.sha256, test.labels, strict=True)})
     values = params.model_dump(mode="json", include=ARMS)
     question = params.check_transfer.model_dump(mode="json", include=QUESTION)
     # a budget by name and the same number of seeds are one thing
     values["training"].pop("budget", None)
-    asked = {**values, "question": question, "strategy": strategy, "n_seeds": n_seeds}
+    images = [_images(each, splits.classes) for each in (splits.train, splits.val)]
+    asked = {**values, "question": question, "strategy": strategy, "n_seeds": n_seeds, "images": images}
     return Look(
-        test_sha256=_sha256("\n".join(images)),
+        test_sha256=_images(splits.test, splits.classes),
         params_sha256=_sha256(json.dumps(asked, sort_keys=True)),
         n_seeds=n_seeds,
         planned=params.check_transfer.planned_looks,
@@ -130,7 +130,18 @@ def look_at(test: Labelled, classes: Sequence[str], params: Params, strategy: St
     )
 
 
-def _read(path: Path) -> LooksRecord:
+def _images(split: Labelled, classes: Sequence[str]) -> str:
+    """Hash of the set of images of a split and their classes, in whatever order."""
+    named = {f"{sha256} {classes[label]}" for sha256, label in zip(split.sha256, split.labels, strict=True)}
+    return _sha256("\n".join(sorted(named)))
+
+
+def read_looks(path: Path) -> LooksRecord:
+    """Read the ledger; a missing one is empty.
+
+    Raises:
+        ValueError: the file is no ledger.
+    """
     if not path.exists():
         return LooksRecord()
     try:

@@ -25,7 +25,7 @@ def _open(verdict: VerdictRecord) -> list[str]:
 def could_show(detectable: Detectable) -> str:
     """The smallest differences that such a run shows four times in five, in one sentence."""
     ways = [
-        f"{100 * value:.1f} points {name}"
+        f"{_size(value)} points {name}"
         for value, name in (
             (detectable.as_is, "as it is"),
             (detectable.any_seeds, "with any number of seeds"),
@@ -45,6 +45,11 @@ def to_show(needed: tuple[int, int] | None, estimate: float) -> str:
         return f"No affordable number of seeds and test images shows {size} four times in five."
     seeds, images = needed
     return f"To show {size} four times in five takes {seeds:,} seeds and {images:,} test images together."
+
+
+def _size(share: float) -> str:
+    """Points with one decimal. What would round to 0.0 stands for any difference."""
+    return f"{100 * share:.1f}" if share >= 0.0005 else "under 0.1"
 
 
 def _difference(verdict: VerdictRecord) -> str:

@@ -62,8 +62,9 @@ def shipped_arm(outcome: Outcome, cost: Cost, params: CheckTransfer) -> Shipped:
     if outcome == "POSITIVE":
         return Shipped("transfer", "Transfer ships: it helped.")
     policy = "on_negative" if outcome == "NEGATIVE" else "on_inconclusive"
-    value = getattr(params, policy)
-    return Shipped("transfer", f"Transfer is what was exported: check_transfer.{policy} says {value}.")
+    refused = getattr(params, policy) == "fail"
+    what = "Transfer was exported, and the gate refuses it" if refused else "Transfer ships, with a warning"
+    return Shipped("transfer", f"{what}: check_transfer.{policy} says {getattr(params, policy)}.")
 
 
 def median_run(runs: tuple[RunRecord, ...]) -> int:

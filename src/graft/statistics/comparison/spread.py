@@ -98,10 +98,7 @@ def influence_table(values: Floats, layout: Layout) -> Floats:
     unit = np.arange(n) if layout.unit is None else layout.unit
     means = np.bincount(label, values.mean(axis=0)) / np.bincount(label)
     deviations = layout.weights * (values - means[label])
-    # (k, n) -> (k, u)
-    sums = np.stack([np.bincount(unit, row, minlength=u) for row in deviations])
-    table: Floats = (float(means.mean()) + u * sums).astype(np.float64)
-    return table
+    return float(means.mean()) + u * _sums(deviations, unit, u)
 
 
 def _mean_squares(values: Floats, layout: Layout) -> _UnitPart:
@@ -147,33 +144,44 @@ def _effective(units: Floats, freedom: Floats, layout: Layout) -> float:
 
 def _jackknife(values: Floats, layout: Layout) -> _UnitPart:
     """Variance of the metric when one group after another is left out."""
-    sums, counts = _cells(values, layout)
-    k, u, c = sums.shape
-    # (k, 1, c) class means; (k, u, c) the same without a group. A class in one group only stays as it is.
-    totals, sizes = sums.sum(axis=1, keepdims=True), counts.sum(axis=0)
-    means = totals / sizes
-    left = sizes - counts
-    without = np.where(left > 0, (totals - sums) / np.maximum(left, 1), means)
-    moves = (without - means) / c
-    shrink = (u - 1) / u
-    by_group = moves.sum(axis=2)
+    cells = _cells(values, layout)
+    k, u, c = len(values), int(layout.units.number), int(cells.label.max()) + 1
+    sizes, totals = np.bincount(cells.label, cells.counts), _sums(cells.sums, cells.label, c)
+    means = (totals / sizes)[:, cells.label]
+    left = (sizes[cells.label] - cells.counts)[None]
+    # (k, m) class means without a group. A class that is in one group only stays as it is.
+    without = np.where(left > 0, (totals[:, cells.label] - cells.sums) / np.maximum(left, 1), means)
+    moves, shrink = (without - means) / c, (u - 1) / u
+    by_group = _sums(moves, cells.unit, u)
     mean_move = by_group.mean(axis=0)
     residual = shrink * float(np.sum((by_group - mean_move) ** 2)) / (k - 1) / k
-    of_classes = shrink * np.sum(moves.mean(axis=0) ** 2, axis=0)
-    freedom = 1 / np.sum((counts / sizes) ** 2, axis=0) - 1
-    return _UnitPart(
-        means.mean(axis=2)[:, 0],
-        shrink * float(np.sum(mean_move**2)),
-        residual,
-        _effective(of_classes, freedom, layout),
-    )
+    of_classes = shrink * np.bincount(cells.label, moves.mean(axis=0) ** 2).astype(np.float64)
+    freedom = 1 / np.bincount(cells.label, (cells.counts / sizes[cells.label]) ** 2) - 1
+    units = shrink * float(np.sum(mean_move**2))
+    return _UnitPart((totals / sizes).mean(axis=1), units, residual, _effective(of_classes, freedom, layout))
 
 
-def _cells(values: Floats, layout: Layout) -> tuple[Floats, Floats]:
-    """(k, u, c) sums and (u, c) numbers of the images of each group in each class."""
+class _Cells(NamedTuple):
+    """The m pairs of a group and a class that have images."""
+
+    unit: NDArray[np.int64]
+    label: NDArray[np.int64]
+    counts: Floats
+    """(m,) number of images"""
+    sums: Floats
+    """(k, m) sum of their values in each seed"""
+
+
+def _cells(values: Floats, layout: Layout) -> _Cells:
     assert layout.unit is not None
     label = np.zeros_like(layout.unit) if layout.label is None else layout.label
-    u, c = int(layout.units.number), int(label.max()) + 1
-    cell = layout.unit * c + label
-    sums: Floats = np.stack([np.bincount(cell, row, minlength=u * c) for row in values])
-    return sums.reshape(-1, u, c), np.bincount(cell, minlength=u * c).reshape(u, c).astype(np.float64)
+    c = int(label.max()) + 1
+    pairs, cell = np.unique(layout.unit * c + label, return_inverse=True)
+    counts = np.bincount(cell).astype(np.float64)
+    return _Cells(pairs // c, pairs % c, counts, _sums(values, cell, len(pairs)))
+
+
+def _sums(values: Floats, part: NDArray[np.int64], n_parts: int) -> Floats:
+    """(k, n_parts) sums of the columns of each part; `part` has the part of each column."""
+    sums: Floats = np.stack([np.bincount(part, row, minlength=n_parts) for row in values]).astype(np.float64)
+    return sums

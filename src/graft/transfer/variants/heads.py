@@ -1,7 +1,7 @@
 """Linear heads on cached features of the unmodified backbone, by share of the labels."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,20 +26,19 @@ class Heads(NamedTuple):
     """(c, d + 1) weights with the bias last, by name of the run"""
 
 
-def fitted_heads(task: TransferTask, groups: NDArray[Any], seeds: Sequence[int]) -> Heads:
+def fitted_heads(task: TransferTask, seeds: Sequence[int]) -> Heads:
     """Fit a head for each share of the labels and each seed.
 
     All have the regularisation strength that the probe of the strategy record chose on the whole train split.
 
     Args:
         task: what the transfer arm is trained from.
-        groups: (n,) groups of the train images.
         seeds: of the arms.
     """
     runs, weights = [], {}
     for variant in (Variant("head", share) for share in HEAD_SHARES):
         for seed in seeds:
-            places = labels_seen(task.data, task.params.training, groups, variant.share, seed)
+            places = labels_seen(task.data, task.params.training, variant.share, seed)
             name, c = f"{variant.name}_{seed}", task.strategy.probe_c
             weights[name], score = _fitted(task, places)
             runs.append(

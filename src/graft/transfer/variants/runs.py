@@ -42,7 +42,7 @@ def n_images(variant: Variant, run: RunKey, variants: VariantsTask) -> int:
         return control.epochs_of(params) * _n_seen(task, run.seed)
     if finetune.by_steps(task):
         return params.training.epochs * _n_seen(task, run.seed)
-    return len(labels_seen(task.data, params.training, variants.groups, variant.share, run.seed))
+    return len(labels_seen(task.data, params.training, variant.share, run.seed))
 
 
 def _trainer_of(variants: VariantsTask, variant: Variant, start: Start, seed: int) -> Train:
@@ -54,14 +54,14 @@ def _trainer_of(variants: VariantsTask, variant: Variant, start: Start, seed: in
     if variant.kind in ("shuffled", "reset"):
         altered = _altered(variants, variant, seed)
         return finetune.trainer(altered, start_of(altered))
-    places = labels_seen(task.data, params.training, variants.groups, variant.share, seed)
+    places = labels_seen(task.data, params.training, variant.share, seed)
     if variant.kind == "scratch":
         return control.trainer(*_seen_as_train(task, repeated(places, _n_seen(task, seed), seed)))
     if finetune.by_steps(task):
         return _tuner(task, start, places)
-    data, of_arms = _seen_as_train(task, places)
-    fewer = task._replace(data=data, params=of_arms)
-    return finetune.trainer(fewer, start._replace(train=start.train[:, places]))
+    data, params = _seen_as_train(task, places)
+    fewer = start._replace(train=start.train[:, places], plain=start.plain[places])
+    return finetune.trainer(task._replace(data=data, params=params), fewer)
 
 
 def _altered(variants: VariantsTask, variant: Variant, seed: int) -> TransferTask:
@@ -91,7 +91,11 @@ def _tuner(task: TransferTask, start: Start, places: Places) -> Train:
 def _seen_as_train(task: TransferTask, places: Places) -> tuple[TargetData, Params]:
     """The target with these train images alone, and params by which a seed sees all of them."""
     data, training = task.data, task.params.training.model_copy(update={"subsample": 1.0})
-    fewer = data._replace(train=part_of(data.train, places), train_rows=data.train_rows[places])
+    fewer = data._replace(
+        train=part_of(data.train, places),
+        train_rows=data.train_rows[places],
+        train_groups=data.train_groups[places],
+    )
     return fewer, task.params.model_copy(update={"training": training})
 
 

@@ -11,18 +11,17 @@ from graft.transfer.arms.target_data import TargetData, seen_by
 Places = NDArray[np.int64]
 
 
-def labels_seen(data: TargetData, training: Training, groups: NDArray[Any], share: float, seed: int) -> Places:
+def labels_seen(data: TargetData, training: Training, share: float, seed: int) -> Places:
     """Places within the train split of a share of the images that a seed sees in the arms.
 
     Args:
         data: the target's images.
         training: says what a seed sees of the train split.
-        groups: (n,) groups of the train images.
         share: of the images that the seed sees, above 0 to 1.
         seed: of the run; both arms see the same images.
     """
     seen, labels = seen_by(data, training, seed), data.train.labels.cpu().numpy()
-    return seen[nested_subset(labels[seen], groups[seen], share, seed)]
+    return seen[nested_subset(labels[seen], data.train_groups[seen], share, seed)]
 
 
 def nested_subset(labels: Places, groups: NDArray[Any], share: float, seed: int) -> Places:

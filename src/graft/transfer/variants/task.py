@@ -1,15 +1,12 @@
-"""What is trained from beside the arms: the task of the transfer arm, groups, and what the arms chose."""
+"""What is trained from beside the arms: the task of the transfer arm, and what the arms chose."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from graft.files import read_record
 from graft.params.pipeline import Params
 from graft.records.training import TrainingRecord
-from graft.store.catalogue import read_labelled
 from graft.transfer.finetuning.task import TransferTask, read_task
 from graft.transfer.variants.plan import Arms
 
@@ -19,8 +16,6 @@ class VariantsTask(NamedTuple):
 
     task: TransferTask
     """what the transfer arm is trained from; the control takes its images"""
-    groups: NDArray[Any]
-    """(n,) groups of the train images"""
     arms: Arms
 
 
@@ -28,7 +23,9 @@ class VariantsTask(NamedTuple):
 Reread = Callable[[], VariantsTask]
 
 
-def read_variants_task(params: Params, files: tuple[Path, ...], training: Path, scratch: Path) -> VariantsTask:
+def read_variants_task(
+    params: Params, files: tuple[Path, Path, Path, Path, Path, Path], training: Path, scratch: Path
+) -> VariantsTask:
     """Read what the arms were trained from, and what they chose.
 
     Args:
@@ -41,9 +38,5 @@ def read_variants_task(params: Params, files: tuple[Path, ...], training: Path, 
         FileNotFoundError: a file is missing.
         ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
     """
-    strategy, backbone, card, catalog, images, features = files
-    return VariantsTask(
-        read_task(params, strategy, backbone, card, catalog, images, features),
-        read_labelled(catalog, "train").groups,
-        Arms(read_record(TrainingRecord, training), read_record(TrainingRecord, scratch)),
-    )
+    arms = Arms(read_record(TrainingRecord, training), read_record(TrainingRecord, scratch))
+    return VariantsTask(read_task(params, *files), arms)

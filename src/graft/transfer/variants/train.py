@@ -47,7 +47,7 @@ def train_variants(
     """
     params, arms = variants.task.params, variants.arms
     plan = plan_of(arms, params.training)
-    heads = fitted_heads(variants.task, variants.groups, seeds_of(arms) if plan else ())
+    heads = fitted_heads(variants.task, seeds_of(arms) if plan else ())
     write_arrays(heads.weights, folder / HEADS)
     runs: tuple[VariantRun, ...] = ()
     if plan:
@@ -91,7 +91,7 @@ def _saved(
     records = []
     for variant, runs in plan.items():
         name = network_name(variant, task.params)
-        for run in chosen_runs({run: fitted[run].best for run in runs}):
+        for run in chosen_runs({run: fitted[run] for run in runs}):
             blank = build_network(name, len(task.data.classes), task.data.preprocessing, task.params.training.head)
             record = _record(variants, variant, run, fitted[run])
             save_network(read_network(half_done, run, blank), name, folder / f"{record.name}.safetensors")
@@ -105,7 +105,7 @@ def _record(variants: VariantsTask, variant: Variant, run: RunKey, fitted: Fitte
         name=f"{variant.name}_{run.seed}",
         kind=variant.kind,
         share=variant.share,
-        n_labels=len(labels_seen(task.data, task.params.training, variants.groups, variant.share, run.seed)),
+        n_labels=len(labels_seen(task.data, task.params.training, variant.share, run.seed)),
         seed=run.seed,
         network=network_name(variant, task.params),
         block=variant.block,
