@@ -80,7 +80,7 @@ def test_the_record_of_the_release_holds_what_the_report_shows_and_names_what_wa
 ) -> None:
     _run(options)
     release = read_record(ReleaseRecord, tmp_path / "out/release.json")
-    assert {each.check for each in release.reasons} == {"data", "rates", "verdict", "majority", "export"}
+    assert {each.check for each in release.reasons} == {"data", "rates", "verdict", "looks", "majority", "export"}
     text = (tmp_path / "out/report.md").read_text(encoding="utf-8")
     assert [each for each in release.reasons if f"**{each.level}**, {each.check}: " not in text] == []
     assert release.made_from["verdict"] == file_sha256(tmp_path / "verdict.json")

@@ -103,3 +103,9 @@ def test_the_claim_of_the_tutorials_is_judged_by_the_interval(factor: int, words
     transfer = arm(*(run_of(seed, [0.1] * 9 + [0.9]) for seed in range(5)))
     control = arm(*(run_of(seed, [0.1] * (10 * factor - 1) + [0.8]) for seed in range(5)))
     assert words in speed_of(transfer, control, 0.05).sentence
+
+
+def test_a_lower_limit_within_the_claim_is_that_or_more() -> None:
+    transfer = arm(*(run_of(seed, [0.1] * 9 + [0.9]) for seed in range(5)))
+    control = arm(*(run_of(seed, [0.1] * 69 + [0.8 - 0.01 * seed]) for seed in range(5)))
+    assert "here it is that or more" in speed_of(transfer, control, 0.05).sentence

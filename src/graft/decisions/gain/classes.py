@@ -1,13 +1,15 @@
 """Classes that transfer made worse, and the least harm that each could have shown."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graft.decisions.gain.least_harm import least_harm, pooled
-from graft.decisions.gain.scoring import Gap, Scoring, difference_of, n_units, part_of
+from graft.decisions.gain.scoring import Scoring, difference_of, n_units, part_of
 from graft.files import visible
+from graft.records.common import Interval
 from graft.records.gain import Classes, ClassGain
 from graft.statistics.holm import holm
 
@@ -17,6 +19,12 @@ MOST_NAMED = 5
 FEWEST_SEEDS = 3
 
 Right = NDArray[np.bool_]
+
+
+class _Tested(NamedTuple):
+    difference: Interval
+    p_holm: float
+    least_harm: float | None
 
 
 def classes_of(transfer: Right, scratch: Right, classes: Sequence[str], on: Scoring) -> Classes:
@@ -34,31 +42,33 @@ def classes_of(transfer: Right, scratch: Right, classes: Sequence[str], on: Scor
         for name, chosen in rows.items()
         if n_units(part_of(on, chosen)) > 1
     }
-    adjusted = dict(zip(gaps, holm([gap.p for gap in gaps.values()]), strict=True))
+    adjusted = holm([gap.p for gap in gaps.values()])
     harms = _least_harms(transfer, scratch, [rows[name] for name in gaps], on)
-    found = dict(zip(gaps, harms, strict=True))
+    tested = {
+        name: _Tested(gap.interval, float(p), harm)
+        for (name, gap), p, harm in zip(gaps.items(), adjusted, harms, strict=True)
+    }
     scores = tuple(
-        _score(name, (transfer[:, chosen], scratch[:, chosen]), gaps.get(name), adjusted.get(name), on.level)
+        _score(name, (transfer[:, chosen], scratch[:, chosen]), tested.get(name), on.level)
         for name, chosen in rows.items()
     )
-    scores = tuple(each.model_copy(update={"least_harm": found.get(each.name)}) for each in scores)
     return Classes(scores=scores, sentence=_sentence(scores, len(transfer)))
 
 
-def _score(name: str, right: tuple[Right, Right], gap: Gap | None, p: float | None, level: float) -> ClassGain:
+def _score(name: str, right: tuple[Right, Right], tested: _Tested | None, level: float) -> ClassGain:
     # (k,): recall of each seed
     ours, others = (each.mean(axis=1) for each in right)
-    proved = gap is not None and p is not None and len(ours) >= FEWEST_SEEDS and p <= level
+    proved = tested is not None and len(ours) >= FEWEST_SEEDS and tested.p_holm <= level
     return ClassGain(
         name=name,
         n_images=right[0].shape[1],
         transfer=float(ours.mean()),
         scratch=float(others.mean()),
-        difference=None if gap is None else gap.interval,
+        difference=tested and tested.difference,
         n_seeds_worse=int((ours < others).sum()),
-        p_holm=None if p is None else float(p),
-        worse=proved and gap is not None and gap.interval.estimate < 0,
-        least_harm=None,
+        p_holm=tested and tested.p_holm,
+        worse=proved and bool(ours.mean() < others.mean()),
+        least_harm=tested and tested.least_harm,
     )
 
 

@@ -106,6 +106,6 @@ def _against_the_claim(ratio: Interval, at_least: bool) -> str:
         return f"{claim}: here it is less."
     if ratio.low > high:
         return f"{claim}: here it is more."
-    if low <= ratio.low and ratio.high <= high and not at_least:
-        return f"{claim}: here it is so."
+    if low <= ratio.low and (at_least or ratio.high <= high):
+        return f"{claim}: here it is {'that or more' if at_least else 'so'}."
     return f"{claim}: these seeds neither confirm nor refute it."
