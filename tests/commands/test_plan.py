@@ -15,12 +15,13 @@ from tests.start.folders import classes, picture
 
 from graft import cli
 from graft.decisions.verdict.looks import look_at
+from graft.decisions.verdict.splits import splits_of
 from graft.files import file_sha256, write_record
 from graft.params.pipeline import Params, read_params
 from graft.records.looks import LooksRecord
 from graft.start import timing
 from graft.start.timing import Costs
-from graft.store.catalogue import labelled, read_catalog, write_catalog
+from graft.store.catalogue import read_catalog, write_catalog
 from graft.yaml_files import with_values
 
 # a minute for each pass through the network
@@ -185,8 +186,8 @@ def test_an_absent_class_is_said_beforehand(here: Path, capsys: pytest.CaptureFi
 def test_an_unplanned_look_is_said_beforehand(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _catalogue()
     assert "can prove a gain" in _plan(capsys)
-    test = labelled(read_catalog(Path("data/catalogs/target.csv")), ("a", "b"), "test")
-    look = look_at(test, ("a", "b"), read_params(Path("params.yaml")), "norms", 5)
+    splits = splits_of(read_catalog(Path("data/catalogs/target.csv")), ("a", "b"))
+    look = look_at(splits, read_params(Path("params.yaml")), "norms", 5)
     earlier = look.model_copy(update={"verdict": "INCONCLUSIVE"})
     write_record(LooksRecord(looks=(earlier,)), Path("models/records/looks.json"))
     assert "this run can only end INCONCLUSIVE: these test images were looked at before" in _plan(capsys)

@@ -31,7 +31,7 @@ def asked(**values: Any) -> CheckTransfer:
 
 
 def seen(
-    labels: NDArray[np.int64], groups: NDArray[np.str_] | None = None, before: Standing = FIRST, **values: Any
+    labels: NDArray[np.int64], groups: NDArray[np.str_] | None = None, before: Standing | None = None, **values: Any
 ) -> OnTest:
     names = np.arange(len(labels)).astype(np.str_)
     test = Labelled(np.arange(len(labels)), labels, names if groups is None else groups, names)
@@ -120,6 +120,10 @@ def test_a_single_test_image_limits_everything() -> None:
 
 def test_planned_looks_share_the_level() -> None:
     assert seen(np.arange(40) % 2, before=FIRST._replace(planned=3), level=0.06).level == pytest.approx(0.02)
+
+
+def test_where_the_ledger_is_not_known_the_looks_of_params_share_the_level() -> None:
+    assert seen(np.arange(40) % 2, level=0.06, planned_looks=2).level == pytest.approx(0.03)
 
 
 def look(params: str, n_seeds: int = 5, planned: int = 1, verdict: Outcome | None = None) -> Look:

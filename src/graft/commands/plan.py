@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from graft.decisions.pilot import Pilot
     from graft.decisions.plan import OnTest
     from graft.decisions.plan_words import Line
+    from graft.decisions.verdict.looks import Standing
     from graft.params.pipeline import Params
     from graft.start.sizes import Sizes
 
@@ -78,17 +79,25 @@ def foretold(sizes: "Sizes", params: "Params") -> "list[Line]":
 
 def _on_test(sizes: "Sizes", params: "Params") -> "OnTest":
     """The test images, with what the ledger says of earlier looks at them."""
-    from graft.decisions.plan import on_test, standing_ahead
-    from graft.decisions.verdict.looks import look_at, read_looks
-    from graft.records.looks import LooksRecord
-    from graft.records.strategy import StrategyRecord
+    from graft.decisions.plan import on_test
 
-    known = all(sizes.test.sha256)
+    return on_test(sizes.test, sizes.classes, params.check_transfer, _before(sizes, params))
+
+
+def _before(sizes: "Sizes", params: "Params") -> "Standing | None":
+    """Where the next look stands among those in the ledger; None while the files' hashes are not known."""
+    from graft.decisions.plan import standing_ahead
+    from graft.decisions.verdict.looks import look_at, read_looks
+    from graft.decisions.verdict.splits import splits_of
+    from graft.records.strategy import StrategyRecord
+    from graft.store.catalogue import read_catalog
+
+    if not (sizes.catalogued and TARGET_CATALOG.is_file()):
+        return None
     chosen = _read_if_valid(StrategyRecord, STRATEGY)
     strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
-    look = look_at(sizes.test, sizes.classes, params, strategy, params.training.n_seeds)
-    before = standing_ahead(read_looks(LOOKS) if known else LooksRecord(), look)
-    return on_test(sizes.test, sizes.classes, params.check_transfer, before)
+    splits = splits_of(read_catalog(TARGET_CATALOG), sizes.classes)
+    return standing_ahead(read_looks(LOOKS), look_at(splits, params, strategy, params.training.n_seeds))
 
 
 def pilot_of(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot":

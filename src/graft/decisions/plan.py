@@ -58,14 +58,14 @@ class Ways(NamedTuple):
     """numbers of seeds and of test images, where neither alone is enough"""
 
 
-def on_test(test: Labelled, classes: Sequence[str], asked: CheckTransfer, before: Standing) -> OnTest:
+def on_test(test: Labelled, classes: Sequence[str], asked: CheckTransfer, before: Standing | None) -> OnTest:
     """The test images as the comparison will see them.
 
     Args:
         test: the test images, at least one.
         classes: names of all classes, by number.
         asked: metric and level.
-        before: where the look that is planned stands among those at the same images.
+        before: where the look that is planned stands among those at the same images; None if that is not known.
     """
     labels = test.labels
     counts = np.bincount(labels, minlength=len(classes))
@@ -73,9 +73,10 @@ def on_test(test: Labelled, classes: Sequence[str], asked: CheckTransfer, before
     layout = layout_of(len(labels), test.groups, labels if metric == "balanced_accuracy" else None)
     absent = [f"Class {name} has no image in the test split." for name, n in zip(classes, counts, strict=True) if not n]
     single = ["The test split has a single image."] if layout.n_images == 1 else []
-    looked = [UNPLANNED.format(planned=before.planned)] if before.unplanned else []
+    n_looks = asked.planned_looks if before is None else before.planned
+    looked = [UNPLANNED.format(planned=n_looks)] if before is not None and before.unplanned else []
     limits = (*absent, *single, *looked, *layout.limits)
-    return OnTest(metric, layout, counts, asked.level / before.planned, limits)
+    return OnTest(metric, layout, counts, asked.level / n_looks, limits)
 
 
 def standing_ahead(looks: LooksRecord, look: Look) -> Standing:
