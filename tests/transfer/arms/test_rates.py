@@ -19,7 +19,7 @@ def _chosen(scores: dict[tuple[int, float], Score]) -> list[tuple[int, float]]:
 
 
 def test_every_seed_runs_at_every_rate() -> None:
-    assert every_run((3, 4), (0.1, 0.2)) == ((3, 0.1), (3, 0.2), (4, 0.1), (4, 0.2))
+    assert every_run((3, 4), (0.1, 0.2)) == tuple(RunKey(seed, rate) for seed in (3, 4) for rate in (0.1, 0.2))
 
 
 def test_each_seed_chooses_the_highest_accuracy_of_its_own() -> None:
@@ -37,7 +37,7 @@ def test_images_that_the_seed_leaves_out_decide_too() -> None:
         RunKey(0, 0.1): _fitted(Score(1, 0.9), Score(1, 0.8)),
         RunKey(0, 0.2): _fitted(Score(1, 0.8), Score(1, 0.85)),
     }
-    assert chosen_runs(results) == ((0, 0.2),)
+    assert chosen_runs(results) == (RunKey(0, 0.2),)
 
 
 def test_the_choice_does_not_depend_on_the_order_in_which_runs_end() -> None:
