@@ -116,8 +116,8 @@ def _floats(name: str, scores: ArrayLike) -> Floats:
 def _array(name: str, given: ArrayLike) -> NDArray[Any]:
     if np.ma.is_masked(given):
         raise ValueError(
-            f"compare: want {name} without a mask, got masked values. Leave these images or seeds out of both models, or "
-            "fill them."
+            f"compare: want {name} without a mask, got masked values. Leave these images or seeds out of both models, "
+            "or fill them."
         )
     try:
         return np.asarray(given)
