@@ -188,7 +188,7 @@ class CouldShow(NamedTuple):
     any_seeds: float | None
     """with these units and any number of seeds"""
     any_images: float | None
-    """with these seeds and any number of images"""
+    """with these seeds and any number of images; 0 where the variance of seeds is estimated as 0"""
 
 
 def could_show_of(variances: Variances, n_seeds: int, units: Units, level: float) -> CouldShow:
