@@ -16,6 +16,8 @@ class Look(Record):
     n_seeds: int
     planned: int
     """number of looks at these test images that was planned, as `check_transfer.planned_looks` said at this look"""
+    level: float
+    """`check_transfer.level` at this look, which all planned looks share"""
     verdict: Outcome | None
     """null from the opening of the test split until it is judged; a run that was killed in between leaves null"""
 

@@ -17,8 +17,9 @@ from graft.records.looks import Look, LooksRecord
 PARAMS = read_params(ROOT / "params.yaml")
 
 
-def look(params: str, verdict: Outcome | None = None, planned: int = 1, n_seeds: int = 5, test: str = "t") -> Look:
-    return Look(test_sha256=test, params_sha256=params, n_seeds=n_seeds, planned=planned, verdict=verdict)
+def look(params: str, verdict: Outcome | None = None, **changes: Any) -> Look:
+    values = {"test_sha256": "t", "n_seeds": 5, "planned": 1, "level": 0.05, **changes}
+    return Look.model_validate({"params_sha256": params, "verdict": verdict, **values})
 
 
 def standing(*before: Look, this: Look | None = None) -> Standing:
@@ -59,7 +60,7 @@ def test_a_look_after_a_gain_is_said_and_not_limited() -> None:
 
 
 def test_looks_at_other_test_images_do_not_count() -> None:
-    found = standing(look("a", "INCONCLUSIVE", test="other"))
+    found = standing(look("a", "INCONCLUSIVE", test_sha256="other"))
     assert (found.n_looks, found.unplanned, found.said) == (1, False, "")
 
 
@@ -79,6 +80,21 @@ def test_a_look_of_two_seeds_spends_nothing_and_is_said() -> None:
     found = standing(look("a", "INCONCLUSIVE", n_seeds=2))
     assert (found.n_looks, found.unplanned) == (1, False)
     assert found.said == "1 look of two seeds came before; two seeds can claim nothing."
+
+
+def test_a_second_training_tried_by_two_seeds_counts_since_the_better_one_is_chosen_by_the_test_images() -> None:
+    tried = [look(each, "INCONCLUSIVE", n_seeds=2) for each in "ab"]
+    found = standing(*tried)
+    assert (found.n_looks, found.unplanned) == (2, True)
+    assert "before: INCONCLUSIVE by two seeds" in found.said
+    planned = [each.model_copy(update={"planned": 2}) for each in tried]
+    assert not standing(*planned).unplanned
+
+
+def test_the_level_of_the_first_look_holds_for_all_unless_less_is_asked() -> None:
+    first = look("a", "INCONCLUSIVE", planned=2)
+    assert standing(first, this=look("this", level=0.4)).level == 0.05
+    assert standing(first, this=look("this", level=0.01)).level == 0.01
 
 
 def test_a_plan_may_still_be_made_after_a_look_of_two_seeds() -> None:
@@ -214,3 +230,8 @@ def test_names_of_groups_make_no_other_look() -> None:
     before = splits_with(split_of(balanced(8)))
     renamed = before.train._replace(groups=np.char.add("x", before.train.groups))
     assert at(splits=before._replace(train=renamed)) == at()
+
+
+def test_the_metric_that_auto_stands_for_is_the_same_look() -> None:
+    assert at(with_section("check_transfer", metric="accuracy")) == at()
+    assert at(with_section("check_transfer", metric="balanced_accuracy")).params_sha256 != at().params_sha256

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from graft.decisions.claims import LEAST_SEEDS
+from graft.decisions.verdict.metric import primary_metric
 from graft.decisions.verdict.splits import Splits
 from graft.files import read_record, write_record
+from graft.params.learning import Learning
 from graft.params.pipeline import Params
 from graft.records.common import Outcome, StrategyName
 from graft.records.looks import Look, LooksRecord
@@ -29,15 +31,17 @@ class Standing(NamedTuple):
     """Where a look stands among all looks at its test images."""
 
     n_looks: int
-    """number of looks up to this one, without those of two seeds"""
+    """number of looks that count, up to this one"""
     planned: int
     """number of looks planned before the first; they share the level"""
     n_open: int
     """earlier looks that count and did not end POSITIVE"""
     counts: bool
-    """whether this look counts: it has more than two seeds"""
+    """whether this look may claim something: it has more than two seeds"""
     said: str
     """what the ledger says of earlier looks; empty if there were none"""
+    level: float
+    """the level that all planned looks share: that of the first look that counts, or less if less is asked now"""
 
     @property
     def unplanned(self) -> bool:
@@ -81,8 +85,10 @@ def close_look(path: Path, look: Look, verdict: Outcome) -> None:
 def standing_of(record: LooksRecord, look: Look) -> Standing:
     """Judge an open look by those before it at the same test images.
 
-    The plan in force is that of the first look that counts. A look is unplanned if more looks than planned, itself
-    included, did not end POSITIVE: whoever found a gain has ended the search, and what comes after asks something else.
+    Plan and level in force are those of the first look that counts. A look is unplanned if more looks than planned,
+    itself included, did not end POSITIVE: whoever found a gain has ended the search, and what comes after asks
+    something else. The first look of two seeds counts for nothing, because it can claim nothing. Others do: whoever
+    tries several trainings by two seeds and goes on with the best has chosen by the test images.
 
     Args:
         record: the ledger.
@@ -90,11 +96,13 @@ def standing_of(record: LooksRecord, look: Look) -> Standing:
     """
     place = next(place for place, each in enumerate(record.looks) if _same(each, look))
     before = [each for each in record.looks[:place] if each.test_sha256 == look.test_sha256]
-    counted = [each for each in before if _counts(each)]
+    free = next((each for each in before if not _claims(each)), None)
+    counted = [each for each in before if each is not free]
     first = (counted or [record.looks[place]])[0]
     n_open = sum(each.verdict != "POSITIVE" for each in counted)
-    n_looks, counts = len(counted) + _counts(look), _counts(look)
-    return Standing(n_looks, first.planned, n_open, counts, _said(before, n_looks, first.planned, counts))
+    n_looks, counts = len(counted) + _claims(look), _claims(look)
+    said = _said(counted, free, n_looks, first.planned)
+    return Standing(n_looks, first.planned, n_open, counts, said, min(first.level, look.level))
 
 
 class Trained(NamedTuple):
@@ -116,6 +124,8 @@ def look_at(splits: Splits, params: Params, trained: Trained) -> Look:
         trained: strategy, number of seeds and source.
     """
     question = params.check_transfer.model_dump(mode="json", include=QUESTION)
+    # `auto` is the metric that it stands for
+    question["metric"] = primary_metric(splits.test.labels, len(splits.classes), params.check_transfer.metric)
     asked = {
         **_arms(params, trained),
         "question": question,
@@ -126,6 +136,7 @@ def look_at(splits: Splits, params: Params, trained: Trained) -> Look:
         params_sha256=_sha256(json.dumps(asked, sort_keys=True)),
         n_seeds=trained.n_seeds,
         planned=params.check_transfer.planned_looks,
+        level=params.check_transfer.level,
         verdict=None,
     )
 
@@ -139,7 +150,7 @@ def _arms(params: Params, trained: Trained) -> dict[str, Any]:
     values["network"].pop("weights_file")
     for arm in ("finetune_target", "train_scratch"):
         values[arm]["rates"] = sorted(values[arm]["rates"])
-    learnt = [params.training]
+    learnt: list[Learning] = [params.training]
     if params.network.weights == "pretrain":
         learnt.append(params.pretrain_source)
         values |= {"pretrain_source": params.pretrain_source.model_dump(mode="json"), "source": trained.source_sha256}
@@ -183,17 +194,17 @@ def read_looks(path: Path) -> LooksRecord:
         ) from None
 
 
-def _said(before: Sequence[Look], n_looks: int, planned: int, counts: bool) -> str:
+def _said(counted: Sequence[Look], free: Look | None, n_looks: int, planned: int) -> str:
     """What came before, in one or two sentences."""
-    verdicts = [each.verdict or "broken off" for each in before if _counts(each)]
-    n_small = len(before) - len(verdicts)
-    this = f"This is look {n_looks} at these test images" if counts else "This look of two seeds counts for nothing"
+    verdicts = [(each.verdict or "broken off") + ("" if _claims(each) else " by two seeds") for each in counted]
+    this = f"This is look {n_looks} at these test images" if n_looks > len(counted) else "This look is of two seeds"
     told = f"{this}, {planned} planned; before: {', '.join(verdicts)}." if verdicts else ""
-    small = f"{n_small} {'look' if n_small == 1 else 'looks'} of two seeds came before; two seeds can claim nothing."
-    return " ".join(each for each in (told, small if n_small else "") if each)
+    small = "1 look of two seeds came before; two seeds can claim nothing." if free is not None else ""
+    return " ".join(each for each in (told, small) if each)
 
 
-def _counts(look: Look) -> bool:
+def _claims(look: Look) -> bool:
+    """Whether a look has seeds enough to claim anything."""
     return look.n_seeds >= LEAST_SEEDS
 
 
