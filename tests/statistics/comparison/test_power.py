@@ -123,7 +123,7 @@ def test_three_seeds_are_the_fewest_as_two_claim_nothing() -> None:
 
 
 def test_fewer_effective_units_show_less() -> None:
-    few, many = (detectable(Variances(0.0, 0.3, 0.1), 5, Units(30, effective, 30)) for effective in (6, 30))
+    few, many = (detectable(Variances(0.0, 0.3, 0.1), 5, Units(30, effective, 30, effective)) for effective in (6, 30))
     assert few is not None
     assert many is not None
     assert few > many
@@ -191,5 +191,5 @@ def test_no_number_shows_a_difference_that_is_not_there() -> None:
 
 
 def test_more_units_of_the_same_kind_keep_their_shares() -> None:
-    assert scaled(Units(10, 4, 8), 3) == Units(30, 12, 24)
-    assert scaled(Units(10, 4, 8), math.inf) == Units(math.inf, math.inf, math.inf)
+    assert scaled(Units(10, 4, 8, 4), 3) == Units(30, 12, 24, 12)
+    assert scaled(Units(10, 4, 8, 4), math.inf) == Units(*[math.inf] * 4)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.comparison.interval import floor_of, t_quantile
+from graft.statistics.comparison.interval import least_half_width, t_quantile
 from graft.statistics.comparison.layout import Units
 from graft.statistics.comparison.spread import Variances, standard_error
 
@@ -39,7 +39,7 @@ NOTHING = 1e-150
 
 def equal_units(n_units: float) -> Units:
     """Units that all weigh the same."""
-    return Units(n_units, n_units, n_units)
+    return Units(n_units, n_units, n_units, n_units)
 
 
 def power_of(
@@ -103,7 +103,9 @@ def smallest_margin(
         level: level of each of the two one-sided tests.
         power: wanted probability.
     """
-    error, halves = _half_widths(variances, n_seeds, n_units, level, tail=level)
+    units = n_units if isinstance(n_units, Units) else equal_units(n_units)
+    strict = units._replace(floor=units.equivalence_floor)
+    error, halves = _half_widths(variances, n_seeds, strict, level, tail=level)
 
     def fires(margin: float) -> bool:
         inside = 2 * _below(np.maximum(margin / error - halves, 0.0)) - 1
@@ -123,7 +125,7 @@ def _half_widths(
     error, freedom = standard_error(variances, n_seeds, units)
     error = max(error, LEAST_ERROR)
     quantile = t_quantile(freedom, 1 - (level / 2 if tail is None else tail))
-    return error, np.maximum(quantile * _errors(freedom), floor_of(units, level) / error)
+    return error, np.maximum(quantile * _errors(freedom), least_half_width(units.floor, level) / error)
 
 
 def _share_beyond(difference: float, error: float, halves: Floats) -> float:
