@@ -8,7 +8,7 @@ import pytest
 from tests.decisions.verdict.arms import balanced, split_of, splits_with
 from tests.house import ROOT
 
-from graft.decisions.verdict.looks import Standing, close_look, look_at, open_look, standing_of
+from graft.decisions.verdict.looks import Standing, Trained, close_look, look_at, open_look, standing_of
 from graft.files import read_record
 from graft.params.pipeline import Params, read_params
 from graft.records.common import Outcome
@@ -32,8 +32,12 @@ def with_section(section: str, **changes: Any) -> Params:
 
 
 def at(params: Params = PARAMS, **changes: Any) -> Look:
-    values: dict[str, Any] = {"splits": splits_with(split_of(balanced(8))), "strategy": "full", "n_seeds": 5, **changes}
-    return look_at(values["splits"], params, values["strategy"], values["n_seeds"])
+    values: dict[str, Any] = {
+        "splits": splits_with(split_of(balanced(8))),
+        "trained": Trained("full", 5, "s"),
+        **changes,
+    }
+    return look_at(values["splits"], params, values["trained"])
 
 
 def test_the_first_look_is_planned_and_has_nothing_to_say() -> None:
@@ -152,9 +156,9 @@ def test_other_training_and_other_questions_are_other_looks(section: str, change
     assert at(with_section(section, **changes)).params_sha256 != at().params_sha256
 
 
-@pytest.mark.parametrize("changes", [{"strategy": "top_blocks"}, {"n_seeds": 8}])
-def test_another_strategy_and_more_seeds_are_other_looks(changes: dict[str, Any]) -> None:
-    assert at(**changes).params_sha256 != at().params_sha256
+@pytest.mark.parametrize("trained", [Trained("top_blocks", 5, "s"), Trained("full", 8, "s")])
+def test_another_strategy_and_more_seeds_are_other_looks(trained: Trained) -> None:
+    assert at(trained=trained).params_sha256 != at().params_sha256
 
 
 def test_what_makes_neither_arm_makes_no_other_look() -> None:
@@ -180,3 +184,33 @@ def test_other_train_or_val_images_are_another_look_at_the_same_test_images() ->
     for splits in (before._replace(train=more), before._replace(val=more)):
         assert at(splits=splits).params_sha256 != at().params_sha256
         assert at(splits=splits).test_sha256 == at().test_sha256
+
+
+def test_a_change_that_changes_no_arm_is_the_same_look() -> None:
+    """An unused recipe, the order of rates, where a weights file lies, and pretraining where weights are published."""
+    published = with_section("network", weights="IMAGENET1K_V1")
+    assert at(PARAMS.model_copy(update={"recipes": {**PARAMS.recipes, "other": PARAMS.recipes["none"]}})) == at()
+    assert at(with_section("train_scratch", rates=PARAMS.train_scratch.rates[::-1])) == at()
+    assert at(with_section("network", weights_file="elsewhere.pth")) == at()
+    longer = published.model_copy(update={"pretrain_source": PARAMS.pretrain_source.model_copy(update={"epochs": 99})})
+    assert at(longer, trained=Trained("full", 5, "other")) == at(published)
+
+
+def test_what_changes_the_arms_is_another_look() -> None:
+    """A source that is learned from, folds of the probe that the first head comes from, groups of train images."""
+    before = splits_with(split_of(balanced(8)))
+    one_group = before.train._replace(groups=np.full(len(before.train.labels), "g"))
+    others = (
+        at(trained=Trained("full", 5, "other")),
+        at(with_section("select_strategy", folds=7)),
+        at(splits=before._replace(train=one_group)),
+        at(with_section("pretrain_source", epochs=99)),
+    )
+    assert at().params_sha256 not in {each.params_sha256 for each in others}
+    assert {each.test_sha256 for each in others} == {at().test_sha256}
+
+
+def test_names_of_groups_make_no_other_look() -> None:
+    before = splits_with(split_of(balanced(8)))
+    renamed = before.train._replace(groups=np.char.add("x", before.train.groups))
+    assert at(splits=before._replace(train=renamed)) == at()

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graft.decisions.claims import LEAST_SEEDS
 from graft.decisions.verdict.splits import Splits
@@ -18,18 +18,9 @@ from graft.records.common import Outcome, StrategyName
 from graft.records.looks import Look, LooksRecord
 from graft.store.catalogue import Labelled
 
-# What makes the arms. The other sections act through the strategy alone, which is a part of the identity itself.
-ARMS = {
-    "seed",
-    "network",
-    "images",
-    "prepare_data",
-    "pretrain_source",
-    "recipes",
-    "training",
-    "finetune_target",
-    "train_scratch",
-}
+# What makes the arms. Other sections act through strategy and images, which are told apart. Recipes that are not used
+# change no arm, nor does the pretraining where weights are published.
+ARMS = {"seed", "network", "images", "training", "finetune_target", "train_scratch"}
 # What asks the question. What follows from the answer, and how many looks were planned, is no other question.
 QUESTION = {"metric", "level", "margin"}
 
@@ -106,34 +97,72 @@ def standing_of(record: LooksRecord, look: Look) -> Standing:
     return Standing(n_looks, first.planned, n_open, counts, _said(before, n_looks, first.planned, counts))
 
 
-def look_at(splits: Splits, params: Params, strategy: StrategyName, n_seeds: int) -> Look:
+class Trained(NamedTuple):
+    """What was trained, beyond what params.yaml and the target's images say."""
+
+    strategy: StrategyName
+    n_seeds: int
+    """number of paired seeds"""
+    source_sha256: str
+    """hash of the source's images in the catalogue record"""
+
+
+def look_at(splits: Splits, params: Params, trained: Trained) -> Look:
     """The look that a run takes.
 
     Args:
         splits: images of the target. Train and val images are a part of what looks, test images what it looks at.
         params: all params of the run.
-        strategy: the strategy that was trained.
-        n_seeds: number of paired seeds.
+        trained: strategy, number of seeds and source.
     """
-    values = params.model_dump(mode="json", include=ARMS)
     question = params.check_transfer.model_dump(mode="json", include=QUESTION)
-    # a budget by name and the same number of seeds are one thing
-    values["training"].pop("budget", None)
-    images = [_images(each, splits.classes) for each in (splits.train, splits.val)]
-    asked = {**values, "question": question, "strategy": strategy, "n_seeds": n_seeds, "images": images}
+    asked = {
+        **_arms(params, trained),
+        "question": question,
+        "images": [_grouped(each, splits.classes) for each in splits[:3]],
+    }
     return Look(
-        test_sha256=_images(splits.test, splits.classes),
+        test_sha256=_sha256("\n".join(sorted(set(_named(splits.test, splits.classes))))),
         params_sha256=_sha256(json.dumps(asked, sort_keys=True)),
-        n_seeds=n_seeds,
+        n_seeds=trained.n_seeds,
         planned=params.check_transfer.planned_looks,
         verdict=None,
     )
 
 
-def _images(split: Labelled, classes: Sequence[str]) -> str:
-    """Hash of the set of images of a split and their classes, in whatever order."""
-    named = {f"{sha256} {classes[label]}" for sha256, label in zip(split.sha256, split.labels, strict=True)}
-    return _sha256("\n".join(sorted(named)))
+def _arms(params: Params, trained: Trained) -> dict[str, Any]:
+    """What makes the arms, without what changes none."""
+    values = params.model_dump(mode="json", include=ARMS)
+    # a budget by name and the same number of seeds are one thing, and rates are tried in any order
+    values["training"].pop("budget", None)
+    # its sha256 stands for the file
+    values["network"].pop("weights_file")
+    for arm in ("finetune_target", "train_scratch"):
+        values[arm]["rates"] = sorted(values[arm]["rates"])
+    learnt = [params.training]
+    if params.network.weights == "pretrain":
+        learnt.append(params.pretrain_source)
+        values |= {"pretrain_source": params.pretrain_source.model_dump(mode="json"), "source": trained.source_sha256}
+    recipes = {each.augmentation: params.recipes[each.augmentation].model_dump(mode="json") for each in learnt}
+    # the folds of the probe decide how strongly the first head is regularised
+    probe = {"folds": params.select_strategy.folds}
+    return {**values, "recipes": recipes, "probe": probe, "strategy": trained.strategy, "n_seeds": trained.n_seeds}
+
+
+def _named(split: Labelled, classes: Sequence[str]) -> list[str]:
+    """Hash and class of each image."""
+    return [f"{sha256} {classes[label]}" for sha256, label in zip(split.sha256, split.labels, strict=True)]
+
+
+def _grouped(split: Labelled, classes: Sequence[str]) -> str:
+    """Hash of the images of a split, their classes and their groups, whatever the order and the names of the groups."""
+    named = _named(split, classes)
+    first: dict[str, str] = {}
+    for name, group in sorted(zip(named, split.groups.tolist(), strict=True)):
+        first.setdefault(group, name)
+    return _sha256(
+        "\n".join(sorted(f"{name} {first[group]}" for name, group in zip(named, split.groups.tolist(), strict=True)))
+    )
 
 
 def read_looks(path: Path) -> LooksRecord:
