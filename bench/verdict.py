@@ -3,8 +3,9 @@
     python bench/verdict.py [part ...]
 
 Each part is a process of its own and prints a Markdown table for docs/benchmarks.md; the parts are tables of the
-verdict_*.py beside this file. A part that fails does not stop the others. The last table says how each ended, and the
-exit code is 1 if one failed. `pipeline` and the search among real images need image folders (see their files).
+verdict_*.py beside this file. A part that fails, or breaks what it promises, ends with exit code 1 and does not stop
+the others. The last table says how each ended, and the exit code is 1 if one failed. `pipeline` and the search among
+real images need image folders (see their files).
 """
 
 import argparse
@@ -25,6 +26,7 @@ PARTS = {
         "rates",
         "power",
         "promises",
+        "pilots",
         "together",
         "equivalent",
     ),

@@ -111,17 +111,31 @@ def test_a_probe_is_tried_on_the_train_images() -> None:
     assert "a probe on the backbone's features" in made.source[0]
 
 
-@pytest.mark.parametrize("n_seeds", [2, 5])
-def test_a_run_of_few_seeds_does_not_tell_how_much_seeds_differ(n_seeds: int) -> None:
+def pilot_of(n_seeds: int, effective: float) -> pilot.Pilot:
+    """The pilot of a run with known components of variance."""
     found = {"seeds": 0.0, "units": 0.1, "residual": 0.2}
     verdict = verdict_record("POSITIVE")
-    verdict = verdict.model_copy(
-        update={"variances": verdict.variances.model_copy(update=found), "n_seeds": n_seeds, "effective_units": 7.0}
-    )
-    made = pilot.of_run(verdict, layout_of(30), "verdict.json")
-    assert made.variances == (0.0 if n_seeds == 5 else pilot.SEED_SD**2, 0.1, 0.2)
+    update = {
+        "variances": verdict.variances.model_copy(update=found),
+        "n_seeds": n_seeds,
+        "effective_units": effective,
+    }
+    return pilot.of_run(verdict.model_copy(update=update), layout_of(30), "verdict.json")
+
+
+def test_a_run_of_few_seeds_does_not_tell_how_much_seeds_differ() -> None:
+    made = pilot_of(2, 7.0)
+    assert made.variances == (pilot.SEED_SD**2, 0.1, 0.2)
     assert made.units.effective == 7.0
-    assert len(made.source) == (1 if n_seeds == 5 else 2)
+    assert "seeds differ by at least" in made.source[1]
+
+
+def test_a_run_that_knows_its_spread_only_roughly_promises_less() -> None:
+    rough, better = pilot_of(5, 7.0), pilot_of(5, 30.0)
+    shares = [made.variances.units / 0.1 for made in (rough, better)]
+    assert shares[0] > shares[1] > 1
+    assert rough.variances == pytest.approx((0.0, 0.1 * shares[0], 0.2 * shares[0]))
+    assert f"enlarged by {shares[0] - 1:.0%}" in rough.source[1]
 
 
 def test_a_class_that_cannot_be_held_out_gives_no_pilot() -> None:

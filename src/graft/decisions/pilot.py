@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from graft.records.verdict import VerdictRecord
 from graft.statistics.comparison.layout import Layout, Units
-from graft.statistics.comparison.spread import Variances
+from graft.statistics.comparison.power import enlargement
+from graft.statistics.comparison.spread import Variances, standard_error
 from graft.statistics.features.probe import held_out_probabilities, probe_accuracy
 from graft.statistics.groups import drawn_rows, grouped_folds
 from graft.store.catalogue import Labelled
@@ -60,7 +61,9 @@ def assumed(layout: Layout) -> Pilot:
 def of_run(verdict: VerdictRecord, layout: Layout, where: str) -> Pilot:
     """The spread of a run that was judged on test images of this layout.
 
-    Where it had few seeds, seeds are taken to differ by at least as much as without a run.
+    A run knows its own spread only within its degrees of freedom, so the variances are enlarged for what is promised by
+    them to hold on average. Where it had few seeds, seeds are instead taken to differ by at least as much as without a
+    run.
 
     Args:
         verdict: record of the run.
@@ -68,11 +71,14 @@ def of_run(verdict: VerdictRecord, layout: Layout, where: str) -> Pilot:
         where: file of the record.
     """
     seen = Variances(verdict.variances.seeds, verdict.variances.units, verdict.variances.residual)
-    few = verdict.n_seeds < FEW_SEEDS
     units = layout.units._replace(effective=verdict.effective_units)
-    said = (f"assumed, for these seeds are few: seeds differ by at least {SEEDS_DIFFER}",) if few else ()
-    source = (f"the spread of the run of {verdict.n_seeds} seeds in {where}", *said)
-    return Pilot(seen._replace(seeds=max(seen.seeds, SEED_SD**2)) if few else seen, units, "run", source)
+    source = f"the spread of the run of {verdict.n_seeds} seeds in {where}"
+    if verdict.n_seeds < FEW_SEEDS:
+        said = f"assumed, for these seeds are few: seeds differ by at least {SEEDS_DIFFER}"
+        return Pilot(seen._replace(seeds=max(seen.seeds, SEED_SD**2)), units, "run", (source, said))
+    factor = enlargement(standard_error(seen, verdict.n_seeds, units)[1])
+    said = f"its variances are enlarged by {factor - 1:.0%}, for a run knows its own spread only roughly"
+    return Pilot(Variances(*(factor * each for each in seen)), units, "run", (source, said))
 
 
 def of_probe(features: NDArray[np.float32], train: Labelled, on: tuple[Layout, Labels], folds: int, seed: int) -> Pilot:

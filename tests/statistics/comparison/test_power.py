@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import binom, nct, t
+from scipy.optimize import brentq
+from scipy.stats import binom, chi2, nct, t
 
 from graft.statistics.comparison.interval import difference_of, outcome_of
 from graft.statistics.comparison.layout import Layout, Units, layout_of
@@ -13,6 +14,7 @@ from graft.statistics.comparison.power import (
     CouldShow,
     could_show_of,
     detectable,
+    enlargement,
     equal_units,
     power_of,
     scaled,
@@ -193,3 +195,18 @@ def test_no_number_shows_a_difference_that_is_not_there() -> None:
 def test_more_units_of_the_same_kind_keep_their_shares() -> None:
     assert scaled(Units(10, 4, 8, 4), 3) == Units(30, 12, 24, 12)
     assert scaled(Units(10, 4, 8, 4), math.inf) == Units(*[math.inf] * 4)
+
+
+@pytest.mark.parametrize("freedom", [4, 10, 40])
+def test_an_enlarged_estimate_keeps_its_promise_on_average(freedom: int) -> None:
+    quantile = t.ppf(0.975, freedom)
+    of_truth = brentq(lambda size: nct.sf(quantile, freedom, size) - 0.8, 1, 10)
+    estimates = np.sqrt(chi2.ppf((np.arange(400) + 0.5) / 400, freedom) / freedom)
+    by_estimate = nct.sf(quantile, freedom, of_truth * estimates).mean()
+    enlarged = nct.sf(quantile, freedom, of_truth * np.sqrt(enlargement(freedom)) * estimates).mean()
+    assert by_estimate < 0.79
+    assert enlarged == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_spread_that_is_known_is_not_enlarged() -> None:
+    assert enlargement(math.inf) == pytest.approx(1.0, abs=1e-6)

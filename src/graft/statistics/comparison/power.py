@@ -28,6 +28,9 @@ LEAST_SEEDS = 3
 MORE_SEEDS = (1.0, 1.15, 1.3, 1.6, 2.0)
 # Points of the distribution of the estimated standard error.
 POINTS = 512
+FEW_POINTS = 64
+# Standard errors of a gain, the most that is searched.
+MOST_ERRORS = 1_000.0
 HALVINGS = 40
 # Stands for a standard error of 0, whatever the unit of the scores.
 LEAST_ERROR = 1e-200
@@ -114,6 +117,35 @@ def smallest_margin(
     return _smallest(fires, 1.0)
 
 
+def enlargement(freedom: float, level: float = 0.05, power: float = POWER) -> float:
+    """Factor on variances that were estimated, by which a run like that of the estimate keeps its promise on average.
+
+    An estimate errs to both sides, and power falls faster than it rises: a gain that is promised by the estimate alone
+    is shown less often than `power`, averaged over estimates.
+
+    Args:
+        freedom: degrees of freedom of the estimated standard error.
+        level: share of false claims that is allowed.
+        power: wanted probability, averaged over estimates.
+
+    Source: Julious and Owen, Sample size calculations for clinical studies allowing for uncertainty about the variance,
+    Pharmaceutical Statistics 5 (2006).
+    """
+    errors = _errors(freedom, FEW_POINTS)
+    halves = t_quantile(freedom, 1 - level / 2) * errors
+
+    def times(estimates: Floats) -> float:
+        """Standard errors that a gain must have, where these are equally likely estimates of a standard error of 1."""
+        low, high = 0.0, MOST_ERRORS
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            shown = float(np.mean(_below(middle * estimates[:, None] - halves)))
+            low, high = (low, middle) if shown >= power else (middle, high)
+        return high
+
+    return (times(errors) / times(np.ones(1))) ** 2
+
+
 def _half_widths(
     variances: Variances, n_seeds: float, n_units: float | Units, level: float, tail: float | None = None
 ) -> tuple[float, Floats]:
@@ -149,13 +181,13 @@ def _below(deviates: Floats) -> Floats:
     return shares
 
 
-def _errors(freedom: float) -> Floats:
-    """(POINTS,) equally likely values of the estimated standard error over the true one."""
+def _errors(freedom: float, n_points: int = POINTS) -> Floats:
+    """(n_points,) equally likely values of the estimated standard error over the true one."""
     from scipy.special import gammaincinv
 
     if math.isinf(freedom):
         return np.ones(1)
-    middles = (np.arange(POINTS) + 0.5) / POINTS
+    middles = (np.arange(n_points) + 0.5) / n_points
     errors: Floats = np.sqrt(gammaincinv(freedom / 2, middles) * 2 / freedom)
     return errors
 
