@@ -89,7 +89,7 @@ def _sentence(target: float, seeds: Sequence[SeedSteps], ratio: Interval | None,
         return f"{start} So there is no speed-up over all seeds."
     word = "at least " if at_least else ""
     return (
-        f"{start} Transfer needs {word}{ratio.estimate:.1f} times fewer steps "
+        f"{start} The control takes {word}{ratio.estimate:.1f} times the steps of transfer "
         f"({ratio.low:.1f} to {ratio.high:.1f}, over seeds). {_against_the_claim(ratio, at_least)}"
     )
 
@@ -114,7 +114,7 @@ def _counts(seeds: Sequence[SeedSteps]) -> tuple[list[bool], list[bool]]:
 def _against_the_claim(ratio: Interval, at_least: bool) -> str:
     """How the finding stands to what tutorials claim."""
     low, high = CLAIMED
-    claim = f"Tutorials claim {low:g} to {high:g} times"
+    claim = f"Tutorials claim {low:g} to {high:g} times for transfer"
     if ratio.high < low and not at_least:
         return f"{claim}: here it is less."
     if ratio.low > high:

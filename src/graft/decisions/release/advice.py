@@ -53,7 +53,8 @@ def _data(records: Records) -> Iterator[str]:
             yield f"Look at your data ({each.name}): {each.advice}"
     labels = records.checks.labels
     if labels.n_suspects:
-        yield f"Look at your labels: {labels.n_suspects} look wrong; the report shows them under Labels to look at."
+        look = "looks" if labels.n_suspects == 1 else "look"
+        yield f"Look at your labels: {labels.n_suspects} {look} wrong; the report shows them under Labels to look at."
     for check in records.checks.splits:
         if check.warns:
             yield f"Look at your splits. {check.sentence}"
