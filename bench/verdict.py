@@ -32,7 +32,7 @@ PARTS = {
     ),
     "verdict_real.py": ("destroyed", "alike", "unlike", "shuffled"),
     "verdict_real_search.py": ("small", "equal", "large"),
-    "verdict_real_pipeline.py": ("pipeline",),
+    "verdict_real_pipeline.py": ("far", "usps", "mnist", "hymenoptera"),
 }
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import beta
 
-from graft.statistics.comparison.interval import difference_of, floor_of, outcome_of
+from graft.statistics.comparison.interval import difference_of, least_half_width, outcome_of
 from graft.statistics.comparison.layout import Layout, layout_of
 
 Floats = NDArray[np.float64]
@@ -126,7 +126,7 @@ def tally(draw: Draw, layout: Layout, truth: float, seed: int, margin: float = 0
         estimate, low, high = found.difference
         verdicts.append(outcome_of(found.difference, found.equivalence, margin))
         covered += low <= truth <= high
-        floored += math.isclose(max(high - estimate, estimate - low), floor_of(found.spread.units, LEVEL))
+        floored += math.isclose(max(high - estimate, estimate - low), least_half_width(found.spread.units.floor, LEVEL))
     shares = (verdicts.count(name) / EXPERIMENTS for name in ("POSITIVE", "NEGATIVE", "EQUIVALENT"))
     return Tally(*shares, coverage=covered / EXPERIMENTS, floored=floored / EXPERIMENTS)
 

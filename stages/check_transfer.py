@@ -12,7 +12,7 @@ import numpy as np
 from graft import stage
 from graft.decisions.verdict.arms import check_records, judged_arm, networks_of, weights_of
 from graft.decisions.verdict.judge import Asked, judge_transfer
-from graft.decisions.verdict.looks import close_look, look_at, open_look
+from graft.decisions.verdict.looks import Trained, close_look, look_at, open_look
 from graft.decisions.verdict.shipping import pretraining_images
 from graft.decisions.verdict.splits import splits_of
 from graft.files import file_sha256, read_record, write_record
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     made_from = stage.made_from(args, *RECORDS)
     check_records(transfer, scratch, file_sha256(args.target_catalog))
     splits = splits_of(read_catalog(args.target_catalog), catalog.target.classes)
-    look = look_at(splits, params, transfer.strategy, len(transfer.runs))
+    look = look_at(splits, params, Trained(transfer.strategy, len(transfer.runs), catalog.source.sha256))
     standing = open_look(args.looks, look)
     runtime, images = make_runtime(params.seed), open_images(args.target_images)[splits.test.rows]
     arms = weights_of((transfer, args.transfer_weights), (scratch, args.scratch_weights))

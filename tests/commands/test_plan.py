@@ -14,10 +14,11 @@ from tests.house import ROOT
 from tests.start.folders import classes, picture
 
 from graft import cli
-from graft.decisions.verdict.looks import look_at
+from graft.decisions.verdict.looks import Trained, look_at
 from graft.decisions.verdict.splits import splits_of
-from graft.files import file_sha256, write_record
+from graft.files import file_sha256, read_record, write_record
 from graft.params.pipeline import Params, read_params
+from graft.records.catalog import CatalogRecord
 from graft.records.looks import LooksRecord
 from graft.start import timing
 from graft.start.timing import Costs
@@ -187,7 +188,8 @@ def test_an_unplanned_look_is_said_beforehand(here: Path, capsys: pytest.Capture
     _catalogue()
     assert "can prove a gain" in _plan(capsys)
     splits = splits_of(read_catalog(Path("data/catalogs/target.csv")), ("a", "b"))
-    look = look_at(splits, read_params(Path("params.yaml")), "norms", 5)
+    source = read_record(CatalogRecord, Path("data/records/catalog.json")).source.sha256
+    look = look_at(splits, read_params(Path("params.yaml")), Trained("norms", 5, source))
     earlier = look.model_copy(update={"verdict": "INCONCLUSIVE"})
     write_record(LooksRecord(looks=(earlier,)), Path("models/records/looks.json"))
     assert "this run can only end INCONCLUSIVE: these test images were looked at before" in _plan(capsys)

@@ -144,7 +144,8 @@ def test_what_runs_of_five_seeds_promise_is_shown_four_times_in_five_on_average(
     truth, layout, rng = Variances(seeds=0.002, units=0.1, residual=0.1), layout_of(500), np.random.default_rng(0)
     powers = []
     for _ in range(150):
-        seeds, units, rest = (rng.normal(0, np.sqrt(v), n) for v, n in zip(truth, [(5, 1), 500, (5, 500)], strict=True))
+        seeds, units = rng.normal(0, truth.seeds**0.5, (5, 1)), rng.normal(0, truth.units**0.5, (1, 500))
+        rest = rng.normal(0, truth.residual**0.5, (5, 500))
         found = spread_of(seeds + units + rest, layout)
         made = pilot.of_run(record_of(found.variances, 5, found.units.effective), layout, "verdict.json")
         powers.append(power_of(gain(made), truth, 5, 500))

@@ -19,7 +19,7 @@ from graft.statistics.comparison.power import power_of
 from graft.store.catalogue import Labelled
 
 LEVEL = 0.05
-FIRST = Standing(n_looks=1, planned=1, n_open=0, counts=True, said="")
+FIRST = Standing(n_looks=1, planned=1, n_open=0, counts=True, said="", level=0.05)
 
 
 def made(n: int = 400) -> pilot.Pilot:
@@ -119,7 +119,7 @@ def test_a_single_test_image_limits_everything() -> None:
 
 
 def test_planned_looks_share_the_level() -> None:
-    assert seen(np.arange(40) % 2, before=FIRST._replace(planned=3), level=0.06).level == pytest.approx(0.02)
+    assert seen(np.arange(40) % 2, before=FIRST._replace(planned=3, level=0.06)).level == pytest.approx(0.02)
 
 
 def test_where_the_ledger_is_not_known_the_looks_of_params_share_the_level() -> None:
@@ -127,7 +127,7 @@ def test_where_the_ledger_is_not_known_the_looks_of_params_share_the_level() -> 
 
 
 def look(params: str, n_seeds: int = 5, planned: int = 1, verdict: Outcome | None = None) -> Look:
-    return Look(test_sha256="t", params_sha256=params, n_seeds=n_seeds, planned=planned, verdict=verdict)
+    return Look(test_sha256="t", params_sha256=params, n_seeds=n_seeds, planned=planned, level=0.05, verdict=verdict)
 
 
 def ledger(*looks: Look) -> LooksRecord:

@@ -18,7 +18,7 @@ from graft.store.catalogue import Labelled
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEVEL = 0.05
-FIRST = Standing(n_looks=1, planned=1, n_open=0, counts=True, said="")
+FIRST = Standing(n_looks=1, planned=1, n_open=0, counts=True, said="", level=0.05)
 
 
 def balanced_classes(n: int = 400, classes: tuple[str, ...] = ("a", "b")) -> OnTest:

@@ -21,7 +21,7 @@ from pathlib import Path
 from graft.decisions.verdict.looks import close_look, open_look
 from graft.records.looks import Look
 given = json.loads(Path("params.json").read_text())
-look = Look(test_sha256="t", params_sha256=str(given["params"]), n_seeds=5, planned=1, verdict=None)
+look = Look(test_sha256="t", params_sha256=str(given["params"]), n_seeds=5, planned=1, level=0.05, verdict=None)
 standing = open_look(Path("looks.json"), look)
 if given.get("killed"):
     sys.exit(1)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from graft.training.batches import balanced_rows, batch_rows, class_weights, samples_on, subsample
 
@@ -27,21 +28,43 @@ def test_samples_put_channels_first() -> None:
     assert samples.images[1, 2, 3, 0] == images[1, 3, 0, 2]
 
 
+def singles(labels: NDArray[np.int64]) -> NDArray[np.str_]:
+    return np.arange(len(labels)).astype(np.str_)
+
+
 def test_subsample_keeps_the_share_of_every_class() -> None:
-    labels = np.repeat([0, 1, 2], [10, 20, 1])
-    kept = labels[subsample(labels, 0.9, seed=0)]
-    assert np.bincount(kept).tolist() == [9, 18, 1]
+    labels = np.repeat([0, 1, 3], [10, 20, 1])
+    kept = labels[subsample(labels, singles(labels), 0.9, seed=0)]
+    assert np.bincount(kept).tolist() == [9, 18, 0, 1]
 
 
 def test_subsample_keeps_an_image_of_a_small_class() -> None:
     labels = np.repeat([0, 1, 2], [40, 4, 1])
-    assert np.bincount(labels[subsample(labels, 0.1, seed=0)]).tolist() == [4, 1, 1]
+    assert np.bincount(labels[subsample(labels, singles(labels), 0.1, seed=0)]).tolist() == [4, 1, 1]
 
 
 def test_subsample_depends_on_its_seed() -> None:
     labels = np.repeat([0, 1], 50)
-    assert np.array_equal(subsample(labels, 0.9, seed=3), subsample(labels, 0.9, seed=3))
-    assert not np.array_equal(subsample(labels, 0.9, seed=3), subsample(labels, 0.9, seed=4))
+    once, again, other = (subsample(labels, singles(labels), 0.9, seed) for seed in (3, 3, 4))
+    assert np.array_equal(once, again)
+    assert not np.array_equal(once, other)
+
+
+@pytest.mark.parametrize("size", [2, 5, 10])
+def test_subsample_leaves_out_whole_groups_as_many_as_the_share_allows(size: int) -> None:
+    """Each group has images of one class, or of both."""
+    labels, groups = np.repeat([0, 1], 100), (np.arange(200) // size).astype(np.str_)
+    for named in (groups, np.tile(groups[:100], 2)):
+        seen = subsample(labels, named, 0.8, seed=0)
+        left_out = np.setdiff1d(np.arange(200), seen)
+        assert not set(named[seen]) & set(named[left_out])
+        assert np.bincount(labels[left_out]).tolist() == [20, 20]
+
+
+def test_subsample_leaves_out_no_group_that_is_larger_than_what_may_be_left_out() -> None:
+    labels = np.repeat([0, 1], 10)
+    groups = np.where(np.arange(20) < 4, "large", np.arange(20).astype(np.str_))
+    assert {0, 1, 2, 3} <= set(subsample(labels, groups, 0.8, seed=0).tolist())
 
 
 SKEWED = torch.tensor([0] * 80 + [2] * 15 + [5] * 5)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from graft.networks.networks import Network, state_sha256
 from graft.networks.outputs import Score
@@ -105,6 +107,25 @@ def test_a_run_sees_the_subsample_of_its_seed(transfer: tuple[list[Call], Traini
         places = seen_by(data, _params().training, call.seed)
         assert len(places) == 12
         assert _same(call.train, part_of(data.train, places))
+
+
+def test_both_arms_judge_a_run_by_images_that_it_was_not_trained_on(
+    monkeypatch: pytest.MonkeyPatch, backbone: Backbone, data: TargetData, tmp_path: Path
+) -> None:
+    judged: list[tuple[int, ...]] = []
+
+    def record(network: Network, fitted: Fitted, data: TargetData, plan: Plan, places: NDArray[np.int64]) -> Fitted:
+        judged.append(tuple(places.tolist()))
+        return fitted
+
+    for module in (finetune, control):
+        _spy(monkeypatch, module, lambda plan: 0.5)
+        monkeypatch.setattr(module, "judged", record)
+    finetune_target(TransferTask(backbone, data, strategy("full"), _params()), tmp_path / "transfer", tmp_path / "half")
+    train_scratch(data, _params(), tmp_path / "scratch", tmp_path / "half_scratch")
+    seen = [set(seen_by(data, _params().training, seed).tolist()) for seed in (0, 0, 1, 1, 2, 2)]
+    others = [tuple(sorted(set(range(24)) - each)) for each in seen]
+    assert judged == [*others, *others]
 
 
 def test_plans_hold_what_params_say(transfer: tuple[list[Call], TrainingRecord], backbone: Backbone) -> None:

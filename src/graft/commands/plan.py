@@ -87,17 +87,20 @@ def _on_test(sizes: "Sizes", params: "Params") -> "OnTest":
 def _before(sizes: "Sizes", params: "Params") -> "Standing | None":
     """Where the next look stands among those in the ledger; None while the files' hashes are not known."""
     from graft.decisions.plan import standing_ahead
-    from graft.decisions.verdict.looks import look_at, read_looks
+    from graft.decisions.verdict.looks import Trained, look_at, read_looks
     from graft.decisions.verdict.splits import splits_of
+    from graft.records.catalog import CatalogRecord
     from graft.records.strategy import StrategyRecord
     from graft.store.catalogue import read_catalog
 
-    if not (sizes.catalogued and TARGET_CATALOG.is_file()):
+    catalog = _read_if_valid(CatalogRecord, CATALOG)
+    if not (sizes.catalogued and catalog is not None and TARGET_CATALOG.is_file()):
         return None
     chosen = _read_if_valid(StrategyRecord, STRATEGY)
     strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
     splits = splits_of(read_catalog(TARGET_CATALOG), sizes.classes)
-    return standing_ahead(read_looks(LOOKS), look_at(splits, params, strategy, params.training.n_seeds))
+    trained = Trained(strategy, params.training.n_seeds, catalog.source.sha256)
+    return standing_ahead(read_looks(LOOKS), look_at(splits, params, trained))
 
 
 def pilot_of(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot":

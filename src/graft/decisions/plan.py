@@ -76,7 +76,8 @@ def on_test(test: Labelled, classes: Sequence[str], asked: CheckTransfer, before
     n_looks = asked.planned_looks if before is None else before.planned
     looked = [UNPLANNED.format(planned=n_looks)] if before is not None and before.unplanned else []
     limits = (*absent, *single, *looked, *layout.limits)
-    return OnTest(metric, layout, counts, asked.level / n_looks, limits)
+    level = asked.level if before is None else before.level
+    return OnTest(metric, layout, counts, level / n_looks, limits)
 
 
 def standing_ahead(looks: LooksRecord, look: Look) -> Standing:

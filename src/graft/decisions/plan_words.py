@@ -21,6 +21,8 @@ FOUNDATIONS = {
 }
 HEADER = ("number", "smallest gain", "smallest margin", "minutes", "")
 NONE = "none"
+# a budget that takes more minutes than its seeds alone
+NOTES = {"thorough": "thorough, which trains further controls"}
 
 
 def of_test(on: OnTest, where: str, classes: Sequence[str]) -> list[Line]:
@@ -128,8 +130,8 @@ def too_small(on: OnTest, pilot: Pilot, params: Params, where: str) -> str:
     sample = f"{n_seeds} seeds and {on.layout.n_images:,} test images"
     return (
         f"{where}, check_transfer.margin: want {want} with {sample}, got {margin:g}, within which equal arms would be "
-        "called EQUIVALENT less than four times in five. Widen it if such a difference does not matter to you; 0 "
-        "switches EQUIVALENT off."
+        "called EQUIVALENT less than four times in five; all other verdicts stand as above. Widen it if such a "
+        "difference does not matter to you; 0 switches EQUIVALENT off."
     )
 
 
@@ -139,7 +141,7 @@ def points(share: float) -> str:
 
 
 def _row(pilot: Pilot, n_seeds: float, level: float, minutes: str, of_params: int) -> tuple[str, ...]:
-    named = [name for name, n in BUDGETS.items() if n == n_seeds]
+    named = [NOTES.get(name, name) for name, n in BUDGETS.items() if n == n_seeds]
     notes = [*named, *(["as in params.yaml"] if n_seeds == of_params else [])]
     number = "any" if n_seeds == math.inf else f"{n_seeds:g}"
     least, margin = promise(pilot, n_seeds, level), least_margin(pilot, n_seeds, level)

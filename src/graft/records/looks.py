@@ -12,10 +12,12 @@ class Look(Record):
     """hash of the set of test images and their classes"""
     params_sha256: str
     """hash of what looked: the params that make the arms and ask the question, the strategy that was trained, and the
-    train and val images with their classes"""
+    images that it was trained on, with their classes and groups"""
     n_seeds: int
     planned: int
     """number of looks at these test images that was planned, as `check_transfer.planned_looks` said at this look"""
+    level: float
+    """`check_transfer.level` at this look, which all planned looks share"""
     verdict: Outcome | None
     """null from the opening of the test split until it is judged; a run that was killed in between leaves null"""
 

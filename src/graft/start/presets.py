@@ -48,32 +48,36 @@ class _Spent(NamedTuple):
 
 
 PUBLISHED: dict[Budget, _Spent] = {
-    "smoke": _Spent(4, 4, 3, 64, 64, 200, 8),
-    "standard": _Spent(8, 4, 3, 128, 96, 400, 20),
+    "smoke": _Spent(4, 3, 3, 64, 64, 200, 8),
+    "standard": _Spent(8, 3, 3, 128, 96, 400, 20),
     "thorough": _Spent(16, 5, 5, 224, 128, 1000, 40),
 }
 # for weights that are pretrained on the user's own source images
 MADE_HERE: dict[Budget, _Spent] = {
-    "smoke": _Spent(10, 4, 2, 64, 32, 200, 8),
-    "standard": _Spent(30, 5, 3, 128, 32, 400, 20),
+    "smoke": _Spent(10, 3, 2, 64, 32, 200, 8),
+    "standard": _Spent(30, 3, 3, 128, 32, 400, 20),
     "thorough": _Spent(60, 5, 5, 224, 64, 1000, 40),
 }
 
 
 class _Grids(NamedTuple):
-    """Rates that the arms try, by their number, a factor of three apart; the best rates measured lie inside."""
+    """Rates that the arms try, by their number. The best rates measured lie inside.
+
+    Of three, the middle one lies among them and the others beyond: where all lie side by side among rates that differ
+    little, noise chooses, often an end. Five are a factor of three apart.
+    """
 
     transfer: dict[int, list[float]]
     scratch: dict[int, list[float]]
 
 
 GRIDS = _Grids(
-    transfer={4: [0.0001, 0.0003, 0.001, 0.003], 5: [0.0001, 0.0003, 0.001, 0.003, 0.01]},
-    scratch={4: [0.0003, 0.001, 0.003, 0.01], 5: [0.0003, 0.001, 0.003, 0.01, 0.03]},
+    transfer={3: [0.0001, 0.0005, 0.003], 5: [0.0001, 0.0003, 0.001, 0.003, 0.01]},
+    scratch={3: [0.0003, 0.003, 0.03], 5: [0.0003, 0.001, 0.003, 0.01, 0.03]},
 )
 SMALL_CNN_GRIDS = _Grids(
-    transfer={4: [0.001, 0.003, 0.01, 0.03], 5: [0.001, 0.003, 0.01, 0.03, 0.1]},
-    scratch={4: [0.01, 0.03, 0.1, 0.3], 5: [0.003, 0.01, 0.03, 0.1, 0.3]},
+    transfer={3: [0.0003, 0.003, 0.03], 5: [0.001, 0.003, 0.01, 0.03, 0.1]},
+    scratch={3: [0.001, 0.1, 1.0], 5: [0.003, 0.01, 0.03, 0.1, 0.3]},
 )
 
 

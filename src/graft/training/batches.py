@@ -94,17 +94,25 @@ def class_weights(labels: Tensor, n_classes: int) -> Tensor:
     return torch.where(counts > 0, weights, 0.0)
 
 
-def subsample(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.int64]:
-    """Sorted rows of a random share of each class, at least one row a class.
+def subsample(labels: NDArray[np.int64], groups: NDArray[np.str_], share: float, seed: int) -> NDArray[np.int64]:
+    """Sorted rows of a random share of each class, at least one row a class; a group is seen or left out as a whole.
+
+    Where the groups of a class are larger than what may be left out of it, more than the share is seen.
 
     Args:
         labels: (n,) class numbers.
+        groups: (n,) names of groups.
         share: of each class, above 0 to 1.
         seed: of the draw; the same seed gives both arms the same images.
     """
-    generator = np.random.default_rng(seed)
-    kept = [
-        generator.permutation(np.flatnonzero(labels == label))[: max(1, round(share * np.sum(labels == label)))]
-        for label in np.unique(labels)
-    ]
-    return np.sort(np.concatenate(kept))
+    counts = np.bincount(labels)
+    spare = counts - np.minimum(counts, np.maximum(1, np.round(share * counts).astype(np.int64)))
+    unit = np.unique(groups, return_inverse=True)[1]
+    rows_of = np.split(np.argsort(unit, kind="stable"), np.cumsum(np.bincount(unit))[:-1])
+    seen = np.ones(len(labels), dtype=bool)
+    for group in np.random.default_rng(seed).permutation(len(rows_of)):
+        mix = np.bincount(labels[rows_of[group]], minlength=len(counts))
+        if (mix <= spare).all():
+            spare -= mix
+            seen[rows_of[group]] = False
+    return np.flatnonzero(seen)

@@ -7,9 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from graft.decisions.gain.classes import classes_of
-from graft.decisions.gain.least_harm import least_harm
+from graft.decisions.gain.least_harm import least_harm, pooled
 from graft.decisions.gain.scoring import Scoring
 from graft.records.gain import Classes
+from graft.statistics.comparison.layout import Units, layout_of
+from graft.statistics.comparison.power import equal_units
 from graft.statistics.comparison.spread import Variances
 
 NAMES = ("ant", "bee", "cat", "dog")
@@ -90,12 +92,51 @@ def test_the_least_harm_is_shown_four_times_in_five() -> None:
     assert 0.68 <= np.mean(shown) <= 0.95
 
 
+def in_groups(harm: float, seed: int = 0, sizes: tuple[int, ...] = (20,) * 4 + (4,) * 20) -> Classes:
+    """Two classes of groups of these sizes; transfer fails on whole groups of the first."""
+    rng, group = np.random.default_rng(seed), np.repeat(np.arange(2 * len(sizes)), 2 * sizes)
+    labels = group // len(sizes)
+    hit = (rng.random(2 * len(sizes)) < harm)[group] & (labels == 0)
+    ours, others = rng.random((2, 5, len(group))) < 0.9
+    return classes_of(ours & ~hit, others, NAMES[:2], Scoring(labels, group.astype(str), "accuracy", 0.05))
+
+
+def test_the_least_harm_of_groups_that_weigh_differently_is_shown_four_times_in_five() -> None:
+    least = in_groups(0.0).scores[0].least_harm
+    assert least is not None
+    shown = ["ant" in worse(in_groups(least / 0.9, seed)) for seed in range(100)]
+    assert 0.7 <= np.mean(shown) <= 0.98
+
+
+def test_one_large_group_hides_most_of_what_its_class_loses() -> None:
+    alone, alike = (in_groups(0.0, sizes=sizes).scores[0].least_harm for sizes in ((60, *(3,) * 20), (6,) * 21))
+    assert alone is not None
+    assert alike is not None
+    assert alone > 2 * alike
+
+
+def test_units_that_weigh_differently_show_what_their_effective_number_of_equal_ones_does() -> None:
+    spread = Variances(0.0, 0.05, 0.05)
+    unequal, equal = (least_harm(spread, 5, units, 0.005) for units in (Units(60, 15, 15), equal_units(15)))
+    assert equal is not None
+    assert unequal == pytest.approx(equal, abs=0.0011)
+
+
+def test_pooled_variances_of_groups_are_those_of_groups_of_equal_weight() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.tile([1, 2, 30], 400)
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    # a value common to all images of a group and all seeds: its variance is that of the units, whatever their sizes
+    values = np.tile(rng.normal(size=len(sizes))[group], (5, 1))
+    assert pooled([values], [layout_of(len(group), group)]).units == pytest.approx(1.0, rel=0.2)
+
+
 @pytest.mark.parametrize("n_units", [2, 4])
 def test_a_class_of_a_few_images_shows_no_harm(n_units: int) -> None:
-    assert least_harm(Variances(0.0, 0.05, 0.05), 5, n_units, 0.05 / 10) is None
+    assert least_harm(Variances(0.0, 0.05, 0.05), 5, equal_units(n_units), 0.05 / 10) is None
 
 
 def test_the_least_harm_falls_with_the_size_of_the_class() -> None:
-    sizes = [least_harm(Variances(1e-4, 0.05, 0.05), 5, n, 0.005) for n in (30, 100, 1000)]
+    sizes = [least_harm(Variances(1e-4, 0.05, 0.05), 5, equal_units(n), 0.005) for n in (30, 100, 1000)]
     assert all(each is not None for each in sizes)
     assert sizes == sorted(sizes, key=lambda each: -(each or 0))

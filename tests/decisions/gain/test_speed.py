@@ -59,6 +59,20 @@ def test_the_ratio_is_the_geometric_mean_with_the_interval_of_its_logarithm() ->
     assert "neither confirm nor refute" in found.sentence
 
 
+def test_a_ratio_that_is_the_length_of_the_schedules_alone_is_told_as_such() -> None:
+    transfer = arm(*(run_of(seed, [0.1] * 3 + [0.8]) for seed in range(3)))
+    control = arm(*(run_of(seed, [0.1] * 11 + [0.8]) for seed in range(3)))
+    said = speed_of(transfer, control, 0.05).sentence
+    assert "the control's runs are 3 times as long" in said
+    assert "transfer takes 100%, the control 100%" in said
+
+
+def test_shares_of_the_schedules_are_of_each_arms_own_run() -> None:
+    transfer = arm(*(run_of(seed, [0.9, 0.9, 0.9, 0.9]) for seed in range(2)))
+    control = arm(*(run_of(seed, [0.1, 0.1, 0.1, 0.8, 0.7]) for seed in range(2)))
+    assert "transfer takes 25%, the control 80%" in speed_of(transfer, control, 0.05).sentence
+
+
 def test_seeds_that_agree_to_the_epoch_do_not_make_the_ratio_certain() -> None:
     transfer = arm(*(run_of(seed, [0.1, 0.9]) for seed in range(5)))
     control = arm(*(run_of(seed, [0.1] * 9 + [0.8]) for seed in range(5)))

@@ -6,6 +6,7 @@ import pytest
 from graft.decisions.gain.scoring import Scoring
 from graft.decisions.gain.tried import Kind, Tried
 from graft.decisions.gain.why import why_of
+from graft.records.gain import Why
 
 N = 300
 ON = Scoring(np.arange(N) % 3, np.array([f"{each:03}" for each in range(N)]), "accuracy", 0.05)
@@ -47,6 +48,25 @@ def test_a_loss_by_chance_names_no_block() -> None:
     assert why is not None
     assert why.harmful is None
     assert "No block was found" in why.sentence
+
+
+def reset_of_eight(harm: float) -> Why:
+    """Eight blocks; the score rises by `harm` when the top one is re-initialised and stays for the others."""
+    blocks = tuple(f"block{each}" for each in range(1, 9))
+    resets = (tried("reset", 0.9 + harm, each) for each in blocks)
+    why = why_of((*ARMS, *resets), blocks, ON)
+    assert why is not None
+    return why
+
+
+def test_a_block_is_named_only_if_it_is_proved_among_all_that_were_tried() -> None:
+    why = reset_of_eight(0.02)
+    top, *others = why.resets
+    assert top.difference.high < 0
+    assert top.p_holm > ON.level
+    assert why.harmful is None
+    assert [each.difference.estimate for each in others] == [0.0] * 7
+    assert reset_of_eight(0.05).harmful == "block8"
 
 
 def test_blocks_are_told_as_far_down_as_they_were_re_initialised() -> None:

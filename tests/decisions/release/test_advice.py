@@ -59,10 +59,26 @@ def test_an_open_verdict_says_what_would_settle_it(changes: dict[str, Any], word
     assert words in said
 
 
-@pytest.mark.parametrize(("left", "said"), [(0, True), (1, False)])
-def test_a_further_look_that_was_not_planned_is_advised_at_new_test_images_alone(left: int, said: bool) -> None:
-    first = _steps(replace(SETTLED, verdict=verdict_record("NEGATIVE", looks_left=left)))[0]
-    assert ("Take new test images for it" in first) is said
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (0, "Take new test images for it: a further look at these was not planned"),
+        (1, "1 planned look at these test images is left."),
+        (2, "2 planned looks at these test images are left."),
+    ],
+)
+def test_every_other_training_is_a_further_look(left: int, words: str) -> None:
+    strategy = _strategy(weights={"full": 4.0, "top_blocks": 4.5}, choice="top_blocks", runner_up="full")
+    verdict = verdict_record("NEGATIVE", looks_left=left)
+    said = _steps(replace(SETTLED, verdict=verdict, strategy=strategy))
+    assert len(said) == 3
+    assert all(words in each for each in said)
+
+
+def test_after_a_gain_a_runner_up_needs_no_new_images() -> None:
+    strategy = _strategy(weights={"full": 4.0, "top_blocks": 4.5}, choice="top_blocks", runner_up="full")
+    (said,) = _steps(replace(SETTLED, strategy=strategy))
+    assert said.endswith("`dvc metrics diff` compares.")
 
 
 def test_transfer_that_hurt_gets_frozen_features_then_other_weights() -> None:

@@ -19,7 +19,7 @@ from graft.store.catalogue import Labelled
 Labels = NDArray[np.int64]
 
 CLASSES = ("ant", "bee", "cow", "dog")
-FIRST = Standing(n_looks=1, planned=1, n_open=0, counts=True, said="")
+FIRST = Standing(n_looks=1, planned=1, n_open=0, counts=True, said="", level=0.05)
 VAL_ACCURACIES = (0.5, 0.9, 0.7, 0.8, 0.6)
 
 

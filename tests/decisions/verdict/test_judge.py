@@ -77,7 +77,7 @@ def test_planned_looks_share_the_level() -> None:
     test, rng = split_of(balanced(400)), np.random.default_rng(0)
     rows = [predicted(test.labels, accuracy, 5, rng) for accuracy in (0.9, 0.6)]
     shared = verdict_on(test, rows[0], rows[1], standing=FIRST._replace(planned=2))
-    whole = verdict_on(test, rows[0], rows[1], params(level=0.025))
+    whole = verdict_on(test, rows[0], rows[1], standing=FIRST._replace(level=0.025))
     assert shared.difference == whole.difference
     assert (shared.level, shared.confidence) == (0.025, 0.975)
 

@@ -8,7 +8,7 @@ import pytest
 from tests.decisions.verdict.arms import balanced, split_of, splits_with
 from tests.house import ROOT
 
-from graft.decisions.verdict.looks import Standing, close_look, look_at, open_look, standing_of
+from graft.decisions.verdict.looks import Standing, Trained, close_look, look_at, open_look, standing_of
 from graft.files import read_record
 from graft.params.pipeline import Params, read_params
 from graft.records.common import Outcome
@@ -17,8 +17,9 @@ from graft.records.looks import Look, LooksRecord
 PARAMS = read_params(ROOT / "params.yaml")
 
 
-def look(params: str, verdict: Outcome | None = None, planned: int = 1, n_seeds: int = 5, test: str = "t") -> Look:
-    return Look(test_sha256=test, params_sha256=params, n_seeds=n_seeds, planned=planned, verdict=verdict)
+def look(params: str, verdict: Outcome | None = None, **changes: Any) -> Look:
+    values = {"test_sha256": "t", "n_seeds": 5, "planned": 1, "level": 0.05, **changes}
+    return Look.model_validate({"params_sha256": params, "verdict": verdict, **values})
 
 
 def standing(*before: Look, this: Look | None = None) -> Standing:
@@ -32,8 +33,12 @@ def with_section(section: str, **changes: Any) -> Params:
 
 
 def at(params: Params = PARAMS, **changes: Any) -> Look:
-    values: dict[str, Any] = {"splits": splits_with(split_of(balanced(8))), "strategy": "full", "n_seeds": 5, **changes}
-    return look_at(values["splits"], params, values["strategy"], values["n_seeds"])
+    values: dict[str, Any] = {
+        "splits": splits_with(split_of(balanced(8))),
+        "trained": Trained("full", 5, "s"),
+        **changes,
+    }
+    return look_at(values["splits"], params, values["trained"])
 
 
 def test_the_first_look_is_planned_and_has_nothing_to_say() -> None:
@@ -55,7 +60,7 @@ def test_a_look_after_a_gain_is_said_and_not_limited() -> None:
 
 
 def test_looks_at_other_test_images_do_not_count() -> None:
-    found = standing(look("a", "INCONCLUSIVE", test="other"))
+    found = standing(look("a", "INCONCLUSIVE", test_sha256="other"))
     assert (found.n_looks, found.unplanned, found.said) == (1, False, "")
 
 
@@ -75,6 +80,21 @@ def test_a_look_of_two_seeds_spends_nothing_and_is_said() -> None:
     found = standing(look("a", "INCONCLUSIVE", n_seeds=2))
     assert (found.n_looks, found.unplanned) == (1, False)
     assert found.said == "1 look of two seeds came before; two seeds can claim nothing."
+
+
+def test_a_second_training_tried_by_two_seeds_counts_since_the_better_one_is_chosen_by_the_test_images() -> None:
+    tried = [look(each, "INCONCLUSIVE", n_seeds=2) for each in "ab"]
+    found = standing(*tried)
+    assert (found.n_looks, found.unplanned) == (2, True)
+    assert "before: INCONCLUSIVE by two seeds" in found.said
+    planned = [each.model_copy(update={"planned": 2}) for each in tried]
+    assert not standing(*planned).unplanned
+
+
+def test_the_level_of_the_first_look_holds_for_all_unless_less_is_asked() -> None:
+    first = look("a", "INCONCLUSIVE", planned=2)
+    assert standing(first, this=look("this", level=0.4)).level == 0.05
+    assert standing(first, this=look("this", level=0.01)).level == 0.01
 
 
 def test_a_plan_may_still_be_made_after_a_look_of_two_seeds() -> None:
@@ -152,9 +172,9 @@ def test_other_training_and_other_questions_are_other_looks(section: str, change
     assert at(with_section(section, **changes)).params_sha256 != at().params_sha256
 
 
-@pytest.mark.parametrize("changes", [{"strategy": "top_blocks"}, {"n_seeds": 8}])
-def test_another_strategy_and_more_seeds_are_other_looks(changes: dict[str, Any]) -> None:
-    assert at(**changes).params_sha256 != at().params_sha256
+@pytest.mark.parametrize("trained", [Trained("top_blocks", 5, "s"), Trained("full", 8, "s")])
+def test_another_strategy_and_more_seeds_are_other_looks(trained: Trained) -> None:
+    assert at(trained=trained).params_sha256 != at().params_sha256
 
 
 def test_what_makes_neither_arm_makes_no_other_look() -> None:
@@ -180,3 +200,38 @@ def test_other_train_or_val_images_are_another_look_at_the_same_test_images() ->
     for splits in (before._replace(train=more), before._replace(val=more)):
         assert at(splits=splits).params_sha256 != at().params_sha256
         assert at(splits=splits).test_sha256 == at().test_sha256
+
+
+def test_a_change_that_changes_no_arm_is_the_same_look() -> None:
+    """An unused recipe, the order of rates, where a weights file lies, and pretraining where weights are published."""
+    published = with_section("network", weights="IMAGENET1K_V1")
+    assert at(PARAMS.model_copy(update={"recipes": {**PARAMS.recipes, "other": PARAMS.recipes["none"]}})) == at()
+    assert at(with_section("train_scratch", rates=PARAMS.train_scratch.rates[::-1])) == at()
+    assert at(with_section("network", weights_file="elsewhere.pth")) == at()
+    longer = published.model_copy(update={"pretrain_source": PARAMS.pretrain_source.model_copy(update={"epochs": 99})})
+    assert at(longer, trained=Trained("full", 5, "other")) == at(published)
+
+
+def test_what_changes_the_arms_is_another_look() -> None:
+    """A source that is learned from, folds of the probe that the first head comes from, groups of train images."""
+    before = splits_with(split_of(balanced(8)))
+    one_group = before.train._replace(groups=np.full(len(before.train.labels), "g"))
+    others = (
+        at(trained=Trained("full", 5, "other")),
+        at(with_section("select_strategy", folds=7)),
+        at(splits=before._replace(train=one_group)),
+        at(with_section("pretrain_source", epochs=99)),
+    )
+    assert at().params_sha256 not in {each.params_sha256 for each in others}
+    assert {each.test_sha256 for each in others} == {at().test_sha256}
+
+
+def test_names_of_groups_make_no_other_look() -> None:
+    before = splits_with(split_of(balanced(8)))
+    renamed = before.train._replace(groups=np.char.add("x", before.train.groups))
+    assert at(splits=before._replace(train=renamed)) == at()
+
+
+def test_the_metric_that_auto_stands_for_is_the_same_look() -> None:
+    assert at(with_section("check_transfer", metric="accuracy")) == at()
+    assert at(with_section("check_transfer", metric="balanced_accuracy")).params_sha256 != at().params_sha256

@@ -100,7 +100,8 @@ def test_what_cannot_be_shown_is_left_out() -> None:
     said = could_show(Detectable(as_is=0.05, any_seeds=None, any_images=0.02))
     assert said.endswith("5.0 points as it is, 2.0 points with any number of test images.")
     tiny = could_show(Detectable(as_is=0.05, any_seeds=0.03, any_images=4e-12))
-    assert tiny.endswith("under 0.1 points with any number of test images.")
+    assert tiny.endswith("5.0 points as it is, 3.0 points with any number of seeds.")
+    assert "none as it is, 3.0 points" in could_show(Detectable(as_is=None, any_seeds=0.03, any_images=None))
     assert could_show(Detectable(as_is=None, any_seeds=None, any_images=None)).startswith("Such a run shows no")
 
 

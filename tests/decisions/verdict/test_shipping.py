@@ -22,7 +22,7 @@ def test_a_gain_ships_transfer_whatever_it_costs() -> None:
 def test_equivalent_arms_ship_the_cheaper_to_make(cost: Cost, arm: Arm) -> None:
     shipped = shipped_arm("EQUIVALENT", cost, params())
     assert shipped.arm == arm
-    assert "passes 100 images through training steps instead of 300" in shipped.because
+    assert "100 images pass through its training steps, 300 through those of the other arm" in shipped.because
 
 
 def test_of_arms_that_cost_the_same_the_control_ships() -> None:

@@ -3,11 +3,13 @@
 import doctest
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import nct, t
 from tests.house import ROOT
 
 import graft.statistics
@@ -173,6 +175,38 @@ def test_the_unit_of_the_scores_does_not_count() -> None:
     assert quarter.sign_flip_p == whole.sign_flip_p
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e6])
+def test_the_unit_of_losses_does_not_count(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    a, b = -rng.gamma(2, 1, (5, 200)), -rng.gamma(2, 1, (5, 200))
+    one, other = compare(a, b, margin=0.0), compare(scale * a, scale * b, margin=0.0)
+    assert other.could_show == pytest.approx(tuple(scale * (each or 0.0) for each in one.could_show), rel=1e-9, abs=0)
+    error, freedom = other.standard_error, other.degrees_of_freedom
+    assert other.could_show.as_is is not None
+    assert nct.sf(t.ppf(0.975, freedom), freedom, other.could_show.as_is / error) == pytest.approx(0.8, abs=2e-3)
+    assert (other.mcnemar_p, other.to_show) == (one.mcnemar_p, one.to_show)
+
+
+def test_scores_of_any_size_that_is_allowed_are_compared() -> None:
+    a, b = (1e50 * each for each in arms(0.8, 0.6))
+    found = compare(a, b)
+    assert found.verdict == "POSITIVE"
+    assert found.degrees_of_freedom == pytest.approx(compare(2e-50 * a, 2e-50 * b).degrees_of_freedom)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, lambda names: np.array(names, dtype=object)])
+def test_names_of_one_kind_may_be_given_in_any_way(kind: Callable[[list[Any]], Any]) -> None:
+    a, b = arms(0.8, 0.6)
+    numbers, text = [i % 50 for i in range(300)], [f"patient {i % 50:02d}" for i in range(300)]
+    assert compare(a, b, groups=kind(numbers)) == compare(a, b, groups=kind(text)) != compare(a, b)
+
+
+def test_a_margin_of_one_is_for_scores_that_are_no_shares() -> None:
+    a, b = arms(0.8, 0.6)
+    assert compare(a, b, margin=0.99).verdict == "EQUIVALENT"
+    assert compare(100.0 * a, 100.0 * b, margin=99.0).verdict == "EQUIVALENT"
+
+
 def test_the_score_of_one_arm_is_that_of_the_core() -> None:
     right, _ = arms(0.8, 0.6)
     labels = np.arange(300) % 3
@@ -203,6 +237,21 @@ def asks(**changes: Any) -> None:
         ({"a": np.ones((3, 1)), "b": np.ones((3, 1))}, "want at least 2 images, got 1"),
         ({"a": np.ones((3, 0)), "b": np.ones((3, 0))}, "want at least 2 images, got 0"),
         ({"margin": -0.01}, "want a margin of at least 0, got -0.01"),
+        ({"margin": "x"}, "want margin as a number, got 'x'"),
+        ({"margin": True}, "want margin as a number, got True"),
+        ({"level": None}, "want level as a number, got None"),
+        ({"a": [[1, 0], [1]]}, "want a as a table, got rows of different lengths"),
+        ({"groups": [[1, 0], [1]]}, "want groups as a table, got rows of different lengths"),
+        ({"b": np.ma.masked_equal(np.eye(3, 20), 1)}, "want b without a mask, got masked"),
+        ({"groups": np.ma.masked_equal(np.arange(20), 7)}, "want groups without a mask, got masked"),
+        ({"a": np.full((3, 20), -1e300)}, r"want scores of at most 1e\+50 in a, got 1e\+300"),
+        ({"margin": 1.0}, "want a margin below 1 for scores between 0 and 1, got 1.0"),
+        ({"groups": [1, "1"] * 10}, "want groups that are all text or all numbers, got numbers and text"),
+        ({"groups": np.array([1, "a"] * 10, dtype=object)}, "want groups that are all text or all numbers"),
+        ({"groups": [None, "a"] * 10}, "got NoneType and text"),
+        ({"groups": [None] * 20}, "got NoneType. Give every image a name"),
+        ({"groups": [*range(19), np.nan]}, "all text or all numbers, got 1 missing"),
+        ({"classes": ["cat", 1] * 10}, "want classes that are all text or all numbers"),
         ({"margin": np.nan}, "want a margin of at least 0, got nan"),
         ({"level": 0.95}, "want a level between 0 and 0.5, got 0.95"),
         ({"level": 0.0}, "want a level between 0 and 0.5, got 0.0"),

@@ -9,6 +9,7 @@ from graft.statistics.comparison.interval import Estimate, difference_of, mean_o
 from graft.statistics.comparison.layout import layout_of
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 def scores(p: float, k: int = 5, n: int = 300, seed: int = 0) -> Floats:
@@ -143,3 +144,34 @@ def test_scores_that_are_no_shares_have_a_p_without_a_floor() -> None:
     found = difference_of(3 * values, layout_of(50), shares=False)
     size = abs(found.difference.estimate) / found.standard_error
     assert p_value_of(found) == pytest.approx(2 * t.sf(size, found.degrees_of_freedom))
+
+
+def _harmed(unit: Ints, share: float, rng: np.random.Generator) -> Floats:
+    """(5, n) differences where a share of the units is lost in every seed."""
+    lost = rng.random(unit.max() + 1) < share
+    values: Floats = np.tile(-1.0 * lost[unit], (5, 1))
+    return values
+
+
+@pytest.mark.parametrize(("sizes", "share"), [((10, 600), 0.05), ((20, 600), 0.05), ((15, 1000), 0.06)])
+def test_harm_to_a_small_class_is_not_called_equivalent(sizes: tuple[int, int], share: float) -> None:
+    """The small class loses a share of its images that moves the mean over both classes by more than a point."""
+    labels, rng = np.repeat([0, 1], sizes), np.random.default_rng(0)
+    layout, n_draws = layout_of(len(labels), classes=labels), 300
+    called = 0
+    for _ in range(n_draws):
+        values = _harmed(np.arange(len(labels)), share, rng) * (labels == 0)
+        found = difference_of(values, layout)
+        called += outcome_of(found.difference, found.equivalence, 0.01) == "EQUIVALENT"
+    assert called <= binom.ppf(0.999, n_draws, 0.05)
+
+
+def test_harm_to_a_few_large_groups_is_not_called_equivalent() -> None:
+    """Of 1,200 images, six groups hold a half; one of a hundred images is lost in 6 % of draws, 3 points on average."""
+    unit = np.concatenate([np.repeat(np.arange(6), 100), 6 + np.arange(600)])
+    layout, rng, n_draws = layout_of(1200, groups=unit), np.random.default_rng(0), 300
+    called = 0
+    for _ in range(n_draws):
+        found = difference_of(_harmed(unit, 0.06, rng) * (unit < 6), layout)
+        called += outcome_of(found.difference, found.equivalence, 0.01) == "EQUIVALENT"
+    assert called <= binom.ppf(0.999, n_draws, 0.05)

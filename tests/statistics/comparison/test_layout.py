@@ -9,7 +9,7 @@ from graft.statistics.comparison.layout import Units, layout_of
 def test_images_without_groups_are_units_of_their_own() -> None:
     layout = layout_of(20)
     assert layout.design == "images"
-    assert layout.units == Units(20, 20, 20)
+    assert layout.units == Units(20, 20, 20, 20)
     np.testing.assert_allclose(layout.weights, 1 / 20)
 
 
@@ -25,7 +25,7 @@ def test_one_class_is_no_classes() -> None:
 def test_equal_groups_count_as_so_many_units_to_the_last_digit(n_groups: int) -> None:
     layout = layout_of(3 * n_groups, np.arange(3 * n_groups) % n_groups)
     assert layout.design == "equal groups"
-    assert layout.units == Units(n_groups, n_groups, n_groups)
+    assert layout.units == Units(n_groups, n_groups, n_groups, n_groups)
 
 
 def test_the_effective_number_of_unequal_groups_is_that_of_their_sizes() -> None:

@@ -125,7 +125,7 @@ def test_three_seeds_are_the_fewest_as_two_claim_nothing() -> None:
 
 
 def test_fewer_effective_units_show_less() -> None:
-    few, many = (detectable(Variances(0.0, 0.3, 0.1), 5, Units(30, effective, 30)) for effective in (6, 30))
+    few, many = (detectable(Variances(0.0, 0.3, 0.1), 5, Units(30, effective, 30, effective)) for effective in (6, 30))
     assert few is not None
     assert many is not None
     assert few > many
@@ -135,8 +135,31 @@ def test_what_a_run_could_have_shown_shrinks_to_what_seeds_or_images_leave() -> 
     could = could_show_of(OPEN, 8, equal_units(646), 0.05)
     assert could.any_seeds == pytest.approx(detectable(OPEN, 10**7, 646), rel=1e-3)
     assert could.any_images == pytest.approx(detectable(OPEN, 8, 1e9), rel=1e-3)
-    assert could_show_of(Variances(0.0, 0.1, 0.1), 8, equal_units(646), 0.05).any_images == pytest.approx(0, abs=1e-9)
+    assert could_show_of(Variances(0.0, 0.1, 0.1), 8, equal_units(646), 0.05).any_images == 0.0
     assert could_show_of(Variances(1.0, 1.0, 1.0), 3, equal_units(5), 0.05) == CouldShow(None, None, None)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_what_scores_without_ends_could_have_shown_is_in_their_unit(scale: float) -> None:
+    units = equal_units(646)._replace(floor=math.inf)
+    one, other = (could_show_of(Variances(*(s**2 * part for part in OPEN)), 8, units, 0.05) for s in (1.0, scale))
+    assert other == pytest.approx(CouldShow(*(scale * (each or math.nan) for each in one)))
+
+
+def test_a_difference_above_one_is_what_wide_losses_could_have_shown() -> None:
+    """No end at 1: power by the noncentral t at the size that was found."""
+    variances = Variances(4.0, 90.0, 170.0)
+    found = could_show_of(variances, 4, equal_units(50)._replace(floor=math.inf), 0.05)
+    assert found.as_is is not None
+    assert found.as_is > 1
+    error, freedom = standard_error(variances, 4, equal_units(50))
+    assert nct.sf(t.ppf(0.975, freedom), freedom, found.as_is / error) == pytest.approx(0.8, abs=2e-3)
+
+
+def test_losses_that_do_not_vary_show_any_difference() -> None:
+    units = equal_units(50)._replace(floor=math.inf)
+    assert could_show_of(Variances(0.0, 0.0, 0.0), 5, units, 0.05) == CouldShow(0.0, 0.0, 0.0)
+    assert could_show_of(Variances(1.0, 0.0, 1.0), 5, units, 0.05).any_seeds == 0.0
 
 
 def test_seeds_and_images_together_show_the_estimate_four_times_in_five() -> None:
@@ -170,8 +193,8 @@ def test_no_number_shows_a_difference_that_is_not_there() -> None:
 
 
 def test_more_units_of_the_same_kind_keep_their_shares() -> None:
-    assert scaled(Units(10, 4, 8), 3) == Units(30, 12, 24)
-    assert scaled(Units(10, 4, 8), math.inf) == Units(math.inf, math.inf, math.inf)
+    assert scaled(Units(10, 4, 8, 4), 3) == Units(30, 12, 24, 12)
+    assert scaled(Units(10, 4, 8, 4), math.inf) == Units(*[math.inf] * 4)
 
 
 @pytest.mark.parametrize("freedom", [4, 10, 40])

@@ -65,10 +65,10 @@ def test_equal_groups_are_as_many_images_as_there_are_groups() -> None:
 
 
 def test_a_seed_and_a_unit_more_change_the_error_as_the_components_say() -> None:
-    error, _ = standard_error(Variances(0.2, 3.0, 7.0), 6, Units(50, 50, 50))
+    error, _ = standard_error(Variances(0.2, 3.0, 7.0), 6, Units(50, 50, 50, 50))
     assert error**2 == pytest.approx(0.2 / 6 + 3.0 / 50 + 7.0 / 300)
-    assert standard_error(Variances(0.2, 3.0, 7.0), np.inf, Units(50, 50, 50))[0] ** 2 == pytest.approx(3.0 / 50)
-    endless = Units(np.inf, np.inf, np.inf)
+    assert standard_error(Variances(0.2, 3.0, 7.0), np.inf, Units(50, 50, 50, 50))[0] ** 2 == pytest.approx(3.0 / 50)
+    endless = Units(np.inf, np.inf, np.inf, np.inf)
     assert standard_error(Variances(0.2, 3.0, 7.0), 6, endless) == pytest.approx((np.sqrt(0.2 / 6), 5))
 
 

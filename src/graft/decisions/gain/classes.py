@@ -78,11 +78,11 @@ def _least_harms(transfer: Right, scratch: Right, rows: Sequence[NDArray[np.bool
     if k < FEWEST_SEEDS or not rows:
         return [None] * len(rows)
     difference = transfer.astype(np.float64) - scratch
-    sizes = [n_units(part_of(on, chosen)) for chosen in rows]
-    spread = pooled([difference[:, chosen] for chosen in rows], [part_of(on, chosen).layout for chosen in rows])
+    layouts = [part_of(on, chosen).layout for chosen in rows]
+    spread = pooled([difference[:, chosen] for chosen in rows], layouts)
     # Holm's first step is Bonferroni's: what a class needs that is worse on its own
-    by_size = {size: least_harm(spread, k, size, on.level / len(rows)) for size in set(sizes)}
-    return [by_size[size] for size in sizes]
+    by_units = {units: least_harm(spread, k, units, on.level / len(rows)) for units in {each.units for each in layouts}}
+    return [by_units[each.units] for each in layouts]
 
 
 def _sentence(scores: Sequence[ClassGain], n_seeds: int) -> str:

@@ -20,7 +20,10 @@ def label_curve(tried: Sequence[Tried], on: Scoring, reason: str) -> LabelCurve:
     """
     shares = sorted({each.share for each in tried if each.kind in ("transfer", "scratch", "head")})
     points = tuple(_point(tried, share, on) for share in shares)
-    return LabelCurve(points=points, sentence=_sentence(points) if len(points) > 1 else reason)
+    if len(points) == 1:
+        return LabelCurve(points=points, sentence=reason)
+    against = _against_all_labels(tried, shares[:-1], on)
+    return LabelCurve(points=points, sentence=f"{_gains(points)}{against}{_alone(points)}")
 
 
 def _point(tried: Sequence[Tried], share: float, on: Scoring) -> LabelPoint:
@@ -43,13 +46,13 @@ def _scored(found: dict[int, Tried], on: Scoring) -> Interval | None:
     return score_of(stacked(list(found.values())), on) if found else None
 
 
-def _sentence(points: Sequence[LabelPoint]) -> str:
+def _gains(points: Sequence[LabelPoint]) -> str:
     gains = [
         f"{_points(each.difference)} with {100 * each.share:g}% of the labels{_of(each, points[-1].n_seeds)}"
         for each in points
         if each.difference is not None
     ]
-    return f"Gain of transfer over scratch in points: {', '.join(gains)}.{_enough(points)}{_alone(points)}"
+    return f"Gain of transfer over scratch in points: {', '.join(gains)}."
 
 
 def _points(gain: Interval) -> str:
@@ -63,20 +66,14 @@ def _of(point: LabelPoint, n_seeds: int) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _enough(points: Sequence[LabelPoint]) -> str:
-    """The smallest share at which transfer scores at least as scratch does with all labels."""
-    whole = points[-1].scratch
-    if whole is None:
-        return ""
-    reaching = [each for each in points if each.transfer and each.transfer.estimate >= whole.estimate]
-    if not reaching or reaching[0].share == 1:
-        return ""
-    enough = reaching[0]
-    assert enough.transfer is not None
-    return (
-        f" With {100 * enough.share:g}% of the labels transfer scores {100 * enough.transfer.estimate:.1f}%, "
-        f"scratch with all of them {100 * whole.estimate:.1f}%."
-    )
+def _against_all_labels(tried: Sequence[Tried], shares: Sequence[float], on: Scoring) -> str:
+    """Transfer with fewer labels minus scratch with all of them, paired by seed and image, at every share."""
+    whole, gaps = of_kind(tried, "scratch"), []
+    for share in shares:
+        pair = paired(of_kind(tried, "transfer", share), whole)
+        if pair is not None:
+            gaps.append(f"{_points(difference_of(*pair, on).interval)} with {100 * share:g}%")
+    return f" Against scratch with all labels, transfer gains {', '.join(gaps)}." if gaps else ""
 
 
 def _alone(points: Sequence[LabelPoint]) -> str:

@@ -43,7 +43,7 @@ def speed_of(transfer: TrainingRecord, scratch: TrainingRecord, level: float) ->
     at_least = ratio is not None and any(
         each.scratch is None or each.transfer == run.curve[0].steps for each, (run, _) in zip(seeds, pairs, strict=True)
     )
-    sentence = _sentence(target, seeds, ratio, at_least)
+    sentence = _sentence(target, seeds, ratio, at_least) + (_by_schedule(pairs, target) if ratio is not None else "")
     return Speed(target=target, seeds=seeds, ratio=ratio, at_least=at_least, sentence=sentence)
 
 
@@ -91,6 +91,19 @@ def _sentence(target: float, seeds: Sequence[SeedSteps], ratio: Interval | None,
     return (
         f"{start} Transfer needs {word}{ratio.estimate:.1f} times fewer steps "
         f"({ratio.low:.1f} to {ratio.high:.1f}, over seeds). {_against_the_claim(ratio, at_least)}"
+    )
+
+
+def _by_schedule(pairs: Sequence[tuple[RunRecord, RunRecord]], target: float) -> str:
+    """What the ratio owes to the length of the control's runs, and the same in shares of each run."""
+    # (k, 2) steps of whole runs, and shares of them until the target
+    whole = np.array([[run.curve[-1].steps for run in pair] for pair in pairs], dtype=np.float64)
+    shares = np.array([[_steps(run, target) for run in pair] for pair in pairs]) / whole
+    longer = float(np.exp(np.log(whole[:, 1] / whole[:, 0]).mean()))
+    transfer, scratch = (float(each) for each in np.median(shares, axis=0))
+    return (
+        f" The ratio holds for these schedules: the control's runs are {longer:.3g} times as long. In shares of its "
+        f"own run transfer takes {transfer:.0%}, the control {scratch:.0%} (medians)."
     )
 
 

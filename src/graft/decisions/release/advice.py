@@ -38,7 +38,7 @@ def _train_more(records: Records) -> tuple[str, ...]:
         return ()
     return (
         f"Train all blocks before you judge transfer: this verdict is on {TRANSFER_BY[strategy]}, and on no other "
-        f"strategy (`{_overruled(records, 'full')}`).{_at_new_images(records.verdict)}",
+        f"strategy (`{_overruled(records, 'full')}`).{_further_look(records.verdict)}",
     )
 
 
@@ -65,18 +65,22 @@ def _verdict(records: Records) -> Iterator[str]:
         yield _to_settle(verdict)
     if verdict.verdict == "NEGATIVE" and verdict.strategy != "feature_extraction":
         command = _overruled(records, "feature_extraction")
-        yield f"Keep the pretrained features as they are: `{command}`.{_at_new_images(verdict)}"
+        yield f"Keep the pretrained features as they are: `{command}`.{_further_look(verdict)}"
     if verdict.verdict in ("NEGATIVE", "EQUIVALENT"):
         yield (
             f"Try weights from images closer to yours (`network.weights`): {TRANSFER_BY[verdict.strategy]} from these "
-            "gave nothing that scratch does not."
+            f"gave nothing that scratch does not.{_further_look(verdict)}"
         )
 
 
-def _at_new_images(verdict: VerdictRecord) -> str:
-    """A reminder for those who would look again at test images that a further look was not planned for."""
-    if verdict.verdict == "POSITIVE" or verdict.looks_left:
+def _further_look(verdict: VerdictRecord) -> str:
+    """What it takes to look at these test images again, with changed training; empty after a gain."""
+    left = verdict.looks_left
+    if verdict.verdict == "POSITIVE":
         return ""
+    if left:
+        looks = "1 planned look" if left == 1 else f"{left} planned looks"
+        return f" {looks} at these test images {'is' if left == 1 else 'are'} left."
     return " Take new test images for it: a further look at these was not planned, and would claim nothing."
 
 
@@ -93,21 +97,21 @@ def _to_settle(verdict: VerdictRecord) -> str:
         )
     return (
         f"Label more images to train on: a difference of this size takes over {MOST_SEEDS} seeds or more test images "
-        "than anybody labels, so nothing but another difference will settle the verdict."
+        f"than anybody labels, so nothing but another difference will settle the verdict.{_further_look(verdict)}"
     )
 
 
 def _training(records: Records, reasons: Sequence[Reason]) -> Iterator[str]:
     for each in reasons:
         if each.check == "rates" and each.level != "pass":
-            yield each.sentence
+            yield f"{each.sentence}{_further_look(records.verdict)}"
     runs = records.transfer.runs
     last = sum(run.best_epoch == len(run.curve) > 0 for run in runs)
     if 2 * last > len(runs):
         longer = 2 * max(len(run.curve) for run in runs)
         yield (
             f"Train longer: the last epoch was the best in {last} of {len(runs)} seeds of transfer "
-            f"(`dvc exp run -S training.epochs={longer}`)."
+            f"(`dvc exp run -S training.epochs={longer}`).{_further_look(records.verdict)}"
         )
 
 
@@ -117,7 +121,9 @@ def _strategy(records: Records, full_is_advised: bool) -> Iterator[str]:
     if second == "full" and full_is_advised:
         return
     if second and record.weights[record.choice] - record.weights[second] <= TABLES_WEIGHT:
-        yield (f"`{second}` came close: `{_overruled(records, second)}` tries it, `dvc metrics diff` compares.")
+        command = _overruled(records, second)
+        compared = f"`{second}` came close: `{command}` tries it, `dvc metrics diff` compares."
+        yield f"{compared}{_further_look(records.verdict)}"
 
 
 def _overruled(records: Records, strategy: StrategyName) -> str:

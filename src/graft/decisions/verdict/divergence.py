@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graft.records.training import RunRecord
 
@@ -10,17 +11,19 @@ from graft.records.training import RunRecord
 FAR_BELOW = 0.2
 
 
-def n_diverged(runs: Sequence[RunRecord], majority: float) -> int:
-    """Number of runs that did not learn, by their validation accuracy, which nothing of the test split touches.
+def n_diverged(runs: Sequence[RunRecord], predicted: NDArray[np.int64]) -> int:
+    """Number of runs that did not learn.
 
-    A run did not learn if it is no better on validation than the most frequent class, or at least 20 points below
-    the median of its arm.
+    A run did not learn if it predicts one and the same class for all test images, or if its validation accuracy is at
+    least 20 points below the median of its arm. Accuracy is not held against the most frequent class, which a network
+    that was trained to weigh all classes alike may stay below.
 
     Args:
-        runs: the runs of an arm.
-        majority: share of the most frequent class among the validation images.
+        runs: the k runs of an arm.
+        predicted: (k, n) classes that they predict for the test images.
     """
     accuracies = np.array([run.val_accuracy for run in runs])
     # rounded, so that exactly 20 points count on every processor
     behind = np.round(np.median(accuracies) - accuracies, 9)
-    return int(np.sum((accuracies <= majority) | (behind >= FAR_BELOW)))
+    constant = (predicted == predicted[:, :1]).all(axis=1)
+    return int(np.sum(constant | (behind >= FAR_BELOW)))

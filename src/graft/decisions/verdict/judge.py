@@ -87,9 +87,9 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
         check_logits(arm, test)
     primary = primary_metric(test.labels, len(splits.classes), asked.params.metric)
     scores = scored(primary, transfer.logits, scratch.logits, test.labels)
-    groups, level = _groups(test), asked.params.level / standing.planned
+    groups, level = _groups(test), standing.level / standing.planned
     found = _compared(scores[0], groups, asked, level)
-    for limit in _limits(splits, standing):
+    for limit in _limits(splits, standing, asked.params.planned_looks):
         found = capped(found, limit)
     outcome = cast("Outcome", found.verdict)
     values = {
@@ -104,7 +104,7 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
         "looks_said": standing.said,
         "majority": majority_of(splits.train, test, splits.classes, primary),
         "strategy": transfer.training.strategy,
-        **_seeds(transfer, scratch, splits.val),
+        **_seeds(transfer, scratch),
         **_shipping(outcome, (transfer, scratch), scores[0], asked),
     }
     record = VerdictRecord.model_validate(values)
@@ -128,7 +128,7 @@ def _compared(primary: Scored, groups: NDArray[np.str_] | None, asked: Asked, le
     )
 
 
-def _limits(splits: Splits, standing: Standing) -> list[str]:
+def _limits(splits: Splits, standing: Standing, planned_now: int) -> list[str]:
     """Why nothing may be claimed, beyond what the numbers alone tell."""
     absent = absent_classes(splits.test, splits.classes)
     limits = []
@@ -139,20 +139,20 @@ def _limits(splits: Splits, standing: Standing) -> list[str]:
             "be said about them: add test images of every class."
         )
     if standing.unplanned:
+        late = f"; the plan of {planned_now} came after the first look" if planned_now > standing.planned else ""
         limits.append(
-            f"This look at these test images was not planned ({standing.n_looks} taken, {standing.planned} planned), "
-            "so it can claim nothing: take new test images, and plan looks before the first "
+            f"This look at these test images was not planned ({standing.n_looks} taken, {standing.planned} planned"
+            f"{late}), so it can claim nothing: take new test images, and plan looks before the first "
             "(check_transfer.planned_looks)."
         )
     return limits
 
 
-def _seeds(transfer: JudgedArm, scratch: JudgedArm, val: Labelled) -> dict[str, Any]:
+def _seeds(transfer: JudgedArm, scratch: JudgedArm) -> dict[str, Any]:
     """How many seeds of each arm did not learn, and how many may not."""
-    majority = float(np.bincount(val.labels).max()) / len(val.labels) if len(val.labels) else 0.0
-    arms = {arm.training.arm: arm.training.runs for arm in (transfer, scratch)}
-    diverged = {arm: n_diverged(runs, majority) for arm, runs in arms.items()}
-    up_to = {arm: at_most(diverged[arm], len(runs)) for arm, runs in arms.items()}
+    arms = {arm.training.arm: arm for arm in (transfer, scratch)}
+    diverged = {name: n_diverged(arm.training.runs, arm.logits.argmax(axis=2)) for name, arm in arms.items()}
+    up_to = {name: at_most(diverged[name], len(arm.training.runs)) for name, arm in arms.items()}
     return {"n_diverged": diverged, "diverged_up_to": up_to}
 
 

@@ -8,28 +8,21 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graft.decisions.claims import LEAST_SEEDS
+from graft.decisions.verdict.metric import primary_metric
 from graft.decisions.verdict.splits import Splits
 from graft.files import read_record, write_record
+from graft.params.learning import Learning
 from graft.params.pipeline import Params
 from graft.records.common import Outcome, StrategyName
 from graft.records.looks import Look, LooksRecord
 from graft.store.catalogue import Labelled
 
-# What makes the arms. The other sections act through the strategy alone, which is a part of the identity itself.
-ARMS = {
-    "seed",
-    "network",
-    "images",
-    "prepare_data",
-    "pretrain_source",
-    "recipes",
-    "training",
-    "finetune_target",
-    "train_scratch",
-}
+# What makes the arms. Other sections act through strategy and images, which are told apart. Recipes that are not used
+# change no arm, nor does the pretraining where weights are published.
+ARMS = {"seed", "network", "images", "training", "finetune_target", "train_scratch"}
 # What asks the question. What follows from the answer, and how many looks were planned, is no other question.
 QUESTION = {"metric", "level", "margin"}
 
@@ -38,15 +31,17 @@ class Standing(NamedTuple):
     """Where a look stands among all looks at its test images."""
 
     n_looks: int
-    """number of looks up to this one, without those of two seeds"""
+    """number of looks that count, up to this one"""
     planned: int
     """number of looks planned before the first; they share the level"""
     n_open: int
     """earlier looks that count and did not end POSITIVE"""
     counts: bool
-    """whether this look counts: it has more than two seeds"""
+    """whether this look may claim something: it has more than two seeds"""
     said: str
     """what the ledger says of earlier looks; empty if there were none"""
+    level: float
+    """the level that all planned looks share: that of the first look that counts, or less if less is asked now"""
 
     @property
     def unplanned(self) -> bool:
@@ -90,8 +85,10 @@ def close_look(path: Path, look: Look, verdict: Outcome) -> None:
 def standing_of(record: LooksRecord, look: Look) -> Standing:
     """Judge an open look by those before it at the same test images.
 
-    The plan in force is that of the first look that counts. A look is unplanned if more looks than planned, itself
-    included, did not end POSITIVE: whoever found a gain has ended the search, and what comes after asks something else.
+    Plan and level in force are those of the first look that counts. A look is unplanned if more looks than planned,
+    itself included, did not end POSITIVE: whoever found a gain has ended the search, and what comes after asks
+    something else. The first look of two seeds counts for nothing, because it can claim nothing. Others do: whoever
+    tries several trainings by two seeds and goes on with the best has chosen by the test images.
 
     Args:
         record: the ledger.
@@ -99,41 +96,84 @@ def standing_of(record: LooksRecord, look: Look) -> Standing:
     """
     place = next(place for place, each in enumerate(record.looks) if _same(each, look))
     before = [each for each in record.looks[:place] if each.test_sha256 == look.test_sha256]
-    counted = [each for each in before if _counts(each)]
+    free = next((each for each in before if not _claims(each)), None)
+    counted = [each for each in before if each is not free]
     first = (counted or [record.looks[place]])[0]
     n_open = sum(each.verdict != "POSITIVE" for each in counted)
-    n_looks, counts = len(counted) + _counts(look), _counts(look)
-    return Standing(n_looks, first.planned, n_open, counts, _said(before, n_looks, first.planned, counts))
+    n_looks, counts = len(counted) + _claims(look), _claims(look)
+    said = _said(counted, free, n_looks, first.planned)
+    return Standing(n_looks, first.planned, n_open, counts, said, min(first.level, look.level))
 
 
-def look_at(splits: Splits, params: Params, strategy: StrategyName, n_seeds: int) -> Look:
+class Trained(NamedTuple):
+    """What was trained, beyond what params.yaml and the target's images say."""
+
+    strategy: StrategyName
+    n_seeds: int
+    """number of paired seeds"""
+    source_sha256: str
+    """hash of the source's images in the catalogue record"""
+
+
+def look_at(splits: Splits, params: Params, trained: Trained) -> Look:
     """The look that a run takes.
 
     Args:
         splits: images of the target. Train and val images are a part of what looks, test images what it looks at.
         params: all params of the run.
-        strategy: the strategy that was trained.
-        n_seeds: number of paired seeds.
+        trained: strategy, number of seeds and source.
     """
-    values = params.model_dump(mode="json", include=ARMS)
     question = params.check_transfer.model_dump(mode="json", include=QUESTION)
-    # a budget by name and the same number of seeds are one thing
-    values["training"].pop("budget", None)
-    images = [_images(each, splits.classes) for each in (splits.train, splits.val)]
-    asked = {**values, "question": question, "strategy": strategy, "n_seeds": n_seeds, "images": images}
+    # `auto` is the metric that it stands for
+    question["metric"] = primary_metric(splits.test.labels, len(splits.classes), params.check_transfer.metric)
+    asked = {
+        **_arms(params, trained),
+        "question": question,
+        "images": [_grouped(each, splits.classes) for each in splits[:3]],
+    }
     return Look(
-        test_sha256=_images(splits.test, splits.classes),
+        test_sha256=_sha256("\n".join(sorted(set(_named(splits.test, splits.classes))))),
         params_sha256=_sha256(json.dumps(asked, sort_keys=True)),
-        n_seeds=n_seeds,
+        n_seeds=trained.n_seeds,
         planned=params.check_transfer.planned_looks,
+        level=params.check_transfer.level,
         verdict=None,
     )
 
 
-def _images(split: Labelled, classes: Sequence[str]) -> str:
-    """Hash of the set of images of a split and their classes, in whatever order."""
-    named = {f"{sha256} {classes[label]}" for sha256, label in zip(split.sha256, split.labels, strict=True)}
-    return _sha256("\n".join(sorted(named)))
+def _arms(params: Params, trained: Trained) -> dict[str, Any]:
+    """What makes the arms, without what changes none."""
+    values = params.model_dump(mode="json", include=ARMS)
+    # a budget by name and the same number of seeds are one thing, and rates are tried in any order
+    values["training"].pop("budget", None)
+    # its sha256 stands for the file
+    values["network"].pop("weights_file")
+    for arm in ("finetune_target", "train_scratch"):
+        values[arm]["rates"] = sorted(values[arm]["rates"])
+    learnt: list[Learning] = [params.training]
+    if params.network.weights == "pretrain":
+        learnt.append(params.pretrain_source)
+        values |= {"pretrain_source": params.pretrain_source.model_dump(mode="json"), "source": trained.source_sha256}
+    recipes = {each.augmentation: params.recipes[each.augmentation].model_dump(mode="json") for each in learnt}
+    # the folds of the probe decide how strongly the first head is regularised
+    probe = {"folds": params.select_strategy.folds}
+    return {**values, "recipes": recipes, "probe": probe, "strategy": trained.strategy, "n_seeds": trained.n_seeds}
+
+
+def _named(split: Labelled, classes: Sequence[str]) -> list[str]:
+    """Hash and class of each image."""
+    return [f"{sha256} {classes[label]}" for sha256, label in zip(split.sha256, split.labels, strict=True)]
+
+
+def _grouped(split: Labelled, classes: Sequence[str]) -> str:
+    """Hash of the images of a split, their classes and their groups, whatever the order and the names of the groups."""
+    named = _named(split, classes)
+    first: dict[str, str] = {}
+    for name, group in sorted(zip(named, split.groups.tolist(), strict=True)):
+        first.setdefault(group, name)
+    return _sha256(
+        "\n".join(sorted(f"{name} {first[group]}" for name, group in zip(named, split.groups.tolist(), strict=True)))
+    )
 
 
 def read_looks(path: Path) -> LooksRecord:
@@ -154,17 +194,17 @@ def read_looks(path: Path) -> LooksRecord:
         ) from None
 
 
-def _said(before: Sequence[Look], n_looks: int, planned: int, counts: bool) -> str:
+def _said(counted: Sequence[Look], free: Look | None, n_looks: int, planned: int) -> str:
     """What came before, in one or two sentences."""
-    verdicts = [each.verdict or "broken off" for each in before if _counts(each)]
-    n_small = len(before) - len(verdicts)
-    this = f"This is look {n_looks} at these test images" if counts else "This look of two seeds counts for nothing"
+    verdicts = [(each.verdict or "broken off") + ("" if _claims(each) else " by two seeds") for each in counted]
+    this = f"This is look {n_looks} at these test images" if n_looks > len(counted) else "This look is of two seeds"
     told = f"{this}, {planned} planned; before: {', '.join(verdicts)}." if verdicts else ""
-    small = f"{n_small} {'look' if n_small == 1 else 'looks'} of two seeds came before; two seeds can claim nothing."
-    return " ".join(each for each in (told, small if n_small else "") if each)
+    small = "1 look of two seeds came before; two seeds can claim nothing." if free is not None else ""
+    return " ".join(each for each in (told, small) if each)
 
 
-def _counts(look: Look) -> bool:
+def _claims(look: Look) -> bool:
+    """Whether a look has seeds enough to claim anything."""
     return look.n_seeds >= LEAST_SEEDS
 
 

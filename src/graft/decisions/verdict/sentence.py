@@ -3,6 +3,8 @@
 from graft.decisions.claims import METRIC_WORDS
 from graft.records.verdict import Detectable, VerdictRecord
 
+# Smallest difference that is said, half a tenth of a point.
+LEAST_SAID = 0.0005
 SCOPE = "for new seeds and new test images, with these training images and this way of choosing rates"
 
 
@@ -17,25 +19,26 @@ def sentence_of(verdict: VerdictRecord) -> str:
 
 def _open(verdict: VerdictRecord) -> list[str]:
     # under a limit more seeds and images settle nothing, so that only numbers that exist are told
-    more = verdict.to_show is not None or not verdict.limits
+    more = (verdict.to_show is not None or not verdict.limits) and verdict.difference.estimate != 0
     settling = [to_show(verdict.to_show, verdict.difference.estimate)] if more else []
     return [*verdict.limits, could_show(verdict.could_show), *settling]
 
 
 def could_show(detectable: Detectable) -> str:
     """The smallest differences that such a run shows four times in five, in one sentence."""
-    ways = [
-        f"{_size(value)} points {name}"
+    as_is = "none" if detectable.as_is is None else f"{100 * detectable.as_is:.1f} points"
+    more = [
+        f"{100 * value:.1f} points {name}"
         for value, name in (
-            (detectable.as_is, "as it is"),
             (detectable.any_seeds, "with any number of seeds"),
             (detectable.any_images, "with any number of test images"),
         )
-        if value is not None
+        # nothing is left of it where the seeds, or the images, happened not to differ: that is not known so well
+        if value is not None and value >= LEAST_SAID
     ]
-    if not ways:
+    if detectable.as_is is None and not more:
         return "Such a run shows no difference four times in five."
-    return f"The least difference that such a run shows four times in five: {', '.join(ways)}."
+    return f"The least difference that such a run shows four times in five: {', '.join([f'{as_is} as it is', *more])}."
 
 
 def to_show(needed: tuple[int, int] | None, estimate: float) -> str:

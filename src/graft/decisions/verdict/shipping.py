@@ -83,6 +83,12 @@ def _cheaper(cost: Cost, when: str) -> Shipped:
     arm: Arm = "transfer" if cost.transfer < cost.scratch else "scratch"
     names = {"transfer": "Transfer", "scratch": "The control"}
     low, high = sorted((cost.transfer, cost.scratch))
-    how = f"it passes {low:,.0f} images through training steps instead of {high:,.0f}"
-    than = how if low < high else f"both pass {low:,.0f} images through training steps, and it needs no other weights"
-    return Shipped(arm, f"{names[arm]} ships: {when}, both cost the same to serve (one network), and to make {than}.")
+    seen = f"{low:,.0f} images pass through its training steps, {high:,.0f} through those of the other arm"
+    why = (
+        seen
+        if low < high
+        else f"{low:,.0f} images pass through the training steps of either, and it needs no other weights"
+    )
+    return Shipped(
+        arm, f"{names[arm]} ships: {when}, and it is the cheaper one to make ({why}). Both cost the same to serve."
+    )

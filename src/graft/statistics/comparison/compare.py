@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graft.statistics.comparison.inputs import check_question, read_layout, read_scores
+from graft.statistics.comparison.inputs import check_margin_of_shares, check_question, read_layout, read_scores
 from graft.statistics.comparison.interval import Difference, Estimate, are_shares, difference_of, mean_of, outcome_of
 from graft.statistics.comparison.layout import Layout
 from graft.statistics.comparison.power import CouldShow, could_show_of, to_show_of
@@ -91,7 +91,8 @@ def compare(
         b: (k, n) scores of model b, in the same order.
         groups: (n,) names of groups of images that are not independent, such as patients. None if every image is.
         classes: (n,) labels. The metric is then balanced accuracy: the mean over classes of the mean of each class.
-        margin: differences up to this size count as none, in the unit of the scores. 0 switches EQUIVALENT off.
+        margin: differences up to this size count as none, in the unit of the scores: below 1 for shares. 0 switches
+            EQUIVALENT off.
         level: share of false claims that is allowed, above 0 and below 0.5.
         seed: seed of the bootstrap, which decides nothing.
 
@@ -120,8 +121,10 @@ def compare(
     check_question(margin, level)
     scores_a, scores_b = read_scores(a, b)
     layout = read_layout(scores_a.shape[1], groups, classes)
-    values = scores_a - scores_b
-    found = difference_of(values, layout, level, are_shares(scores_a) and are_shares(scores_b))
+    values, shares = scores_a - scores_b, are_shares(scores_a) and are_shares(scores_b)
+    if shares:
+        check_margin_of_shares(margin)
+    found = difference_of(values, layout, level, shares)
     bootstrap = crossed_bootstrap(influence_table(values, layout), 1 - level, BOOTSTRAP_DRAWS, seed)
     whole = _comparison(values, layout, found, (level, margin), bootstrap)
     for limit in layout.limits if len(values) > 2 else (*layout.limits, TWO_SEEDS):

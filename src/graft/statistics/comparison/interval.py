@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.comparison.layout import Layout, Units
+from graft.statistics.comparison.layout import Layout
 from graft.statistics.comparison.spread import Spread, spread_of, standard_error
 from graft.statistics.groups import unseen_share
 
@@ -38,7 +38,8 @@ def difference_of(values: Floats, layout: Layout, level: float = 0.05, shares: b
     """Interval of a paired difference, without any second opinion: fast enough for simulations.
 
     No half width is below the share of images (or groups) that may well not have been seen, so that two arms that agree
-    on ten images do not count as equal.
+    on ten images do not count as equal. For equivalence it is the share of the smallest class, or of the effective
+    number of groups, because harm to a few must not count as none.
 
     Args:
         values: (k, n) scores of arm a minus scores of arm b, k >= 2 seeds by n images.
@@ -48,12 +49,12 @@ def difference_of(values: Floats, layout: Layout, level: float = 0.05, shares: b
     """
     spread = spread_of(values, layout)
     if not shares:
-        spread = spread._replace(units=spread.units._replace(floor=np.inf))
+        spread = spread._replace(units=spread.units._replace(floor=np.inf, equivalence_floor=np.inf))
     error, freedom = standard_error(spread.variances, len(values), spread.units)
-    least = floor_of(spread.units, level)
     mean, end = float(spread.by_seed.mean()), 1.0 if shares else np.inf
     difference, equivalence = (
-        around(mean, max(error * t_quantile(freedom, 1 - tail), least), (-end, end)) for tail in (level / 2, level)
+        around(mean, max(error * t_quantile(freedom, 1 - tail), least_half_width(units, level)), (-end, end))
+        for tail, units in ((level / 2, spread.units.floor), (level, spread.units.equivalence_floor))
     )
     return Difference(difference, equivalence, error, freedom, spread, shares)
 
@@ -90,9 +91,9 @@ def p_value_of(found: Difference) -> float:
     return max(float(2 * stdtr(found.degrees_of_freedom, -size / found.standard_error)), by_floor)
 
 
-def floor_of(units: Units, level: float) -> float:
-    """Least half width: the share of the units that may well not have been seen."""
-    return float(unseen_share(np.array(units.floor), 1 - level))
+def least_half_width(n_units: float, level: float) -> float:
+    """The share of so many units that may well not have been seen."""
+    return float(unseen_share(np.array(n_units), 1 - level))
 
 
 def t_quantile(degrees_of_freedom: float, probability: float) -> float:
@@ -122,7 +123,7 @@ def mean_of(scores: Floats, layout: Layout, level: float = 0.05) -> Estimate:
         return around(mean, half, (-np.inf, np.inf))
     # an arm that is always right here may be wrong on images that were not seen
     seen = min(mean, 1 - mean)
-    return around(mean, max(half, floor_of(spread.units, level) - seen), (0.0, 1.0))
+    return around(mean, max(half, least_half_width(spread.units.floor, level) - seen), (0.0, 1.0))
 
 
 def are_shares(scores: Floats) -> bool:

@@ -25,6 +25,8 @@ class Units(NamedTuple):
     """units of equal weight that would give as many degrees of freedom, plus 1"""
     floor: float
     """units whose `unseen_share` is the least half width; infinite where scores are not shares"""
+    equivalence_floor: float
+    """the same for the interval for equivalence, where harm to a small class or a large group must not be overlooked"""
 
 
 class Layout(NamedTuple):
@@ -65,14 +67,16 @@ def layout_of(n_images: int, groups: Names | None = None, classes: Names | None 
     by_unit: Floats = weights if unit is None else np.bincount(unit, weights).astype(np.float64)
     images: Floats = np.ones(n_images) if unit is None else np.bincount(unit).astype(np.float64)
     units_by_class = sizes if unit is None else _units_by_class(unit, label)
-    number = len(by_unit)
+    number, effective = len(by_unit), _effective_number(by_unit)
+    # what may be unseen in the smallest of c classes moves their mean by a c-th of its share
+    smallest = float(len(units_by_class) * units_by_class.min())
     return Layout(
         design=_design(unit, label, images),
         n_images=n_images,
         unit=unit,
         label=label,
         weights=weights,
-        units=Units(number, _effective_number(by_unit), _floor_units(number, units_by_class)),
+        units=Units(number, effective, _floor_units(number, units_by_class), min(number, effective, smallest)),
         largest_share=max(float(by_unit.max()), float(images.max()) / n_images),
         limits=_limits(unit, by_unit, images / n_images, units_by_class),
     )

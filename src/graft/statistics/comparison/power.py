@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.statistics.comparison.interval import floor_of, t_quantile
+from graft.statistics.comparison.interval import least_half_width, t_quantile
 from graft.statistics.comparison.layout import Units
 from graft.statistics.comparison.spread import Variances, standard_error
 
@@ -32,13 +32,17 @@ FEW_POINTS = 64
 # Standard errors of a gain, the most that is searched.
 MOST_ERRORS = 1_000.0
 HALVINGS = 40
-# Stands for a standard error of 0.
-LEAST_ERROR = 1e-12
+# Stands for a standard error of 0, whatever the unit of the scores.
+LEAST_ERROR = 1e-200
+# Standard errors beyond the widest half width: every difference that is so far from 0 is shown.
+FAR = 10.0
+# A half width that no digit of a score reaches is 0.
+NOTHING = 1e-150
 
 
 def equal_units(n_units: float) -> Units:
     """Units that all weigh the same."""
-    return Units(n_units, n_units, n_units)
+    return Units(n_units, n_units, n_units, n_units)
 
 
 def power_of(
@@ -59,7 +63,7 @@ def power_of(
 def detectable(
     variances: Variances, n_seeds: float, n_units: float | Units, level: float = 0.05, power: float = POWER
 ) -> float | None:
-    """Smallest true difference that is shown with this power, or None if none up to 1 is.
+    """Smallest true difference of shares that is shown with this power, or None if none up to 1 is.
 
     Args:
         variances: components of variance of one unit in one seed.
@@ -68,8 +72,7 @@ def detectable(
         level: share of false claims that is allowed.
         power: wanted probability.
     """
-    error, halves = _half_widths(variances, n_seeds, n_units, level)
-    return _smallest(lambda size: _share_beyond(size, error, halves) >= power)
+    return _smallest_shown(_half_widths(variances, n_seeds, n_units, level), power, 1.0)
 
 
 def seeds_for(
@@ -103,13 +106,15 @@ def smallest_margin(
         level: level of each of the two one-sided tests.
         power: wanted probability.
     """
-    error, halves = _half_widths(variances, n_seeds, n_units, level, tail=level)
+    units = n_units if isinstance(n_units, Units) else equal_units(n_units)
+    strict = units._replace(floor=units.equivalence_floor)
+    error, halves = _half_widths(variances, n_seeds, strict, level, tail=level)
 
     def fires(margin: float) -> bool:
         inside = 2 * _below(np.maximum(margin / error - halves, 0.0)) - 1
         return float(np.mean(inside)) >= power
 
-    return _smallest(fires)
+    return _smallest(fires, 1.0)
 
 
 def enlargement(freedom: float, level: float = 0.05, power: float = POWER) -> float:
@@ -152,12 +157,21 @@ def _half_widths(
     error, freedom = standard_error(variances, n_seeds, units)
     error = max(error, LEAST_ERROR)
     quantile = t_quantile(freedom, 1 - (level / 2 if tail is None else tail))
-    return error, np.maximum(quantile * _errors(freedom), floor_of(units, level) / error)
+    return error, np.maximum(quantile * _errors(freedom), least_half_width(units.floor, level) / error)
 
 
 def _share_beyond(difference: float, error: float, halves: Floats) -> float:
     """Probability that the estimate of a difference is beyond the half width."""
     return float(np.mean(_below(difference / error - halves)))
+
+
+def _smallest_shown(widths: tuple[float, Floats], power: float, most: float) -> float | None:
+    """Smallest difference up to `most` that is beyond these half widths with this power; `most` may be infinite."""
+    error, halves = widths
+    far = error * (float(halves.max()) + FAR)
+    if far < NOTHING:
+        return 0.0
+    return _smallest(lambda size: _share_beyond(size, error, halves) >= power, far if math.isinf(most) else most)
 
 
 def _below(deviates: Floats) -> Floats:
@@ -178,9 +192,9 @@ def _errors(freedom: float, n_points: int = POINTS) -> Floats:
     return errors
 
 
-def _smallest(enough: Callable[[float], bool]) -> float | None:
-    """Smallest number between 0 and 1 that is enough, if all larger ones are too."""
-    low, high = 0.0, 1.0
+def _smallest(enough: Callable[[float], bool], most: float) -> float | None:
+    """Smallest number from 0 to `most` that is enough, if all larger ones are too."""
+    low, high = 0.0, most
     if not enough(high):
         return None
     for _ in range(HALVINGS):
@@ -201,30 +215,36 @@ def _fewest(enough: Callable[[int], bool], least: int, most: int) -> int | None:
 
 
 class CouldShow(NamedTuple):
-    """Smallest true difference that is shown four times in five. None where none is."""
+    """Smallest true difference that is shown four times in five, in the unit of the scores. None where none is."""
 
     as_is: float | None
     """with these seeds and units"""
     any_seeds: float | None
     """with these units and any number of seeds"""
     any_images: float | None
-    """with these seeds and any number of images"""
+    """with these seeds and any number of images; 0 where the variance of seeds is estimated as 0"""
 
 
 def could_show_of(variances: Variances, n_seeds: int, units: Units, level: float) -> CouldShow:
     """What a comparison could have shown four times in five. Two seeds show nothing, on any number of images.
 
+    Differences of shares are searched up to 1, those of other scores without end.
+
     Args:
         variances: components of variance of one unit in one seed.
         n_seeds: number of seeds.
-        units: numbers of units.
+        units: numbers of units. Their `floor` is infinite where the scores are not shares.
         level: share of false claims that is allowed.
     """
-    any_seeds = detectable(variances, math.inf, units, level)
+    most = math.inf if math.isinf(units.floor) else 1.0
+
+    def shown(seeds: float, of: Units) -> float | None:
+        return _smallest_shown(_half_widths(variances, seeds, of, level), POWER, most)
+
+    any_seeds = shown(math.inf, units)
     if n_seeds < LEAST_SEEDS:
         return CouldShow(None, any_seeds, None)
-    any_images = detectable(variances, n_seeds, scaled(units, math.inf), level)
-    return CouldShow(detectable(variances, n_seeds, units, level), any_seeds, any_images)
+    return CouldShow(shown(n_seeds, units), any_seeds, shown(n_seeds, scaled(units, math.inf)))
 
 
 def to_show_of(

@@ -4,11 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-# Resampled units in memory at once: 32 MiB.
-CHUNK_ELEMENTS = 2**22
+# Units, or different units, that are resampled one by one.
+MOST_COLUMNS = 2_000
 # Steps in which totals that are not whole numbers are counted.
 STEPS = 10_000
+# Sums that are counted one by one.
+MOST_SUMS = 2**22
+# Whole numbers above it are not exact as floats.
+MOST_EXACT = 2.0**53
+# Share of the largest value of a unit up to which a difference is rounding.
+ROUNDING = 1e-9
 
 
 def sign_flip_p(totals: Floats) -> float:
@@ -19,7 +26,7 @@ def sign_flip_p(totals: Floats) -> float:
 
     Args:
         totals: (k,) sum of the differences of each seed. For accuracy these are whole numbers, and the test is exact.
-            Others are rounded to steps of 1 / 10,000 of the largest.
+            Others, and very large ones, are rounded to steps of 1 / 10,000 of the largest.
 
     Source: Fisher, The design of experiments (1935). Patterns are counted by their sums instead of listed.
     """
@@ -40,14 +47,19 @@ def sign_flip_p(totals: Floats) -> float:
     return float(ways[extreme].sum() / ways.sum())
 
 
-def _in_steps(totals: Floats) -> NDArray[np.int64]:
-    """(k,) totals as whole numbers: as they are, or in steps of 1 / STEPS of the largest."""
-    whole = np.array_equal(totals, np.rint(totals))
-    steps: NDArray[np.int64] = np.rint(totals if whole else totals / np.abs(totals).max() * STEPS).astype(np.int64)
+def _in_steps(totals: Floats) -> Ints:
+    """(k,) totals as whole numbers: as multiples of their greatest divisor, or of 1 / STEPS of the largest."""
+    largest = float(np.abs(totals).max())
+    if largest < MOST_EXACT and np.array_equal(totals, np.rint(totals)):
+        whole: Ints = totals.astype(np.int64)
+        whole //= max(np.gcd.reduce(whole), 1)
+        if np.abs(whole).sum() <= MOST_SUMS:
+            return whole
+    steps: Ints = np.rint(totals / largest * STEPS).astype(np.int64)
     return steps
 
 
-def mcnemar_p(values: Floats, unit: NDArray[np.int64] | None = None) -> float:
+def mcnemar_p(values: Floats, unit: Ints | None = None) -> float:
     """Two-sided exact McNemar test over units, pooled over the seeds.
 
     A unit counts for the arm that scores higher on it over all seeds together; units without a difference do not count.
@@ -63,14 +75,19 @@ def mcnemar_p(values: Floats, unit: NDArray[np.int64] | None = None) -> float:
     from scipy.special import bdtr
 
     sums = values.sum(axis=0)
+    by_unit = sums if unit is None else np.bincount(unit, sums)
     # rounding must not make a difference of units that are even over the seeds
-    by_unit = np.round(sums if unit is None else np.bincount(unit, sums), 9)
-    more, less = int(np.sum(by_unit > 0)), int(np.sum(by_unit < 0))
+    even = ROUNDING * float(np.abs(values).max())
+    more, less = int(np.sum(by_unit > even)), int(np.sum(by_unit < -even))
     return min(1.0, 2 * float(bdtr(min(more, less), more + less, 0.5)))
 
 
 def crossed_bootstrap(values: Floats, confidence: float, n_draws: int, seed: int) -> tuple[float, float]:
     """Percentile interval of the mean when both seeds and units are resampled with replacement.
+
+    Equal units are resampled by their number, which changes nothing. More than MOST_COLUMNS different ones are not
+    resampled one by one: for given seeds the mean of so many draws is normal, with the mean and the variance that
+    resampling would give it.
 
     Args:
         values: (k, u), seeds by units.
@@ -78,18 +95,45 @@ def crossed_bootstrap(values: Floats, confidence: float, n_draws: int, seed: int
         n_draws: number of resamples.
         seed: seed of the resamples.
 
-    Source: Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007).
+    Source: Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007); for the normal limit, Bickel and
+    Freedman, Some asymptotic theory for the bootstrap, Annals of Statistics 9 (1981).
     """
     k, u = values.shape
     rng = np.random.default_rng(seed)
-    step = max(1, CHUNK_ELEMENTS // u)
-    means = []
-    for start in range(0, n_draws, step):
-        draws = min(step, n_draws - start)
-        # (draws, k) and (draws, u): how often each seed and each unit was drawn
-        seeds = rng.multinomial(k, np.full(k, 1 / k), size=draws)
-        units = rng.multinomial(u, np.full(u, 1 / u), size=draws)
-        means.append(np.einsum("bu,bu->b", seeds @ values, units) / (k * u))
+    # (draws, k): how often each seed was drawn
+    seeds = rng.multinomial(k, np.full(k, 1 / k), size=n_draws)
+    columns, counts = (values, np.ones(u)) if u <= MOST_COLUMNS else _different(values)
+    resampled = _resampled_means if len(counts) <= MOST_COLUMNS else _normal_means
     tail = (1 - confidence) / 2
-    low, high = np.quantile(np.concatenate(means), (tail, 1 - tail))
+    low, high = np.quantile(resampled(seeds, columns, counts, rng), (tail, 1 - tail))
     return float(low), float(high)
+
+
+def _resampled_means(seeds: Ints, columns: Floats, counts: Floats, rng: np.random.Generator) -> Floats:
+    """(draws,) means over units that are drawn one by one, for (draws, k) numbers of drawn seeds."""
+    u = int(counts.sum())
+    # (draws, m): how often each column was drawn
+    units = rng.multinomial(u, counts / u, size=len(seeds))
+    means: Floats = np.einsum("bm,bm->b", seeds @ columns, units) / (len(columns) * u)
+    return means
+
+
+def _normal_means(seeds: Ints, columns: Floats, counts: Floats, rng: np.random.Generator) -> Floats:
+    """(draws,) means over units from the normal limit of `_resampled_means`."""
+    weights, shares = seeds / len(columns), counts / counts.sum()
+    by_seed = columns @ shares
+    rest = columns - by_seed[:, None]
+    # (k, k) covariance over units of the values of two seeds
+    between = (rest * shares) @ rest.T
+    variances = np.einsum("bk,kl,bl->b", weights, between, weights) / counts.sum()
+    # rounding may leave a variance of 0 below it
+    means: Floats = weights @ by_seed + np.sqrt(np.maximum(variances, 0.0)) * rng.normal(size=len(seeds))
+    return means
+
+
+def _different(values: Floats) -> tuple[Floats, Floats]:
+    """(k, m) different columns, and (m,) how often each occurs."""
+    ordered = values[:, np.lexsort(values)]
+    first = np.flatnonzero(np.concatenate([[True], np.any(ordered[:, 1:] != ordered[:, :-1], axis=0)]))
+    counts = np.diff(np.append(first, values.shape[1])).astype(np.float64)
+    return ordered[:, first], counts

@@ -84,14 +84,12 @@ def target_data(
 
 def seen_by(data: TargetData, training: Training, seed: int) -> NDArray[np.int64]:
     """Places within the train split that a seed sees; they are the same for both arms."""
-    return subsample(data.train.labels.cpu().numpy(), training.subsample, seed)
+    return subsample(data.train.labels.cpu().numpy(), data.train_groups, training.subsample, seed)
 
 
 def left_out_by(data: TargetData, training: Training, seed: int) -> NDArray[np.int64]:
-    """Places of the train images whose whole group a seed does not see; they are the same for both arms."""
-    seen = seen_by(data, training, seed)
-    others = np.setdiff1d(np.arange(len(data.train.labels)), seen)
-    return others[~np.isin(data.train_groups[others], data.train_groups[seen])]
+    """Places of the train images that a seed does not see, whole groups of them; they are the same for both arms."""
+    return np.setdiff1d(np.arange(len(data.train.labels)), seen_by(data, training, seed))
 
 
 def part_of(samples: Samples, places: NDArray[np.int64]) -> Samples:
