@@ -6,8 +6,10 @@ from numpy.typing import NDArray
 from tests.examples import verdict_record
 
 from graft.decisions import pilot
+from graft.records.verdict import VerdictRecord
 from graft.statistics.comparison.layout import Layout, layout_of
-from graft.statistics.comparison.power import detectable
+from graft.statistics.comparison.power import detectable, power_of
+from graft.statistics.comparison.spread import Variances, spread_of
 from graft.store.catalogue import Labelled
 
 Labels = NDArray[np.int64]
@@ -111,16 +113,16 @@ def test_a_probe_is_tried_on_the_train_images() -> None:
     assert "a probe on the backbone's features" in made.source[0]
 
 
+def record_of(found: Variances, n_seeds: int, effective: float) -> VerdictRecord:
+    """The verdict on a run with these components of variance."""
+    verdict = verdict_record("POSITIVE")
+    variances = verdict.variances.model_copy(update=found._asdict())
+    return verdict.model_copy(update={"variances": variances, "n_seeds": n_seeds, "effective_units": effective})
+
+
 def pilot_of(n_seeds: int, effective: float) -> pilot.Pilot:
     """The pilot of a run with known components of variance."""
-    found = {"seeds": 0.0, "units": 0.1, "residual": 0.2}
-    verdict = verdict_record("POSITIVE")
-    update = {
-        "variances": verdict.variances.model_copy(update=found),
-        "n_seeds": n_seeds,
-        "effective_units": effective,
-    }
-    return pilot.of_run(verdict.model_copy(update=update), layout_of(30), "verdict.json")
+    return pilot.of_run(record_of(Variances(0.0, 0.1, 0.2), n_seeds, effective), layout_of(30), "verdict.json")
 
 
 def test_a_run_of_few_seeds_does_not_tell_how_much_seeds_differ() -> None:
@@ -136,6 +138,19 @@ def test_a_run_that_knows_its_spread_only_roughly_promises_less() -> None:
     assert shares[0] > shares[1] > 1
     assert rough.variances == pytest.approx((0.0, 0.1 * shares[0], 0.2 * shares[0]))
     assert f"enlarged by {shares[0] - 1:.0%}" in rough.source[1]
+
+
+def test_what_runs_of_five_seeds_promise_is_shown_four_times_in_five_on_average() -> None:
+    truth, layout, rng = Variances(seeds=0.002, units=0.1, residual=0.1), layout_of(500), np.random.default_rng(0)
+    powers = []
+    for _ in range(150):
+        seeds, units = rng.normal(0, truth.seeds**0.5, (5, 1)), rng.normal(0, truth.units**0.5, (1, 500))
+        rest = rng.normal(0, truth.residual**0.5, (5, 500))
+        found = spread_of(seeds + units + rest, layout)
+        made = pilot.of_run(record_of(found.variances, 5, found.units.effective), layout, "verdict.json")
+        powers.append(power_of(gain(made), truth, 5, 500))
+    # the spread as it was found would give 0.75
+    assert np.mean(powers) == pytest.approx(0.8, abs=0.03)
 
 
 def test_a_class_that_cannot_be_held_out_gives_no_pilot() -> None:
