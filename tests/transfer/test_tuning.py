@@ -214,7 +214,9 @@ def test_a_fitted_head_counts_classes_alike_where_labels_are_balanced(
 ) -> None:
     labels = start.data.train.labels
     places = torch.cat([torch.nonzero(labels == 0).flatten(), torch.nonzero(labels == 1).flatten()[:4]]).numpy()
-    skewed = start.data._replace(train=part_of(start.data.train, places), train_rows=start.data.train_rows[places])
+    data = start.data
+    rows, groups = data.train_rows[places], data.train_groups[places]
+    skewed = data._replace(train=part_of(data.train, places), train_rows=rows, train_groups=groups)
     training: dict[str, object] = {"balance": balance, "subsample": 1.0}
     record = tuned(start._replace(data=skewed), "feature_extraction", tmp_path, training=training)
     features = start.backbone.features[skewed.train_rows]

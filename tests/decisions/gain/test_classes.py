@@ -117,7 +117,7 @@ def test_one_large_group_hides_most_of_what_its_class_loses() -> None:
 
 def test_units_that_weigh_differently_show_what_their_effective_number_of_equal_ones_does() -> None:
     spread = Variances(0.0, 0.05, 0.05)
-    unequal, equal = (least_harm(spread, 5, units, 0.005) for units in (Units(60, 15, 15), equal_units(15)))
+    unequal, equal = (least_harm(spread, 5, units, 0.005) for units in (Units(60, 15, 15, 15), equal_units(15)))
     assert equal is not None
     assert unequal == pytest.approx(equal, abs=0.0011)
 

@@ -72,6 +72,12 @@ def test_an_unplanned_look_warns_with_its_number_the_plan_the_param_and_the_cure
         assert each in reason.sentence
 
 
+def test_a_look_beyond_the_plan_after_a_gain_passes_with_the_reason() -> None:
+    reason = _looked(n_looks=2)
+    assert reason.level == "pass"
+    assert "looks that end POSITIVE use up no plan" in reason.sentence
+
+
 def test_a_look_of_two_seeds_spends_none() -> None:
     assert "claims nothing, so it spends none of 1 planned" in _looked(n_looks=0, n_seeds=2).sentence
 

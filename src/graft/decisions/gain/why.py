@@ -63,9 +63,9 @@ def _of_features(features: Interval | None, scale: Interval | None) -> str:
     if features is None or scale is None:
         return ""
     return (
-        f"Of the gain, {_points(features)} points are reused features: so much is lost when the pretrained weights are "
-        f"shuffled within each layer. {_points(scale)} points are the statistics of the weights alone: so much do the "
-        "shuffled weights gain over random ones."
+        f"Reused features give {_points(features)} points: transfer minus the same with pretrained weights that are "
+        f"shuffled within each layer. The statistics of the weights alone give {_points(scale)} points: shuffled weights minus "
+        "random ones."
     )
 
 

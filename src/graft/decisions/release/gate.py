@@ -91,6 +91,8 @@ def _looks(verdict: VerdictRecord) -> Reason:
         return Reason(check="looks", level="warn", sentence=f"{told}; {cure} (check_transfer.planned_looks).")
     if verdict.n_seeds < LEAST_SEEDS:
         told = f"A look of {verdict.n_seeds} seeds claims nothing, so it spends none of {verdict.planned_looks} planned"
+    elif verdict.n_looks > verdict.planned_looks:
+        told += "; none is too many, because looks that end POSITIVE use up no plan"
     return Reason(check="looks", level="pass", sentence=f"{told}.")
 
 
