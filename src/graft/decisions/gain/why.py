@@ -64,8 +64,8 @@ def _of_features(features: Interval | None, scale: Interval | None) -> str:
         return ""
     return (
         f"Reused features give {_points(features)} points: transfer minus the same with pretrained weights that are "
-        f"shuffled within each layer. The statistics of the weights alone give {_points(scale)} points: shuffled weights minus "
-        "random ones."
+        "shuffled within each layer. The statistics of the weights alone give "
+        f"{_points(scale)} points: shuffled weights minus random ones."
     )
 
 
