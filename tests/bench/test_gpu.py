@@ -26,8 +26,8 @@ def bench() -> Iterator[Module]:
         yield importlib.import_module
 
 
-def test_all_parts_together_stay_under_eight_minutes(bench: Module) -> None:
-    assert sum(part.limit_s for part in bench("gpu").PARTS.values()) <= 480
+def test_all_parts_together_stay_under_nine_minutes(bench: Module) -> None:
+    assert sum(part.limit_s for part in bench("gpu").PARTS.values()) <= 540
 
 
 def test_every_part_is_a_table_of_its_file_and_the_reverse(bench: Module) -> None:
@@ -90,7 +90,7 @@ def _records(folder: Path, *, moved: float = 0, mmd2: float = 0.5, p: float = 0.
     shift = f'{{"test": {test}, "classes": [{{"p_value": {p}}}], "similarity": "far"}}'
     write_whole(folder / "data/records/shift.json", shift.encode())
     accuracy = '{"estimate": 0.5}'
-    arms = f'"transfer_accuracy": {accuracy}, "scratch_accuracy": {accuracy}'
+    arms = f'"scores": [{{"transfer": {accuracy}, "scratch": {accuracy}}}]'
     write_whole(folder / "models/records/verdict.json", f'{{"verdict": "{verdict}", {arms}}}'.encode())
     return folder
 

@@ -61,7 +61,8 @@ def test_records_are_frozen() -> None:
 
 
 def test_unknown_key_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "r.json").write_text('{"epoch": 1, "train_loss": 1, "val_loss": 1, "val_accuracy": 1, "new": 1}')
+    scores = '"train_loss": 1, "val_loss": 1, "val_accuracy": 1'
+    (tmp_path / "r.json").write_text(f'{{"epoch": 1, "steps": 1, {scores}, "new": 1}}')
     with pytest.raises(ValueError, match=r"want a Epoch, got new: .*Run `dvc repro`"):
         read_record(Epoch, tmp_path / "r.json")
 

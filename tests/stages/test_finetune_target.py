@@ -131,5 +131,5 @@ def test_a_finished_stage_leaves_no_checkpoint_and_trains_every_step_again(
 def test_sheet_and_curves_stand_beside_the_record(whole: tuple[Path, int]) -> None:
     assert np.load(whole[0] / OUTPUTS["sheet"]).shape == (6, 6, 32, 32, 3)
     lines = (whole[0] / OUTPUTS["curves"]).read_text().splitlines()
-    assert lines[0] == "seed,epoch,phase,train_loss,val_loss,val_accuracy"
+    assert lines[0] == "seed,epoch,steps,phase,train_loss,val_loss,val_accuracy"
     assert len(lines) == 1 + 2 * 6

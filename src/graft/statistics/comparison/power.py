@@ -273,11 +273,8 @@ def to_show_of(
     # halves of the variance for large numbers; few seeds have few degrees of freedom, so that more of them are cheaper
     fewest = 2 * variances.seeds / variance
     tried = {max(math.ceil(min(more * fewest, MOST_SEEDS)), n_seeds, LEAST_SEEDS) for more in MORE_SEEDS}
-    pairs = []
-    for seeds in sorted(tried):
-        times = _fewest_times(difference, variances, seeds, units, level)
-        if times is not None:
-            pairs.append((seeds, times))
+    found = ((seeds, _fewest_times(difference, variances, seeds, units, level)) for seeds in sorted(tried))
+    pairs = [(seeds, times) for seeds, times in found if times is not None]
     return min(pairs, key=lambda pair: pair[0] * pair[1], default=None)
 
 
