@@ -68,8 +68,8 @@ def test_arms_that_err_as_a_probe_disagree_as_errors_that_correlate_do() -> None
     labels = np.zeros(10_000, dtype=np.int64)
     made = pilot.of_errors(np.arange(10_000) < 2_000, images(labels), layout_of(10_000), labels)
     share = made.variances.units + made.variances.residual
-    # P(one is wrong and the other right), twice: e (1 - e) less the covariance r e (1 - e)
-    assert share == pytest.approx(2 * (0.2 * 0.8 - pilot.CORRELATION * 0.2 * 0.8), rel=0.01)
+    # P(one is wrong and the other right), twice: e (1 - e) less the covariance r e (1 - e), where r is 0.3
+    assert share == pytest.approx(2 * (0.2 * 0.8 - 0.3 * 0.2 * 0.8), rel=0.01)
 
 
 def test_a_rare_class_that_the_probe_misses_counts_in_a_mean_over_classes() -> None:

@@ -73,6 +73,14 @@ def test_the_floor_counts_in_what_is_detectable() -> None:
 
 
 @pytest.mark.simulation
+def test_no_margin_is_promised_that_is_smaller_than_what_a_small_class_may_hide() -> None:
+    """What is unseen in a class of 10 moves the mean of two classes by half of its share."""
+    units = layout_of(610, classes=np.repeat([0, 1], [10, 600])).units
+    margin = smallest_margin(Variances(0.0, 0.001, 0.001), 5, units)
+    assert margin is not None
+    assert margin >= 1 - 0.05 ** (1 / 20)
+
+
 def test_within_the_smallest_margin_no_difference_is_equivalent_four_times_in_five() -> None:
     variances, layout = Variances(0.00002, 0.02, 0.1), layout_of(400)
     margin = smallest_margin(variances, 8, 400)

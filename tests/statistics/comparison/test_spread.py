@@ -72,6 +72,14 @@ def test_a_seed_and_a_unit_more_change_the_error_as_the_components_say() -> None
     assert standard_error(Variances(0.2, 3.0, 7.0), 6, endless) == pytest.approx((np.sqrt(0.2 / 6), 5))
 
 
+def test_units_that_weigh_differently_never_give_more_degrees_of_freedom_than_they_are() -> None:
+    # seeds and units vary alike, so that Satterthwaite's formula gives 4 / (1 / 4 + 1 / 5)
+    variances = Variances(5.0, 6.0, 0.0)
+    assert standard_error(variances, 5, Units(6, 6, 6, 6))[1] == pytest.approx(4 / (1 / 4 + 1 / 5))
+    of_more = standard_error(variances._replace(units=30.0), 5, Units(30, 6, 30, 6))
+    assert of_more[1] == pytest.approx(5)
+
+
 def test_the_variance_over_classes_is_the_mean_of_theirs_over_their_number() -> None:
     """Closed form with equal seeds: only images vary, and Welch's degrees of freedom."""
     one = np.random.default_rng(1).normal(size=40)
