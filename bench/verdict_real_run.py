@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
-from values_run import Pool, Split, pool_of, samples_of
+from values_run import Pool, Split, equal_lengths_too, pool_of, samples_of
 from values_run import target_of as data_of
 
 from graft.networks.networks import Network, build_network, published_network
@@ -81,7 +81,7 @@ def with_values(change: Change) -> dict[str, Any]:
 
 def params_with(change: Change) -> Params:
     """params.yaml with new values."""
-    return Params.model_validate(with_values(change))
+    return equal_lengths_too(with_values(change))
 
 
 def target_of(pool: Pool, params: Params) -> Target:

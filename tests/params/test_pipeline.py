@@ -97,6 +97,12 @@ def test_unknown_section_lists_the_known(tmp_path: Path, values: Any) -> None:
         ("measure_shift", "bank_sha256", "ABC", "want match pattern"),
         ("measure_shift", "far_above", 5.5, "want less than or equal to 5, got 5.5"),
         ("measure_shift", "confidence", 95, "want less than 1, got 95"),
+        (
+            "train_scratch",
+            "long_factor",
+            1,
+            "want greater than or equal to 2, got 1. It is length of the control's runs",
+        ),
         ("extract_features", "sample_images", 39, "want greater than or equal to 40, got 39"),
         ("images", "size_px", 8, "want greater than or equal to 16, got 8"),
         ("finetune_target", "rates", [], "got []"),

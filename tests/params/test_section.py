@@ -78,6 +78,8 @@ def test_what_is_wrong_with_a_choice_is_one_sentence(tmp_path: Path, key: str, v
         ),
         ("training.restarts", "They belong to `schedule: {kind: warm_restarts, restarts: 3}`."),
         ("training.mixing_alpha", "`mixing: {kind: mixup, alpha: 0.2}`. Remove this line; `mixing: none` has none."),
+        ("training.n_seeds", "Write `budget: standard` for 5 seeds, smoke for 2, thorough for 8"),
+        ("check_transfer.confidence", "Write `level: 0.05` in place of `confidence: 0.95`"),
         ("finetune_target.unfreeze_patience", "It belongs to `unfreeze: {kind: plateau, patience: 2}`"),
     ],
 )
@@ -88,6 +90,11 @@ def test_a_key_of_older_files_is_told_where_it_went(tmp_path: Path, old: str, sa
     error = error_of(tmp_path, values)
     assert error.startswith(f"params.yaml, {old}: want a known key, got {key}. ")
     assert said in error
+
+
+def test_a_section_of_older_files_is_told_where_its_values_went(tmp_path: Path) -> None:
+    error = error_of(tmp_path, {**values_of(), "gate_release": {"on_inconclusive": "warn"}})
+    assert "Move its line on_inconclusive to `check_transfer:`, and remove this section." in error
 
 
 def test_a_choice_may_be_given_as_its_section() -> None:

@@ -53,6 +53,6 @@ class TrainScratch(Section):
 
     rates: tuple[Rate, ...] = Field(min_length=1, strict=False, examples=[[0.001, 0.003, 0.01]])
     """learning rates that every seed tries on validation; as many as finetune_target.rates"""
-    long_factor: int = Field(ge=1, le=20, examples=[3])
-    """length of the control's runs as a multiple of training.epochs, 1 to 20; a network from random start needs more
+    long_factor: int = Field(ge=2, le=20, examples=[3])
+    """length of the control's runs as a multiple of training.epochs, 2 to 20; a network from random start needs more
     steps, and its best epoch on validation counts"""
