@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graft.decisions.gain.scoring import Scoring, difference_of, score_of
+from graft.decisions.gain.scoring import Scoring, difference_of, in_points, score_of
 from graft.decisions.gain.tried import Tried, of_kind, paired, stacked
 from graft.records.common import Interval
 from graft.records.gain import LabelCurve, LabelPoint
@@ -48,16 +48,11 @@ def _scored(found: dict[int, Tried], on: Scoring) -> Interval | None:
 
 def _gains(points: Sequence[LabelPoint]) -> str:
     gains = [
-        f"{_points(each.difference)} with {100 * each.share:g}% of the labels{_of(each, points[-1].n_seeds)}"
+        f"{in_points(each.difference)} with {100 * each.share:g}% of the labels{_of(each, points[-1].n_seeds)}"
         for each in points
         if each.difference is not None
     ]
     return f"Gain of transfer over scratch in points: {', '.join(gains)}."
-
-
-def _points(gain: Interval) -> str:
-    estimate, low, high = (f"{round(100 * each, 1) + 0.0:.1f}" for each in (gain.estimate, gain.low, gain.high))
-    return f"{estimate} ({low} to {high})"
 
 
 def _of(point: LabelPoint, n_seeds: int) -> str:
@@ -72,7 +67,7 @@ def _against_all_labels(tried: Sequence[Tried], shares: Sequence[float], on: Sco
     for share in shares:
         pair = paired(of_kind(tried, "transfer", share), whole)
         if pair is not None:
-            gaps.append(f"{_points(difference_of(*pair, on).interval)} with {100 * share:g}%")
+            gaps.append(f"{in_points(difference_of(*pair, on).interval)} with {100 * share:g}%")
     return f" Against scratch with all labels, transfer gains {', '.join(gaps)}." if gaps else ""
 
 

@@ -76,6 +76,12 @@ def difference_of(ours: Right, others: Right, on: Scoring) -> Gap:
     return Gap(Interval.model_validate(found.difference), interval.p_value_of(found))
 
 
+def in_points(gain: Interval) -> str:
+    """An interval of shares in points with one decimal, without a minus before 0.0."""
+    estimate, low, high = (f"{round(100 * each, 1) + 0.0:.1f}" for each in (gain.estimate, gain.low, gain.high))
+    return f"{estimate} ({low} to {high})"
+
+
 def _at_least_two(values: Floats) -> Floats:
     """(k, n) values; a single seed is given twice, so that nothing is taken to vary over seeds."""
     return values if len(values) > 1 else np.repeat(values, 2, axis=0)

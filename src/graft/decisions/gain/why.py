@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from graft.decisions.gain.scoring import Gap, Scoring, difference_of, score_of
+from graft.decisions.gain.scoring import Gap, Scoring, difference_of, in_points, score_of
 from graft.decisions.gain.tried import Tried, of_kind, paired, stacked
 from graft.records.common import Interval
 from graft.records.gain import ResetBlock, Why
@@ -63,9 +63,9 @@ def _of_features(features: Interval | None, scale: Interval | None) -> str:
     if features is None or scale is None:
         return ""
     return (
-        f"Reused features give {_points(features)} points: transfer minus the same with pretrained weights that are "
+        f"Reused features give {in_points(features)} points: transfer minus the same with pretrained weights that are "
         "shuffled within each layer. The statistics of the weights alone give "
-        f"{_points(scale)} points: shuffled weights minus random ones."
+        f"{in_points(scale)} points: shuffled weights minus random ones."
     )
 
 
@@ -79,8 +79,3 @@ def _of_blocks(resets: Sequence[ResetBlock], harmful: str | None) -> str:
 
 def _alone(n_seeds: int) -> str:
     return "One seed was trained: intervals are those of the test images alone." if n_seeds == 1 else ""
-
-
-def _points(gain: Interval) -> str:
-    estimate, low, high = (f"{round(100 * each, 1) + 0.0:.1f}" for each in (gain.estimate, gain.low, gain.high))
-    return f"{estimate} ({low} to {high})"
