@@ -31,31 +31,6 @@ from graft.store.catalogue import Labelled
 
 # Largest number of absent classes that a sentence names.
 MOST_NAMED = 5
-# Fields of the record that hold what the comparison found, under the same names.
-FOUND = (
-    "verdict",
-    "decided_by",
-    "limits",
-    "level",
-    "margin",
-    "equivalence",
-    "design",
-    "degrees_of_freedom",
-    "standard_error",
-    "variances",
-    "n_seeds",
-    "n_images",
-    "n_units",
-    "effective_units",
-    "largest_unit_share",
-    "by_seed",
-    "median_of_seeds",
-    "sign_flip_p",
-    "mcnemar_p",
-    "bootstrap",
-    "could_show",
-    "to_show",
-)
 
 
 class Asked(NamedTuple):
@@ -93,7 +68,8 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
         found = capped(found, limit)
     outcome = cast("Outcome", found.verdict)
     values = {
-        **{name: getattr(found, name) for name in FOUND},
+        # what the comparison found stands in the record under the same names
+        **{name: value for name, value in found._asdict().items() if name in VerdictRecord.model_fields},
         "headline": claim(outcome, transfer.training.strategy),
         "sentence": "",
         "scores": [score_record(each, groups, level) for each in scores],
