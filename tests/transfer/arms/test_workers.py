@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from tests.examples import backbone_card, domain_record
+from tests.examples import absent_domain, backbone_card, domain_record
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
 from tests.transfer.test_resume import Bar
 
@@ -49,7 +49,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stages before would leave."""
     folder = tmp_path_factory.mktemp("files")
     domain = domain_record()
-    record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain)
+    record = CatalogRecord(
+        dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain, unlabeled=absent_domain()
+    )
     write_record(record, folder / "catalog.json")
     write_catalog(tiny_catalog(), folder / "target.csv")
     np.save(folder / "target.npy", tiny_images())
