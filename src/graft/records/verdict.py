@@ -1,5 +1,6 @@
 """Whether transfer helped, and whether the arms beat a constant prediction: models/records/verdict.json."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -206,6 +207,8 @@ def read_verdict(path: Path) -> AnyVerdict:
         ValueError: the file is neither of both.
     """
     try:
-        return read_record(NoVerdictRecord, path)
-    except ValueError:
         return read_record(VerdictRecord, path)
+    except ValueError:
+        with suppress(ValueError):
+            return read_record(NoVerdictRecord, path)
+        raise
