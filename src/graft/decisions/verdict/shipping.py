@@ -71,11 +71,14 @@ def shipped_arm(outcome: Outcome | NoOutcome, cost: Cost, params: CheckTransfer)
 def median_run(runs: tuple[RunRecord, ...]) -> int:
     """Index of the run with the median validation accuracy: a typical run, not the luckiest.
 
+    Where a score of unlabelled images chose the epochs, it takes the place of the accuracy.
+
     Of an even number of runs it is the lower of the two in the middle. Ties go to the lowest loss, then to the lowest
     seed.
     """
-    median = sorted(run.val_accuracy for run in runs)[(len(runs) - 1) // 2]
-    equals = [place for place, run in enumerate(runs) if run.val_accuracy == median]
+    scores = [run.val_accuracy if run.unlabelled_score is None else run.unlabelled_score for run in runs]
+    median = sorted(scores)[(len(scores) - 1) // 2]
+    equals = [place for place, score in enumerate(scores) if score == median]
     return min(equals, key=lambda place: (runs[place].val_loss, runs[place].seed))
 
 
