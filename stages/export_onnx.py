@@ -19,7 +19,7 @@ from graft.networks.saving import load_network
 from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord
 from graft.records.training import TrainingRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import read_verdict
 from graft.store.catalogue import check_judged, class_names, labelled, open_images, read_catalog
 
 N_IMAGES = 256
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     made_from = stage.made_from(args, "verdict")
     make_deterministic(seed=0)  # nothing here is random
 
-    verdict = read_record(VerdictRecord, args.verdict)
+    verdict = read_verdict(args.verdict)
     catalog = read_record(CatalogRecord, args.catalog)
     transfers = verdict.ships == "transfer"
     arm = read_record(TrainingRecord, args.training if transfers else args.scratch)

@@ -87,6 +87,12 @@ def domain_record() -> Domain:
     )
 
 
+def absent_domain() -> Domain:
+    """A domain without images."""
+    nothing: dict[str, Any] = {"present": False, "n_images": 0, "classes": (), "counts": {each: {} for each in SPLITS}}
+    return domain_record().model_copy(update=nothing)
+
+
 def catalog_record(dataset: str) -> CatalogRecord:
     domain = domain_record()
     preprocessing = {
@@ -97,7 +103,13 @@ def catalog_record(dataset: str) -> CatalogRecord:
         "interpolation": "bilinear",
     }
     return CatalogRecord.model_validate(
-        {"dataset": dataset, "preprocessing": preprocessing, "source": domain, "target": domain}
+        {
+            "dataset": dataset,
+            "preprocessing": preprocessing,
+            "source": domain,
+            "target": domain,
+            "unlabeled": absent_domain(),
+        }
     )
 
 
