@@ -10,7 +10,7 @@ from graft.networks.runtime import sent
 from graft.params.recipes import Recipe
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import drawn
-from graft.training.objective import Moment
+from graft.training.objective import Moment, Term
 
 # by block
 Features = Mapping[str, Tensor]
@@ -55,6 +55,27 @@ def sides_of(moment: Moment, further: Further) -> Sides:
         return Sides(source, labelled)
     unlabelled = moment.pass_of(_batch(moment, further.target, further.recipe)).features
     return Sides(source, {name: torch.cat([labelled[name], unlabelled[name]]) for name in labelled})
+
+
+class Following(Term):
+    """No loss: unlabelled images pass, so that BatchNorm's running statistics follow the target.
+
+    Args:
+        images: (n, 3, s, s) uint8 unlabelled images of the target.
+        recipe: how they are varied.
+    """
+
+    n_passed = 1.0
+
+    def __init__(self, images: Tensor, recipe: Recipe) -> None:
+        super().__init__()
+        self.images, self.recipe = images, recipe
+
+    def forward(self, moment: Moment) -> Tensor:
+        """0, as a scalar."""
+        with torch.no_grad():
+            moment.pass_of(_batch(moment, self.images, self.recipe), moves=True)
+        return torch.zeros((), device=moment.targets.device)
 
 
 def _batch(moment: Moment, images: Tensor, recipe: Recipe) -> Tensor:

@@ -26,6 +26,7 @@ from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.target_data import Labels, TargetData, read_data
+from graft.transfer.companions import Companions
 from graft.transfer.finetuning.strategies import check_norms, phases_of
 
 Features = NDArray[np.float32]
@@ -49,6 +50,7 @@ class TransferTask(NamedTuple):
     data: TargetData
     strategy: StrategyRecord
     params: Params
+    companions: Companions = Companions()
 
 
 # picklable: reads the task anew, in a worker process
@@ -129,15 +131,16 @@ def start_of(task: TransferTask) -> Start:
     every epoch has views of its own.
 
     Raises:
-        ValueError: the strategy is norms, and the network has no normalisation layer.
+        ValueError: the strategy is norms, and the network has no normalisation layer, or there are no images to adapt
+            BatchNorm to.
     """
-    backbone, data, _, params = task
+    backbone, data, params = task.backbone, task.data, task.params
     settings = params.finetune_target
     network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
     check_norms(task.strategy.choice, network, backbone.name)
     policy = batchnorm_of(params)
     if policy == "adapt":
-        adapt_batchnorm(network, data.train)
+        adapt_batchnorm(network, _labelled_domain(task))
     n_views = settings.views if n_frozen_blocks(network, plan_at(task, 1.0).phases[0]) else None
     if policy == "adapt":
         adapted = activations(network, len(network.blocks), parts(data.val.images))
@@ -145,7 +148,37 @@ def start_of(task: TransferTask) -> Start:
     else:
         plain, val = backbone.features[data.train_rows], backbone.features[data.val_rows]
     views = [_features(network, task, number) for number in range(n_views or 0)]
+    if policy == "adapt" and data.labels_from == "source":
+        # the head is fitted to the source by its own statistics, and serves the target by those of the target
+        adapt_batchnorm(network, unlabelled_of(task, "batchnorm: adapt"))
     return Start(network, np.stack(views or [plain]), plain, val)
+
+
+def _labelled_domain(task: TransferTask) -> Tensor:
+    """Train images of the domain that the labels are of, unlabelled ones of the target included: (n, 3, s, s) uint8."""
+    labelled, unlabelled = task.data.train.images, task.companions.unlabelled
+    if unlabelled is None or task.data.labels_from == "source":
+        return labelled
+    return torch.cat([labelled, unlabelled])
+
+
+def unlabelled_of(task: TransferTask, line: str) -> Tensor:
+    """Images of the target without labels, (n, 3, s, s) uint8.
+
+    Args:
+        task: what the arm is trained from.
+        line: line of finetune_target that needs them.
+
+    Raises:
+        ValueError: there are none.
+    """
+    images = task.companions.unlabelled
+    if images is None or not len(images):
+        raise ValueError(
+            f"data/raw/target_unlabeled: want images of the target with `{line}` where its images have no labels, got "
+            "none. Put images there, or remove the line from finetune_target in params.yaml."
+        )
+    return images
 
 
 def batchnorm_of(params: Params) -> BatchNormPolicy:
