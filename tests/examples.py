@@ -111,6 +111,7 @@ def backbone_card(**changes: Any) -> BackboneCard:
         "n_features": 128,
         "preprocessing": catalog_record("folders").preprocessing,
         "weights_sha256": "a" * 64,
+        "source_head": True,
         "blocks_sha256": "b" * 64,
         "source_val_accuracy": 0.9,
     }
