@@ -251,8 +251,8 @@ GAIN = GainRecord.model_validate(
         "labels": {"points": (), "sentence": "Nothing was trained with fewer labels."},
         "speed": {"target": 0.5, "seeds": (), "ratio": None, "at_least": False, "sentence": "No steps were taken."},
         "classes": {"scores": (), "sentence": "No class is shown to be worse with transfer."},
-        "forgetting": dict.fromkeys(("seed", "split", "before", "after", "difference"))
-        | {"state": "unknown", "n_images": 0, "sentence": "Forgetting is not measured."},
+        "forgetting": dict.fromkeys(("split", "before", "after", "difference"))
+        | {"state": "unknown", "seeds": (), "n_images": 0, "sentence": "Forgetting is not measured."},
         "small": None,
         "why": None,
     }

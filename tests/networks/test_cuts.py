@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from tests.networks.sizes import of_size
 from torch import Tensor, nn
 from torchvision.models.regnet import BlockParams
 
@@ -15,7 +16,6 @@ from graft.networks.families import head_of, torchvision_network
 from graft.networks.networks import Network, from_torchvision, pooled, published_network
 from graft.networks.preprocessing import SMALL_CNN
 from graft.params.network import NetworkParams
-from tests.networks.sizes import of_size
 
 EVERY = torchvision.models.list_models(module=torchvision.models)
 

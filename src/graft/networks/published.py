@@ -27,8 +27,8 @@ class Published(NamedTuple):
 def load_published(network: NetworkParams, size_px: int) -> Published:
     """Torchvision network with published weights for images of size_px pixels a side.
 
-    Its head is the published one, with any number of classes, where that is one linear layer of the features. SqueezeNet
-    classifies by a convolution before pooling, and many a file holds a backbone alone: there the head is random.
+    Its head is the published one, with any number of classes, where that is one linear layer of the features.
+    SqueezeNet classifies by a convolution before pooling, and many files hold a backbone alone: there it is random.
 
     Raises:
         FileNotFoundError: the weights file is absent.

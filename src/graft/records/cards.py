@@ -20,8 +20,8 @@ class BackboneCard(Record):
     preprocessing: Preprocessing
     weights_sha256: str
     source_head: bool
-    """whether the weights hold the head for the classes of their source; false where published weights have none that is
-    one linear layer of the features: their head is then random"""
+    """whether the weights hold the head for the classes of their source; false where published weights have none that
+    is one linear layer of the features: their head is then random"""
     blocks_sha256: str
     """hash of the parameters and buffers of all blocks, without the head; equal blocks give equal features"""
     source_val_accuracy: float | None
