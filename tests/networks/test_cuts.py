@@ -10,7 +10,6 @@ from tests.networks.sizes import of_size
 from torch import Tensor, nn
 from torchvision.models.regnet import BlockParams
 
-from graft.networks import published
 from graft.networks.cuts import GridMeans
 from graft.networks.families import head_of, torchvision_network
 from graft.networks.networks import Network, from_torchvision, pooled, published_network
@@ -118,7 +117,7 @@ def test_a_published_network_gives_the_logits_that_torchvision_gives(
     # weights are read in float32
     model, size = _model(name).float().double(), SMALLEST[name]
     pixels, state = torch.randint(0, 256, (4, 3, size, size), dtype=torch.uint8), model.state_dict()
-    monkeypatch.setattr(published, "_state_from_torchvision", lambda network: copy(state))
+    monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", lambda *args, **kwargs: copy(state))
     params = NetworkParams(name=name, weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None)
     network, _, source_head = published_network(params, 2, of_size(size))
     assert source_head

@@ -15,6 +15,7 @@ from graft.networks.networks import Network, with_new_head
 from graft.networks.runtime import make_runtime
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
+from graft.params.techniques import EWC
 from graft.records.cards import BackboneCard
 from graft.records.strategy import StrategyRecord
 from graft.statistics.features import probe
@@ -25,7 +26,9 @@ from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.target_data import TargetData, target_data
+from graft.transfer.companions import Companions, labelled_source
 from graft.transfer.finetuning.strategies import check_norms, phases_of
+from graft.transfer.keeping.ewc import fisher_roots
 
 Features = NDArray[np.float32]
 
@@ -37,6 +40,8 @@ class Backbone(NamedTuple):
     name: str
     features: Features
     """(n, d) cached features of all target images, in the order of the store"""
+    source_head: bool = True
+    """whether its head is that of its source"""
 
 
 class TransferTask(NamedTuple):
@@ -46,6 +51,7 @@ class TransferTask(NamedTuple):
     data: TargetData
     strategy: StrategyRecord
     params: Params
+    companions: Companions = Companions()
 
 
 # picklable: reads the task anew, in a worker process
@@ -63,6 +69,8 @@ class Start(NamedTuple):
     """(n, d) features of the train images as they are"""
     val: Features
     """(m, d) features of the validation images"""
+    fisher_roots: tuple[Tensor, ...] = ()
+    """what ewc counts the parameters of the blocks by; empty without ewc"""
 
 
 def read_task(
@@ -92,7 +100,7 @@ def read_task(
         params.recipes[params.training.augmentation],
         runtime,
     )
-    read = Backbone(load_network(backbone), about.network, np.load(features))
+    read = Backbone(load_network(backbone), about.network, np.load(features), about.source_head)
     return TransferTask(read, data, read_record(StrategyRecord, strategy), params)
 
 
@@ -103,9 +111,10 @@ def start_of(task: TransferTask) -> Start:
     every epoch has views of its own.
 
     Raises:
-        ValueError: the strategy is norms, and the network has no normalisation layer.
+        ValueError: the strategy is norms, and the network has no normalisation layer, or ewc has no images of the
+            source with labels of the old head.
     """
-    backbone, data, _, params = task
+    backbone, data, params = task.backbone, task.data, task.params
     settings = params.finetune_target
     network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
     check_norms(task.strategy.choice, network, backbone.name)
@@ -119,7 +128,15 @@ def start_of(task: TransferTask) -> Start:
     else:
         plain, val = backbone.features[data.train_rows], backbone.features[data.val_rows]
     views = [_features(network, task, number) for number in range(n_views or 0)]
-    return Start(network, np.stack(views or [plain]), plain, val)
+    return Start(network, np.stack(views or [plain]), plain, val, _fisher_roots(task, network))
+
+
+def _fisher_roots(task: TransferTask, network: Network) -> tuple[Tensor, ...]:
+    """What ewc counts parameters by, computed once for all runs; empty without ewc, or where no block learns."""
+    keeping = task.params.finetune_target.keeping
+    if not isinstance(keeping, EWC) or task.strategy.choice == "feature_extraction":
+        return ()
+    return fisher_roots(network, labelled_source(task.companions, network, "ewc"), keeping.images, task.params.seed)
 
 
 def batchnorm_of(params: Params) -> BatchNormPolicy:

@@ -4,7 +4,6 @@ Source: Li, Grandvalet and Davoine, Explicit inductive bias for transfer learnin
 (2018).
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,8 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from graft.networks.networks import Network
 from graft.training.objective import MakeTerm, Moment, Term
-
-Tensors = Sequence[Tensor]
+from graft.training.optimisation import Tensors
 
 
 class _Pull(torch.autograd.Function):
@@ -39,7 +37,7 @@ class _Pull(torch.autograd.Function):
 
 
 def pull(weights: Tensors, starts: Tensors, strength: float, roots: Tensors | None = None) -> Tensor:
-    """strength / 2 * the sum of F (w - w0)^2 over all entries of all tensors, a scalar.
+    """Strength / 2 * the sum of F (w - w0)^2 over all entries of all tensors, a scalar.
 
     The gradient is known in advance, so that no graph over the weights is built.
 
@@ -49,7 +47,7 @@ def pull(weights: Tensors, starts: Tensors, strength: float, roots: Tensors | No
         strength: factor of the penalty.
         roots: square roots of F, of the same shapes; None: F is 1.
     """
-    value: Tensor = _Pull.apply(strength, starts, roots, *weights)  # type: ignore[no-untyped-call]
+    value: Tensor = _Pull.apply(strength, starts, roots, *weights)
     return value
 
 

@@ -1,7 +1,6 @@
 """Replay: source images stay among the training images, under the head that they were learned with.
 
-Source: Rebuffi et al., iCaRL: incremental classifier and representation learning, CVPR (2017), for keeping images;
-Ratcliff, Connectionist models of recognition memory, Psychological Review (1990), for rehearsal.
+Source: Robins, Catastrophic forgetting, rehearsal and pseudorehearsal, Connection Science (1995).
 """
 
 import copy
