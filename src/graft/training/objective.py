@@ -49,6 +49,8 @@ class Term(nn.Module):
     """Blocks whose features the term needs of every pass."""
     n_passed: float = 0.0
     """Images that the term passes through the network for each labelled one."""
+    replaces_decay: bool = False
+    """Whether weights of the blocks are not decayed beside it, because it pulls them to where they started instead."""
 
     def forward(self, moment: Moment) -> Tensor:
         """Loss of a step, a scalar, times its strength."""

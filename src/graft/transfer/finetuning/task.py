@@ -16,6 +16,7 @@ from graft.networks.outputs import outputs_of
 from graft.networks.runtime import make_runtime
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
+from graft.params.techniques import EWC
 from graft.records.cards import BackboneCard
 from graft.records.strategy import StrategyRecord
 from graft.statistics.features import probe
@@ -26,8 +27,9 @@ from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.target_data import Labels, TargetData, read_data
-from graft.transfer.companions import Companions
+from graft.transfer.companions import Companions, labelled_source
 from graft.transfer.finetuning.strategies import check_norms, phases_of
+from graft.transfer.keeping.ewc import fisher_roots
 
 Features = NDArray[np.float32]
 
@@ -41,6 +43,8 @@ class Backbone(NamedTuple):
     """(n, d) features of all these images, in the order of the store"""
     knows_classes: bool = False
     """whether its own head tells the classes of the labels apart: it was pretrained on these labels"""
+    source_head: bool = True
+    """whether its head is that of its source"""
 
 
 class TransferTask(NamedTuple):
@@ -68,6 +72,8 @@ class Start(NamedTuple):
     """(n, d) features of the train images as they are"""
     val: Features
     """(m, d) features of the validation images"""
+    fisher_roots: tuple[Tensor, ...] = ()
+    """what ewc counts the parameters of the blocks by; empty without ewc"""
 
 
 class TaskFiles(NamedTuple):
@@ -118,10 +124,11 @@ def read_task(params: Params, files: TaskFiles) -> TransferTask:
 def _backbone(network: Network, card: BackboneCard, data: TargetData, files: TaskFiles) -> Backbone:
     """Pretrained blocks with cached features of the target, or with those of the source, which are made here."""
     if data.labels_from == "target":
-        return Backbone(network, card.network, np.load(files.features))
+        return Backbone(network, card.network, np.load(files.features), source_head=card.source_head)
     blocks = copy.deepcopy(network).to(data.runtime.device).eval()
     stored = open_images(files.labelled_images)
-    return Backbone(network, card.network, outputs_of(blocks, stored).features, card.origin == "pretrain")
+    features = outputs_of(blocks, stored).features
+    return Backbone(network, card.network, features, card.origin == "pretrain", card.source_head)
 
 
 def start_of(task: TransferTask) -> Start:
@@ -132,7 +139,7 @@ def start_of(task: TransferTask) -> Start:
 
     Raises:
         ValueError: the strategy is norms, and the network has no normalisation layer, or there are no images to adapt
-            BatchNorm to.
+            BatchNorm to, or none of the source with labels of the old head for ewc.
     """
     backbone, data, params = task.backbone, task.data, task.params
     settings = params.finetune_target
@@ -151,7 +158,15 @@ def start_of(task: TransferTask) -> Start:
     if policy == "adapt" and data.labels_from == "source":
         # the head is fitted to the source by its own statistics, and serves the target by those of the target
         adapt_batchnorm(network, unlabelled_of(task, "batchnorm: adapt"))
-    return Start(network, np.stack(views or [plain]), plain, val)
+    return Start(network, np.stack(views or [plain]), plain, val, _fisher_roots(task, network))
+
+
+def _fisher_roots(task: TransferTask, network: Network) -> tuple[Tensor, ...]:
+    """What ewc counts parameters by, computed once for all runs; empty without ewc, or where no block learns."""
+    keeping = task.params.finetune_target.keeping
+    if not isinstance(keeping, EWC) or task.strategy.choice == "feature_extraction":
+        return ()
+    return fisher_roots(network, labelled_source(task.companions, network, "ewc"), keeping.images, task.params.seed)
 
 
 def _labelled_domain(task: TransferTask) -> Tensor:
