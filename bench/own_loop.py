@@ -48,7 +48,7 @@ def train(model: nn.Module, name: str, given: Samples, way: Way, tick: Tick) -> 
     net = named(model, name, side, n_classes).to(given.images.device)
     frozen = list(net.blocks)[:-1] if way.top else []
     rates = {part: 0.0 if part in frozen else 1e-3 for part in parts_of(net)}
-    phase = Phase("bench", rates, way.epochs, None, norms_only=False)
+    phase = Phase("bench", rates, way.epochs, None)
     learning = LEARNING.model_copy(update={"batch_size": way.batch})
     plan = Plan((phase,), learning, way.recipe, way.precision, views=way.views)
     few = Samples(given.images[: way.batch], given.labels[: way.batch])

@@ -141,7 +141,7 @@ def pretrained_on(source: Samples, target: Target, seed: int) -> Network:
     params = target.params
     network = _network(params, target.data.preprocessing, int(source.labels.max()) + 1, seed)
     settings = params.pretrain_source
-    phase = Phase("pretrain", equal_rates(list(network.blocks), settings.rate), settings.epochs, None, norms_only=False)
+    phase = Phase("pretrain", equal_rates(list(network.blocks), settings.rate), settings.epochs, None)
     plan = Plan((phase,), settings, params.recipes[settings.augmentation], torch.float32)
     held_out = np.arange(len(source.labels)) % 10 == 0
     train, val = (part_of(source, np.flatnonzero(each)) for each in (~held_out, held_out))

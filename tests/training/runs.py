@@ -46,7 +46,7 @@ def network(seed: int = 0) -> Network:
 def phase(rate: float = 0.01, frozen: tuple[str, ...] = (), epochs: int = 3, **others: Any) -> Phase:
     """One phase over all blocks but those that are frozen."""
     rates = {name: 0.0 if name in frozen else rate for name in parts_of(network())}
-    return Phase("phase", rates, epochs, None, norms_only=False)._replace(**others)
+    return Phase("phase", rates, epochs, None)._replace(**others)
 
 
 def learning(**changes: Any) -> Learning:

@@ -1,5 +1,7 @@
 """A network gives the same outputs with cached activations of frozen blocks as without."""
 
+from collections.abc import Collection
+
 import pytest
 import torch
 from tests.networks.sizes import of_size
@@ -8,7 +10,7 @@ from torch import Tensor, nn
 
 from graft.networks.networks import Network, build_network
 from graft.training import steps
-from graft.training.activations import activations, back
+from graft.training.activations import Pass, activations, back
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples, batch_rows
 from graft.training.loop import fit, view_seed
@@ -46,7 +48,7 @@ def test_logits_from_activations_are_those_of_the_network(resnet: Network, n_fro
     assert len(resnet.blocks) == 5
     expected = _plainly(resnet, _photos())
     with torch.no_grad():
-        found = back(resnet, n_front, activations(resnet, n_front, torch.split(_photos(), 3)))
+        found = back(resnet, n_front, activations(resnet, n_front, torch.split(_photos(), 3))).logits
     assert expected.std() > 0.1
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
@@ -56,11 +58,11 @@ def test_logits_of_fixed_views_are_those_of_the_network_run_on_these_views(
 ) -> None:
     seen, order = list[Tensor](), torch.Generator().manual_seed(7)
 
-    def watch(network: Network, n_front: int, values: Tensor) -> Tensor:
-        logits = back(network, n_front, values)
+    def watch(network: Network, n_front: int, values: Tensor, wanted: Collection[str]) -> Pass:
+        passed = back(network, n_front, values, wanted)
         (rows,) = batch_rows(5, 8, order)
-        seen.append(logits.detach()[rows.argsort()])
-        return logits
+        seen.append(passed.logits.detach()[rows.argsort()])
+        return passed
 
     monkeypatch.setattr(steps, "back", watch)
     rates = dict.fromkeys(parts_of(resnet), 0.0) | {"head": 1e-12}

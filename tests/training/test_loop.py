@@ -1,7 +1,7 @@
 """One run: what it trains, what it does not change, and that it continues from any checkpoint to the same last bit."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from graft.params.learning import Mixing, OptimizerChoice, ScheduleChoice, Sgd, 
 from graft.params.network import Head
 from graft.params.recipes import Recipe
 from graft.training import checkpoints, loop, steps
-from graft.training.activations import AT_ONCE, back
+from graft.training.activations import AT_ONCE, Pass, back
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples, batch_rows
 from graft.training.checkpoints import Keeper, State
@@ -97,7 +97,7 @@ def test_unfrozen_blocks_all_change() -> None:
 def test_norms_alone_leave_all_other_weights() -> None:
     net = network()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    run(net, plan(phase(norms_only=True)))
+    run(net, plan(phase(learns="norms")))
     changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     assert all(name.startswith("head") or ".1." in name for name in changed)  # each block's second layer is its norm
     assert any("block1.1.weight" in name for name in changed)
@@ -373,10 +373,10 @@ def test_fixed_views_are_drawn_for_each_image_and_used_in_turn(monkeypatch: pyte
     train, seen = samples(40, 1), list[Tensor]()  # more than the frozen blocks see at once
     order = torch.Generator().manual_seed(3)
 
-    def watch(network: Network, n_front: int, values: Tensor) -> Tensor:
+    def watch(network: Network, n_front: int, values: Tensor, wanted: Collection[str]) -> Pass:
         (rows,) = batch_rows(40, 40, order)
         seen.append(values[rows.argsort()])
-        return back(network, n_front, values)
+        return back(network, n_front, values, wanted)
 
     monkeypatch.setattr(steps, "back", watch)
     net = network()

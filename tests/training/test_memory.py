@@ -26,7 +26,7 @@ N_WEIGHTS = 2 * N_FEATURES + 2
 def _flat(**changes: Any) -> tuple[Network, Samples, Plan]:
     """A head directly on the pixels, with 20 images of 8 px in batches of 8."""
     flat = Network({"flat": nn.Flatten()}, N_FEATURES, 2, SMALL_CNN)
-    head_alone = Phase("phase", {"flat": 0.0, "head": 0.1}, 1, None, norms_only=False)
+    head_alone = Phase("phase", {"flat": 0.0, "head": 0.1}, 1, None)
     images = torch.zeros((20, 3, 8, 8), dtype=torch.uint8)
     return flat, Samples(images, torch.arange(20) % 2), plan(head_alone, **changes)
 
@@ -50,7 +50,7 @@ def test_weights_gradients_moments_and_what_a_linear_layer_keeps_are_counted(
 def test_weights_that_the_backward_pass_needs_are_not_counted_twice() -> None:
     _, train, _ = _flat()
     layered = Network({"hidden": nn.Sequential(nn.Flatten(), nn.Linear(N_FEATURES, 4))}, 4, 2, SMALL_CNN)
-    both = Phase("phase", {"hidden": 0.1, "head": 0.1}, 1, None, norms_only=False)
+    both = Phase("phase", {"hidden": 0.1, "head": 0.1}, 1, None)
     n_weights = (N_FEATURES + 1) * 4 + (4 + 1) * 2
     assert needed_bytes(layered, train, plan(both)) == 4 * (4 * n_weights + 8 * (N_FEATURES + 4))
 
@@ -73,7 +73,7 @@ def _kept_of_a_step(net: Network, train: Samples, given: Plan) -> int:
     own = {each.untyped_storage().data_ptr() for each in net.state_dict().values()}
     images = train.images[: given.learning.batch_size]
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), autocast(CPU, given.precision):
-        alive = back(net, 0, front(net, 0, images))
+        alive = back(net, 0, front(net, 0, images)).logits
     assert len(alive) == len(images)
     return sum(n_bytes for place, n_bytes in kept.items() if place not in own)
 
@@ -91,7 +91,7 @@ def test_a_step_keeps_at_least_what_is_estimated(precision: torch.dtype) -> None
 
 def test_a_network_with_in_place_relus_is_estimated() -> None:
     layers = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    all_of_it = Phase("phase", {"all": 0.1, "head": 0.1}, 1, None, norms_only=False)
+    all_of_it = Phase("phase", {"all": 0.1, "head": 0.1}, 1, None)
     net = Network({"all": layers}, 16, 2, SMALL_CNN)
     check_room_for_steps(net, samples(20, 0), plan(all_of_it))
 

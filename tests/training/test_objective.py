@@ -26,18 +26,18 @@ def test_score_is_mean_cross_entropy_and_share_right() -> None:
 
 
 def test_the_loss_is_mean_cross_entropy() -> None:
-    np.testing.assert_allclose(Objective(0.0, None).loss(LOGITS, LABELS), SURPRISE.mean(), rtol=1e-6)
+    np.testing.assert_allclose(Objective(0.0, None).data_loss(LOGITS, LABELS), SURPRISE.mean(), rtol=1e-6)
 
 
 def test_shares_of_classes_are_targets_too() -> None:
     shares = torch.nn.functional.one_hot(LABELS, 2).float()
     objective = Objective(0.0, None)
-    np.testing.assert_allclose(objective.loss(LOGITS, shares), objective.loss(LOGITS, LABELS), rtol=1e-6)
+    np.testing.assert_allclose(objective.data_loss(LOGITS, shares), objective.data_loss(LOGITS, LABELS), rtol=1e-6)
 
 
 def test_a_weighted_loss_is_a_mean_over_images_not_over_weights() -> None:
     weights = torch.tensor([3.0, 0.5])
-    found = Objective(0.0, weights).loss(LOGITS, LABELS)
+    found = Objective(0.0, weights).data_loss(LOGITS, LABELS)
     np.testing.assert_allclose(found, (weights[LABELS].numpy() * SURPRISE).mean(), rtol=1e-6)
 
 
@@ -45,7 +45,7 @@ def test_smoothing_spreads_a_share_of_the_label_over_all_classes() -> None:
     # of the first two images alone, because the three other classes together are as surprising as the three labels
     surprise, other = SURPRISE[:2], SURPRISE[:2] + np.array([2.0, 1.0])
     expected = (0.9 * surprise + 0.1 * (surprise + other) / 2).mean()
-    np.testing.assert_allclose(Objective(0.1, None).loss(LOGITS[:2], LABELS[:2]), expected, rtol=1e-6)
+    np.testing.assert_allclose(Objective(0.1, None).data_loss(LOGITS[:2], LABELS[:2]), expected, rtol=1e-6)
 
 
 CALLS_A_LOSS = re.compile(r"(cross_entropy|nll|kl_div|_loss|Loss)$")

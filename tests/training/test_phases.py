@@ -11,6 +11,7 @@ from graft.networks.preprocessing import SMALL_CNN
 from graft.training.batches import samples_on
 from graft.training.phases import (
     BatchNormPolicy,
+    Learns,
     Phase,
     adapt_batchnorm,
     freeze,
@@ -31,8 +32,8 @@ def network() -> Network:
     return build_network("small_cnn", 2, SMALL_CNN)
 
 
-def _phase(*trained: str, norms_only: bool = False) -> Phase:
-    return Phase("p", {name: 0.1 if name in trained else 0.0 for name in NAMES}, 1, None, norms_only)
+def _phase(*trained: str, learns: Learns = "whole") -> Phase:
+    return Phase("p", {name: 0.1 if name in trained else 0.0 for name in NAMES}, 1, None, learns)
 
 
 def test_trained_and_frozen_make_up_the_whole_network(network: Network) -> None:
@@ -41,7 +42,7 @@ def test_trained_and_frozen_make_up_the_whole_network(network: Network) -> None:
         _phase("block4", "head"),
         _phase(*NAMES),
         _phase("block1", "head"),
-        _phase(*NAMES, norms_only=True),
+        _phase(*NAMES, learns="norms"),
     ):
         frozen = frozen_state(network, phase, "frozen")
         trained = [each for members in trained_parameters(network, phase).values() for each in members]
@@ -71,8 +72,8 @@ def test_asking_what_a_phase_trains_changes_nothing(network: Network, trained: t
     assert [each.requires_grad for each in network.parameters()] == before
 
 
-def test_norms_only_trains_norms_and_the_head(network: Network) -> None:
-    trained = trained_parameters(network, _phase(*NAMES, norms_only=True))
+def test_norms_trains_norms_and_the_head(network: Network) -> None:
+    trained = trained_parameters(network, _phase(*NAMES, learns="norms"))
     assert all(each.ndim == 1 for name in NAMES[:-1] for each in trained[name])
     assert [each.ndim for each in trained["head"]] == [2, 1]
 
@@ -100,7 +101,7 @@ def test_frozen_blocks_are_counted_from_the_input(network: Network) -> None:
     assert n_frozen_blocks(network, _phase("head")) == 4
     assert n_frozen_blocks(network, _phase("block3", "block4", "head")) == 2
     assert n_frozen_blocks(network, _phase("block1", "head")) == 0
-    assert n_frozen_blocks(network, _phase(*NAMES, norms_only=True)) == 0
+    assert n_frozen_blocks(network, _phase(*NAMES, learns="norms")) == 0
 
 
 def test_the_hash_depends_on_frozen_buffers(network: Network) -> None:
@@ -164,7 +165,7 @@ def test_a_block_without_norms_is_frozen_where_norms_alone_learn() -> None:
     first = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Dropout())
     last = torch.nn.Sequential(torch.nn.BatchNorm2d(4), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(1))
     network = Network({"first": first, "last": last}, 4, 2, SMALL_CNN)
-    phase = Phase("norms", {"first": 0.1, "last": 0.1, "head": 0.1}, 1, None, norms_only=True)
+    phase = Phase("norms", {"first": 0.1, "last": 0.1, "head": 0.1}, 1, None, learns="norms")
     assert list(trained_parameters(network, phase)) == ["last", "head"]
     assert n_frozen_blocks(network, phase) == 1
     set_modes(network, phase, "train")
@@ -174,7 +175,7 @@ def test_a_block_without_norms_is_frozen_where_norms_alone_learn() -> None:
 @pytest.mark.parametrize("norm", [torch.nn.BatchNorm1d(4), torch.nn.LayerNorm(4), torch.nn.GroupNorm(2, 4)])
 def test_every_kind_of_norm_learns_where_norms_alone_do(norm: torch.nn.Module) -> None:
     network = Network({"only": torch.nn.Sequential(torch.nn.Linear(4, 4), norm)}, 4, 2, SMALL_CNN)
-    trained = trained_parameters(network, Phase("norms", {"only": 0.1, "head": 0.1}, 1, None, norms_only=True))
+    trained = trained_parameters(network, Phase("norms", {"only": 0.1, "head": 0.1}, 1, None, learns="norms"))
     assert [id(each) for each in trained["only"]] == [id(each) for each in norm.parameters()]
 
 

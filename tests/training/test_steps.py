@@ -16,7 +16,7 @@ from graft.networks.runtime import autocast
 from graft.params.learning import Mixing, Sgd
 from graft.params.recipes import Recipe
 from graft.training import steps
-from graft.training.activations import back, front
+from graft.training.activations import front
 from graft.training.augmentation.augmentation import augmented
 from graft.training.augmentation.mixing import soft_targets
 from graft.training.batches import Samples, batch_rows
@@ -67,7 +67,7 @@ def test_the_loss_is_made_in_float32_whatever_the_precision_of_the_network() -> 
     images, labels, _ = _first_batch()
     with torch.no_grad(), autocast(images.device, torch.bfloat16):
         net = network().eval()
-        logits = back(net, 4, front(net, 4, images))
+        logits = net.head(front(net, 4, images))
     assert logits.dtype == torch.bfloat16
     expected = F.cross_entropy(logits.float(), labels).item()
     assert _loss_of_first_batch(plan(precision=torch.bfloat16)) == pytest.approx(expected, rel=1e-6)

@@ -24,6 +24,13 @@ class Score(NamedTuple):
     """Mean cross-entropy in nats."""
     accuracy: float
     """Share of images whose largest logit is the label's, in [0, 1]."""
+    unlabelled: float | None = None
+    """Score without labels, larger is better; it then decides alone."""
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """Larger for the better of two scores: accuracy decides, then loss."""
+        return (self.accuracy, -self.loss) if self.unlabelled is None else (self.unlabelled,)
 
 
 class Outputs(NamedTuple):

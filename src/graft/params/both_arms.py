@@ -5,8 +5,27 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from graft.params.section import Choice, Rate, Section
+from graft.params.techniques import AdaptingChoice, ChooseBy, KeepingChoice, TuningChoice
 
-Strategy = Literal["feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms"]
+Strategy = Literal[
+    "feature_extraction",
+    "top_blocks",
+    "full",
+    "gradual",
+    "surgical",
+    "norms",
+    "bias",
+    "lora",
+    "adapters",
+    "l2_sp",
+    "ewc",
+    "lwf",
+    "replay",
+    "adabn",
+    "dan",
+    "coral",
+    "dann",
+]
 
 
 class Plateau(Section):
@@ -46,6 +65,15 @@ class FinetuneTarget(Section):
     views: int | None = Field(default=None, ge=1, le=64)
     """number of fixed augmented views of each image, 1 to 64, on which frozen blocks run once; null: a new view every
     epoch, as always in phases that train the lowest block"""
+    keeping: KeepingChoice = "none"
+    """what holds on to what was learned from the source: none, l2_sp, ewc, lwf or replay with their values"""
+    adapting: AdaptingChoice = "none"
+    """what brings features of source and target together: none, dan, coral or dann with their values"""
+    tuning: TuningChoice = "whole"
+    """what of a block learns: whole, bias, or lora or adapters with their values; the head always learns whole"""
+    choose_by: ChooseBy | None = None
+    """score of unlabelled target images by which epochs and runs are chosen if the target has no labels:
+    information_maximisation or soft_neighbourhood_density; null: validation labels choose"""
 
 
 class TrainScratch(Section):

@@ -10,7 +10,27 @@ from pydantic import BaseModel, ConfigDict
 
 Split = Literal["train", "val", "test"]
 Similarity = Literal["near", "mid", "far", "unknown"]
-StrategyName = Literal["feature_extraction", "top_blocks", "full", "gradual", "surgical", "norms", "scratch"]
+# those of params.yaml, written out because the service ships without graft.params; and the control
+StrategyName = Literal[
+    "feature_extraction",
+    "top_blocks",
+    "full",
+    "gradual",
+    "surgical",
+    "norms",
+    "bias",
+    "lora",
+    "adapters",
+    "l2_sp",
+    "ewc",
+    "lwf",
+    "replay",
+    "adabn",
+    "dan",
+    "coral",
+    "dann",
+    "scratch",
+]
 Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
 Arm = Literal["transfer", "scratch"]
 Metric = Literal["accuracy", "balanced_accuracy", "nll"]

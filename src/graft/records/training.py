@@ -12,8 +12,11 @@ class Epoch(Record):
     steps: int
     """steps of the optimizer since the start of the run"""
     train_loss: float
+    """with what keeping and adapting add to it"""
     val_loss: float
     val_accuracy: float
+    unlabelled_score: float | None = None
+    """score of unlabelled images of the target that chose the epoch, larger is better; null if labels chose"""
 
 
 class Trial(Record):
@@ -28,6 +31,8 @@ class Trial(Record):
     """share right of the validation images and the train images that the seed leaves out; it chooses by them"""
     loss: float
     """on the same images"""
+    unlabelled_score: float | None = None
+    """as in Epoch; it then chooses"""
 
 
 class PhaseRecord(Record):
@@ -65,6 +70,8 @@ class RunRecord(Record):
     """0 stands for the start of the run, before any step"""
     val_accuracy: float
     val_loss: float
+    unlabelled_score: float | None = None
+    """as in Epoch"""
     n_images_seen: int
     """images that went through a step, repeats included; those that the head was fitted to where it was fitted in
     closed form"""

@@ -1,11 +1,12 @@
 """Activations of frozen blocks: computed without a gradient, and kept where they do not change."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from graft.networks.networks import Network
+from graft.networks.networks import Network, pooled
 from graft.networks.runtime import free_bytes
 from graft.training.convolution import fast_convolutions
 
@@ -16,6 +17,15 @@ AT_ONCE = 32
 AT_ONCE_GPU = 256
 # largest share of the free memory that activations may take; while batches are joined, memory holds them twice
 SHARE_OF_MEMORY = 0.25
+
+
+class Pass(NamedTuple):
+    """Outputs of the blocks that learn, and of the head, for a batch."""
+
+    logits: Tensor
+    """(b, c) float32"""
+    features: Mapping[str, Tensor]
+    """(b, d) float32 output of each block that was asked for, its mean over places"""
 
 
 def front(network: Network, n_blocks: int, images: Tensor) -> Tensor:
@@ -30,14 +40,16 @@ def front(network: Network, n_blocks: int, images: Tensor) -> Tensor:
     return values
 
 
-def back(network: Network, n_blocks: int, values: Tensor) -> Tensor:
-    """(b, c) logits from the output of the lowest n_blocks blocks."""
+def back(network: Network, n_blocks: int, values: Tensor, wanted: Collection[str] = ()) -> Pass:
+    """Logits from the output of the lowest n_blocks blocks, and features of the blocks above that are wanted."""
+    features = {}
     with fast_convolutions(values.device):
-        for block in list(network.blocks.values())[n_blocks:]:
+        for name, block in list(network.blocks.items())[n_blocks:]:
             values = block(values)
-    # (b, d) to (b, c)
-    logits: Tensor = network.head(values)
-    return logits
+            if name in wanted:
+                features[name] = pooled(values).float()
+    # (b, d) to (b, c); float32 for the loss, whatever the precision of the network
+    return Pass(network.head(values).float(), features)
 
 
 def parts(values: Tensor) -> tuple[Tensor, ...]:

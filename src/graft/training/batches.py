@@ -80,6 +80,11 @@ def _in_batches(rows: Tensor, batch_size: int) -> list[Tensor]:
     return list(rows.tensor_split(n_batches))
 
 
+def drawn(n: int, k: int, generator: torch.Generator) -> Tensor:
+    """(k,) places among n, drawn at random on the CPU; none comes again before all have come."""
+    return _drawn(torch.arange(n), k, generator)
+
+
 def class_weights(labels: Tensor, n_classes: int) -> Tensor:
     """Class weights for a loss, (c,) float32, inversely proportional to the number of images of a class.
 

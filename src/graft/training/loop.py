@@ -1,7 +1,7 @@
 """The training loop: one run of one network, phase by phase, the best epoch on validation kept."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from graft.training.activations import AT_ONCE, SHARE_OF_MEMORY, activations, ba
 from graft.training.augmentation.augmentation import augmented
 from graft.training.batches import Samples, batch_rows
 from graft.training.checkpoints import NOTHING, Keeper, State
-from graft.training.objective import score_of
+from graft.training.objective import Term, score_of
 from graft.training.optimisation import build_optimizer, build_schedule, running_mean
 from graft.training.phases import Phase, check_frozen, frozen_sha256, n_frozen_blocks, trained_parameters
 from graft.training.run import Run, Stepping, run_of, take_up
@@ -24,6 +24,8 @@ from graft.training.steps import Feed, Plan, Task, Tick, train_epoch
 
 # distance between the seeds of two fixed views: far above the seeds of runs, so that no two runs share a view
 VIEW_SEEDS = 1_000_003
+# distance between the seed of a run and that of the draws of its terms
+TERM_SEEDS = 500_009
 
 
 class Fitted(NamedTuple):
@@ -66,10 +68,12 @@ def fit(
     torch.manual_seed(seed)
     network.to(memory_format=torch.channels_last)
     state = keeper.load()
-    run = _start(network, val, plan, seed) if state is None else run_of(network, state)
+    terms = made_terms(network, plan)
+    task = Task(train, val, plan, seed, tick, keeper)
+    run = _start(network, terms, task) if state is None else run_of(network, terms, state)
     tick(run.n_seen)
     for phase in plan.phases[len(run.records) :]:
-        _run_phase(run, phase, Task(train, val, plan, seed, tick, keeper), state)
+        _run_phase(run, phase, task, state)
         state = None
     return Fitted(run.best_epoch, run.best, tuple(run.curve), tuple(run.records), run.n_seen)
 
@@ -79,9 +83,16 @@ def score_on(network: Network, samples: Samples, plan: Plan) -> Score:
     return _score(network, Feed(0, None, ()), samples, plan)
 
 
-def _start(network: Network, val: Samples, plan: Plan, seed: int) -> Run:
-    best = score_on(network, val, plan)
-    return Run(network, torch.Generator().manual_seed(seed), best, 0, _copy_of(network))
+def made_terms(network: Network, plan: Plan) -> tuple[Term, ...]:
+    """Terms of the objective of a run that starts from this network, on its device."""
+    device = next(network.parameters()).device
+    return tuple(make(network).to(device) for make in plan.terms)
+
+
+def _start(network: Network, terms: tuple[Term, ...], task: Task) -> Run:
+    best = _unlabelled(score_on(network, task.val, task.plan), network, task.plan)
+    generator, beside = (torch.Generator().manual_seed(task.seed + apart) for apart in (0, TERM_SEEDS))
+    return Run(network, generator, best, 0, _copy_of(network), terms=terms, beside=beside)
 
 
 def _run_phase(run: Run, phase: Phase, task: Task, state: State | None) -> None:
@@ -90,14 +101,14 @@ def _run_phase(run: Run, phase: Phase, task: Task, state: State | None) -> None:
     if state is None:
         run.epoch, run.step, run.since_gain = 0, 0, 0
         run.frozen_sha256 = frozen_sha256(network, phase, plan.batchnorm)
-    feed, stepping = feed_of(network, phase, task), _stepping(network, phase, task)
+    feed, stepping = feed_of(network, phase, task), _stepping(run, phase, task)
     if state is not None:
         take_up(run, stepping, state)
     while run.epoch < phase.epochs and (phase.patience is None or run.since_gain < phase.patience):
         train_loss = train_epoch(run, phase, task, feed, stepping)
         counted = _counted(network, stepping)
-        score = _score(counted, feed, task.val, plan)
-        if not (math.isfinite(train_loss) and math.isfinite(score.loss)):
+        score = _unlabelled(_score(counted, feed, task.val, plan), counted, plan)
+        if not all(map(math.isfinite, (train_loss, score.loss, *score.rank))):
             # the learning rate was too large; the best epoch so far counts
             break
         _judge(run, train_loss, score, counted)
@@ -134,10 +145,11 @@ def _judge(run: Run, train_loss: float, score: Score, counted: Network) -> None:
             train_loss=train_loss,
             val_loss=score.loss,
             val_accuracy=score.accuracy,
+            unlabelled_score=score.unlabelled,
         )
     )
     run.epoch, run.step, run.since_gain = run.epoch + 1, 0, run.since_gain + 1
-    if (score.accuracy, -score.loss) > (run.best.accuracy, -run.best.loss):
+    if score.rank > run.best.rank:
         run.best, run.best_epoch, run.kept, run.since_gain = score, len(run.curve), _copy_of(counted), 0
 
 
@@ -173,10 +185,10 @@ def view_seed(seed: int, number: int) -> int:
     return seed + VIEW_SEEDS * (1 + number)
 
 
-def _stepping(network: Network, phase: Phase, task: Task) -> Stepping:
-    learning = task.plan.learning
+def _stepping(run: Run, phase: Phase, task: Task) -> Stepping:
+    network, learning = run.network, task.plan.learning
     trained = trained_parameters(network, phase)
-    optimizer = build_optimizer(trained, phase.rates, learning)
+    optimizer = build_optimizer(*optimised(trained, run.terms, phase.rates), learning)
     n_batches = len(batch_rows(len(task.train.labels), learning.batch_size, torch.Generator()))
     # an epoch's last step may have fewer batches
     n_steps = phase.epochs * -(-n_batches // learning.accumulate)
@@ -187,13 +199,28 @@ def _stepping(network: Network, phase: Phase, task: Task) -> Stepping:
     return Stepping(parameters, optimizer, build_schedule(optimizer, n_steps, learning), ema)
 
 
+def optimised(
+    trained: Mapping[str, list[nn.Parameter]], terms: tuple[Term, ...], rates: Mapping[str, float]
+) -> tuple[dict[str, list[nn.Parameter]], dict[str, float]]:
+    """Parameters by part of the network, and those of the terms, with their rates; terms learn as fast as the head."""
+    learned = {"terms": [each for term in terms for each in term.parameters()]} if terms else {}
+    return {**trained, **learned}, {**rates, "terms": rates["head"]}
+
+
+def _unlabelled(score: Score, network: Network, plan: Plan) -> Score:
+    """The score, with the one without labels where that decides."""
+    if plan.unlabelled_score is None:
+        return score
+    return score._replace(unlabelled=plan.unlabelled_score(network))
+
+
 def _score(network: Network, feed: Feed, val: Samples, plan: Plan) -> Score:
     """Validation score, from cached activations of the frozen blocks if there are any."""
     network.eval()
     with torch.inference_mode(), autocast(val.labels.device, plan.precision):
         fronts = _fronts(network, feed.n_front, val.images) if feed.val is None else parts(feed.val)
-        logits = torch.cat([back(network, feed.n_front, each) for each in fronts])
-    return score_of(logits.float(), val.labels)
+        logits = torch.cat([back(network, feed.n_front, each).logits for each in fronts])
+    return score_of(logits, val.labels)
 
 
 def _fronts(network: Network, n_front: int, images: Tensor) -> Iterator[Tensor]:

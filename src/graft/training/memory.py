@@ -62,7 +62,8 @@ def needed_bytes(network: Network, train: Samples, plan: Plan) -> int:
     freeze(network, phase)
     # the difference of two images and one grows with the batch; the rest, such as weights cast to bfloat16, does not
     one, two = (_kept_bytes(network, n_front, train.images[:n], plan) for n in (1, 2))
-    n = min(plan.learning.batch_size, len(train.labels))
+    beside = sum(make(network).n_passed for make in plan.terms)
+    n = int(min(plan.learning.batch_size, len(train.labels)) * (1 + beside))
     return trained * (1 + moments) + weights * copies + one + max(two - one, 0) * (n - 1)
 
 

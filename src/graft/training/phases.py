@@ -1,7 +1,8 @@
 """Which parts of a network a phase trains, and proof that it changes no other."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from graft.records.common import SHA256_DIGITS
 from graft.training.batches import Samples
 
 BatchNormPolicy = Literal["frozen", "adapt", "train"]
+Learns = Literal["whole", "norms", "bias", "lora", "adapters"]
 NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
 ADAPT_BATCH = 64
 
@@ -27,8 +29,8 @@ class Phase(NamedTuple):
     """Largest number of epochs."""
     patience: int | None
     """Epochs without gain on validation after which the phase ends; None: it never ends early."""
-    norms_only: bool
-    """Whether only the normalisation layers of the blocks learn; the head always learns whole."""
+    learns: Learns = "whole"
+    """What of a block learns; the head always learns whole."""
 
 
 def parts_of(network: Network) -> dict[str, nn.Module]:
@@ -40,7 +42,7 @@ def trained_parameters(network: Network, phase: Phase) -> dict[str, list[nn.Para
     """Parameters that a phase trains, by part; parts without any are left out."""
     trained: dict[str, list[nn.Parameter]] = {}
     for name, part in parts_of(network).items():
-        modules = _norms(part) if phase.norms_only and name != "head" else [part]
+        modules = _norms(part) if phase.learns == "norms" and name != "head" else [part]
         found = [each for module in modules for each in module.parameters()]
         if found and phase.rates[name] > 0:
             trained[name] = found
@@ -66,6 +68,18 @@ def set_modes(network: Network, phase: Phase, policy: BatchNormPolicy) -> None:
         if policy != "train" and name != "head":
             for norm in _batchnorms(part):
                 norm.eval()
+
+
+@contextmanager
+def settled(network: Network) -> Iterator[None]:
+    """Context in which no pass moves the running statistics of BatchNorm; batches are normalised as before."""
+    moving = [each for each in _batchnorms(network) if each.training]
+    momenta = [each.momentum for each in moving]
+    for each in moving:
+        each.momentum = 0.0
+    yield
+    for each, momentum in zip(moving, momenta, strict=True):
+        each.momentum = momentum
 
 
 def n_frozen_blocks(network: Network, phase: Phase) -> int:

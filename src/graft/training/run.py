@@ -13,6 +13,7 @@ from graft.networks.networks import Network
 from graft.networks.outputs import Score
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.checkpoints import State
+from graft.training.objective import Term
 
 
 @dataclass
@@ -48,6 +49,10 @@ class Run:
     """State of the generator when the order of the epoch was drawn."""
     loss: Tensor = field(default_factory=lambda: torch.zeros(()))
     """Sum of the loss over the images of the epoch so far, on the device."""
+    terms: tuple[Term, ...] = ()
+    """What the objective adds to the data loss."""
+    beside: torch.Generator = field(default_factory=torch.Generator)
+    """Of the draws of the terms."""
 
 
 PLAIN_FIELDS = ("best_epoch", "n_seen", "steps", "epoch", "step", "since_gain", "frozen_sha256")
@@ -57,6 +62,7 @@ class Stepping(NamedTuple):
     """Parameters, optimizer and schedule of a phase, and the running mean of the weights if there is one."""
 
     parameters: list[nn.Parameter]
+    """Of the network; the optimizer has those of the terms, too."""
     optimizer: Optimizer
     schedule: LRScheduler
     ema: AveragedModel | None
@@ -75,6 +81,8 @@ def state_of(run: Run, stepping: Stepping) -> State:
         "order": run.order,
         "loss": run.loss,
         "generator": run.generator.get_state(),
+        "terms": [each.state_dict() for each in run.terms],
+        "beside": run.beside.get_state(),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         "optimizer": stepping.optimizer.state_dict(),
@@ -83,10 +91,12 @@ def state_of(run: Run, stepping: Stepping) -> State:
     }
 
 
-def run_of(network: Network, state: State) -> Run:
-    """Restore a run from its state; the weights are loaded into the network."""
+def run_of(network: Network, terms: tuple[Term, ...], state: State) -> Run:
+    """Restore a run from its state; the weights are loaded into the network and the terms."""
     device = next(network.parameters()).device
     network.load_state_dict(state["network"])
+    for term, values in zip(terms, state["terms"], strict=True):
+        term.load_state_dict(values)
     return Run(
         network=network,
         generator=torch.Generator(),
@@ -96,6 +106,7 @@ def run_of(network: Network, state: State) -> Run:
         records=[PhaseRecord.model_validate(each) for each in state["records"]],
         order=state["order"],
         loss=state["loss"].to(device),
+        terms=terms,
         **{name: state[name] for name in PLAIN_FIELDS},
     )
 
@@ -107,6 +118,7 @@ def take_up(run: Run, stepping: Stepping, state: State) -> None:
     if stepping.ema is not None:
         stepping.ema.load_state_dict(state["ema"])
     run.generator.set_state(state["generator"])
+    run.beside.set_state(state["beside"])
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None:
         torch.cuda.set_rng_state(state["cuda"], run.loss.device)

@@ -1,22 +1,25 @@
 """Steps of an epoch: a batch, its loss, and the update of the weights, without waiting for the device."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import nullcontext
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from graft.networks.networks import Network
 from graft.networks.runtime import autocast, sent
 from graft.params.learning import Learning
 from graft.params.recipes import Recipe
-from graft.training.activations import back, front
+from graft.training.activations import Pass, back, front
 from graft.training.augmentation.augmentation import augmented
 from graft.training.augmentation.mixing import cutmix, mixup, soft_targets
 from graft.training.batches import Samples, balanced_rows, batch_rows, class_weights
 from graft.training.checkpoints import Keeper
-from graft.training.objective import Objective
+from graft.training.objective import MakeTerm, Moment, Objective
 from graft.training.optimisation import take_step
-from graft.training.phases import BatchNormPolicy, Phase, freeze, set_modes
+from graft.training.phases import BatchNormPolicy, Phase, freeze, set_modes, settled
 from graft.training.run import Run, Stepping, state_of
 
 # is called with the number of images of each batch
@@ -39,6 +42,12 @@ class Plan(NamedTuple):
     batchnorm: BatchNormPolicy = "train"
     views: int | None = None
     """Fixed augmented views of each image in place of a new one every epoch, so that frozen blocks run once."""
+    terms: tuple[MakeTerm, ...] = ()
+    """What the objective adds to the data loss."""
+    settled: bool = False
+    """Whether the labelled images leave the running statistics of BatchNorm alone, as those of another domain must."""
+    unlabelled_score: Callable[[Network], float] | None = None
+    """Score without labels by which epochs and runs are chosen, larger is better; None: validation labels choose."""
 
 
 class Task(NamedTuple):
@@ -78,15 +87,19 @@ def steps_of_epoch(run: Run, phase: Phase, task: Task, feed: Feed, stepping: Ste
     set_modes(run.network, phase, plan.batchnorm)
     n_classes = run.network.n_classes
     weights = class_weights(train.labels, n_classes) if learning.balance == "weights" else None
-    objective = Objective(learning.label_smoothing, weights)
+    objective = Objective(learning.label_smoothing, weights, run.terms)
+    wanted = {name for term in run.terms for name in term.blocks}
+    n_epochs = sum(each.epochs for each in plan.phases)
     batches = _order(run, task)
     for number in range(run.step, len(batches)):
         rows = batches[number]
-        with autocast(rows.device, plan.precision):
+        with autocast(rows.device, plan.precision), settled(run.network) if plan.settled else nullcontext():
             values, targets = _batch(run, task, feed, rows)
-            # float32 for the loss, whatever the precision of the network
-            logits = back(run.network, feed.n_front, values).float()
-        loss = objective.loss(logits, targets)
+            passed = back(run.network, feed.n_front, values, wanted)
+        progress = (len(run.curve) + number / len(batches)) / n_epochs
+        further = partial(_passed, run.network, feed.n_front, plan.precision, wanted)
+        moment = Moment(run.network, feed.n_front, values, targets, passed, progress, run.beside, further)
+        loss = objective.loss(moment)
         # gradients of a step are the mean over its batches, of which the last step of an epoch may have fewer
         of_step = number - number % learning.accumulate
         (loss / min(learning.accumulate, len(batches) - of_step)).backward()  # type: ignore[no-untyped-call]
@@ -130,3 +143,9 @@ def _batch(run: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tens
         targets = soft_targets(targets, run.network.n_classes)
         images, targets = MIXERS[mixing.kind](images, targets, mixing.alpha, run.generator)
     return front(run.network, feed.n_front, images), targets
+
+
+def _passed(network: Network, n_front: int, precision: torch.dtype, wanted: Collection[str], images: Tensor) -> Pass:
+    """Outputs for (m, 3, s, s) uint8 images beside the labelled ones."""
+    with autocast(images.device, precision), settled(network):
+        return back(network, n_front, front(network, n_front, images), wanted)

@@ -136,7 +136,7 @@ def _new_network(data: TargetData, params: Params) -> Network:
 
 def _plan(data: TargetData, params: Params, network: Network, rate: float) -> Plan:
     rates = equal_rates(list(network.blocks), rate)
-    phase = Phase("scratch", rates, epochs_of(params), params.training.patience, norms_only=False)
+    phase = Phase("scratch", rates, epochs_of(params), params.training.patience)
     return Plan((phase,), params.training, data.recipe, data.runtime.precision)
 
 

@@ -103,7 +103,7 @@ def _pretrained(
     train, val = samples("train"), samples("val")
     settings = params.pretrain_source
     rates = equal_rates(list(network.blocks), settings.rate)
-    phase = Phase("pretrain", rates, settings.epochs, None, norms_only=False)
+    phase = Phase("pretrain", rates, settings.epochs, None)
     recipe = params.recipes[settings.augmentation]
     plan = Plan((phase,), settings, recipe, runtime.precision)
     check_room_for_steps(network, train, plan)

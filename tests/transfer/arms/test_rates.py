@@ -48,7 +48,7 @@ def test_the_choice_does_not_depend_on_the_order_in_which_runs_end() -> None:
 @pytest.mark.parametrize(("n_shared", "right"), [(3, 2), (150, 97), (7, 7)])
 def test_a_pooled_score_is_that_of_all_images_at_once(n_shared: int, right: int) -> None:
     shared = Score(2.0, torch.tensor([1.0] * right + [0.0] * (n_shared - right)).mean().item())
-    loss, accuracy = pooled(shared, n_shared, Score(5.0, 0.5), 4)
+    loss, accuracy, _ = pooled(shared, n_shared, Score(5.0, 0.5), 4)
     assert accuracy == (right + 2) / (n_shared + 4)
     assert loss == pytest.approx((2.0 * n_shared + 5.0 * 4) / (n_shared + 4))
 

@@ -65,7 +65,7 @@ def test_surgical_wants_blocks_of_the_network(named: tuple[str, ...], got: str) 
 @pytest.mark.parametrize("strategy", ["feature_extraction", "top_blocks", "full", "surgical", "norms"])
 def test_every_other_strategy_is_one_phase_of_all_epochs(strategy: Strategy) -> None:
     (phase,) = phases_of(strategy, BLOCKS, 0.1, PARAMS, 7, 3)
-    assert (phase.epochs, phase.patience, phase.norms_only) == (7, 3, strategy == "norms")
+    assert (phase.epochs, phase.patience, phase.learns) == (7, 3, "norms" if strategy == "norms" else "whole")
     assert phase.rates == block_rates(strategy, BLOCKS, 0.1, PARAMS)
 
 

@@ -18,9 +18,10 @@ def judged(network: Network, fitted: Fitted, data: TargetData, plan: Plan, left_
         fitted: result of the run.
         data: the target's images.
         plan: of the run.
-        left_out: places of the train images that the seed leaves out; without any, validation images alone decide.
+        left_out: places of the train images that the seed leaves out; without any, validation images alone decide, and
+            where a score without labels decides, nothing else does.
     """
-    if not len(left_out):
+    if not len(left_out) or plan.unlabelled_score is not None:
         return fitted
     own = score_on(network, part_of(data.train, left_out), plan)
     return fitted._replace(choice=pooled(fitted.best, len(data.val.labels), own, len(left_out)))

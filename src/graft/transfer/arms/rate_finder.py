@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from graft.networks.networks import Network
 from graft.networks.outputs import Score
 from graft.records.training import RateCurve
-from graft.training.loop import feed_of
+from graft.training.loop import TERM_SEEDS, feed_of, made_terms, optimised
 from graft.training.optimisation import build_optimizer
 from graft.training.phases import trained_parameters
 from graft.training.run import Run, Stepping
@@ -83,10 +83,12 @@ def _steps(trial: Network, task: Task, rates: Sequence[float]) -> Iterator[float
     phase = task.plan.phases[0]
     trained = trained_parameters(trial, phase)
     shares = {name: rate / phase.rates["head"] for name, rate in phase.rates.items()}
-    optimizer = build_optimizer(trained, shares, task.plan.learning)
+    terms = made_terms(trial, task.plan)
+    optimizer = build_optimizer(*optimised(trained, terms, shares), task.plan.learning)
     schedule = LambdaLR(optimizer, lambda step: rates[min(step, len(rates) - 1)])
     stepping = Stepping([each for members in trained.values() for each in members], optimizer, schedule, None)
-    run = Run(trial, torch.Generator().manual_seed(task.seed), Score(math.inf, 0.0), 0, {})
+    generator, beside = (torch.Generator().manual_seed(task.seed + apart) for apart in (0, TERM_SEEDS))
+    run = Run(trial, generator, Score(math.inf, 0.0), 0, {}, terms=terms, beside=beside)
     feed = feed_of(trial, phase, task)
     for epoch in range(len(rates)):
         run.epoch, run.step, run.n_seen, before, n_before = epoch, 0, 0, 0.0, 0

@@ -51,12 +51,11 @@ def chosen_runs(results: Results) -> tuple[RunKey, ...]:
         results: all runs of an arm.
     """
 
-    def rank(run: RunKey) -> tuple[float, float, float]:
-        loss, accuracy = _choice(results[run])
-        return -accuracy, loss, run.rate
+    def rank(run: RunKey) -> tuple[float, ...]:
+        return *_choice(results[run]).rank, -run.rate
 
     seeds = sorted({run.seed for run in results})
-    return tuple(min((run for run in results if run.seed == seed), key=rank) for seed in seeds)
+    return tuple(max((run for run in results if run.seed == seed), key=rank) for seed in seeds)
 
 
 def trials_of(results: Results) -> tuple[Trial, ...]:
@@ -69,14 +68,15 @@ def _choice(fitted: Fitted) -> Score:
 
 
 def _trial(run: RunKey, fitted: Fitted) -> Trial:
-    loss, accuracy = _choice(fitted)
+    choice = _choice(fitted)
     return Trial(
         seed=run.seed,
         rate=run.rate,
         val_accuracy=fitted.best.accuracy,
         val_loss=fitted.best.loss,
-        accuracy=accuracy,
-        loss=loss,
+        accuracy=choice.accuracy,
+        loss=choice.loss,
+        unlabelled_score=choice.unlabelled,
     )
 
 

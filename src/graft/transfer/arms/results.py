@@ -74,6 +74,7 @@ def _record(run: RunKey, fitted: Fitted, weights_sha256: str) -> RunRecord:
         best_epoch=fitted.best_epoch,
         val_accuracy=fitted.best.accuracy,
         val_loss=fitted.best.loss,
+        unlabelled_score=fitted.best.unlabelled,
         n_images_seen=fitted.n_seen,
         weights_sha256=weights_sha256,
         curve=fitted.curve,

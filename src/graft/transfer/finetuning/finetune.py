@@ -33,10 +33,10 @@ from graft.transfer.finetuning.task import (
     TransferTask,
     batchnorm_of,
     blank,
-    plan_at,
     start_of,
     with_head,
 )
+from graft.transfer.finetuning.techniques import plan_of
 
 
 @said_as_keys(ARM_KEYS)
@@ -90,7 +90,7 @@ def by_steps(task: TransferTask) -> bool:
 
 def _crew(task: TransferTask, start: Start, reread: Reread | None) -> Crew:
     """Who trains the runs; refuses where the steps of a single run do not fit into memory."""
-    network, plan = blank(task, start).to(task.data.train.labels.device), plan_at(task, 1.0)
+    network, plan = blank(task, start).to(task.data.train.labels.device), plan_of(task, start, 1.0)
     check_room_for_steps(network, task.data.train, plan)
     n_bytes = bytes_of_run(network, task.data, plan) + start.train.nbytes + task.backbone.features.nbytes
     make = None if reread is None else partial(_trainer_from, reread)
@@ -145,7 +145,7 @@ def _tune(task: TransferTask, start: Start, run: RunKey, tick: Tick, keeper: Kee
     data = task.data
     places = seen_by(data, task.params.training, run.seed)
     network = with_head(task, start, places, task.strategy.probe_c)
-    plan = plan_at(task, run.rate)
+    plan = plan_of(task, start, run.rate)
     fitted = fit(network, part_of(data.train, places), data.val, plan, run.seed, tick, keeper)
     return Trained(network, judged(network, fitted, data, plan, left_out_by(data, task.params.training, run.seed)))
 
@@ -156,7 +156,7 @@ def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
     places = seen_by(data, task.params.training, seed)
     network = with_head(task, start, places, task.strategy.probe_c)
     train = part_of(data.train, places)
-    return find_rate(network, steps.Task(train, data.val, plan_at(task, 1.0), seed, lambda n: None, NOTHING))
+    return find_rate(network, steps.Task(train, data.val, plan_of(task, start, 1.0), seed, lambda n: None, NOTHING))
 
 
 def _record(task: TransferTask, curve: RateCurve | None, tried: Results, runs: tuple[RunRecord, ...]) -> TrainingRecord:

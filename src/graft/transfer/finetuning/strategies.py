@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from graft.files import visible
 from graft.networks.networks import Network
 from graft.params.both_arms import FinetuneTarget, Plateau, Strategy
-from graft.training.phases import Phase, equal_rates, has_norms
+from graft.training.phases import Learns, Phase, equal_rates, has_norms
 
 
 def phases_of(
@@ -28,9 +28,10 @@ def phases_of(
     Raises:
         ValueError: surgical names a block that the network does not have.
     """
+    learns = learns_of(strategy, params)
     if strategy != "gradual":
         rates = block_rates(strategy, blocks, rate, params)
-        return (Phase(strategy, rates, epochs, patience, norms_only=strategy == "norms"),)
+        return (Phase(strategy, rates, epochs, patience, learns),)
     waits = params.unfreeze.patience if isinstance(params.unfreeze, Plateau) else None
     n_phases = min(len(blocks), epochs)
     heights = [round((index + 1) * len(blocks) / n_phases) for index in range(n_phases)]
@@ -41,10 +42,17 @@ def phases_of(
             rates=_decayed(blocks, rate, height, params.depth_decay),
             epochs=length,
             patience=patience if height == len(blocks) else waits,
-            norms_only=False,
+            learns=learns,
         )
         for height, length in zip(heights, lengths, strict=True)
     )
+
+
+def learns_of(strategy: Strategy, params: FinetuneTarget) -> Learns:
+    """What of a block learns under a strategy."""
+    if strategy == "norms":
+        return "norms"
+    return "whole" if params.tuning == "whole" else "bias" if params.tuning == "bias" else params.tuning.kind
 
 
 def block_rates(strategy: Strategy, blocks: Sequence[str], rate: float, params: FinetuneTarget) -> dict[str, float]:
@@ -75,8 +83,9 @@ def block_rates(strategy: Strategy, blocks: Sequence[str], rate: float, params: 
     if strategy == "norms":
         return equal_rates(blocks, rate)
     every = len(blocks)
-    n_trained = {"feature_extraction": 0, "top_blocks": params.top_blocks, "full": every, "gradual": every}
-    return _decayed(blocks, rate, n_trained[strategy], params.depth_decay)
+    n_trained = {"feature_extraction": 0, "top_blocks": params.top_blocks}
+    # all other strategies train all blocks in the end
+    return _decayed(blocks, rate, n_trained.get(strategy, every), params.depth_decay)
 
 
 def check_norms(strategy: Strategy, network: Network, name: str) -> None:

@@ -74,7 +74,7 @@ def _bytes_of_run(task: TransferTask) -> int:
     data, params, features = task.data, task.params, task.backbone.features
     network = build_network(task.backbone.name, len(data.classes), data.preprocessing, params.training.head)
     network = network.to(data.train.labels.device)
-    phase = Phase("scratch", equal_rates(list(network.blocks), 1.0), 1, None, norms_only=False)
+    phase = Phase("scratch", equal_rates(list(network.blocks), 1.0), 1, None)
     whole = RunPlan((phase,), params.training, data.recipe, data.runtime.precision)
     n_views = params.finetune_target.views or 1
     # features of the fixed views, from which heads start
