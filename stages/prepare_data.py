@@ -19,7 +19,7 @@ from graft.preparation.prepare import PrepareSettings, prepare
 from graft.preparation.raw import scan_raw, target_preprocessing
 from graft.preparation.shards import SHARDS
 from graft.records.catalog import CatalogRecord
-from graft.store.catalogue import write_catalog
+from graft.store.catalogue import labels_from, write_catalog
 
 INPUTS = ("params", "raw")
 CATALOGS = ("source-catalog", "target-catalog", "unlabeled-catalog")
@@ -50,9 +50,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, of_domain in made.items():
         write_catalog(of_domain.rows, getattr(args, f"{name}_catalog"))
     domains = {name: each.domain for name, each in made.items()}
+    whose = labels_from(made["target"].rows)
     # the service is sent images of the target
     ours = preprocessing.model_copy(update={"value_bits": of_target.value_bits or domains["target"].value_bits})
-    write_record(CatalogRecord(dataset=dataset, preprocessing=ours, **domains), args.record)
+    write_record(CatalogRecord(dataset=dataset, preprocessing=ours, labels_from=whose, **domains), args.record)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from graft.decisions.release.gate import judge_release
 from graft.files import write_record, write_whole
 from graft.params.pipeline import read_params
 from graft.records.chapters import read_records
+from graft.records.verdict import VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import metrics_json
 from graft.reporting.pictures import Exhibits, stored
@@ -35,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_judged(args.stamp, args.source_catalog, args.target_catalog)
     params = read_params(args.params)
     records = read_records(vars(args))
-    predictions = read_predictions(args.predictions, len(records.catalog.target.classes))
+    judged = isinstance(records.verdict, VerdictRecord)
+    predictions = read_predictions(args.predictions, len(records.catalog.classes)) if judged else None
     release = judge_release(records).model_copy(update=stage.made_from(args, *RECORDS))
     evidence = Evidence(**vars(records), release=release, predictions=predictions)
     source, target = stored(args.source_catalog, args.source_images), stored(args.target_catalog, args.target_images)

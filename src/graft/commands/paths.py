@@ -5,6 +5,7 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 RAW = Path("data/raw")
 CATALOG = Path("data/records/catalog.json")
+SOURCE_CATALOG = Path("data/catalogs/source.csv")
 TARGET_CATALOG = Path("data/catalogs/target.csv")
 FEATURES = Path("data/features/target.npy")
 VERDICT = Path("models/records/verdict.json")

@@ -5,7 +5,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from graft.commands.paths import CATALOG, FEATURES, LOOKS, PARAMS, RAW, STRATEGY, TARGET_CATALOG, VERDICT
+from graft.commands.paths import (
+    CATALOG,
+    FEATURES,
+    LOOKS,
+    PARAMS,
+    RAW,
+    SOURCE_CATALOG,
+    STRATEGY,
+    TARGET_CATALOG,
+    VERDICT,
+)
 from graft.files import printable
 
 if TYPE_CHECKING:
@@ -98,9 +108,11 @@ def _before(sizes: "Sizes", params: "Params") -> "Standing | None":
         return None
     chosen = _read_if_valid(StrategyRecord, STRATEGY)
     strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
-    splits = splits_of(read_catalog(TARGET_CATALOG), sizes.classes)
+    source = read_catalog(SOURCE_CATALOG) if catalog.labels_from == "source" else ()
+    splits = splits_of(read_catalog(TARGET_CATALOG), catalog.classes, source)
     trained = Trained(strategy, params.training.n_seeds, catalog.source.sha256)
-    return standing_ahead(read_looks(LOOKS), look_at(splits, params, trained))
+    look = look_at(splits, params, trained)
+    return None if look is None else standing_ahead(read_looks(LOOKS), look)
 
 
 def pilot_of(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot":
@@ -128,6 +140,8 @@ def _of_probe(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot | None":
         return None
     rows = read_catalog(TARGET_CATALOG)
     train = labelled(rows, sizes.classes, "train")
+    if not len(train.rows):
+        return None
     try:
         features = np.load(FEATURES, mmap_mode="r")
         if len(features) != sum(each.row >= 0 for each in rows):

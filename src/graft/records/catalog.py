@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from graft.records.common import Preprocessing, Record, Split
+from graft.records.common import LabelsFrom, Preprocessing, Record, Split
 
 
 class Quarantined(Record):
@@ -58,3 +58,10 @@ class CatalogRecord(Record):
     target: Domain
     unlabeled: Domain
     """images of the target without labels, all of them in train; not present if there are none"""
+    labels_from: LabelsFrom = "target"
+    """the domain whose labels both arms learn from: the source where the target has no labelled train image"""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that both arms tell apart; the number of a class is its index here."""
+        return self.target.classes if self.labels_from == "target" else self.source.classes

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.files import file_sha256, read_record, read_table, write_table
-from graft.records.common import Split
+from graft.records.common import LabelsFrom, Split
 from graft.records.validation import Stamp
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -111,6 +111,15 @@ def labelled(catalog: Iterable[CatalogRow], classes: Sequence[str], split: Split
         groups=np.array([each.group for each in chosen], dtype=np.str_),
         sha256=np.array([each.sha256 for each in chosen], dtype=np.str_),
     )
+
+
+def labels_from(target: Iterable[CatalogRow]) -> LabelsFrom:
+    """Whose labels both arms learn from: the target's where any readable image of it is in train, else the source's.
+
+    Args:
+        target: rows of the target's catalogue.
+    """
+    return "target" if any(each.row >= 0 and each.split == "train" for each in target) else "source"
 
 
 def readable_rows(catalog: Iterable[CatalogRow], split: Split | None = None) -> NDArray[np.int64]:

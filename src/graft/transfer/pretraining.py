@@ -60,7 +60,7 @@ def make_backbone(
         network, accuracy = _pretrained(params, source, images, record, runtime, keeper)
     else:
         torch.manual_seed(params.seed)
-        network, read_as = published_network(params.network, len(record.target.classes), record.preprocessing)
+        network, read_as = published_network(params.network, len(record.classes), record.preprocessing)
     sha256 = save_network(network, params.network.name, path)
     origin = {"pretrain": "pretrain", "file": f"file {Path(params.network.weights_file or '').name}"}
     return BackboneCard(

@@ -7,7 +7,7 @@ from graft.params.learning import MOST_SEEDS
 from graft.records.chapters import Records
 from graft.records.common import StrategyName
 from graft.records.release import Reason
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import AnyVerdict, NoVerdictRecord, VerdictRecord
 
 MOST_STEPS = 3
 # What turns off the values of a strategy, which params.yaml refuses beside another one.
@@ -34,7 +34,7 @@ def _train_more(records: Records) -> tuple[str, ...]:
     """Suggest training all blocks if transfer did not help while some were frozen."""
     strategy = records.verdict.strategy
     frozen = strategy in HOLD_BACK or 0.0 in records.transfer.block_factors.values()
-    if records.verdict.verdict == "POSITIVE" or not frozen:
+    if records.verdict.verdict in ("POSITIVE", "NONE") or not frozen:
         return ()
     return (
         f"Train all blocks before you judge transfer: this verdict is on {TRANSFER_BY[strategy]}, and on no other "
@@ -62,6 +62,13 @@ def _data(records: Records) -> Iterator[str]:
 
 def _verdict(records: Records) -> Iterator[str]:
     verdict = records.verdict
+    if isinstance(verdict, NoVerdictRecord):
+        yield (
+            "Label target images for a test, some hundred with all classes among them, and put them under "
+            "`data/raw/target/test/<class>/`: nothing else can tell whether the model does on the target what it "
+            "should."
+        )
+        return
     if verdict.verdict == "INCONCLUSIVE":
         yield _to_settle(verdict)
     if verdict.verdict == "NEGATIVE" and verdict.strategy != "feature_extraction":
@@ -74,11 +81,11 @@ def _verdict(records: Records) -> Iterator[str]:
         )
 
 
-def _further_look(verdict: VerdictRecord) -> str:
-    """What it takes to look at these test images again, with changed training; empty after a gain."""
-    left = verdict.looks_left
-    if verdict.verdict == "POSITIVE":
+def _further_look(verdict: AnyVerdict) -> str:
+    """What it takes to look at these test images again, with changed training; empty after a gain, or without any."""
+    if isinstance(verdict, NoVerdictRecord) or verdict.verdict == "POSITIVE":
         return ""
+    left = verdict.looks_left
     if left:
         looks = "1 planned look" if left == 1 else f"{left} planned looks"
         return f" {looks} at these test images {'is' if left == 1 else 'are'} left."

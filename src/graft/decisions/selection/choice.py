@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.decisions.selection.tables import votes
+from graft.decisions.selection.without_labels import without_labels
 from graft.params.decisions import SelectStrategy
 from graft.records.common import Similarity, StrategyName
 from graft.records.strategy import ProbeScore, StrategyRecord, Vote
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
-from graft.store.catalogue import CatalogRow, class_names, labelled
+from graft.store.catalogue import CatalogRow, class_names, labelled, labels_from
 
 Candidate = Literal["feature_extraction", "top_blocks", "full"]
 
@@ -45,7 +46,8 @@ class Facts(NamedTuple):
 def select_strategy(target: Target, similarity: Similarity, params: SelectStrategy, seed: int) -> StrategyRecord:
     """Choose what to train, and say why.
 
-    The choice is made from the train split alone. A group is never on both sides of a fold.
+    The choice is made from the train split alone, and without one by no evidence. A group is never on both sides of a
+    fold.
 
     Args:
         target: cached features and catalogue.
@@ -56,6 +58,8 @@ def select_strategy(target: Target, similarity: Similarity, params: SelectStrate
     Raises:
         ValueError: a class has fewer than two images, or groups.
     """
+    if labels_from(target.catalog) == "source":
+        return without_labels(similarity, len(class_names(target.catalog)), params)
     train = labelled(target.catalog, class_names(target.catalog), "train")
     features = target.features[train.rows]
     folds = grouped_folds(train.labels, train.groups, params.folds, seed)

@@ -16,7 +16,7 @@ from graft.decisions.verdict.splits import Splits
 from graft.files import read_record, write_record
 from graft.params.learning import Learning
 from graft.params.pipeline import Params
-from graft.records.common import Outcome, StrategyName
+from graft.records.common import NoOutcome, Outcome, StrategyName
 from graft.records.looks import Look, LooksRecord
 from graft.store.catalogue import Labelled
 
@@ -53,14 +53,18 @@ class Standing(NamedTuple):
         return self.planned - self.n_open - (self.counts and outcome != "POSITIVE")
 
 
-def open_look(path: Path, look: Look) -> Standing:
+# Nothing is looked at, so that nothing is counted.
+NO_LOOK = Standing(n_looks=0, planned=0, n_open=0, counts=False, said="", level=0.0)
+
+
+def open_look(path: Path, look: Look | None) -> Standing:
     """Enter a look in the ledger before the test split is opened, so that a run that is killed leaves it there.
 
     The same params at the same test images are the same look, whose plan and verdict stay until it is judged anew.
 
     Args:
         path: file of the ledger; a missing one is begun.
-        look: the look, without a verdict.
+        look: the look, without a verdict; None where there is nothing to look at.
 
     Returns:
         Where the look stands among the earlier ones.
@@ -69,15 +73,20 @@ def open_look(path: Path, look: Look) -> Standing:
         ValueError: the file is no ledger.
     """
     record = read_looks(path)
+    if look is None:
+        write_record(record, path)
+        return NO_LOOK
     if not any(_same(each, look) for each in record.looks):
         record = LooksRecord(looks=(*record.looks, look))
         write_record(record, path)
     return standing_of(record, look)
 
 
-def close_look(path: Path, look: Look, verdict: Outcome) -> None:
-    """Write the verdict of a look into the ledger."""
+def close_look(path: Path, look: Look | None, verdict: Outcome | NoOutcome) -> None:
+    """Write the verdict of a look into the ledger; of none, nothing."""
     record = read_looks(path)
+    if look is None:
+        return
     looks = (each.model_copy(update={"verdict": verdict}) if _same(each, look) else each for each in record.looks)
     write_record(LooksRecord(looks=tuple(looks)), path)
 
@@ -115,14 +124,16 @@ class Trained(NamedTuple):
     """hash of the source's images in the catalogue record"""
 
 
-def look_at(splits: Splits, params: Params, trained: Trained) -> Look:
-    """The look that a run takes.
+def look_at(splits: Splits, params: Params, trained: Trained) -> Look | None:
+    """The look that a run takes; None where the arms learned from the source and no target image has a label.
 
     Args:
-        splits: images of the target. Train and val images are a part of what looks, test images what it looks at.
+        splits: images by split. Train and val images are a part of what looks, test images what it looks at.
         params: all params of the run.
         trained: strategy, number of seeds and source.
     """
+    if splits.nothing_to_judge:
+        return None
     question = params.check_transfer.model_dump(mode="json", include=QUESTION)
     # `auto` is the metric that it stands for
     question["metric"] = primary_metric(splits.test.labels, len(splits.classes), params.check_transfer.metric)

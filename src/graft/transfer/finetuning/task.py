@@ -12,31 +12,34 @@ from torch import Tensor, nn
 
 from graft.files import read_record
 from graft.networks.networks import Network, with_new_head
+from graft.networks.outputs import outputs_of
 from graft.networks.runtime import make_runtime
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
 from graft.records.cards import BackboneCard
 from graft.records.strategy import StrategyRecord
 from graft.statistics.features import probe
-from graft.store.catalogue import open_images, read_catalog
+from graft.store.catalogue import open_images
 from graft.training.activations import AT_ONCE, activations, parts
 from graft.training.augmentation.augmentation import augmented
 from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
-from graft.transfer.arms.target_data import TargetData, target_data
+from graft.transfer.arms.target_data import Labels, TargetData, read_data
 from graft.transfer.finetuning.strategies import check_norms, phases_of
 
 Features = NDArray[np.float32]
 
 
 class Backbone(NamedTuple):
-    """Pretrained blocks and their features of every target image."""
+    """Pretrained blocks and their features of every image of the domain that the labels are of."""
 
     network: Network
     name: str
     features: Features
-    """(n, d) cached features of all target images, in the order of the store"""
+    """(n, d) features of all these images, in the order of the store"""
+    knows_classes: bool = False
+    """whether its own head tells the classes of the labels apart: it was pretrained on these labels"""
 
 
 class TransferTask(NamedTuple):
@@ -65,35 +68,58 @@ class Start(NamedTuple):
     """(m, d) features of the validation images"""
 
 
-def read_task(
-    params: Params, strategy: Path, backbone: Path, card: Path, catalog: Path, images: Path, features: Path
-) -> TransferTask:
+class TaskFiles(NamedTuple):
+    """Files that the transfer arm is trained from."""
+
+    strategy: Path
+    """strategy record"""
+    backbone: Path
+    """weights of the pretrained network"""
+    card: Path
+    """card of the pretrained network"""
+    catalog: Path
+    """the target's catalogue"""
+    images: Path
+    """the target's image store"""
+    features: Path
+    """the pretrained network's features of all target images"""
+    labelled_catalog: Path
+    """catalogue of the source's train and validation images, where the target has no labels to train on"""
+    labelled_images: Path
+    """their image store"""
+
+
+def read_task(params: Params, files: TaskFiles) -> TransferTask:
     """Read all that the transfer arm is trained from, onto the device that the environment names.
 
     Args:
         params: all of params.yaml.
-        strategy: strategy record.
-        backbone: weights of the pretrained network.
-        card: card of the pretrained network.
-        catalog: the target's catalogue.
-        images: the target's image store.
-        features: the pretrained network's features of all target images.
+        files: what is read.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
     """
     runtime = make_runtime(params.seed)
-    about = read_record(BackboneCard, card)
-    data = target_data(
-        read_catalog(catalog),
-        open_images(images),
-        about.preprocessing,
+    card = read_record(BackboneCard, files.card)
+    data = read_data(
+        Labels(files.catalog, files.images),
+        Labels(files.labelled_catalog, files.labelled_images),
+        card.preprocessing,
         params.recipes[params.training.augmentation],
         runtime,
     )
-    read = Backbone(load_network(backbone), about.network, np.load(features))
-    return TransferTask(read, data, read_record(StrategyRecord, strategy), params)
+    backbone = _backbone(load_network(files.backbone), card, data, files)
+    return TransferTask(backbone, data, read_record(StrategyRecord, files.strategy), params)
+
+
+def _backbone(network: Network, card: BackboneCard, data: TargetData, files: TaskFiles) -> Backbone:
+    """Pretrained blocks with cached features of the target, or with those of the source, which are made here."""
+    if data.labels_from == "target":
+        return Backbone(network, card.network, np.load(files.features))
+    blocks = copy.deepcopy(network).to(data.runtime.device).eval()
+    stored = open_images(files.labelled_images)
+    return Backbone(network, card.network, outputs_of(blocks, stored).features, card.origin == "pretrain")
 
 
 def start_of(task: TransferTask) -> Start:
@@ -134,9 +160,10 @@ def blank(task: TransferTask, start: Start) -> Network:
 
 
 def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: float) -> Network:
-    """The pretrained network with a head of its own for the target.
+    """The pretrained network with a head for the classes of the labels.
 
-    A linear head is the linear probe of these images (LP-FT, Kumar et al. 2022); an mlp is random.
+    A linear head is the one that these labels were pretrained with, where they were; else the linear probe of these
+    images (LP-FT, Kumar et al. 2022); an mlp is random.
 
     Args:
         task: what the arm is trained from.
@@ -145,7 +172,9 @@ def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: fl
         c: inverse regularisation strength of the probe.
     """
     data, network = task.data, blank(task, start)
-    if isinstance(network.head, nn.Linear):
+    if isinstance(network.head, nn.Linear) and task.backbone.knows_classes:
+        network.head = copy.deepcopy(task.backbone.network.head)
+    elif isinstance(network.head, nn.Linear):
         # (k,) -> (v * k,): the views one after another
         labels = np.tile(data.train.labels.cpu().numpy()[places], len(start.train))
         seen = np.concatenate([each[places] for each in start.train])
