@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from graft.params.both_arms import Strategy
 from graft.records.common import Arm, Interval, Linked, Metric, Outcome, Record, StrategyName
 
 
@@ -110,6 +111,8 @@ class VerdictRecord(Linked):
     majority: Majority
     """baseline for both arms"""
     strategy: StrategyName
+    techniques: tuple[Strategy, ...] = ()
+    """techniques that transfer was trained with, beside the strategy"""
     ships: Arm
     """the arm that export_onnx exports"""
     ships_because: str

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from graft.records.gain import Forgetting, Why
 from graft.records.shift import ShiftRecord
+from graft.records.training import TrainingRecord
 from graft.records.verdict import VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.reporting.figures.bars import bars
@@ -39,9 +40,10 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
     return {
         "difference": _difference(evidence),
         "arms": _arms(evidence),
-        "weights": bars("Weight of votes and evidence", evidence.strategy.weights, evidence.strategy.choice),
+        "weights": bars("Weight of votes and evidence", evidence.strategy.weights, evidence.strategy.phases),
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
+        "unlabelled_curves": _unlabelled(arms),
         "rates": rates(arms),
         "rate_finder": rate_finder(arms),
         "recalls": recalls(scores) if len(scores) <= MOST_CLASSES_IN_FIGURES else None,
@@ -76,6 +78,12 @@ def shift_drawings(shift: ShiftRecord, points: Sequence[MapPoint]) -> dict[str, 
         "profile": None if shift.profile is None else block_profile(shift.profile),
         "map": scatter(points, shares, other_side(shift.source)) if points and shares else None,
     }
+
+
+def _unlabelled(arms: Sequence[TrainingRecord]) -> Markup | None:
+    """Curves of the arms whose epochs were chosen without labels; None if there are none."""
+    chosen = [each for each in arms if all(run.unlabelled_score is not None for run in each.runs)]
+    return curves("Score of unlabelled images by epoch", chosen, "unlabelled_score") if chosen else None
 
 
 def _difference(evidence: Evidence) -> Markup:

@@ -21,6 +21,7 @@ from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import Mistake, frequent_confusions, mistakes
+from graft.reporting.technique_words import parts_trained, switched_off, trained_sentence
 from graft.reporting.witness_pictures import witness_sides
 from graft.store.catalogue import SPLITS
 
@@ -134,6 +135,9 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
         "scores": evidence.gain.classes.scores,
         "n_seeds": len(evidence.predictions.seeds["transfer"]),
         "confusions": frequent_confusions(matrix, classes, MOST_CONFUSIONS),
+        "parts": parts_trained(evidence.transfer),
+        "trained": trained_sentence(evidence.transfer),
+        "switched_off": switched_off(evidence.strategy),
         "mirrored": mirror_note(evidence.scratch.flip),
         "n_wrong": int(matrix.sum() - np.trace(matrix)),
         "n_test": int(matrix.sum()),

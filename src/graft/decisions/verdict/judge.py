@@ -70,7 +70,7 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
     values = {
         # what the comparison found stands in the record under the same names
         **{name: value for name, value in found._asdict().items() if name in VerdictRecord.model_fields},
-        "headline": claim(outcome, transfer.training.strategy),
+        "headline": claim(outcome, transfer.training.strategy, transfer.training.techniques),
         "sentence": "",
         "scores": [score_record(each, groups, level) for each in scores],
         "planned_looks": standing.planned,
@@ -80,6 +80,7 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
         "looks_said": standing.said,
         "majority": majority_of(splits.train, test, splits.classes, primary),
         "strategy": transfer.training.strategy,
+        "techniques": transfer.training.techniques,
         **_seeds(transfer, scratch),
         **_shipping(outcome, (transfer, scratch), scores[0], asked),
     }

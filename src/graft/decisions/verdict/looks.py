@@ -14,6 +14,7 @@ from graft.decisions.claims import LEAST_SEEDS
 from graft.decisions.verdict.metric import primary_metric
 from graft.decisions.verdict.splits import Splits
 from graft.files import read_record, write_record
+from graft.params.combinations import OFF, READ_SOURCE, phases_as, techniques_on
 from graft.params.learning import Learning
 from graft.params.pipeline import Params
 from graft.records.common import Outcome, StrategyName
@@ -148,16 +149,23 @@ def _arms(params: Params, trained: Trained) -> dict[str, Any]:
     values["training"].pop("budget", None)
     # its sha256 stands for the file
     values["network"].pop("weights_file")
+    # a technique that is off changes nothing, and its key was unknown when earlier looks were taken
+    for key in [key for key, off in OFF.items() if values["finetune_target"][key] == off]:
+        values["finetune_target"].pop(key)
     for arm in ("finetune_target", "train_scratch"):
         values[arm]["rates"] = sorted(values[arm]["rates"])
     learnt: list[Learning] = [params.training]
     if params.network.weights == "pretrain":
         learnt.append(params.pretrain_source)
         values |= {"pretrain_source": params.pretrain_source.model_dump(mode="json"), "source": trained.source_sha256}
+    if set(READ_SOURCE) & set(techniques_on(params.finetune_target)):
+        values["source"] = trained.source_sha256
     recipes = {each.augmentation: params.recipes[each.augmentation].model_dump(mode="json") for each in learnt}
+    # the name of a technique stands for the phases of full, and its values are above
+    strategy = "scratch" if trained.strategy == "scratch" else phases_as(trained.strategy)
     # the folds of the probe decide how strongly the first head is regularised
     probe = {"folds": params.select_strategy.folds}
-    return {**values, "recipes": recipes, "probe": probe, "strategy": trained.strategy, "n_seeds": trained.n_seeds}
+    return {**values, "recipes": recipes, "probe": probe, "strategy": strategy, "n_seeds": trained.n_seeds}
 
 
 def _named(split: Labelled, classes: Sequence[str]) -> list[str]:
