@@ -12,7 +12,7 @@ import numpy as np
 from graft import stage
 from graft.decisions.verdict.arms import check_records, judged_arm, networks_of, weights_of
 from graft.decisions.verdict.judge import Asked, judge
-from graft.decisions.verdict.looks import Trained, close_look, look_at, open_look
+from graft.decisions.verdict.looks import close_look, look_at, open_look, trained_from
 from graft.decisions.verdict.shipping import pretraining_images
 from graft.decisions.verdict.splits import splits_of
 from graft.files import file_sha256, read_record, write_record
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     made_from = stage.made_from(args, *RECORDS)
     check_records(transfer, scratch, file_sha256(args.target_catalog))
     splits = splits_of(read_catalog(args.target_catalog), catalog.classes, read_catalog(args.source_catalog))
-    look = look_at(splits, params, Trained(transfer.strategy, len(transfer.runs), catalog.source.sha256))
+    look = look_at(splits, params, trained_from(transfer.strategy, len(transfer.runs), catalog))
     standing = open_look(args.looks, look)
     runtime, test = make_runtime(params.seed), splits.test
     arms = weights_of((transfer, args.transfer_weights), (scratch, args.scratch_weights))

@@ -22,6 +22,7 @@ from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import Mistake, frequent_confusions, mistakes
+from graft.reporting.technique_words import parts_trained, switched_off, trained_sentence
 from graft.reporting.witness_pictures import witness_sides
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -143,6 +144,9 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
         "from_source": evidence.catalog.labels_from == "source",
         "n_seeds": len(evidence.transfer.runs),
         "confusions": () if matrix is None else frequent_confusions(matrix, classes, MOST_CONFUSIONS),
+        "parts": parts_trained(evidence.transfer),
+        "trained": trained_sentence(evidence.transfer),
+        "switched_off": switched_off(evidence.strategy),
         "mirrored": mirror_note(evidence.scratch.flip),
         "n_wrong": 0 if matrix is None else int(matrix.sum() - np.trace(matrix)),
         "n_test": 0 if matrix is None else int(matrix.sum()),
