@@ -27,19 +27,19 @@ from graft.store.predictions import head_logits, write_logits, write_predictions
 
 RECORDS = ("catalog", "training", "scratch")
 WEIGHTS = ("transfer-weights", "scratch-weights", "variant-weights")
-DATA = ("variants", "source-catalog", "target-catalog", "target-images", "target-features")
+DATA = ("variants", "labelled-catalog", "target-catalog", "target-images", "target-features")
 WRITTEN = ("looks", "logits", "predictions", "record")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the look, logits, predictions and verdict."""
     args = stage.arguments(__doc__, ("params", "stamp", *RECORDS, *WEIGHTS, *DATA, *WRITTEN), argv)
-    check_judged(args.stamp, args.source_catalog, args.target_catalog)
+    check_judged(args.stamp, args.target_catalog)
     params, catalog = read_params(args.params), read_record(CatalogRecord, args.catalog)
     transfer, scratch = (read_record(TrainingRecord, each) for each in (args.training, args.scratch))
     made_from = stage.made_from(args, *RECORDS)
     check_records(transfer, scratch, file_sha256(args.target_catalog))
-    splits = splits_of(read_catalog(args.target_catalog), catalog.classes, read_catalog(args.source_catalog))
+    splits = splits_of(read_catalog(args.target_catalog), catalog.classes, read_catalog(args.labelled_catalog))
     look = look_at(splits, params, trained_from(transfer.strategy, len(transfer.runs), catalog))
     standing = open_look(args.looks, look)
     runtime, test = make_runtime(params.seed), splits.test

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 from graft.commands.paths import (
     CATALOG,
     FEATURES,
+    LABELLED_CATALOG,
     LOOKS,
     PARAMS,
     RAW,
-    SOURCE_CATALOG,
     STRATEGY,
     TARGET_CATALOG,
     VERDICT,
@@ -108,7 +108,7 @@ def _before(sizes: "Sizes", params: "Params") -> "Standing | None":
         return None
     chosen = _read_if_valid(StrategyRecord, STRATEGY)
     strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
-    source = read_catalog(SOURCE_CATALOG) if catalog.labels_from == "source" else ()
+    source = read_catalog(LABELLED_CATALOG) if LABELLED_CATALOG.is_file() else ()
     splits = splits_of(read_catalog(TARGET_CATALOG), catalog.classes, source)
     trained = trained_from(strategy, params.training.n_seeds, catalog)
     look = look_at(splits, params, trained)

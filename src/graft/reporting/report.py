@@ -44,8 +44,8 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
     Raises:
         ValueError: an image of the predictions, of the suspect labels or of the shift is not in the catalogue.
     """
-    source, target, shift_map, augmented, recipe = exhibits
-    sides = witness_sides(evidence.shift, source, target)
+    source, target, shifted, shift_map, augmented, recipe = exhibits
+    sides = witness_sides(evidence.shift, source, shifted)
     script = Markup((TEMPLATES / "sort.js").read_text(encoding="utf-8"))
     # browsers hash all text between the script tags, with the line break after the first
     digest = hashlib.sha256(f"\n{script}".encode()).digest()
@@ -60,7 +60,7 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
             suspects=_with_pictures(evidence.checks.labels.suspects[:MOST_PICTURES], target),
             sheets={
                 domain: sheet(stored, MOST_IN_SHEET)
-                for domain, stored in (("source", source), ("target", target))
+                for domain, stored in (("source", source), ("target", shifted))
                 if domain not in {each.domain for each in sides}
             },
             phases=[*phase_rows(evidence.transfer), *phase_rows(evidence.scratch)],
