@@ -26,9 +26,19 @@ def next_steps(records: Records, reasons: Sequence[Reason]) -> tuple[str, ...]:
         records: the records of the run.
         reasons: the checks of the release.
     """
-    more = _train_more(records)
+    more = (*_label_some(records.verdict), *_train_more(records))
     every = (*more, *_data(records), *_verdict(records), *_training(records, reasons), *_strategy(records, bool(more)))
     return every[:MOST_STEPS]
+
+
+def _label_some(verdict: AnyVerdict) -> tuple[str, ...]:
+    """Suggest labels for a test where nothing could be judged."""
+    if not isinstance(verdict, NoVerdictRecord):
+        return ()
+    return (
+        "Label target images for a test, some hundred with all classes among them, and put them under "
+        "`data/raw/target/test/<class>/`: nothing else can tell whether the model does on the target what it should.",
+    )
 
 
 def _train_more(records: Records) -> tuple[str, ...]:
@@ -64,13 +74,6 @@ def _data(records: Records) -> Iterator[str]:
 
 def _verdict(records: Records) -> Iterator[str]:
     verdict = records.verdict
-    if isinstance(verdict, NoVerdictRecord):
-        yield (
-            "Label target images for a test, some hundred with all classes among them, and put them under "
-            "`data/raw/target/test/<class>/`: nothing else can tell whether the model does on the target what it "
-            "should."
-        )
-        return
     if verdict.verdict == "INCONCLUSIVE":
         yield _to_settle(verdict)
     if verdict.verdict == "NEGATIVE" and verdict.strategy != "feature_extraction":
