@@ -67,10 +67,10 @@ def catalog_row(path: str, **changes: Any) -> CatalogRow:
 
 
 def write_stamp(folder: Path, ok: bool = True) -> None:
-    """Write validated.json for the catalogues source.csv and target.csv of a folder; an absent one counts as "-"."""
-    paths = {name: folder / f"{name}.csv" for name in ("source", "target")}
-    hashes = {f"{name}_sha256": file_sha256(path) if path.is_file() else "-" for name, path in paths.items()}
-    write_record(Stamp(ok=ok, **hashes), folder / "validated.json")
+    """Write validated.json for those of the catalogues source.csv, target.csv and unlabeled.csv that a folder has."""
+    paths = {name: folder / f"{name}.csv" for name in ("source", "target", "unlabeled")}
+    hashes = {name: file_sha256(path) for name, path in paths.items() if path.is_file()}
+    write_record(Stamp(ok=ok, catalogs=hashes), folder / "validated.json")
 
 
 def domain_record() -> Domain:

@@ -140,7 +140,7 @@ def check_judged(stamp: Path, *catalogs: Path) -> None:
     """
     judged = read_record(Stamp, stamp)
     for path in catalogs:
-        if file_sha256(path) not in (judged.source_sha256, judged.target_sha256):
+        if file_sha256(path) not in judged.catalogs.values():
             raise RuntimeError(
                 f"{stamp}: want the judgement of {path}, got that of another catalogue. Run `dvc repro validate_data`."
             )
