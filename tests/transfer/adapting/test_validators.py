@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 import torch
-from graft.params.techniques import ChooseBy
 from torch import Tensor
 
 from graft.networks.outputs import outputs_of
+from graft.params.techniques import ChooseBy
 from graft.transfer.adapting import validators
 from graft.transfer.adapting.validators import TEMPERATURE, information_maximisation, soft_neighbourhood_density
 from tests.training.runs import network, samples
