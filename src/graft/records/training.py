@@ -93,6 +93,14 @@ class TrainingRecord(Linked):
     """what happens to BatchNorm statistics in trained blocks"""
     flip: float
     """probability of mirroring a training image; 0 if the head was fitted to unaugmented images"""
+    n_parameters: int | None = None
+    """parameters of the network that is handed on; null: not counted"""
+    n_trained_parameters: int | None = None
+    """parameters that the phase that trains most trains, head included; null: not counted"""
+    left_alone: tuple[str, ...] = ()
+    """why layers of blocks that learn took no LoRA, a clause for each reason"""
+    delta_bytes: int | None = None
+    """bytes of the largest file of what a seed's network adds to the backbone; null if blocks learn whole"""
     rate_curve: RateCurve | None
     """null if training.find_rate is off, or if no training steps were taken"""
     trials: tuple[Trial, ...]
