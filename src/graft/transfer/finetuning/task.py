@@ -26,6 +26,7 @@ from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.target_data import Labels, TargetData, read_data
+from graft.transfer.companions import CompanionFiles, Companions, read_companions
 from graft.transfer.finetuning.strategies import check_norms, phases_of
 
 Features = NDArray[np.float32]
@@ -49,6 +50,7 @@ class TransferTask(NamedTuple):
     data: TargetData
     strategy: StrategyRecord
     params: Params
+    companions: Companions = Companions()
 
 
 # picklable: reads the task anew, in a worker process
@@ -87,6 +89,12 @@ class TaskFiles(NamedTuple):
     """catalogue of the source's train and validation images, where the target has no labels to train on"""
     labelled_images: Path
     """their image store"""
+    companion_catalog: Path
+    """catalogue of the source's train images, where a technique reads them"""
+    companion_images: Path
+    """their image store"""
+    unlabelled_images: Path
+    """image store of the target's images without labels, where a technique reads them"""
 
 
 def read_task(params: Params, files: TaskFiles) -> TransferTask:
@@ -110,7 +118,9 @@ def read_task(params: Params, files: TaskFiles) -> TransferTask:
         runtime,
     )
     backbone = _backbone(load_network(files.backbone), card, data, files)
-    return TransferTask(backbone, data, read_record(StrategyRecord, files.strategy), params)
+    beside = CompanionFiles(files.companion_catalog, files.companion_images, files.unlabelled_images)
+    strategy = read_record(StrategyRecord, files.strategy)
+    return TransferTask(backbone, data, strategy, params, read_companions(beside, runtime))
 
 
 def _backbone(network: Network, card: BackboneCard, data: TargetData, files: TaskFiles) -> Backbone:
@@ -131,7 +141,7 @@ def start_of(task: TransferTask) -> Start:
     Raises:
         ValueError: the strategy is norms, and the network has no normalisation layer.
     """
-    backbone, data, _, params = task
+    backbone, data, params = task.backbone, task.data, task.params
     settings = params.finetune_target
     network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
     check_norms(task.strategy.choice, network, backbone.name)
