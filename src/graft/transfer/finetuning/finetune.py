@@ -25,6 +25,7 @@ from graft.transfer.arms.rates import Results, RunKey, chosen_runs, every_run, p
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
 from graft.transfer.arms.target_data import left_out_by, part_of, seen_by
+from graft.transfer.finetuning.adapted import unlabelled_score
 from graft.transfer.finetuning.strategies import block_rates, phases_of
 from graft.transfer.finetuning.task import (
     Features,
@@ -56,6 +57,8 @@ def finetune_target(task: TransferTask, folder: Path, half_done: Path, reread: R
     """
     block_rates(task.strategy.choice, list(task.backbone.network.blocks), 1.0, task.params.finetune_target)
     start, seeds = start_of(task), seeds_of(task.params.seed, task.params.training)
+    # refuses techniques that cannot work, where a head is fitted at once too
+    plan_of(task, start, 1.0)
     crew = _crew(task, start, reread) if by_steps(task) else Crew(task.data.runtime)
     curve = _rate_curve(task, start, seeds[0]) if by_steps(task) and task.params.training.find_rate else None
     runs = every_run(seeds, _rates(task, curve))
@@ -118,9 +121,14 @@ def _extract(task: TransferTask, start: Start, run: RunKey, tick: Tick) -> Train
     places = seen_by(data, params.training, run.seed)
     network = with_head(task, start, places, c)
     score = _score(network, start.val, data.val.labels)
+    unlabelled = unlabelled_score(task)
     left_out = left_out_by(data, params.training, run.seed)
-    own = _score(network, start.plain[left_out], data.train.labels[left_out]) if len(left_out) else None
-    choice = None if own is None else pooled(score, len(data.val.labels), own, len(left_out))
+    choice = None
+    if unlabelled is not None:
+        score = score._replace(unlabelled=unlabelled(network))
+    elif len(left_out):
+        own = _score(network, start.plain[left_out], data.train.labels[left_out])
+        choice = pooled(score, len(data.val.labels), own, len(left_out))
     check_frozen(network, phase, "frozen", before)
     record = PhaseRecord(
         name="head",
