@@ -32,6 +32,8 @@ from graft.transfer.finetuning.strategies import check_norms, phases_of
 from graft.transfer.keeping.ewc import fisher_roots
 
 Features = NDArray[np.float32]
+# Inverse regularisation of a first head where no label of the target could choose it.
+HEAD_C = 1.0
 
 
 class Backbone(NamedTuple):
@@ -232,6 +234,11 @@ def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: fl
             network.head.weight.copy_(torch.from_numpy(head.weight))
             network.head.bias.copy_(torch.from_numpy(head.bias))
     return network.to(data.train.labels.device)
+
+
+def head_c(strategy: StrategyRecord) -> float:
+    """Inverse regularisation of the head that the runs start from."""
+    return HEAD_C if strategy.probe_c is None else strategy.probe_c
 
 
 def plan_at(task: TransferTask, rate: float) -> Plan:
