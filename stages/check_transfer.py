@@ -12,7 +12,7 @@ import numpy as np
 from graft import stage
 from graft.decisions.verdict.arms import check_records, judged_arm, networks_of, weights_of
 from graft.decisions.verdict.judge import Asked, judge
-from graft.decisions.verdict.looks import Trained, close_look, look_at, open_look
+from graft.decisions.verdict.looks import close_look, look_at, open_look, trained_from
 from graft.decisions.verdict.shipping import pretraining_images
 from graft.decisions.verdict.splits import splits_of
 from graft.files import file_sha256, read_record, write_record
@@ -27,20 +27,20 @@ from graft.store.predictions import head_logits, write_logits, write_predictions
 
 RECORDS = ("catalog", "training", "scratch")
 WEIGHTS = ("transfer-weights", "scratch-weights", "variant-weights")
-DATA = ("variants", "source-catalog", "target-catalog", "target-images", "target-features")
+DATA = ("variants", "labelled-catalog", "target-catalog", "target-images", "target-features")
 WRITTEN = ("looks", "logits", "predictions", "record")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     """Write the look, logits, predictions and verdict."""
     args = stage.arguments(__doc__, ("params", "stamp", *RECORDS, *WEIGHTS, *DATA, *WRITTEN), argv)
-    check_judged(args.stamp, args.source_catalog, args.target_catalog)
+    check_judged(args.stamp, args.target_catalog)
     params, catalog = read_params(args.params), read_record(CatalogRecord, args.catalog)
     transfer, scratch = (read_record(TrainingRecord, each) for each in (args.training, args.scratch))
     made_from = stage.made_from(args, *RECORDS)
     check_records(transfer, scratch, file_sha256(args.target_catalog))
-    splits = splits_of(read_catalog(args.target_catalog), catalog.classes, read_catalog(args.source_catalog))
-    look = look_at(splits, params, Trained(transfer.strategy, len(transfer.runs), catalog.source.sha256))
+    splits = splits_of(read_catalog(args.target_catalog), catalog.classes, read_catalog(args.labelled_catalog))
+    look = look_at(splits, params, trained_from(transfer.strategy, len(transfer.runs), catalog))
     standing = open_look(args.looks, look)
     runtime, test = make_runtime(params.seed), splits.test
     arms = weights_of((transfer, args.transfer_weights), (scratch, args.scratch_weights))

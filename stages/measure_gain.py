@@ -38,12 +38,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     classes = read_record(CatalogRecord, args.catalog).classes
     on = on_test(read_catalog(args.target_catalog), classes, read_logits(args.logits))
 
-    # both arms have the same seeds, so there is a transfer network of this one whichever arm ships
-    seed, source, old = verdict.ships_seed, held_out(read_catalog(args.source_catalog), card), None
+    source, old = held_out(read_catalog(args.source_catalog), card), None
     if source is not None:
         images = open_images(args.source_images)[source.images.rows]
-        old = old_head_logits(args.backbone, args.weights / f"seed_{seed}.safetensors", images, runtime.device)
-    forgetting = forgetting_of(source, old, seed, card, verdict.level)
+        tuned = {run.seed: args.weights / f"seed_{run.seed}.safetensors" for run in transfer.runs}
+        old = old_head_logits(args.backbone, tuned, images, runtime.device)
+    forgetting = forgetting_of(source, old, card, verdict.level)
     trained = Trained(transfer, scratch, read_record(VariantsRecord, args.variants), card.blocks)
     if isinstance(verdict, NoVerdictRecord):
         record = unmeasured_gain(verdict, forgetting)

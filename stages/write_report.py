@@ -26,8 +26,9 @@ from graft.store.features import read_map
 from graft.store.predictions import read_predictions
 
 RECORDS = ("catalog", "validation", "shift", "strategy", "checks", "training", "scratch", "verdict", "gain", "export")
-IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images", "sheet")
-OTHERS = ("params", "stamp", "predictions", "shift-map", *IMAGES, "record", "html", "markdown", "metrics")
+CATALOGS = ("source-catalog", "target-catalog", "unlabeled-catalog")
+IMAGES = ("source-images", "target-images", "unlabeled-images", "sheet")
+OTHERS = ("params", "stamp", "predictions", "shift-map", *CATALOGS, *IMAGES, "record", "html", "markdown", "metrics")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,7 +42,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     release = judge_release(records).model_copy(update=stage.made_from(args, *RECORDS))
     evidence = Evidence(**vars(records), release=release, predictions=predictions)
     source, target = stored(args.source_catalog, args.source_images), stored(args.target_catalog, args.target_images)
-    exhibits = Exhibits(source, target, read_map(args.shift_map), np.load(args.sheet), params.training.augmentation)
+    shifted = target
+    if records.catalog.labels_from == "source":
+        shifted = stored(args.unlabeled_catalog, args.unlabeled_images)
+    points, sheet, recipe = read_map(args.shift_map), np.load(args.sheet), params.training.augmentation
+    exhibits = Exhibits(source, target, shifted, points, sheet, recipe)
     provenance = read_provenance(stage.PROVENANCE, without="write_report")
     pages = {args.html: html_report(evidence, exhibits, provenance), args.markdown: markdown_report(evidence)}
     for path, text in {**pages, args.metrics: metrics_json(evidence)}.items():  # all are made before one is replaced

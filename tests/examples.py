@@ -123,6 +123,7 @@ def backbone_card(**changes: Any) -> BackboneCard:
         "n_features": 128,
         "preprocessing": catalog_record("folders").preprocessing,
         "weights_sha256": "a" * 64,
+        "source_head": True,
         "blocks_sha256": "b" * 64,
         "source_val_accuracy": 0.9,
     }
@@ -172,7 +173,9 @@ def strategy_record() -> StrategyRecord:
         "probe_c": 1.0,
         "knn": score,
         "weights": {"full": 4.0, "top_blocks": 0.0, "feature_extraction": 0.0},
+        "candidates": (),
         "choice": "full",
+        "techniques": (),
         "runner_up": "top_blocks",
         "overruled": False,
         "reasons": (),
@@ -262,8 +265,8 @@ GAIN = GainRecord.model_validate(
         "labels": {"points": (), "sentence": "Nothing was trained with fewer labels."},
         "speed": {"target": 0.5, "seeds": (), "ratio": None, "at_least": False, "sentence": "No steps were taken."},
         "classes": {"scores": (), "sentence": "No class is shown to be worse with transfer."},
-        "forgetting": dict.fromkeys(("seed", "split", "before", "after", "difference"))
-        | {"state": "unknown", "n_images": 0, "sentence": "Forgetting is not measured."},
+        "forgetting": dict.fromkeys(("split", "before", "after", "difference"))
+        | {"state": "unknown", "seeds": (), "n_images": 0, "sentence": "Forgetting is not measured."},
         "small": None,
         "why": None,
     }

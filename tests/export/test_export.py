@@ -42,6 +42,7 @@ BACKBONE = BackboneCard(
     n_features=128,
     preprocessing=SMALL_CNN,
     weights_sha256="b" * 64,
+    source_head=True,
     blocks_sha256="c" * 64,
     source_val_accuracy=None,
 )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 from graft.commands.paths import (
     CATALOG,
     FEATURES,
+    LABELLED_CATALOG,
     LOOKS,
     PARAMS,
     RAW,
-    SOURCE_CATALOG,
     STRATEGY,
     TARGET_CATALOG,
     VERDICT,
@@ -97,7 +97,7 @@ def _on_test(sizes: "Sizes", params: "Params") -> "OnTest":
 def _before(sizes: "Sizes", params: "Params") -> "Standing | None":
     """Where the next look stands among those in the ledger; None while the files' hashes are not known."""
     from graft.decisions.plan import standing_ahead
-    from graft.decisions.verdict.looks import Trained, look_at, read_looks
+    from graft.decisions.verdict.looks import look_at, read_looks, trained_from
     from graft.decisions.verdict.splits import splits_of
     from graft.records.catalog import CatalogRecord
     from graft.records.strategy import StrategyRecord
@@ -108,9 +108,9 @@ def _before(sizes: "Sizes", params: "Params") -> "Standing | None":
         return None
     chosen = _read_if_valid(StrategyRecord, STRATEGY)
     strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
-    source = read_catalog(SOURCE_CATALOG) if catalog.labels_from == "source" else ()
+    source = read_catalog(LABELLED_CATALOG) if LABELLED_CATALOG.is_file() else ()
     splits = splits_of(read_catalog(TARGET_CATALOG), catalog.classes, source)
-    trained = Trained(strategy, params.training.n_seeds, catalog.source.sha256)
+    trained = trained_from(strategy, params.training.n_seeds, catalog)
     look = look_at(splits, params, trained)
     return None if look is None else standing_ahead(read_looks(LOOKS), look)
 

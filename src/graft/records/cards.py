@@ -8,7 +8,7 @@ from graft.records.common import Arm, LabelsFrom, Metric, NoOutcome, Outcome, Pr
 class BackboneCard(Record):
     """Where the backbone comes from. The card is in the folder of its weights."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     network: str
     origin: str
     """`pretrain`, `torchvision NAME` or `file NAME`"""
@@ -19,6 +19,9 @@ class BackboneCard(Record):
     n_features: int
     preprocessing: Preprocessing
     weights_sha256: str
+    source_head: bool
+    """whether the weights hold the head for the classes of their source; false where published weights have none that
+    is one linear layer of the features: their head is then random"""
     blocks_sha256: str
     """hash of the parameters and buffers of all blocks, without the head; equal blocks give equal features"""
     source_val_accuracy: float | None

@@ -3,10 +3,8 @@
 from typing import Literal
 
 from graft.params.both_arms import Strategy
+from graft.params.combinations import in_words, phases_as
 from graft.records.common import Linked, Record, Similarity, StrategyName
-
-# Inverse regularisation of a first head where no label of the target could choose it: that of scikit-learn.
-HEAD_C = 1.0
 
 
 class Vote(Record):
@@ -27,10 +25,20 @@ class ProbeScore(Record):
     """chosen hyper-parameter, such as `C=0.1` or `k=5`"""
 
 
+class Candidate(Record):
+    """A strategy, or a technique beside one, that was considered."""
+
+    name: Strategy
+    available: bool
+    """whether graft may name it by itself"""
+    reason: str
+    """why it may be named, or why not"""
+
+
 class StrategyRecord(Linked):
     """The chosen strategy and the reasons for it: models/records/strategy.json."""
 
-    schema_version: Literal[3] = 3
+    schema_version: Literal[4] = 4
     n_train: int
     """number of labelled train images of the target; 0 where the arms learn from the source"""
     n_classes: int
@@ -48,7 +56,11 @@ class StrategyRecord(Linked):
     """accuracy of k nearest neighbours by cosine similarity"""
     weights: dict[str, float]
     """weight of votes and evidence by strategy"""
+    candidates: tuple[Candidate, ...]
+    """all strategies and techniques that were considered"""
     choice: Strategy
+    techniques: tuple[Strategy, ...]
+    """techniques that the choice is trained with; the name of one as the choice stands for full with it"""
     runner_up: StrategyName | None
     overruled: bool
     """true if params.yaml names the strategy"""
@@ -57,6 +69,11 @@ class StrategyRecord(Linked):
     """changes of the data that would have changed the choice, one sentence each"""
 
     @property
-    def head_c(self) -> float:
-        """Inverse regularisation with which fine-tuning initialises the head."""
-        return HEAD_C if self.probe_c is None else self.probe_c
+    def phases(self) -> Strategy:
+        """The strategy whose phases are trained: full for the name of a technique."""
+        return phases_as(self.choice)
+
+    @property
+    def words(self) -> str:
+        """The choice with its techniques, such as `full with L2-SP`."""
+        return in_words(self.choice, self.techniques)

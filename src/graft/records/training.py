@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from graft.params.both_arms import Strategy
 from graft.records.common import Arm, Linked, Record, StrategyName
 
 
@@ -83,9 +84,19 @@ class RunRecord(Record):
 class TrainingRecord(Linked):
     """How one arm was trained: models/records/training.json and scratch.json."""
 
-    schema_version: Literal[4] = 4
+    schema_version: Literal[5] = 5
     arm: Arm
     strategy: StrategyName
+    techniques: tuple[Strategy, ...] = ()
+    """techniques that the runs were trained with; the name of one as the strategy stands for full with it"""
+    keeping: str = "none"
+    """what kept what was learned, with its values: `l2_sp, strength 0.01`; none also where no block learned"""
+    adapting: str = "none"
+    """what brought the features of source and target together, in the same form"""
+    tuning: str = "whole"
+    """what of a block learned, in the same form"""
+    choose_by: str | None = None
+    """score of unlabelled images of the target that chose epochs and runs; null if labels chose"""
     network: str
     block_factors: dict[str, float]
     """learning rate of each block relative to that of the head, from input to output, head last; 0 if frozen"""
@@ -93,6 +104,12 @@ class TrainingRecord(Linked):
     """what happens to BatchNorm statistics in trained blocks"""
     flip: float
     """probability of mirroring a training image; 0 if the head was fitted to unaugmented images"""
+    n_parameters: int | None = None
+    """number of parameters of the network that ships; null in the control"""
+    n_trained_parameters: int | None = None
+    """number of parameters that learned in any phase, before little ones are merged into the weights"""
+    delta_bytes: int | None = None
+    """size of a file with all that differs from the backbone, as `graft delta` writes it"""
     rate_curve: RateCurve | None
     """null if training.find_rate is off, or if no training steps were taken"""
     trials: tuple[Trial, ...]

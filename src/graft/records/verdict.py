@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from graft.files import read_record
+from graft.params.both_arms import Strategy
 from graft.records.common import (
     Arm,
     Interval,
@@ -127,6 +128,8 @@ class VerdictRecord(Linked):
     labels_said: str = ""
     """what the arms learned from, where it is not labelled images of the target; else empty"""
     strategy: StrategyName
+    techniques: tuple[Strategy, ...] = ()
+    """techniques that transfer was trained with, beside the strategy"""
     ships: Arm
     """the arm that export_onnx exports"""
     ships_because: str
@@ -187,6 +190,8 @@ class NoVerdictRecord(Linked):
     """`check_transfer.level`, by which the intervals of what is measured on the source hold"""
     n_seeds: int
     strategy: StrategyName
+    techniques: tuple[Strategy, ...] = ()
+    """techniques that transfer was trained with, beside the strategy"""
     ships: Arm
     """the arm that export_onnx exports"""
     ships_because: str

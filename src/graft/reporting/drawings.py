@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from graft.records.gain import Forgetting, Why
 from graft.records.shift import ShiftRecord
+from graft.records.training import TrainingRecord
 from graft.records.verdict import AnyVerdict, NoVerdictRecord, VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.reporting.figures.bars import bars
@@ -40,9 +41,10 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
     matrix = evidence.shipped_confusion() if len(classes) <= MOST_CLASSES_IN_FIGURES else None
     return {
         **_of_verdict(evidence.verdict, evidence.predictions),
-        "weights": bars("Weight of votes and evidence", weights, evidence.strategy.choice) if weights else None,
+        "weights": bars("Weight of votes and evidence", weights, evidence.strategy.phases) if weights else None,
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
+        "unlabelled_curves": _unlabelled(arms),
         "rates": rates(arms),
         "rate_finder": rate_finder(arms),
         "recalls": recalls(scores) if 0 < len(scores) <= MOST_CLASSES_IN_FIGURES else None,
@@ -78,6 +80,12 @@ def shift_drawings(shift: ShiftRecord, points: Sequence[MapPoint]) -> dict[str, 
         "profile": None if shift.profile is None else block_profile(shift.profile),
         "map": scatter(points, shares, other_side(shift.source)) if points and shares else None,
     }
+
+
+def _unlabelled(arms: Sequence[TrainingRecord]) -> Markup | None:
+    """Curves of the arms whose epochs were chosen without labels; None if there are none."""
+    chosen = [each for each in arms if all(run.unlabelled_score is not None for run in each.runs)]
+    return curves("Score of unlabelled images by epoch", chosen, "unlabelled_score") if chosen else None
 
 
 def _of_verdict(verdict: AnyVerdict, predictions: Predictions | None) -> dict[str, Markup | None]:

@@ -22,6 +22,7 @@ from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import Mistake, frequent_confusions, mistakes
+from graft.reporting.technique_words import parts_trained, switched_off, trained_sentence
 from graft.reporting.witness_pictures import witness_sides
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -43,8 +44,8 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
     Raises:
         ValueError: an image of the predictions, of the suspect labels or of the shift is not in the catalogue.
     """
-    source, target, shift_map, augmented, recipe = exhibits
-    sides = witness_sides(evidence.shift, source, target)
+    source, target, shifted, shift_map, augmented, recipe = exhibits
+    sides = witness_sides(evidence.shift, source, shifted)
     script = Markup((TEMPLATES / "sort.js").read_text(encoding="utf-8"))
     # browsers hash all text between the script tags, with the line break after the first
     digest = hashlib.sha256(f"\n{script}".encode()).digest()
@@ -59,7 +60,7 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
             suspects=_with_pictures(evidence.checks.labels.suspects[:MOST_PICTURES], target),
             sheets={
                 domain: sheet(stored, MOST_IN_SHEET)
-                for domain, stored in (("source", source), ("target", target))
+                for domain, stored in (("source", source), ("target", shifted))
                 if domain not in {each.domain for each in sides}
             },
             phases=[*phase_rows(evidence.transfer), *phase_rows(evidence.scratch)],
@@ -143,6 +144,9 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
         "from_source": evidence.catalog.labels_from == "source",
         "n_seeds": len(evidence.transfer.runs),
         "confusions": () if matrix is None else frequent_confusions(matrix, classes, MOST_CONFUSIONS),
+        "parts": parts_trained(evidence.transfer),
+        "trained": trained_sentence(evidence.transfer),
+        "switched_off": switched_off(evidence.strategy),
         "mirrored": mirror_note(evidence.scratch.flip),
         "n_wrong": 0 if matrix is None else int(matrix.sum() - np.trace(matrix)),
         "n_test": 0 if matrix is None else int(matrix.sum()),

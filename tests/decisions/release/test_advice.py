@@ -14,6 +14,7 @@ from tests.house import ROOT
 from graft.decisions.claims import TRANSFER_BY
 from graft.decisions.release.advice import next_steps
 from graft.params.both_arms import Strategy
+from graft.params.combinations import techniques_on
 from graft.params.learning import MOST_SEEDS
 from graft.params.pipeline import Params, read_params
 from graft.records.chapters import Records
@@ -168,6 +169,39 @@ def test_a_command_that_leaves_a_strategy_turns_off_its_values(
         path.write_text(json.dumps(now))
         apply_overrides(path, [each for each in shlex.split(command) if "=" in each])
         assert read_params(path).select_strategy.overrule != strategy
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("lora", {"tuning": {"kind": "lora", "rank": 8, "alpha": 16.0}}),
+        ("l2_sp", {"keeping": {"kind": "l2_sp", "strength": 0.01}}),
+        ("coral", {"adapting": {"kind": "coral", "strength": 1.0}}),
+    ],
+)
+@pytest.mark.parametrize("overruled", [True, False])
+def test_a_command_turns_off_the_techniques_that_would_not_go_with_it(
+    name: str, line: dict[str, Any], overruled: bool, tmp_path: Path
+) -> None:
+    tried = _by(name if overruled else "full", "NEGATIVE", bottom=0.1, head=0.1)
+    said = " ".join(_steps(replace(tried, verdict=tried.verdict.model_copy(update={"techniques": (name,)}))))
+    commands = re.findall(r"`(dvc exp run .+?)`", said)
+    assert ("overrule=full" in said) == (name == "lora")
+    assert "overrule=feature_extraction" in said
+    now = read_yaml(ROOT / "params.yaml")
+    now["select_strategy"]["overrule"] = name if overruled else None
+    now["finetune_target"] |= line
+    for number, command in enumerate(commands):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(json.dumps(now))
+        apply_overrides(path, [each for each in shlex.split(command) if "=" in each])
+        assert techniques_on(read_params(path).finetune_target) == ()
+
+
+def test_what_was_tried_is_named_with_its_techniques() -> None:
+    tried = _by("top_blocks", "NEGATIVE", bottom=0.0, head=0.1)
+    said = _steps(replace(tried, verdict=tried.verdict.model_copy(update={"techniques": ("l2_sp",)})))
+    assert "this verdict is on tuning the top blocks with L2-SP, and on no other strategy" in said[0]
 
 
 def test_a_finding_on_the_data_is_repeated_with_its_advice() -> None:

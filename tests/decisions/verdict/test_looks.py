@@ -1,5 +1,6 @@
 """The ledger of looks: what is a look, which look was planned, and what the ledger survives."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.house import ROOT
 from graft.decisions.verdict.looks import Standing, Trained, close_look, look_at, open_look, standing_of
 from graft.files import read_record
 from graft.params.pipeline import Params, read_params
+from graft.params.techniques import EWC, L2SP, Coral
 from graft.records.common import Outcome
 from graft.records.looks import Look, LooksRecord
 
@@ -235,3 +237,50 @@ def test_names_of_groups_make_no_other_look() -> None:
 def test_the_metric_that_auto_stands_for_is_the_same_look() -> None:
     assert at(with_section("check_transfer", metric="accuracy")) == at()
     assert at(with_section("check_transfer", metric="balanced_accuracy")).params_sha256 != at().params_sha256
+
+
+L2_SP = L2SP(kind="l2_sp", strength=0.01)
+EWC_VALUES = EWC(kind="ewc", strength=1.0, images=9)
+
+
+def test_techniques_that_are_off_leave_the_looks_of_earlier_ledgers_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look is the hash of what stands here, so a key that came later must not stand here while it is off."""
+    asked: list[dict[str, Any]] = []
+    dumps = json.dumps
+    monkeypatch.setattr(json, "dumps", lambda value, **others: asked.append(value) or dumps(value, **others))
+    at()
+    at(with_section("finetune_target", keeping=L2_SP))
+    off, on = (each["finetune_target"] for each in asked)
+    assert sorted(off) == ["batchnorm", "depth_decay", "rates", "surgical_blocks", "top_blocks", "unfreeze", "views"]
+    assert on == {**off, "keeping": {"kind": "l2_sp", "strength": 0.01}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"keeping": L2_SP},
+        {"keeping": L2SP(kind="l2_sp", strength=0.02)},
+        {"adapting": Coral(kind="coral", strength=1.0)},
+        {"tuning": "bias"},
+        {"choose_by": "information_maximisation"},
+    ],
+)
+def test_a_technique_makes_another_look(changes: dict[str, Any]) -> None:
+    other = at(with_section("finetune_target", **changes)).params_sha256
+    assert other not in {at().params_sha256, at(with_section("finetune_target", keeping=EWC_VALUES)).params_sha256}
+
+
+def test_a_technique_by_name_or_beside_full_is_the_same_look() -> None:
+    params = with_section("finetune_target", keeping=L2_SP)
+    assert at(params, trained=Trained("l2_sp", 5, "s")) == at(params, trained=Trained("full", 5, "s"))
+    assert at(params, trained=Trained("top_blocks", 5, "s")) != at(params, trained=Trained("full", 5, "s"))
+
+
+@pytest.mark.parametrize(("keeping", "same"), [("none", True), (L2_SP, True), (EWC_VALUES, False)])
+def test_images_of_the_source_count_where_a_technique_reads_them(keeping: Any, same: bool) -> None:
+    published = with_section("network", weights="IMAGENET1K_V1")
+    arm = published.finetune_target.model_copy(update={"keeping": keeping})
+    params = published.model_copy(update={"finetune_target": arm})
+    assert (at(params, trained=Trained("full", 5, "s")) == at(params, trained=Trained("full", 5, "other"))) == same

@@ -1,7 +1,8 @@
 """Choice of a strategy where the target has no labels: there is no evidence, so that all blocks learn."""
 
-from graft.params.decisions import SelectStrategy
-from graft.records.common import Similarity
+from graft.decisions.selection.candidates import Domains, candidates, of_techniques
+from graft.params.both_arms import FinetuneTarget, Strategy
+from graft.params.combinations import TECHNIQUES
 from graft.records.strategy import StrategyRecord
 
 REASONS = (
@@ -11,30 +12,37 @@ REASONS = (
 )
 
 
-def without_labels(similarity: Similarity, n_classes: int, params: SelectStrategy) -> StrategyRecord:
+def without_labels(domains: Domains, overrule: Strategy | None, arm: FinetuneTarget) -> StrategyRecord:
     """Name the strategy that params.yaml says, else that all blocks learn.
 
     Args:
-        similarity: similarity of the unlabelled images and the source.
-        n_classes: number of classes of the source.
-        params: the strategy that the user names, if any.
+        domains: what the source and the unlabelled images are.
+        overrule: the strategy that the user names, if any.
+        arm: whose techniques are candidates where they are switched on.
     """
-    overruled = params.overrule is not None
-    named = f"params.yaml overrules: select_strategy.overrule is {params.overrule}; by itself graft takes full."
+    choice: Strategy = overrule or "full"
+    considered = candidates(choice, {}, domains, arm)
+    named = (
+        ()
+        if overrule is None
+        else (f"params.yaml overrules: select_strategy.overrule is {overrule}; by itself graft takes full.",)
+    )
     return StrategyRecord(
         n_train=0,
-        n_classes=n_classes,
+        n_classes=len(domains.source_classes),
         n_per_class=0,
-        similarity=similarity,
+        similarity=domains.similarity,
         votes=(),
         conflict=False,
         probe=None,
         probe_c=None,
         knn=None,
         weights={},
-        choice=params.overrule or "full",
+        candidates=considered,
+        choice=choice,
+        techniques=tuple(each.name for each in considered if each.available and each.name in TECHNIQUES),
         runner_up=None,
-        overruled=overruled,
-        reasons=(*REASONS, named) if overruled else REASONS,
+        overruled=overrule is not None,
+        reasons=(*REASONS, *named, *of_techniques(considered)),
         would_change=("With labelled images of the target in train, evidence would choose.",),
     )

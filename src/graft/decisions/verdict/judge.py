@@ -89,7 +89,7 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
     values = {
         # what the comparison found stands in the record under the same names
         **{name: value for name, value in found._asdict().items() if name in VerdictRecord.model_fields},
-        "headline": claim(outcome, transfer.training.strategy),
+        "headline": claim(outcome, transfer.training.strategy, transfer.training.techniques),
         "sentence": "",
         "scores": [score_record(each, groups, level) for each in scores],
         "planned_looks": standing.planned,
@@ -101,6 +101,7 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
         "labels_said": labels_said(transfer.training) if splits.labels_from == "source" else "",
         "majority": majority_of(splits.train, test, splits.classes, primary),
         "strategy": transfer.training.strategy,
+        "techniques": transfer.training.techniques,
         **_seeds(transfer, scratch),
         **_shipping(outcome, (transfer, scratch), scores[0], asked),
     }

@@ -1,5 +1,6 @@
 """What the arms learned from, in words, where it is not labelled images of the target."""
 
+from graft.params.combinations import READ_TARGET, TECHNIQUES, joined
 from graft.records.training import TrainingRecord
 
 
@@ -9,8 +10,9 @@ def labels_said(transfer: TrainingRecord) -> str:
     Args:
         transfer: record of the transfer arm.
     """
-    ways = ["BatchNorm statistics"] if transfer.batchnorm == "adapt" else []
-    saw = f"transfer also saw unlabelled images of the target ({', '.join(ways)}), the control saw none"
-    return (
-        f"Both arms were trained on the source's labels alone; {saw if ways else 'neither saw an image of the target'}."
-    )
+    learned = "Both arms were trained on the source's labels alone"
+    ways = [TECHNIQUES[each].words for each in transfer.techniques if each in READ_TARGET]
+    ways += ["the choice of its epochs and rates"] if transfer.choose_by else []
+    if not ways:
+        return f"{learned}; neither saw an image of the target."
+    return f"{learned}; transfer also saw unlabelled images of the target ({joined(ways)}), the control saw none."

@@ -14,8 +14,10 @@ from graft.decisions.claims import LEAST_SEEDS
 from graft.decisions.verdict.metric import primary_metric
 from graft.decisions.verdict.splits import Splits
 from graft.files import read_record, write_record
+from graft.params.combinations import OFF, READ_SOURCE, READ_TARGET, phases_as, techniques_on
 from graft.params.learning import Learning
 from graft.params.pipeline import Params
+from graft.records.catalog import CatalogRecord
 from graft.records.common import NoOutcome, Outcome, StrategyName
 from graft.records.looks import Look, LooksRecord
 from graft.store.catalogue import Labelled
@@ -122,6 +124,14 @@ class Trained(NamedTuple):
     """number of paired seeds"""
     source_sha256: str
     """hash of the source's images in the catalogue record"""
+    unlabeled_sha256: str = ""
+    """hash of the target's images without labels; empty if there are none"""
+
+
+def trained_from(strategy: StrategyName, n_seeds: int, catalog: CatalogRecord) -> Trained:
+    """What was trained from the images of a catalogue record."""
+    unlabeled = catalog.unlabeled.sha256 if catalog.unlabeled.present else ""
+    return Trained(strategy, n_seeds, catalog.source.sha256, unlabeled)
 
 
 def look_at(splits: Splits, params: Params, trained: Trained) -> Look | None:
@@ -159,16 +169,26 @@ def _arms(params: Params, trained: Trained) -> dict[str, Any]:
     values["training"].pop("budget", None)
     # its sha256 stands for the file
     values["network"].pop("weights_file")
+    # a technique that is off changes nothing, and its key was unknown when earlier looks were taken
+    for key in [key for key, off in OFF.items() if values["finetune_target"][key] == off]:
+        values["finetune_target"].pop(key)
     for arm in ("finetune_target", "train_scratch"):
         values[arm]["rates"] = sorted(values[arm]["rates"])
     learnt: list[Learning] = [params.training]
     if params.network.weights == "pretrain":
         learnt.append(params.pretrain_source)
         values |= {"pretrain_source": params.pretrain_source.model_dump(mode="json"), "source": trained.source_sha256}
+    if set(READ_SOURCE) & set(techniques_on(params.finetune_target)):
+        values["source"] = trained.source_sha256
+    reads_target = set(READ_TARGET) & set(techniques_on(params.finetune_target))
+    if trained.unlabeled_sha256 and (reads_target or "choose_by" in values["finetune_target"]):
+        values["unlabeled"] = trained.unlabeled_sha256
     recipes = {each.augmentation: params.recipes[each.augmentation].model_dump(mode="json") for each in learnt}
+    # the name of a technique stands for the phases of full, and its values are above
+    strategy = "scratch" if trained.strategy == "scratch" else phases_as(trained.strategy)
     # the folds of the probe decide how strongly the first head is regularised
     probe = {"folds": params.select_strategy.folds}
-    return {**values, "recipes": recipes, "probe": probe, "strategy": trained.strategy, "n_seeds": trained.n_seeds}
+    return {**values, "recipes": recipes, "probe": probe, "strategy": strategy, "n_seeds": trained.n_seeds}
 
 
 def _named(split: Labelled, classes: Sequence[str]) -> list[str]:

@@ -34,6 +34,7 @@ def no_verdict(
         level=params.level,
         n_seeds=len(transfer.runs),
         strategy=transfer.strategy,
+        techniques=transfer.techniques,
         ships=shipped.arm,
         ships_because=shipped.because,
         ships_seed=runs[median_run(runs)].seed,

@@ -16,6 +16,7 @@ from graft.networks.outputs import outputs_of
 from graft.networks.runtime import make_runtime
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
+from graft.params.techniques import EWC
 from graft.records.cards import BackboneCard
 from graft.records.strategy import StrategyRecord
 from graft.statistics.features import probe
@@ -26,10 +27,13 @@ from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.target_data import Labels, TargetData, read_data
-from graft.transfer.companions import CompanionFiles, Companions, read_companions
+from graft.transfer.companions import CompanionFiles, Companions, labelled_source, read_companions
 from graft.transfer.finetuning.strategies import check_norms, phases_of
+from graft.transfer.keeping.ewc import fisher_roots
 
 Features = NDArray[np.float32]
+# Inverse regularisation of a first head where no label of the target could choose it.
+HEAD_C = 1.0
 
 
 class Backbone(NamedTuple):
@@ -41,6 +45,8 @@ class Backbone(NamedTuple):
     """(n, d) features of all these images, in the order of the store"""
     knows_classes: bool = False
     """whether its own head tells the classes of the labels apart: it was pretrained on these labels"""
+    source_head: bool = True
+    """whether its head is that of its source"""
 
 
 class TransferTask(NamedTuple):
@@ -68,6 +74,8 @@ class Start(NamedTuple):
     """(n, d) features of the train images as they are"""
     val: Features
     """(m, d) features of the validation images"""
+    fisher_roots: tuple[Tensor, ...] = ()
+    """what ewc counts the parameters of the blocks by; empty without ewc"""
 
 
 class TaskFiles(NamedTuple):
@@ -126,10 +134,11 @@ def read_task(params: Params, files: TaskFiles) -> TransferTask:
 def _backbone(network: Network, card: BackboneCard, data: TargetData, files: TaskFiles) -> Backbone:
     """Pretrained blocks with cached features of the target, or with those of the source, which are made here."""
     if data.labels_from == "target":
-        return Backbone(network, card.network, np.load(files.features))
+        return Backbone(network, card.network, np.load(files.features), source_head=card.source_head)
     blocks = copy.deepcopy(network).to(data.runtime.device).eval()
     stored = open_images(files.labelled_images)
-    return Backbone(network, card.network, outputs_of(blocks, stored).features, card.origin == "pretrain")
+    features = outputs_of(blocks, stored).features
+    return Backbone(network, card.network, features, card.origin == "pretrain", card.source_head)
 
 
 def start_of(task: TransferTask) -> Start:
@@ -139,7 +148,8 @@ def start_of(task: TransferTask) -> Start:
     every epoch has views of its own.
 
     Raises:
-        ValueError: the strategy is norms, and the network has no normalisation layer.
+        ValueError: the strategy is norms, and the network has no normalisation layer, or there are no images to adapt
+            BatchNorm to, or none of the source with labels of the old head for ewc.
     """
     backbone, data, params = task.backbone, task.data, task.params
     settings = params.finetune_target
@@ -147,7 +157,7 @@ def start_of(task: TransferTask) -> Start:
     check_norms(task.strategy.choice, network, backbone.name)
     policy = batchnorm_of(params)
     if policy == "adapt":
-        adapt_batchnorm(network, data.train)
+        adapt_batchnorm(network, _labelled_domain(task))
     n_views = settings.views if n_frozen_blocks(network, plan_at(task, 1.0).phases[0]) else None
     if policy == "adapt":
         adapted = activations(network, len(network.blocks), parts(data.val.images))
@@ -155,7 +165,45 @@ def start_of(task: TransferTask) -> Start:
     else:
         plain, val = backbone.features[data.train_rows], backbone.features[data.val_rows]
     views = [_features(network, task, number) for number in range(n_views or 0)]
-    return Start(network, np.stack(views or [plain]), plain, val)
+    if policy == "adapt" and data.labels_from == "source":
+        # the head is fitted to the source by its own statistics, and serves the target by those of the target
+        adapt_batchnorm(network, unlabelled_of(task, "batchnorm: adapt"))
+    return Start(network, np.stack(views or [plain]), plain, val, _fisher_roots(task, network))
+
+
+def _fisher_roots(task: TransferTask, network: Network) -> tuple[Tensor, ...]:
+    """What ewc counts parameters by, computed once for all runs; empty without ewc, or where no block learns."""
+    keeping = task.params.finetune_target.keeping
+    if not isinstance(keeping, EWC) or task.strategy.choice == "feature_extraction":
+        return ()
+    return fisher_roots(network, labelled_source(task.companions, network, "ewc"), keeping.images, task.params.seed)
+
+
+def _labelled_domain(task: TransferTask) -> Tensor:
+    """Train images of the domain that the labels are of, unlabelled ones of the target included: (n, 3, s, s) uint8."""
+    labelled, unlabelled = task.data.train.images, task.companions.unlabelled
+    if unlabelled is None or task.data.labels_from == "source":
+        return labelled
+    return torch.cat([labelled, unlabelled])
+
+
+def unlabelled_of(task: TransferTask, line: str) -> Tensor:
+    """Images of the target without labels, (n, 3, s, s) uint8.
+
+    Args:
+        task: what the arm is trained from.
+        line: line of finetune_target that needs them.
+
+    Raises:
+        ValueError: there are none.
+    """
+    images = task.companions.unlabelled
+    if images is None or not len(images):
+        raise ValueError(
+            f"data/raw/target_unlabeled: want images of the target with `{line}` where its images have no labels, got "
+            "none. Put images there, or remove the line from finetune_target in params.yaml."
+        )
+    return images
 
 
 def batchnorm_of(params: Params) -> BatchNormPolicy:
@@ -194,6 +242,11 @@ def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: fl
             network.head.weight.copy_(torch.from_numpy(head.weight))
             network.head.bias.copy_(torch.from_numpy(head.bias))
     return network.to(data.train.labels.device)
+
+
+def head_c(strategy: StrategyRecord) -> float:
+    """Inverse regularisation of the head that the runs start from."""
+    return HEAD_C if strategy.probe_c is None else strategy.probe_c
 
 
 def plan_at(task: TransferTask, rate: float) -> Plan:
