@@ -180,8 +180,8 @@ def _arms(params: Params, trained: Trained) -> dict[str, Any]:
         values |= {"pretrain_source": params.pretrain_source.model_dump(mode="json"), "source": trained.source_sha256}
     if set(READ_SOURCE) & set(techniques_on(params.finetune_target)):
         values["source"] = trained.source_sha256
-    reads_target = "choose_by" in values["finetune_target"] or set(READ_TARGET) & set(techniques_on(params.finetune_target))
-    if trained.unlabeled_sha256 and reads_target:
+    reads_target = set(READ_TARGET) & set(techniques_on(params.finetune_target))
+    if trained.unlabeled_sha256 and (reads_target or "choose_by" in values["finetune_target"]):
         values["unlabeled"] = trained.unlabeled_sha256
     recipes = {each.augmentation: params.recipes[each.augmentation].model_dump(mode="json") for each in learnt}
     # the name of a technique stands for the phases of full, and its values are above
