@@ -27,7 +27,7 @@ from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.target_data import Labels, TargetData, read_data
-from graft.transfer.companions import Companions, labelled_source
+from graft.transfer.companions import CompanionFiles, Companions, labelled_source, read_companions
 from graft.transfer.finetuning.strategies import check_norms, phases_of
 from graft.transfer.keeping.ewc import fisher_roots
 
@@ -97,6 +97,12 @@ class TaskFiles(NamedTuple):
     """catalogue of the source's train and validation images, where the target has no labels to train on"""
     labelled_images: Path
     """their image store"""
+    companion_catalog: Path
+    """catalogue of the source's train images, where a technique reads them"""
+    companion_images: Path
+    """their image store"""
+    unlabelled_images: Path
+    """image store of the target's images without labels, where a technique reads them"""
 
 
 def read_task(params: Params, files: TaskFiles) -> TransferTask:
@@ -120,7 +126,9 @@ def read_task(params: Params, files: TaskFiles) -> TransferTask:
         runtime,
     )
     backbone = _backbone(load_network(files.backbone), card, data, files)
-    return TransferTask(backbone, data, read_record(StrategyRecord, files.strategy), params)
+    beside = CompanionFiles(files.companion_catalog, files.companion_images, files.unlabelled_images)
+    strategy = read_record(StrategyRecord, files.strategy)
+    return TransferTask(backbone, data, strategy, params, read_companions(beside, runtime))
 
 
 def _backbone(network: Network, card: BackboneCard, data: TargetData, files: TaskFiles) -> Backbone:
