@@ -266,10 +266,6 @@ OFF = {
     "finetune_target.unfreeze": None,
     "finetune_target.surgical_blocks": (),
     "finetune_target.views": None,
-    "finetune_target.keeping": "none",
-    "finetune_target.adapting": "none",
-    "finetune_target.tuning": "whole",
-    "finetune_target.choose_by": None,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from graft.params.combinations import phases_as
 from graft.records.gain import Forgetting, Why
 from graft.records.shift import ShiftRecord
 from graft.records.training import TrainingRecord
@@ -40,7 +41,7 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
     return {
         "difference": _difference(evidence),
         "arms": _arms(evidence),
-        "weights": bars("Weight of votes and evidence", evidence.strategy.weights, evidence.strategy.phases),
+        "weights": bars("Weight of votes and evidence", evidence.strategy.weights, phases_as(evidence.strategy.choice)),
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
         "unlabelled_curves": _unlabelled(arms),

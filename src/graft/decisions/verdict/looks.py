@@ -14,7 +14,7 @@ from graft.decisions.claims import LEAST_SEEDS
 from graft.decisions.verdict.metric import primary_metric
 from graft.decisions.verdict.splits import Splits
 from graft.files import read_record, write_record
-from graft.params.combinations import OFF, READ_SOURCE, phases_as, techniques_on
+from graft.params.combinations import OFF, READ_SOURCE, phases_as
 from graft.params.learning import Learning
 from graft.params.pipeline import Params
 from graft.records.common import Outcome, StrategyName
@@ -158,7 +158,8 @@ def _arms(params: Params, trained: Trained) -> dict[str, Any]:
     if params.network.weights == "pretrain":
         learnt.append(params.pretrain_source)
         values |= {"pretrain_source": params.pretrain_source.model_dump(mode="json"), "source": trained.source_sha256}
-    if set(READ_SOURCE) & set(techniques_on(params.finetune_target)):
+    kinds = {value["kind"] for value in values["finetune_target"].values() if isinstance(value, dict)}
+    if kinds & set(READ_SOURCE):
         values["source"] = trained.source_sha256
     recipes = {each.augmentation: params.recipes[each.augmentation].model_dump(mode="json") for each in learnt}
     # the name of a technique stands for the phases of full, and its values are above

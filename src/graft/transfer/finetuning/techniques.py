@@ -12,7 +12,9 @@ def plan_of(task: TransferTask, start: Start, rate: float) -> Plan:
 
 
 def terms_of(task: TransferTask, start: Start) -> tuple[MakeTerm, ...]:
-    """Makers of the terms that params.yaml names."""
+    """Makers of the terms that params.yaml names; none where no block learns, as nothing is lost or adapts there."""
+    if task.strategy.choice == "feature_extraction":
+        return ()
     return (*_keeping(task, start), *_adapting(task, start))
 
 
