@@ -73,6 +73,7 @@ STAGES: dict[str, set[str]] = {
     "prepare_data": {"preparation", "networks"},
     "validate_data": {"validation"},
     "pretrain_source": {"transfer"} | LEARNING,
+    "gather_companions": {"transfer"},
     "extract_features": {"extraction", "networks"},
     "measure_shift": {"shift"},
     "select_strategy": {"decisions"},
@@ -204,7 +205,16 @@ def test_importing_graft_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "stage", ["prepare_data", "validate_data", "measure_shift", "select_strategy", "write_report", "gate_release"]
+    "stage",
+    [
+        "prepare_data",
+        "validate_data",
+        "gather_companions",
+        "measure_shift",
+        "select_strategy",
+        "write_report",
+        "gate_release",
+    ],
 )
 def test_stage_without_torch_does_not_import_it(stage: str) -> None:
     code = (

@@ -175,6 +175,7 @@ def sample_catalog(classes: Sequence[str], source: bool) -> CatalogRecord:
         ),
         source=sample_domain(classes, (80, 20, 0)) if source else sample_domain((), (0, 0, 0)),
         target=sample_domain(classes, (20, 10, 30)),
+        unlabeled=sample_domain((), (0, 0, 0)),
     )
 
 

@@ -10,7 +10,7 @@ from graft.networks.preprocessing import SMALL_CNN
 from graft.params.pipeline import Params
 from graft.records.common import Split
 from graft.records.strategy import ProbeScore, StrategyRecord
-from graft.store.catalogue import CatalogRow
+from graft.store.catalogue import CatalogRow, write_catalog
 from graft.transfer.arms.target_data import TargetData, target_data
 from graft.transfer.finetuning.task import Backbone
 from graft.yaml_files import read_yaml
@@ -58,6 +58,12 @@ def tiny_catalog() -> tuple[CatalogRow, ...]:
 def tiny_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     noise = np.random.default_rng(0).integers(0, 100, (40, 32, 32, 3))
     return (noise + 100 * (np.arange(40) % 2).reshape(-1, 1, 1, 1)).astype(np.uint8)
+
+
+def write_companions(folder: Path, rows: tuple[CatalogRow, ...] = ()) -> None:
+    """Labelled images of the source, which the arms learn from where the target has no labels to train on."""
+    write_catalog(rows, folder / "labelled.csv")
+    np.save(folder / "labelled.npy", tiny_images()[[each.row for each in rows]])
 
 
 @pytest.fixture

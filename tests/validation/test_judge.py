@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.validation.conftest import counted
-from tests.validation.samples import GREY_WEIGHTS, domain, params, row
+from tests.validation.samples import GREY_WEIGHTS, domain, domains, params, row
 
 from graft.validation import expectations
 from graft.validation.judge import Suite, judge
@@ -67,7 +67,7 @@ def test_every_rule_is_broken_by_as_many_rows_as_its_limits_say(suites: Mapping[
 
 def test_sound_data_have_data_docs_and_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     record = expectations.validate(
-        domain("source", SOURCE), domain("target", SOUND), GREY_WEIGHTS, params(), tmp_path
+        domains(domain("source", SOURCE), domain("target", SOUND)), GREY_WEIGHTS, params(), tmp_path
     ).record
     assert record.ok
     assert (tmp_path / "index.html").is_file()
@@ -95,4 +95,4 @@ def test_counts_that_disagree_with_the_limits_are_an_error(monkeypatch: pytest.M
     monkeypatch.setattr(expectations, "judge", one_more)
     rows = [row("train/cat/x"), row("val/cat/y"), row("test/cat/z", error="truncated")]
     with pytest.raises(RuntimeError, match="unreadable images: want 1 rows against it, got 2"):
-        expectations.validate(domain("source", []), domain("target", rows), GREY_WEIGHTS, params(), tmp_path)
+        expectations.validate(domains(domain("source", []), domain("target", rows)), GREY_WEIGHTS, params(), tmp_path)

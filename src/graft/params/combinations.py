@@ -31,6 +31,8 @@ TECHNIQUES: dict[Strategy, Technique] = {
 }
 # train on images of the source beside those of the target
 READ_SOURCE: tuple[Strategy, ...] = ("ewc", "replay", "dan", "coral", "dann")
+# read unlabelled images of the target, where there are any
+READ_TARGET: tuple[Strategy, ...] = ("adabn", "dan", "coral", "dann")
 # values of keys of finetune_target with which nothing is added to a strategy
 OFF: dict[str, str | None] = {"keeping": "none", "adapting": "none", "tuning": "whole", "choose_by": None}
 

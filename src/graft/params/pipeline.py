@@ -22,6 +22,7 @@ from graft.params.measure_shift import ExtractFeatures, MeasureShift
 from graft.params.network import Images, NetworkParams
 from graft.params.recipes import EXAMPLE, Recipe
 from graft.params.section import Section
+from graft.params.techniques import check_keeping
 from graft.yaml_files import read_yaml
 
 # strategies that only a person can choose, with the key of finetune_target that each needs and a line to paste
@@ -105,6 +106,12 @@ class Params(Section):
                 f"want training.mixing none with finetune_target.adapting {adapting.kind}, got {mixing.kind}. Images "
                 "that are blended in one domain alone tell the domains apart: set mixing or adapting to none."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _keeping_can_work(self) -> "Params":
+        settings = self.finetune_target
+        check_keeping(settings.keeping, settings.tuning, self.network.weights)
         return self
 
     @model_validator(mode="after")

@@ -5,6 +5,9 @@ from typing import Literal
 from graft.params.both_arms import Strategy
 from graft.records.common import Linked, Record, Similarity, StrategyName
 
+# Inverse regularisation of a first head where no label of the target could choose it: that of scikit-learn.
+HEAD_C = 1.0
+
 
 class Vote(Record):
     """What one published decision table advises for this data."""
@@ -39,6 +42,7 @@ class StrategyRecord(Linked):
 
     schema_version: Literal[4] = 4
     n_train: int
+    """number of labelled train images of the target; 0 where the arms learn from the source"""
     n_classes: int
     n_per_class: int
     """number of train images of the smallest class"""
@@ -46,11 +50,11 @@ class StrategyRecord(Linked):
     votes: tuple[Vote, ...]
     conflict: bool
     """true if the tables that do not abstain disagree"""
-    probe: ProbeScore
-    """accuracy of a linear probe"""
-    probe_c: float
+    probe: ProbeScore | None
+    """accuracy of a linear probe; null, as the two below, where the target has no labels to try it on"""
+    probe_c: float | None
     """inverse regularisation of the chosen probe, with which fine-tuning initialises the head"""
-    knn: ProbeScore
+    knn: ProbeScore | None
     """accuracy of k nearest neighbours by cosine similarity"""
     weights: dict[str, float]
     """weight of votes and evidence by strategy"""
@@ -65,3 +69,8 @@ class StrategyRecord(Linked):
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
     """changes of the data that would have changed the choice, one sentence each"""
+
+    @property
+    def head_c(self) -> float:
+        """Inverse regularisation with which fine-tuning initialises the head."""
+        return HEAD_C if self.probe_c is None else self.probe_c

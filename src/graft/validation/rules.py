@@ -89,7 +89,7 @@ def _readable_rules(params: ValidateData) -> tuple[Rule, ...]:
 
 
 def _copy_rules() -> tuple[Rule, ...]:
-    """Rules for files, groups and names that occur more than once."""
+    """Rules for files, groups and names that occur more than once, also in two domains."""
     return (
         Rule(
             "images in two splits", "critical", "splits_of_image", None, 1,
@@ -114,6 +114,17 @@ def _copy_rules() -> tuple[Rule, ...]:
         Rule(
             "test images of the target in the source", "critical", "in_source_and_test", None, 0,
             "These files are equal: delete the one in the source, or results on test are too good.",
+            "sha256", "domain",
+        ),
+        Rule(
+            "test images of the target among unlabelled images", "critical", "in_unlabelled_and_test", None, 0,
+            "These files are equal: delete the one in target_unlabeled, or results on test are too good.",
+            "sha256", "domain",
+        ),
+        Rule(
+            "train or val images of the target among unlabelled images", "warning", "in_unlabelled_and_train", None, 0,
+            "These files are equal: nothing is wrong, but such an image counts more than the others. Delete the one in "
+            "target_unlabeled if it should not.",
             "sha256", "domain",
         ),
         Rule(
@@ -155,7 +166,8 @@ def left_rules() -> tuple[Rule, ...]:
         ),
         Rule(
             "images without a label in labels.csv", "warning", "unlabelled", None, 0,
-            "They are left out: add rows for those that should count, or move them elsewhere.",
+            "They are left out: add rows for those that should count. To use them without labels, move them to "
+            "data/raw/target_unlabeled.",
         ),
         Rule(
             "doubts about the table of labels", "warning", "doubtful", None, 0,
@@ -184,6 +196,17 @@ def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
             "near duplicates of test images of the target in the source", across, "in_source_and_test", None, 0,
             "Look at these pictures and delete the one in the source, or results on test are too good; if they "
             "are different images, set `validate_data.on_near_duplicates: warn`.",
+        ),
+        Rule(
+            "near duplicates of test images of the target among unlabelled images", across, "in_unlabelled_and_test",
+            None, 0,
+            "Look at these pictures and delete the one in target_unlabeled, or results on test are too good; if they "
+            "are different images, set `validate_data.on_near_duplicates: warn`.",
+        ),
+        Rule(
+            "near duplicates of train or val images of the target among unlabelled images", "warning",
+            "in_unlabelled_and_train", None, 0,
+            "Look at these pictures: such images count more than the others.",
         ),
         Rule(
             "near duplicates under two classes", "warning", "under_two_classes", None, 0,
@@ -272,7 +295,7 @@ def look_rules() -> tuple[Rule, ...]:
             "so. Save them with 8 bits, scaled to 0 to 255.",
         ),
         Rule(
-            "16-bit files of source and target with different bits in use", "warning", "other_bits", None, 0,
+            "16-bit files of the domains with different bits in use", "warning", "other_bits", None, 0,
             "Each domain is scaled by its own largest value: if one camera took both, set images.value_bits.",
         ),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from graft.params.combinations import OFF, TECHNIQUES
 from graft.params.learning import MOST_SEEDS
 from graft.records.chapters import Records
 from graft.records.release import Reason
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import AnyVerdict, NoVerdictRecord, VerdictRecord
 
 MOST_STEPS = 3
 # What turns off the values of a strategy, which params.yaml refuses beside another one.
@@ -27,8 +27,25 @@ def next_steps(records: Records, reasons: Sequence[Reason]) -> tuple[str, ...]:
         reasons: the checks of the release.
     """
     more = _train_more(records)
-    every = (*more, *_data(records), *_verdict(records), *_training(records, reasons), *_strategy(records, bool(more)))
+    every = (
+        *_label_some(records.verdict),
+        *more,
+        *_data(records),
+        *_verdict(records),
+        *_training(records, reasons),
+        *_strategy(records, bool(more)),
+    )
     return every[:MOST_STEPS]
+
+
+def _label_some(verdict: AnyVerdict) -> tuple[str, ...]:
+    """Suggest labels for a test where nothing could be judged."""
+    if not isinstance(verdict, NoVerdictRecord):
+        return ()
+    return (
+        "Label target images for a test, some hundred with all classes among them, and put them under "
+        "`data/raw/target/test/<class>/`: nothing else can tell whether the model does on the target what it should.",
+    )
 
 
 def _train_more(records: Records) -> tuple[str, ...]:
@@ -36,7 +53,7 @@ def _train_more(records: Records) -> tuple[str, ...]:
     strategy = records.verdict.strategy
     tuned_little = any(TECHNIQUES[each].key == "tuning" for each in records.verdict.techniques)
     frozen = strategy in HOLD_BACK or tuned_little or 0.0 in records.transfer.block_factors.values()
-    if records.verdict.verdict == "POSITIVE" or not frozen:
+    if records.verdict.verdict in ("POSITIVE", "NONE") or not frozen:
         return ()
     return (
         f"Train all blocks before you judge transfer: this verdict is on {_tried(records.verdict)}, and on no other "
@@ -76,11 +93,11 @@ def _verdict(records: Records) -> Iterator[str]:
         )
 
 
-def _further_look(verdict: VerdictRecord) -> str:
-    """What it takes to look at these test images again, with changed training; empty after a gain."""
-    left = verdict.looks_left
-    if verdict.verdict == "POSITIVE":
+def _further_look(verdict: AnyVerdict) -> str:
+    """What it takes to look at these test images again, with changed training; empty after a gain, or without any."""
+    if isinstance(verdict, NoVerdictRecord) or verdict.verdict == "POSITIVE":
         return ""
+    left = verdict.looks_left
     if left:
         looks = "1 planned look" if left == 1 else f"{left} planned looks"
         return f" {looks} at these test images {'is' if left == 1 else 'are'} left."
@@ -129,7 +146,7 @@ def _strategy(records: Records, full_is_advised: bool) -> Iterator[str]:
         yield f"{compared}{_further_look(records.verdict)}"
 
 
-def _tried(verdict: VerdictRecord) -> str:
+def _tried(verdict: AnyVerdict) -> str:
     """What was trained, in words."""
     return transfer_by(verdict.strategy, verdict.techniques)
 

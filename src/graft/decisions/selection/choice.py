@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from graft.decisions.selection.candidates import Domains, candidates, of_techniques
 from graft.decisions.selection.tables import votes
+from graft.decisions.selection.without_labels import without_labels
 from graft.params.both_arms import FinetuneTarget
 from graft.params.combinations import TECHNIQUES, phases_as
 from graft.params.decisions import SelectStrategy
@@ -15,7 +16,7 @@ from graft.records.common import Similarity, StrategyName
 from graft.records.strategy import ProbeScore, StrategyRecord, Vote
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
-from graft.store.catalogue import CatalogRow, class_names, labelled
+from graft.store.catalogue import CatalogRow, class_names, labelled, labels_from
 
 # what the evidence chooses among
 Band = Literal["feature_extraction", "top_blocks", "full"]
@@ -57,7 +58,8 @@ class Facts(NamedTuple):
 def select_strategy(target: Target, domains: Domains, wanted: Wanted, seed: int) -> StrategyRecord:
     """Choose what to train, and say why.
 
-    The choice is made from the train split alone. A group is never on both sides of a fold.
+    The choice is made from the train split alone, and without one by no evidence. A group is never on both sides of a
+    fold.
 
     Args:
         target: cached features and catalogue.
@@ -69,6 +71,8 @@ def select_strategy(target: Target, domains: Domains, wanted: Wanted, seed: int)
         ValueError: a class has fewer than two images, or groups.
     """
     params, similarity = wanted.selection, domains.similarity
+    if labels_from(target.catalog) == "source":
+        return without_labels(domains, params.overrule, wanted.arm)
     train = labelled(target.catalog, class_names(target.catalog), "train")
     features = target.features[train.rows]
     folds = grouped_folds(train.labels, train.groups, params.folds, seed)

@@ -15,6 +15,10 @@ SHARES = (0.1, 0.25, 0.5)
 # seeds at each share; a thorough run takes all
 N_SEEDS = 2
 SMOKE = "With `training.budget: smoke` nothing is trained beside the two arms."
+OF_SOURCE = (
+    "Nothing is trained beside the two arms: what fewer labels or altered weights do is asked of a target that has "
+    "labels to train on."
+)
 # by name of the network: a small one
 SMALL = {"small_cnn": "tiny_cnn"}
 

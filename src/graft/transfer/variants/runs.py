@@ -81,7 +81,7 @@ def _tuner(task: TransferTask, start: Start, places: Places) -> Train:
 
     def train(run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
         torch.manual_seed(run.seed)  # of a random head
-        network = with_head(task, start, places, task.strategy.probe_c)
+        network = with_head(task, start, places, task.strategy.head_c)
         seen = part_of(task.data.train, repeated(places, _n_seen(task, run.seed), run.seed))
         fitted = fit(network, seen, task.data.val, plan_of(task, start, run.rate), run.seed, tick, keeper)
         return Trained(network, fitted)
