@@ -49,7 +49,7 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     "extraction": ({"params", "records", "files", "store", "networks"}, {"torch", "PIL", "tqdm"}),
     "shift": ({"params", "records", "files", "store", "statistics"}, set()),
     "decisions": ({"params", "records", "files", "wording", "store", "statistics"}, set()),
-    "transfer": ({"params", "records", "files", "store", "statistics"} | LEARNING, {"torch", "tqdm"}),
+    "transfer": ({"params", "records", "files", "store", "statistics"} | LEARNING, {"torch", "tqdm", "peft"}),
     "export": (
         {"params", "records", "files", "store", "networks", "__init__"},
         TORCH | {"onnx", "onnxruntime", "scipy"},

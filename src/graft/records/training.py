@@ -106,11 +106,13 @@ class TrainingRecord(Linked):
     flip: float
     """probability of mirroring a training image; 0 if the head was fitted to unaugmented images"""
     n_parameters: int | None = None
-    """number of parameters of the network that ships; null in the control"""
+    """parameters of the network that is handed on; null: not counted"""
     n_trained_parameters: int | None = None
-    """number of parameters that learned in any phase, before little ones are merged into the weights"""
+    """parameters that the phase that trains most trains, head included; null: not counted"""
+    left_alone: tuple[str, ...] = ()
+    """why layers of blocks that learn took no LoRA, a clause for each reason"""
     delta_bytes: int | None = None
-    """size of a file with all that differs from the backbone, as `graft delta` writes it"""
+    """bytes of the largest file of what a seed's network adds to the backbone; null if blocks learn whole"""
     rate_curve: RateCurve | None
     """null if training.find_rate is off, or if no training steps were taken"""
     trials: tuple[Trial, ...]

@@ -42,9 +42,7 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
     matrix = evidence.shipped_confusion() if len(classes) <= MOST_CLASSES_IN_FIGURES else None
     return {
         **_of_verdict(evidence.verdict, evidence.predictions),
-        "weights": bars("Weight of votes and evidence", weights, phases_as(evidence.strategy.choice))
-        if weights
-        else None,
+        "weights": bars("Weight of votes and evidence", weights, phases) if weights else None,
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
         "unlabelled_curves": _unlabelled(arms),

@@ -1,5 +1,6 @@
 """What adapts a run to the target: its term, the statistics that follow the target, and the choice without labels."""
 
+import copy
 from collections.abc import Callable
 
 from graft.networks.networks import Network
@@ -11,7 +12,7 @@ from graft.training.steps import Plan
 from graft.transfer.adapting.making import Setting, maker_of
 from graft.transfer.adapting.sides import Following
 from graft.transfer.adapting.validators import score_by
-from graft.transfer.finetuning.task import Start, TransferTask, plan_at, unlabelled_of
+from graft.transfer.finetuning.task import Start, TransferTask, made_ready, plan_at, unlabelled_of
 
 CHOOSE_BY = "params.yaml, finetune_target.choose_by"
 
@@ -48,7 +49,7 @@ def adapting_terms(task: TransferTask, start: Start) -> tuple[MakeTerm, ...]:
     choice, data = effective(task.strategy.choice, task.params.finetune_target).adapting, task.data
     if choice == "none":
         return ()
-    source = task.companions.source
+    source, ready = task.companions.source, made_ready(task, copy.deepcopy(start.network))
     setting = Setting(
         labels_from=data.labels_from,
         n_labelled=len(data.train.labels),
@@ -57,7 +58,7 @@ def adapting_terms(task: TransferTask, start: Start) -> tuple[MakeTerm, ...]:
         recipe=data.recipe,
         batch_size=task.params.training.batch_size,
         blocks=tuple(start.network.blocks),
-        n_still=min(n_frozen_blocks(start.network, phase) for phase in plan_at(task, 1.0).phases),
+        n_still=min(n_frozen_blocks(ready, phase) for phase in plan_at(task, 1.0).phases),
     )
     return (maker_of(choice, setting),)
 
