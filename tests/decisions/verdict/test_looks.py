@@ -250,8 +250,13 @@ def test_techniques_that_are_off_leave_the_looks_of_earlier_ledgers_as_they_were
 ) -> None:
     """A look is the hash of what stands here, so a key that came later must not stand here while it is off."""
     asked: list[dict[str, Any]] = []
+
+    def noted(value: dict[str, Any], **others: Any) -> str:
+        asked.append(value)
+        return dumps(value, **others)
+
     dumps = json.dumps
-    monkeypatch.setattr(json, "dumps", lambda value, **others: asked.append(value) or dumps(value, **others))
+    monkeypatch.setattr(json, "dumps", noted)
     at()
     at(with_section("finetune_target", keeping=L2_SP))
     off, on = (each["finetune_target"] for each in asked)
