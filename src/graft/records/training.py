@@ -3,6 +3,7 @@
 from typing import Literal
 
 from graft.params.both_arms import Strategy
+from graft.params.techniques import AdaptingChoice, ChooseBy, KeepingChoice, TuningChoice
 from graft.records.common import Arm, Linked, Record, StrategyName
 
 
@@ -89,13 +90,13 @@ class TrainingRecord(Linked):
     strategy: StrategyName
     techniques: tuple[Strategy, ...] = ()
     """techniques that the runs were trained with; the name of one as the strategy stands for full with it"""
-    keeping: str = "none"
-    """what kept what was learned, with its values: `l2_sp, strength 0.01`; none also where no block learned"""
-    adapting: str = "none"
-    """what brought the features of source and target together, in the same form"""
-    tuning: str = "whole"
-    """what of a block learned, in the same form"""
-    choose_by: str | None = None
+    keeping: KeepingChoice = "none"
+    """what kept what was learned, with its values; none also where no block learned"""
+    adapting: AdaptingChoice = "none"
+    """what brought the features of source and target together"""
+    tuning: TuningChoice = "whole"
+    """what of a block learned"""
+    choose_by: ChooseBy | None = None
     """score of unlabelled images of the target that chose epochs and runs; null if labels chose"""
     network: str
     block_factors: dict[str, float]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graft.networks.networks import Network
 from graft.networks.outputs import Score
+from graft.params.combinations import effective, techniques_on
 from graft.params.errors import said_as_keys
 from graft.params.network import ARM_KEYS
 from graft.records.training import PhaseRecord, RateCurve, RunRecord, TrainingRecord
@@ -35,8 +36,8 @@ from graft.transfer.finetuning.task import (
     TransferTask,
     batchnorm_of,
     blank,
-    made_ready,
     head_c,
+    made_ready,
     start_of,
     with_head,
 )
@@ -177,12 +178,18 @@ def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
 
 
 def _record(task: TransferTask, curve: RateCurve | None, tried: Results, runs: tuple[RunRecord, ...]) -> TrainingRecord:
-    settings, blocks = task.params.finetune_target, list(task.backbone.network.blocks)
+    choice, blocks = task.strategy.choice, list(task.backbone.network.blocks)
+    settings = effective(choice, task.params.finetune_target)
     return TrainingRecord(
         arm="transfer",
-        strategy=task.strategy.choice,
+        strategy=choice,
+        techniques=techniques_on(settings),
+        keeping=settings.keeping,
+        adapting=settings.adapting,
+        tuning=settings.tuning,
+        choose_by=settings.choose_by,
         network=task.backbone.name,
-        block_factors=block_rates(task.strategy.choice, blocks, 1.0, settings),
+        block_factors=block_rates(choice, blocks, 1.0, settings),
         batchnorm=batchnorm_of(task.params),
         flip=task.data.recipe.flip if by_steps(task) or settings.views else 0.0,
         rate_curve=curve,
