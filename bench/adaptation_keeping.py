@@ -18,6 +18,7 @@ from adaptation_training import (
     case_of,
     images_of,
     logits_of,
+    made_here,
     network_of,
     params_of,
     parts_of,
@@ -110,7 +111,7 @@ def change_of(method: str, strength: float, domains: Domains, options: Options) 
         "LwF": {"kind": "lwf", "strength": strength, "temperature": 2.0},
         "replay": {"kind": "replay", "share": strength},
     }
-    named = {"training.epochs": options.epochs(domains.epochs)}
+    named = {"training.epochs": options.epochs(domains.epochs), **made_here(domains.network)}
     return {**named, "finetune_target.keeping": keeping.get(method, "none")}
 
 

@@ -41,6 +41,8 @@ from graft.transfer.finetuning.task import Backbone, TransferTask, start_of
 # shares of the images of a class and of the epochs, and the number of seeds
 SCALES = {"whole": (1.0, 1.0, 5), "quick": (0.5, 0.5, 3), "smoke": (0.08, 0.01, 2)}
 LEAST_IMAGES = 3
+# in a trial, where a batch of images is more than there are
+SMALL_BATCH = 4
 VIT_PX, VIT_PATCH, VIT_LAYERS, VIT_HEADS, VIT_WIDTH = 32, 4, 4, 4, 64
 Kind = Literal["small_cnn", "vit", "mobilenet_v2"]
 Size = Literal["whole", "quick", "smoke"]
@@ -143,15 +145,19 @@ def params_of(kind: Kind, change: Change, options: Options) -> Params:
     """params.yaml for a network, with the changes of a run."""
     named: Change = {"training.augmentation": "digits"}
     if kind == "mobilenet_v2":
-        sha256 = _sha256(options.weights)
-        named = {
-            "network.name": kind,
-            "network.weights": "file",
-            "network.weights_file": str(options.weights),
-            "network.weights_sha256": sha256,
-            "training.augmentation": "photographs",
-        }
+        of_file = {"weights": "file", "weights_file": str(options.weights), "weights_sha256": _sha256(options.weights)}
+        named = {f"network.{key}": value for key, value in {"name": kind, **of_file}.items()}
+        named |= {"training.augmentation": "photographs", "finetune_target.batchnorm": "frozen"}
+    if options.size == "smoke":
+        named["training.batch_size"] = SMALL_BATCH
     return params_with({**named, **change})
+
+
+def made_here(kind: Kind) -> Change:
+    """Values of params.yaml that say that the backbone was trained on the source, whatever it started from."""
+    if kind != "mobilenet_v2":
+        return {}
+    return {"network.weights": "pretrain", "network.weights_file": None, "network.weights_sha256": None}
 
 
 def network_of(origin: Origin, seed: int, options: Options, folder: Path) -> Network:

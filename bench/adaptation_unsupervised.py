@@ -125,11 +125,12 @@ def change_of(method: str, domains: Domains, options: Options) -> Change:
         "CORAL": {"kind": "coral", "strength": 1.0},
         "DANN": {"kind": "dann", "strength": 1.0},
     }
+    by_statistics = {"finetune_target.batchnorm": "adapt"} if method == "AdaBN" else {}
     return {
         "training.epochs": options.epochs(domains.epochs),
         "finetune_target.adapting": adapting.get(method, "none"),
-        "finetune_target.batchnorm": "adapt" if method == "AdaBN" else None,
         "finetune_target.choose_by": "information_maximisation",
+        **by_statistics,
     }
 
 
