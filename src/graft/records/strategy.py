@@ -5,9 +5,6 @@ from typing import Literal
 from graft.params.both_arms import Strategy
 from graft.records.common import Linked, Record, Similarity, StrategyName
 
-# Inverse regularisation of a first head where no label of the target could choose it: that of scikit-learn.
-HEAD_C = 1.0
-
 
 class Vote(Record):
     """What one published decision table advises for this data."""
@@ -69,8 +66,3 @@ class StrategyRecord(Linked):
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
     """changes of the data that would have changed the choice, one sentence each"""
-
-    @property
-    def head_c(self) -> float:
-        """Inverse regularisation with which fine-tuning initialises the head."""
-        return HEAD_C if self.probe_c is None else self.probe_c

@@ -36,6 +36,7 @@ from graft.transfer.finetuning.task import (
     TransferTask,
     batchnorm_of,
     blank,
+    head_c,
     made_ready,
     start_of,
     with_head,
@@ -117,7 +118,7 @@ def _rates(task: TransferTask, curve: RateCurve | None) -> tuple[float, ...]:
     """Learning rates to try, or for a head that is fitted as many strengths of its regularisation."""
     rates = task.params.finetune_target.rates
     if not by_steps(task):
-        return tuple(task.strategy.head_c * 10.0 ** (index - (len(rates) - 1) / 2) for index in range(len(rates)))
+        return tuple(head_c(task.strategy) * 10.0 ** (index - (len(rates) - 1) / 2) for index in range(len(rates)))
     return rates if curve is None else rates_around(curve.suggested, len(rates))
 
 
@@ -160,7 +161,7 @@ def _tune(task: TransferTask, start: Start, run: RunKey, tick: Tick, keeper: Kee
     """One run of the loop, over the phases of the strategy."""
     data = task.data
     places = seen_by(data, task.params.training, run.seed)
-    network = with_head(task, start, places, task.strategy.head_c)
+    network = with_head(task, start, places, head_c(task.strategy))
     plan = plan_of(task, start, run.rate)
     fitted = fit(network, part_of(data.train, places), data.val, plan, run.seed, tick, keeper)
     fitted = judged(network, fitted, data, plan, left_out_by(data, task.params.training, run.seed))
@@ -171,7 +172,7 @@ def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
     data = task.data
     torch.manual_seed(seed)  # of a random head
     places = seen_by(data, task.params.training, seed)
-    network = with_head(task, start, places, task.strategy.head_c)
+    network = with_head(task, start, places, head_c(task.strategy))
     train = part_of(data.train, places)
     return find_rate(network, steps.Task(train, data.val, plan_of(task, start, 1.0), seed, lambda n: None, NOTHING))
 

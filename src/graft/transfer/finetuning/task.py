@@ -27,12 +27,14 @@ from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.target_data import Labels, TargetData, read_data
-from graft.transfer.companions import Companions, labelled_source
+from graft.transfer.companions import CompanionFiles, Companions, labelled_source, read_companions
 from graft.transfer.finetuning.strategies import check_norms, phases_of
 from graft.transfer.keeping.ewc import fisher_roots
 from graft.transfer.tuning.prepare import prepare
 
 Features = NDArray[np.float32]
+# Inverse regularisation of a first head where no label of the target could choose it.
+HEAD_C = 1.0
 
 
 class Backbone(NamedTuple):
@@ -96,6 +98,12 @@ class TaskFiles(NamedTuple):
     """catalogue of the source's train and validation images, where the target has no labels to train on"""
     labelled_images: Path
     """their image store"""
+    companion_catalog: Path
+    """catalogue of the source's train images, where a technique reads them"""
+    companion_images: Path
+    """their image store"""
+    unlabelled_images: Path
+    """image store of the target's images without labels, where a technique reads them"""
 
 
 def read_task(params: Params, files: TaskFiles) -> TransferTask:
@@ -119,7 +127,9 @@ def read_task(params: Params, files: TaskFiles) -> TransferTask:
         runtime,
     )
     backbone = _backbone(load_network(files.backbone), card, data, files)
-    return TransferTask(backbone, data, read_record(StrategyRecord, files.strategy), params)
+    beside = CompanionFiles(files.companion_catalog, files.companion_images, files.unlabelled_images)
+    strategy = read_record(StrategyRecord, files.strategy)
+    return TransferTask(backbone, data, strategy, params, read_companions(beside, runtime))
 
 
 def _backbone(network: Network, card: BackboneCard, data: TargetData, files: TaskFiles) -> Backbone:
@@ -249,6 +259,11 @@ def learning_blocks(task: TransferTask) -> list[str]:
     """Names of the blocks that any phase trains by more than their norms."""
     phases = [each for each in plan_at(task, 1.0).phases if each.learns != "norms"]
     return [name for name in task.backbone.network.blocks if any(phase.rates[name] > 0 for phase in phases)]
+
+
+def head_c(strategy: StrategyRecord) -> float:
+    """Inverse regularisation of the head that the runs start from."""
+    return HEAD_C if strategy.probe_c is None else strategy.probe_c
 
 
 def plan_at(task: TransferTask, rate: float) -> Plan:
