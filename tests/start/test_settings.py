@@ -5,8 +5,8 @@ import pytest
 from tests.start.folders import PARAMS, classes, picture
 
 from graft.params.pipeline import Params
-from graft.start.presets import Wanted, preset
 from graft.start.minutes import Counts
+from graft.start.presets import Wanted, preset
 from graft.start.settings import Options, counts, pictures, settings
 from graft.start.starting_point import StartingPoint
 from graft.start.survey import survey
