@@ -11,15 +11,14 @@ from graft.networks.networks import state_sha256
 from graft.networks.outputs import Score
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network
-from graft.records.catalog import CatalogRecord
 from graft.training.loop import Fitted
 from graft.transfer import pretraining
 from graft.transfer.pretraining import make_backbone
-from tests.examples import domain_record
+from tests.examples import catalog_record
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
-RECORD = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain_record(), target=domain_record())
+RECORD = catalog_record("folders").model_copy(update={"preprocessing": SMALL_CNN})
 
 
 def test_pretraining_learns_the_source(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from graft.records.common import Arm, Metric, Outcome, Preprocessing, Record, StrategyName
+from graft.records.common import Arm, LabelsFrom, Metric, NoOutcome, Outcome, Preprocessing, Record, StrategyName
 
 
 class BackboneCard(Record):
@@ -41,12 +41,15 @@ class ModelCard(Record):
     arm: Arm
     strategy: StrategyName
     seed: int
-    verdict: Outcome
+    labels_from: LabelsFrom = "target"
+    """the domain whose labels the network learned from"""
+    verdict: Outcome | NoOutcome
+    """NONE: there are no labelled images of the target, and the network was never tried on any"""
     verdict_sentence: str
-    metric: Metric
-    """the metric that decided the verdict"""
-    test_score: float
-    """the shipped model on the test split by this metric"""
+    metric: Metric | None
+    """the metric that decided the verdict; null without one"""
+    test_score: float | None
+    """the shipped model on the test split by this metric; null without a verdict"""
     n_test_images: int
     calibrated: Literal[False] = False
     """false in this version: probabilities are a plain softmax"""

@@ -43,8 +43,8 @@ class SeedSteps(Record):
 class Speed(Record):
     """How soon transfer is as good as the control is in the end."""
 
-    target: float
-    """validation accuracy that the control ends with, mean over seeds"""
+    target: float | None
+    """validation accuracy that the control ends with, mean over seeds; null where validation is not of the target"""
     seeds: tuple[SeedSteps, ...]
     """empty if the transfer arm takes no steps"""
     ratio: Interval | None
@@ -155,12 +155,12 @@ class GainRecord(Linked):
     """What transfer gains beyond the verdict: models/records/gain.json."""
 
     schema_version: Literal[2] = 2
-    metric: Metric
-    """metric of all test scores but recalls and forgetting, as in the verdict"""
+    metric: Metric | None
+    """metric of all test scores but recalls and forgetting, as in the verdict; null where there is no verdict"""
     level: float
     """all intervals hold with a confidence of 1 minus this"""
-    majority: float
-    """score of always predicting the most frequent class of train"""
+    majority: float | None
+    """score of always predicting the most frequent class of train; null where there is no verdict"""
     labels: LabelCurve
     speed: Speed
     classes: Classes

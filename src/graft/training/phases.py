@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from graft.networks.adapters import adapter_parameters
 from graft.networks.networks import Network
 from graft.records.common import SHA256_DIGITS
-from graft.training.batches import Samples
 
 BatchNormPolicy = Literal["frozen", "adapt", "train"]
 Learns = Literal["whole", "norms", "bias", "lora", "adapters"]
@@ -42,8 +42,7 @@ def trained_parameters(network: Network, phase: Phase) -> dict[str, list[nn.Para
     """Parameters that a phase trains, by part; parts without any are left out."""
     trained: dict[str, list[nn.Parameter]] = {}
     for name, part in parts_of(network).items():
-        modules = _norms(part) if phase.learns == "norms" and name != "head" else [part]
-        found = [each for module in modules for each in module.parameters()]
+        found = _learning(part, "whole" if name == "head" else phase.learns)
         if found and phase.rates[name] > 0:
             trained[name] = found
     return trained
@@ -128,7 +127,7 @@ def check_frozen(network: Network, phase: Phase, policy: BatchNormPolicy, before
         )
 
 
-def adapt_batchnorm(network: Network, samples: Samples, blocks: Sequence[str] | None = None) -> None:
+def adapt_batchnorm(network: Network, images: Tensor, blocks: Sequence[str] | None = None) -> None:
     """Replace the BatchNorm statistics of blocks by those of these images, in one pass.
 
     Batches are drawn at random: images are sorted by class, and a batch of one class would be normalised by the mean
@@ -136,7 +135,7 @@ def adapt_batchnorm(network: Network, samples: Samples, blocks: Sequence[str] | 
 
     Args:
         network: is changed, and left in evaluation mode.
-        samples: images; their labels are not looked at.
+        images: (n, 3, s, s) uint8.
         blocks: names of the blocks; None for all.
 
     Source: Li et al., Revisiting batch normalization for practical domain adaptation (2016).
@@ -150,10 +149,10 @@ def adapt_batchnorm(network: Network, samples: Samples, blocks: Sequence[str] | 
         # without momentum the statistics are the plain mean over batches
         each.momentum = None
         each.train()
-    rows = torch.randperm(len(samples.labels), generator=torch.Generator().manual_seed(0)).to(samples.labels.device)
+    rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)).to(images.device)
     with torch.no_grad():
         for batch in torch.tensor_split(rows, max(1, len(rows) // ADAPT_BATCH)):
-            network.features(samples.images[batch])
+            network.features(images[batch])
     for each, momentum in zip(norms, momenta, strict=True):
         each.momentum = momentum
     network.eval()
@@ -162,6 +161,31 @@ def adapt_batchnorm(network: Network, samples: Samples, blocks: Sequence[str] | 
 def has_norms(network: Network) -> bool:
     """Whether any block of the network has a normalisation layer."""
     return bool(_norms(network.blocks))
+
+
+def biases(part: nn.Module) -> list[nn.Parameter]:
+    """Biases of all layers, of norms and of attention too.
+
+    Source: Ben Zaken et al., BitFit: simple parameter-efficient fine-tuning, ACL (2022).
+    """
+    # in_proj_bias of attention; Swin's table of position biases is none
+    return [each for name, each in part.named_parameters() if name.endswith("bias")]
+
+
+def _learning(part: nn.Module, learns: Learns) -> list[nn.Parameter]:
+    """Parameters of a part that learn where its rate is above 0."""
+    match learns:
+        case "whole":
+            return list(part.parameters())
+        case "norms":
+            return [each for norm in _norms(part) for each in norm.parameters()]
+        case "bias":
+            return biases(part)
+        case "lora":
+            # as peft names the factors
+            return [each for name, each in part.named_parameters() if ".lora_" in name]
+        case "adapters":
+            return adapter_parameters(part)
 
 
 def _norms(part: nn.Module) -> list[nn.Module]:

@@ -60,9 +60,8 @@ def make_backbone(
         network, accuracy = _pretrained(params, source, images, record, runtime, keeper)
     else:
         torch.manual_seed(params.seed)
-        # classes of the target for a random head alone, which nothing uses
-        n_classes = len(record.target.classes)
-        network, read_as, source_head = published_network(params.network, n_classes, record.preprocessing)
+        # classes for a random head alone, which nothing uses
+        network, read_as, source_head = published_network(params.network, len(record.classes), record.preprocessing)
     sha256 = save_network(network, params.network.name, path)
     origin = {"pretrain": "pretrain", "file": f"file {Path(params.network.weights_file or '').name}"}
     return BackboneCard(

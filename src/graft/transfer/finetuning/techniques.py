@@ -1,9 +1,10 @@
 """What a run adds to the data loss: terms that keep what was learned, and terms that adapt to the target."""
 
-from graft.params.techniques import EWC, L2SP, LwF, Replay, kind_of
+from graft.params.techniques import EWC, L2SP, LwF, Replay
 from graft.training.objective import MakeTerm
 from graft.training.steps import Plan
 from graft.transfer.companions import labelled_source
+from graft.transfer.finetuning.adapted import adapted
 from graft.transfer.finetuning.task import Backbone, Start, TransferTask, plan_at
 from graft.transfer.keeping.ewc import ewc
 from graft.transfer.keeping.l2_sp import l2_sp
@@ -13,12 +14,7 @@ from graft.transfer.keeping.replay import replay
 
 def plan_of(task: TransferTask, start: Start, rate: float) -> Plan:
     """The plan of a run of the chosen strategy at this learning rate of the head, with its terms."""
-    return plan_at(task, rate)._replace(terms=terms_of(task, start))
-
-
-def terms_of(task: TransferTask, start: Start) -> tuple[MakeTerm, ...]:
-    """Makers of the terms that params.yaml names."""
-    return (*_keeping(task, start), *_adapting(task, start))
+    return adapted(plan_at(task, rate)._replace(terms=_keeping(task, start)), task, start)
 
 
 def _keeping(task: TransferTask, start: Start) -> tuple[MakeTerm, ...]:
@@ -51,9 +47,3 @@ def _check_old_head(backbone: Backbone) -> None:
             f"{backbone.name} without one. Its published head is no linear layer of the features, or the file holds "
             "none: set keeping to l2_sp, or take other weights."
         )
-
-
-def _adapting(task: TransferTask, start: Start) -> tuple[MakeTerm, ...]:
-    makers: dict[str, MakeTerm] = {}
-    kind = kind_of(task.params.finetune_target.adapting)
-    return () if kind == "none" else (makers[kind],)
