@@ -1,7 +1,7 @@
 """Fine-tune the pretrained network on the target by the chosen strategy, once a seed.
 
-Reads   the stamp, strategy record, backbone and card, the target's catalogue, image store and features; labelled images
-        of the source where the target has none to train on
+Reads   the stamp, strategy record, backbone and card, the target's catalogue, image store and features; what
+        gather_companions copied of the source and of unlabelled images
 Writes  a folder with the weights of each seed, a TrainingRecord, its curves as CSV, a sheet of augmented images
 Run     dvc repro finetune_target
 """
@@ -20,7 +20,9 @@ from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import TaskFiles, read_task
 
 TARGET = ("target-catalog", "target-images", "target-features")
-FILES = ("strategy", "backbone", "card", *TARGET, "labelled-catalog", "labelled-images")
+LABELLED = ("labelled-catalog", "labelled-images")
+COMPANIONS = ("companion-catalog", "companion-images", "unlabelled-images")
+FILES = ("strategy", "backbone", "card", *TARGET, *LABELLED, *COMPANIONS)
 # what decides on the result, with data and code: a killed run goes on under the same alone
 PARAMS = {"seed", "network", "recipes", "training", "finetune_target"}
 
@@ -33,10 +35,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int | float]:
     params = read_params(args.params)
     files = TaskFiles(*(getattr(args, name.replace("-", "_")) for name in FILES))
     reread = partial(read_task, params, files)
+    read = (args.stamp, *files)
     task = reread()
-    with half_done(
-        "finetune_target", params.model_dump_json(include=PARAMS), (args.stamp, *files), task.data.runtime
-    ) as kept:
+    with half_done("finetune_target", params.model_dump_json(include=PARAMS), read, task.data.runtime) as kept:
         with stage.whole_folder(args.weights) as folder:
             record = finetune_target(task, folder, kept, reread)
         took = seconds_a_step(record.runs, kept)

@@ -31,7 +31,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int | float]:
     params = read_params(args.params)
     target = Labels(args.target_catalog, args.target_images)
     source = Labels(args.labelled_catalog, args.labelled_images)
-    read = (args.stamp, args.catalog, *target, *source)
+    read = (
+        args.stamp,
+        args.catalog,
+        args.target_catalog,
+        args.target_images,
+        args.labelled_catalog,
+        args.labelled_images,
+    )
     reread = partial(read_target, params, args.catalog, target, source)
     data = reread()
     with half_done("train_scratch", params.model_dump_json(include=PARAMS), read, data.runtime) as kept:

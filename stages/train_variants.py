@@ -19,7 +19,9 @@ from graft.transfer.variants.train import train_variants
 
 ARMS = ("training", "scratch")
 TARGET = ("target-catalog", "target-images", "target-features")
-FILES = ("strategy", "backbone", "card", *TARGET, "labelled-catalog", "labelled-images")
+LABELLED = ("labelled-catalog", "labelled-images")
+COMPANIONS = ("companion-catalog", "companion-images", "unlabelled-images")
+FILES = ("strategy", "backbone", "card", *TARGET, *LABELLED, *COMPANIONS)
 # what decides on the result, with data and code: a killed run goes on under the same alone
 PARAMS = {"seed", "network", "recipes", "training", "finetune_target", "train_scratch"}
 

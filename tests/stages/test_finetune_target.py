@@ -31,6 +31,9 @@ INPUTS = {
     "target-features": "features.npy",
     "labelled-catalog": "labelled.csv",
     "labelled-images": "labelled.npy",
+    "companion-catalog": "companions.csv",
+    "companion-images": "companions.npy",
+    "unlabelled-images": "unlabelled.npy",
 }
 OUTPUTS = {
     "weights": "models/finetuned",

@@ -38,6 +38,9 @@ INPUTS = {
     "target-features": "features.npy",
     "labelled-catalog": "labelled.csv",
     "labelled-images": "labelled.npy",
+    "companion-catalog": "companions.csv",
+    "companion-images": "companions.npy",
+    "unlabelled-images": "unlabelled.npy",
     "training": "training.json",
     "scratch": "scratch.json",
 }

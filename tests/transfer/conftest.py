@@ -61,9 +61,15 @@ def tiny_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def write_companions(folder: Path, rows: tuple[CatalogRow, ...] = ()) -> None:
-    """Labelled images of the source, which the arms learn from where the target has no labels to train on."""
+    """Labelled images of the source, which the arms learn from where the target has no labels to train on.
+
+    What techniques of the transfer arm read has no rows.
+    """
     write_catalog(rows, folder / "labelled.csv")
     np.save(folder / "labelled.npy", tiny_images()[[each.row for each in rows]])
+    write_catalog((), folder / "companions.csv")
+    for name in ("companions", "unlabelled"):
+        np.save(folder / f"{name}.npy", tiny_images()[:0])
 
 
 @pytest.fixture

@@ -63,6 +63,8 @@ def test_without_labels_to_train_on_train_and_val_of_the_source_stand_in(target:
     found = gathered(target)
     assert found["labelled"] == [row.path for row in SOURCE if row.split != "test"]
     assert (found["source"], found["unlabelled"]) == ([], [])
+    assert gathered(target, adapting=DAN)["source"] == []
+    assert gathered(target, keeping=EWC)["source"] == TRAIN
 
 
 def test_the_test_split_of_the_source_is_never_gathered() -> None:

@@ -9,6 +9,7 @@ from graft.records.validation import Finding, ValidationRecord
 from graft.store.catalogue import CatalogRow
 from graft.validation.domains import Domains
 from graft.validation.expectations import critical_sentences, validate, warning_sentences
+from graft.validation.overlap import near_overlap_rules, overlap_rules
 from graft.validation.rules import (
     class_rules,
     image_rules,
@@ -339,6 +340,8 @@ def test_a_finding_is_named_by_its_fault(tmp_path: Path) -> None:
     every = (
         store_rules(),
         image_rules(limits),
+        overlap_rules(),
+        near_overlap_rules(limits),
         left_rules(),
         pair_rules(limits),
         class_rules(limits),

@@ -11,6 +11,7 @@ from tests.validation.samples import GREY_WEIGHTS, domain, domains, params, row
 
 from graft.validation import expectations
 from graft.validation.judge import Suite, judge
+from graft.validation.overlap import near_overlap_rules, overlap_rules
 from graft.validation.rules import (
     Rule,
     class_rules,
@@ -27,9 +28,9 @@ from graft.validation.rules import (
 LIMITS = params(classes=("cat", "dog")).validate_data
 RULES = {
     "stores": store_rules(),
-    "images": image_rules(LIMITS),
+    "images": (*image_rules(LIMITS), *overlap_rules()),
     "names": (*left_rules(), *name_rules("Paste.")),
-    "near_duplicates": pair_rules(LIMITS),
+    "near_duplicates": (*pair_rules(LIMITS), *near_overlap_rules(LIMITS)),
     "classes": class_rules(LIMITS),
     "splits": split_rules(),
     "looks": (*look_rules(), *shortcut_rules()),

@@ -98,12 +98,6 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _keeping_can_work(self) -> "Params":
-        settings = self.finetune_target
-        check_keeping(settings.keeping, settings.tuning, self.network.weights)
-        return self
-
-    @model_validator(mode="after")
     def _techniques_go_together(self) -> "Params":
         check_combination(self.select_strategy.overrule, self.finetune_target)
         adapting, mixing = self.finetune_target.adapting, self.training.mixing
@@ -112,6 +106,12 @@ class Params(Section):
                 f"want training.mixing none with finetune_target.adapting {adapting.kind}, got {mixing.kind}. Images "
                 "that are blended in one domain alone tell the domains apart: set mixing or adapting to none."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _keeping_can_work(self) -> "Params":
+        settings = self.finetune_target
+        check_keeping(settings.keeping, settings.tuning, self.network.weights)
         return self
 
     @model_validator(mode="after")

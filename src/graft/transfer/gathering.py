@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from graft.files import AT_A_TIME, let_go, room_for
 from graft.params.both_arms import FinetuneTarget
 from graft.params.techniques import kind_of
-from graft.store.catalogue import CatalogRow, write_catalog
+from graft.store.catalogue import CatalogRow, labels_from, write_catalog
 
 # Values of `keeping` that read the source.
 KEEPS_BY_SOURCE = ("ewc", "replay")
@@ -46,10 +46,11 @@ def gather(catalogues: Catalogues, settings: FinetuneTarget) -> Gathered:
     """
     source, target, unlabelled = catalogues
     adapts = kind_of(settings.adapting) != "none"
-    reads_source = adapts or kind_of(settings.keeping) in KEEPS_BY_SOURCE
     reads_unlabelled = adapts or settings.batchnorm == "adapt" or settings.choose_by is not None
     tested = {row.sha256 for row in target if row.split == "test"}
-    has_labels = any(row.split == "train" for row in target)
+    has_labels = labels_from(target) == "target"
+    # without labels of the target, those of the source are learned and need no copy to adapt by
+    reads_source = (adapts and has_labels) or kind_of(settings.keeping) in KEEPS_BY_SOURCE
     return Gathered(
         source=_readable(source, ("train",)) if reads_source else (),
         labelled=() if has_labels else _readable(source, ("train", "val")),

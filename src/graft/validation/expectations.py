@@ -16,6 +16,7 @@ from graft.validation.failing import Failing, failing
 from graft.validation.judge import Suite, judge
 from graft.validation.looks import expected_looks, look_table
 from graft.validation.name_table import name_advice, name_table, suggested_groups
+from graft.validation.overlap import near_overlap_rules, overlap_rules
 from graft.validation.pair_table import pair_table
 from graft.validation.rules import (
     Rule,
@@ -101,14 +102,16 @@ def _suites(domains: Domains, preprocessing: Preprocessing, params: Params) -> d
     names = pd.concat([left_table(domains), name_table(told)], ignore_index=True)
     suites = {
         "stores": _suite(store_table(domains), store_rules()),
-        "images": _suite(images, image_rules(limits)),
+        "images": _suite(images, (*image_rules(limits), *overlap_rules())),
         "names": _suite(names, (*left_rules(), *name_rules(name_advice(told)))),
         "classes": _suite(class_table(images, limits.classes, domains.learns_from), class_rules(limits)),
     }
     if any(domain.fault for domain in domains):
         return suites
     if bits is not None:
-        suites["near_duplicates"] = _suite(pair_table(domains, bits), pair_rules(limits))
+        suites["near_duplicates"] = _suite(
+            pair_table(domains, bits), (*pair_rules(limits), *near_overlap_rules(limits))
+        )
     expected = expected_looks(domains.source, preprocessing, made_on_source=params.network.weights == "pretrain")
     suites["splits"] = _suite(split_table(labelled, params.seed), split_rules())
     looks = pd.concat([look_table(there, expected), shortcut_table(labelled, params.seed)], ignore_index=True)

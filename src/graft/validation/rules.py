@@ -89,7 +89,7 @@ def _readable_rules(params: ValidateData) -> tuple[Rule, ...]:
 
 
 def _copy_rules() -> tuple[Rule, ...]:
-    """Rules for files, groups and names that occur more than once, also in two domains."""
+    """Rules for files, groups and names that occur more than once."""
     return (
         Rule(
             "images in two splits", "critical", "splits_of_image", None, 1,
@@ -110,22 +110,6 @@ def _copy_rules() -> tuple[Rule, ...]:
             "images twice in one split", "warning", "copies_in_split", None, 1,
             "These files are equal: delete all but one, or the image counts more than the others.",
             "image", "file",
-        ),
-        Rule(
-            "test images of the target in the source", "critical", "in_source_and_test", None, 0,
-            "These files are equal: delete the one in the source, or results on test are too good.",
-            "sha256", "domain",
-        ),
-        Rule(
-            "test images of the target among unlabelled images", "critical", "in_unlabelled_and_test", None, 0,
-            "These files are equal: delete the one in target_unlabeled, or results on test are too good.",
-            "sha256", "domain",
-        ),
-        Rule(
-            "train or val images of the target among unlabelled images", "warning", "in_unlabelled_and_train", None, 0,
-            "These files are equal: nothing is wrong, but such an image counts more than the others. Delete the one in "
-            "target_unlabeled if it should not.",
-            "sha256", "domain",
         ),
         Rule(
             "files whose names differ only in case", "warning", "names_alike", None, 1,
@@ -184,29 +168,13 @@ def name_rules(advice: str) -> tuple[Rule, ...]:
 
 
 def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
-    """Rules for pairs of images that are nearly the same."""
+    """Rules for pairs of images of a domain that are nearly the same."""
     across: Severity = "critical" if params.on_near_duplicates == "fail" else "warning"
     return (
         Rule(
             "near duplicates in two splits", across, "in_two_splits", None, 0,
             "Look at these pictures and keep such images in one split, or results on test are too good; if they "
             "are different images, set `validate_data.on_near_duplicates: warn`.",
-        ),
-        Rule(
-            "near duplicates of test images of the target in the source", across, "in_source_and_test", None, 0,
-            "Look at these pictures and delete the one in the source, or results on test are too good; if they "
-            "are different images, set `validate_data.on_near_duplicates: warn`.",
-        ),
-        Rule(
-            "near duplicates of test images of the target among unlabelled images", across, "in_unlabelled_and_test",
-            None, 0,
-            "Look at these pictures and delete the one in target_unlabeled, or results on test are too good; if they "
-            "are different images, set `validate_data.on_near_duplicates: warn`.",
-        ),
-        Rule(
-            "near duplicates of train or val images of the target among unlabelled images", "warning",
-            "in_unlabelled_and_train", None, 0,
-            "Look at these pictures: such images count more than the others.",
         ),
         Rule(
             "near duplicates under two classes", "warning", "under_two_classes", None, 0,

@@ -34,7 +34,9 @@ from graft.transfer.finetuning.task import TaskFiles, read_task
 pytestmark = pytest.mark.exact
 
 LABELLED = ("labelled.csv", "labelled.npy")
-TRANSFER = ("strategy.json", "backbone.safetensors", "card.json", "target.csv", "target.npy", "features.npy", *LABELLED)
+COMPANIONS = ("companions.csv", "companions.npy", "unlabelled.npy")
+TARGET = ("target.csv", "target.npy", "features.npy")
+TRANSFER = ("strategy.json", "backbone.safetensors", "card.json", *TARGET, *LABELLED, *COMPANIONS)
 
 
 class Made(NamedTuple):

@@ -26,8 +26,15 @@ def next_steps(records: Records, reasons: Sequence[Reason]) -> tuple[str, ...]:
         records: the records of the run.
         reasons: the checks of the release.
     """
-    more = (*_label_some(records.verdict), *_train_more(records))
-    every = (*more, *_data(records), *_verdict(records), *_training(records, reasons), *_strategy(records, bool(more)))
+    more = _train_more(records)
+    every = (
+        *_label_some(records.verdict),
+        *more,
+        *_data(records),
+        *_verdict(records),
+        *_training(records, reasons),
+        *_strategy(records, bool(more)),
+    )
     return every[:MOST_STEPS]
 
 

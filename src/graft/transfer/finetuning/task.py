@@ -27,11 +27,14 @@ from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.target_data import Labels, TargetData, read_data
-from graft.transfer.companions import Companions, labelled_source
+from graft.transfer.companions import CompanionFiles, Companions, labelled_source, read_companions
 from graft.transfer.finetuning.strategies import check_norms, phases_of
 from graft.transfer.keeping.ewc import fisher_roots
+from graft.transfer.tuning.prepare import prepare
 
 Features = NDArray[np.float32]
+# Inverse regularisation of a first head where no label of the target could choose it.
+HEAD_C = 1.0
 
 
 class Backbone(NamedTuple):
@@ -95,6 +98,12 @@ class TaskFiles(NamedTuple):
     """catalogue of the source's train and validation images, where the target has no labels to train on"""
     labelled_images: Path
     """their image store"""
+    companion_catalog: Path
+    """catalogue of the source's train images, where a technique reads them"""
+    companion_images: Path
+    """their image store"""
+    unlabelled_images: Path
+    """image store of the target's images without labels, where a technique reads them"""
 
 
 def read_task(params: Params, files: TaskFiles) -> TransferTask:
@@ -118,7 +127,9 @@ def read_task(params: Params, files: TaskFiles) -> TransferTask:
         runtime,
     )
     backbone = _backbone(load_network(files.backbone), card, data, files)
-    return TransferTask(backbone, data, read_record(StrategyRecord, files.strategy), params)
+    beside = CompanionFiles(files.companion_catalog, files.companion_images, files.unlabelled_images)
+    strategy = read_record(StrategyRecord, files.strategy)
+    return TransferTask(backbone, data, strategy, params, read_companions(beside, runtime))
 
 
 def _backbone(network: Network, card: BackboneCard, data: TargetData, files: TaskFiles) -> Backbone:
@@ -148,7 +159,7 @@ def start_of(task: TransferTask) -> Start:
     policy = batchnorm_of(params)
     if policy == "adapt":
         adapt_batchnorm(network, _labelled_domain(task))
-    n_views = settings.views if n_frozen_blocks(network, plan_at(task, 1.0).phases[0]) else None
+    n_views = settings.views if settings.views and _has_frozen_blocks(task, network) else None
     if policy == "adapt":
         adapted = activations(network, len(network.blocks), parts(data.val.images))
         plain, val = _features(network, task, None), adapted.cpu().numpy()
@@ -231,7 +242,28 @@ def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: fl
         with torch.no_grad():
             network.head.weight.copy_(torch.from_numpy(head.weight))
             network.head.bias.copy_(torch.from_numpy(head.bias))
-    return network.to(data.train.labels.device)
+    return made_ready(task, network.to(data.train.labels.device))
+
+
+def made_ready(task: TransferTask, network: Network) -> Network:
+    """The same network, with what learns in the blocks that any phase trains.
+
+    Raises:
+        ValueError: nothing in these blocks can learn as params.yaml says.
+    """
+    prepare(network, task.params.finetune_target.tuning, learning_blocks(task))
+    return network
+
+
+def learning_blocks(task: TransferTask) -> list[str]:
+    """Names of the blocks that any phase trains by more than their norms."""
+    phases = [each for each in plan_at(task, 1.0).phases if each.learns != "norms"]
+    return [name for name in task.backbone.network.blocks if any(phase.rates[name] > 0 for phase in phases)]
+
+
+def head_c(strategy: StrategyRecord) -> float:
+    """Inverse regularisation of the head that the runs start from."""
+    return HEAD_C if strategy.probe_c is None else strategy.probe_c
 
 
 def plan_at(task: TransferTask, rate: float) -> Plan:
@@ -247,6 +279,11 @@ def plan_at(task: TransferTask, rate: float) -> Plan:
         batchnorm=batchnorm_of(params),
         views=settings.views,
     )
+
+
+def _has_frozen_blocks(task: TransferTask, network: Network) -> bool:
+    """Whether blocks below the first that learns stay as they are in the first phase."""
+    return n_frozen_blocks(made_ready(task, copy.deepcopy(network)), plan_at(task, 1.0).phases[0]) > 0
 
 
 def _features(network: Network, task: TransferTask, view: int | None) -> Features:

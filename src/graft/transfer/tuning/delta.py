@@ -56,6 +56,8 @@ def delta_of(backbone: Network, tuned: Path, factors: Mapping[str, Factors], kin
         ValueError: the file is cut short, graft did not write it, or it holds another network.
     """
     (about, state), before = read_saved(tuned), _blocks_of(backbone)
+    if "delta" in about:
+        raise ValueError(f"{tuned}: want a whole network, got a delta. `graft delta apply` makes the network of it.")
     unlike = [name for name, value in before.items() if name not in state or state[name].shape != value.shape]
     if unlike:
         raise ValueError(

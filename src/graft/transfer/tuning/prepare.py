@@ -22,27 +22,29 @@ def prepare(network: Network, tuning: TuningChoice, blocks: Sequence[str]) -> No
     Raises:
         ValueError: nothing in these blocks can learn so.
     """
+    if not blocks:
+        return
     if isinstance(tuning, Lora):
         add_lora(network, taking_lora(network, tuning, blocks), tuning.rank, tuning.alpha)
     elif isinstance(tuning, Adapters):
         add_adapters(network, shapes_for(network, blocks, tuning.width))
-    elif tuning == "bias" and blocks and not any(biases(network.blocks[name]) for name in blocks):
+    elif tuning == "bias" and not any(biases(network.blocks[name]) for name in blocks):
         raise ValueError(f"{KEY}: want a bias in the blocks that learn, got none in {', '.join(blocks)}. Choose lora.")
 
 
 def taking_lora(network: Network, tuning: Lora, blocks: Sequence[str]) -> tuple[Layer, ...]:
-    """Layers of these blocks that take LoRA; none where no block learns.
+    """Layers of these blocks that take LoRA.
 
     Raises:
         ValueError: none does, or the rank is larger than all of them allow.
     """
     layers = layers_of(network, blocks)
     open_ = [each for each in layers if each.obstacle is None]
-    if blocks and not open_:
+    if not open_:
         why = f"{layers[0].name}: {layers[0].obstacle}" if layers else "no layer with a matrix of weights"
         raise ValueError(f"{KEY}: want a layer that takes LoRA, got none in {', '.join(blocks)} ({why}). Choose bias.")
     fitting = tuple(each for each in open_ if tuning.rank <= each.widest)
-    if blocks and not fitting:
+    if not fitting:
         widest = max(open_, key=lambda each: each.widest)
         raise ValueError(
             f"{KEY}.rank: want at most {widest.widest}, as {widest.name} allows, got {tuning.rank}. Lower it."
@@ -52,7 +54,7 @@ def taking_lora(network: Network, tuning: Lora, blocks: Sequence[str]) -> tuple[
 
 def left_alone(network: Network, tuning: TuningChoice, blocks: Sequence[str]) -> tuple[str, ...]:
     """Why layers of blocks that learn took no LoRA, a clause for each reason."""
-    if not isinstance(tuning, Lora):
+    if not blocks or not isinstance(tuning, Lora):
         return ()
     taken = taking_lora(network, tuning, blocks)
     by_reason: dict[str, list[str]] = {}
