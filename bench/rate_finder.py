@@ -181,7 +181,10 @@ def subject_of(
     settings, store = PrepareSettings(preprocessing, params.prepare_data, 0), scratch / f"{name}.npy"
     read = prepare(folder, scan(folder), store, scratch / "shards", settings)
     rows, domain = read.rows if source else split(read.rows), read.domain
-    record = CatalogRecord(dataset="folders", preprocessing=preprocessing, source=domain, target=domain)
+    nothing = domain.model_copy(update={"present": False, "n_images": 0})
+    record = CatalogRecord(
+        dataset="folders", preprocessing=preprocessing, source=domain, target=domain, unlabeled=nothing
+    )
     of_source: tuple[CatalogRow, ...] = ()
     if source:
         of_source = prepare(source, scan(source), scratch / "source.npy", scratch / "shards", settings).rows

@@ -93,7 +93,7 @@ def catalogued(case: str) -> list[CatalogRow]:
 
 def measure(case: str, folder: str, results: "multiprocessing.Queue[Measured]") -> None:
     """Open and validate one catalogue; the process ends afterwards."""
-    from graft.validation.domains import OpenDomain, open_domain
+    from graft.validation.domains import Domains, OpenDomain, open_domain
     from graft.validation.expectations import validate
 
     catalog, store, docs = (Path(folder) / name for name in ("t.csv", "t.npy", "docs"))
@@ -103,9 +103,8 @@ def measure(case: str, folder: str, results: "multiprocessing.Queue[Measured]") 
     started = time.perf_counter()
     target = open_domain("target", record, catalog, store)
     opened = time.perf_counter()
-    found: ValidationRecord = validate(
-        OpenDomain("source", (), empty, ""), target, PREPROCESSING, read_params(PARAMS), docs
-    )
+    domains = Domains(OpenDomain("source", (), empty, ""), target, OpenDomain("unlabeled", (), empty, ""))
+    found: ValidationRecord = validate(domains, PREPROCESSING, read_params(PARAMS), docs).record
     seconds = time.perf_counter() - started
     mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     results.put(Measured(seconds, opened - started, mib, sum(not each.ok for each in found.findings)))

@@ -1,6 +1,7 @@
 """Fine-tune the pretrained network on the target by the chosen strategy, once a seed.
 
-Reads   the stamp, strategy record, backbone and card, the target's catalogue, image store and features
+Reads   the stamp, strategy record, backbone and card, the target's catalogue, image store and features; what
+        gather_companions copied of the source and of unlabelled images
 Writes  a folder with the weights of each seed, a TrainingRecord, its curves as CSV, a sheet of augmented images
 Run     dvc repro finetune_target
 """
@@ -16,29 +17,25 @@ from graft.training.resume import half_done
 from graft.transfer.arms.results import seconds_a_step, write_curves
 from graft.transfer.arms.target_data import write_sheet
 from graft.transfer.finetuning.finetune import finetune_target
-from graft.transfer.finetuning.task import read_task
+from graft.transfer.finetuning.task import TaskFiles, read_task
 
-INPUTS = ("params", "stamp", "strategy", "backbone", "card", "target-catalog", "target-images", "target-features")
+TARGET = ("target-catalog", "target-images", "target-features")
+LABELLED = ("labelled-catalog", "labelled-images")
+COMPANIONS = ("companion-catalog", "companion-images", "unlabelled-images")
+FILES = ("strategy", "backbone", "card", *TARGET, *LABELLED, *COMPANIONS)
 # what decides on the result, with data and code: a killed run goes on under the same alone
 PARAMS = {"seed", "network", "recipes", "training", "finetune_target"}
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, str | int | float]:
     """Write the transfer arm."""
-    args = stage.arguments(__doc__, (*INPUTS, "weights", "record", "curves", "sheet"), argv)
+    args = stage.arguments(__doc__, ("params", "stamp", *FILES, "weights", "record", "curves", "sheet"), argv)
     check_judged(args.stamp, args.target_catalog)
     made_from = stage.made_from(args, "strategy", "target-catalog")
     params = read_params(args.params)
-    read = (
-        args.stamp,
-        args.strategy,
-        args.backbone,
-        args.card,
-        args.target_catalog,
-        args.target_images,
-        args.target_features,
-    )
-    reread = partial(read_task, params, *read[1:])
+    files = TaskFiles(*(getattr(args, name.replace("-", "_")) for name in FILES))
+    reread = partial(read_task, params, files)
+    read = (args.stamp, *files)
     task = reread()
     with half_done("finetune_target", params.model_dump_json(include=PARAMS), read, task.data.runtime) as kept:
         with stage.whole_folder(args.weights) as folder:

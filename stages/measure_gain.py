@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 from graft import stage
 from graft.decisions.gain.forgetting import forgetting_of, held_out
-from graft.decisions.gain.gain import Trained, measure_gain, on_test
+from graft.decisions.gain.gain import Trained, measure_gain, on_test, unmeasured_gain
 from graft.files import read_record, write_record
 from graft.networks.runtime import make_runtime
 from graft.records.cards import BackboneCard
 from graft.records.catalog import CatalogRecord
 from graft.records.training import TrainingRecord
 from graft.records.variants import VariantsRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import NoVerdictRecord, read_verdict
 from graft.store.catalogue import check_judged, open_images, read_catalog
 from graft.store.predictions import read_logits
 from graft.transfer.forgetting import old_head_logits
@@ -34,18 +34,22 @@ def main(argv: Sequence[str] | None = None) -> dict[str, str | int]:
     runtime = make_runtime(seed=0)  # nothing here is random
 
     transfer, scratch = (read_record(TrainingRecord, each) for each in (args.training, args.scratch))
-    verdict, card = read_record(VerdictRecord, args.verdict), read_record(BackboneCard, args.card)
-    classes = read_record(CatalogRecord, args.catalog).target.classes
+    verdict, card = read_verdict(args.verdict), read_record(BackboneCard, args.card)
+    classes = read_record(CatalogRecord, args.catalog).classes
     on = on_test(read_catalog(args.target_catalog), classes, read_logits(args.logits))
 
-    # both arms have the same seeds, so there is a transfer network of this one whichever arm ships
-    seed, source, old = verdict.ships_seed, held_out(read_catalog(args.source_catalog), card), None
+    source, old = held_out(read_catalog(args.source_catalog), card), None
     if source is not None:
         images = open_images(args.source_images)[source.images.rows]
-        old = old_head_logits(args.backbone, args.weights / f"seed_{seed}.safetensors", images, runtime.device)
-    forgetting = forgetting_of(source, old, seed, card, verdict.level)
+        tuned = {run.seed: args.weights / f"seed_{run.seed}.safetensors" for run in transfer.runs}
+        old = old_head_logits(args.backbone, tuned, images, runtime.device)
+    forgetting = forgetting_of(source, old, card, verdict.level)
     trained = Trained(transfer, scratch, read_record(VariantsRecord, args.variants), card.blocks)
-    write_record(measure_gain(trained, on, verdict, forgetting).model_copy(update=made_from), args.record)
+    if isinstance(verdict, NoVerdictRecord):
+        record = unmeasured_gain(verdict, forgetting)
+    else:
+        record = measure_gain(trained, on, verdict, forgetting)
+    write_record(record.model_copy(update=made_from), args.record)
     return runtime.provenance()
 
 

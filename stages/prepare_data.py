@@ -1,7 +1,7 @@
-"""Read every image once into a catalogue and an image store, for source and target.
+"""Read every image once into a catalogue and an image store, for source, target and unlabelled images of the target.
 
-Reads   params.yaml; data/raw/source and data/raw/target, or nothing for the built-in example
-Writes  the example's images, two catalogues (CSV), two image stores (.npy), a CatalogRecord (JSON)
+Reads   params.yaml; source, target and target_unlabeled in data/raw, or nothing for the built-in example
+Writes  the example's images, three catalogues (CSV), three image stores (.npy), a CatalogRecord (JSON)
 Run     dvc repro prepare_data
 """
 
@@ -14,41 +14,46 @@ from graft.params.errors import said_as_keys
 from graft.params.network import NETWORK_KEYS
 from graft.params.pipeline import read_params
 from graft.preparation.example import write_example
+from graft.preparation.found import FOLDERS
 from graft.preparation.prepare import PrepareSettings, prepare
-from graft.preparation.scan import scan, scan_optional
+from graft.preparation.raw import scan_raw, target_preprocessing
 from graft.preparation.shards import SHARDS
 from graft.records.catalog import CatalogRecord
-from graft.store.catalogue import write_catalog
+from graft.store.catalogue import labels_from, write_catalog
 
 INPUTS = ("params", "raw")
-OUTPUTS = ("example", "source-catalog", "target-catalog", "source-images", "target-images", "record")
+CATALOGS = ("source-catalog", "target-catalog", "unlabeled-catalog")
+IMAGES = ("source-images", "target-images", "unlabeled-images")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage."""
-    args = stage.arguments(__doc__, INPUTS + OUTPUTS, argv)
+    args = stage.arguments(__doc__, (*INPUTS, "example", *CATALOGS, *IMAGES, "record"), argv)
     params = read_params(args.params)
     dataset = params.prepare_data.dataset
     with said_as_keys(NETWORK_KEYS):
         preprocessing = preprocessing_for(params.network, params.images)
-    settings = PrepareSettings(preprocessing, params.prepare_data, params.seed)
 
     with stage.whole_folder(args.example) as folder:
         (folder / "README.md").write_text("The built-in example, if params.yaml asks for it.\n")
         if dataset == "example":
             write_example(folder, params.seed)
     raw = args.example if dataset == "example" else args.raw
-    target, source = raw / "target", raw / "source"
-    target_files, source_files = scan(target), scan_optional(source)
-    of_target = prepare(target, target_files, args.target_images, SHARDS / "target", settings)
-    of_source = prepare(source, source_files, args.source_images, SHARDS / "source", settings)
-
-    write_catalog(of_target.rows, args.target_catalog)
-    write_catalog(of_source.rows, args.source_catalog)
-    domains = {"source": of_source.domain, "target": of_target.domain}
+    files = scan_raw(raw)
+    of_target = target_preprocessing(raw, files, preprocessing)
+    read_by = {"source": preprocessing, "target": of_target, "unlabeled": of_target}
+    made = {}
+    for name, below in FOLDERS.items():
+        settings = PrepareSettings(read_by[name], params.prepare_data, params.seed)
+        store = getattr(args, f"{name}_images")
+        made[name] = prepare(raw / below, getattr(files, name), store, SHARDS / name, settings)
+    for name, of_domain in made.items():
+        write_catalog(of_domain.rows, getattr(args, f"{name}_catalog"))
+    domains = {name: each.domain for name, each in made.items()}
+    whose = labels_from(made["target"].rows)
     # the service is sent images of the target
-    ours = preprocessing.model_copy(update={"value_bits": of_target.domain.value_bits})
-    write_record(CatalogRecord(dataset=dataset, preprocessing=ours, **domains), args.record)
+    ours = preprocessing.model_copy(update={"value_bits": of_target.value_bits or domains["target"].value_bits})
+    write_record(CatalogRecord(dataset=dataset, preprocessing=ours, labels_from=whose, **domains), args.record)
 
 
 if __name__ == "__main__":

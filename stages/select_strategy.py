@@ -3,8 +3,8 @@
 It also uses the same features to check labels and splits. These checks are a record of their own, on which no training
 depends.
 
-Reads   the stamp, the shift record, the target's features and catalogue. The choice is made from the train split alone,
-        the check of labels from train and val, the check of splits from the images of all three
+Reads   the stamp, the records of catalogue and shift, the target's features and catalogue. The choice is made from the
+        train split alone, the check of labels from train and val, the check of splits from the images of all three
 Writes  a StrategyRecord and a ChecksRecord
 Run     dvc repro select_strategy
 """
@@ -14,16 +14,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft import stage
-from graft.decisions.selection.choice import Target, select_strategy
+from graft.decisions.selection.candidates import Domains
+from graft.decisions.selection.choice import Target, Wanted, select_strategy
 from graft.decisions.selection.label_check import check_labels
 from graft.decisions.selection.split_check import check_splits
 from graft.files import read_record, write_record
 from graft.params.pipeline import read_params
+from graft.records.catalog import CatalogRecord
 from graft.records.checks import ChecksRecord
 from graft.records.shift import ShiftRecord
 from graft.store.catalogue import check_judged, read_catalog
 
-INPUTS = ("params", "stamp", "shift", "target-catalog", "target-features")
+INPUTS = ("params", "stamp", "catalog", "shift", "target-catalog", "target-features")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -34,8 +36,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     params = read_params(args.params)
 
     target = Target(np.load(args.target_features), read_catalog(args.target_catalog))
+    catalog = read_record(CatalogRecord, args.catalog)
     similarity = read_record(ShiftRecord, args.shift).similarity
-    record = select_strategy(target, similarity, params.select_strategy, params.seed)
+    domains = Domains(similarity, catalog.source.classes, catalog.classes)
+    wanted = Wanted(params.select_strategy, params.finetune_target)
+    record = select_strategy(target, domains, wanted, params.seed)
     checks = ChecksRecord(
         labels=check_labels(target, record.probe_c, params.select_strategy.folds, params.seed),
         splits=check_splits(target, params.seed),

@@ -15,6 +15,7 @@ from graft.decisions.release.gate import judge_release
 from graft.files import write_record, write_whole
 from graft.params.pipeline import read_params
 from graft.records.chapters import read_records
+from graft.records.verdict import VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import metrics_json
 from graft.reporting.pictures import Exhibits, stored
@@ -25,8 +26,9 @@ from graft.store.features import read_map
 from graft.store.predictions import read_predictions
 
 RECORDS = ("catalog", "validation", "shift", "strategy", "checks", "training", "scratch", "verdict", "gain", "export")
-IMAGES = ("source-catalog", "source-images", "target-catalog", "target-images", "sheet")
-OTHERS = ("params", "stamp", "predictions", "shift-map", *IMAGES, "record", "html", "markdown", "metrics")
+CATALOGS = ("source-catalog", "target-catalog", "unlabeled-catalog")
+IMAGES = ("source-images", "target-images", "unlabeled-images", "sheet")
+OTHERS = ("params", "stamp", "predictions", "shift-map", *CATALOGS, *IMAGES, "record", "html", "markdown", "metrics")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -35,11 +37,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_judged(args.stamp, args.source_catalog, args.target_catalog)
     params = read_params(args.params)
     records = read_records(vars(args))
-    predictions = read_predictions(args.predictions, len(records.catalog.target.classes))
+    judged = isinstance(records.verdict, VerdictRecord)
+    predictions = read_predictions(args.predictions, len(records.catalog.classes)) if judged else None
     release = judge_release(records).model_copy(update=stage.made_from(args, *RECORDS))
     evidence = Evidence(**vars(records), release=release, predictions=predictions)
     source, target = stored(args.source_catalog, args.source_images), stored(args.target_catalog, args.target_images)
-    exhibits = Exhibits(source, target, read_map(args.shift_map), np.load(args.sheet), params.training.augmentation)
+    shifted = target
+    if records.catalog.labels_from == "source":
+        shifted = stored(args.unlabeled_catalog, args.unlabeled_images)
+    points, sheet, recipe = read_map(args.shift_map), np.load(args.sheet), params.training.augmentation
+    exhibits = Exhibits(source, target, shifted, points, sheet, recipe)
     provenance = read_provenance(stage.PROVENANCE, without="write_report")
     pages = {args.html: html_report(evidence, exhibits, provenance), args.markdown: markdown_report(evidence)}
     for path, text in {**pages, args.metrics: metrics_json(evidence)}.items():  # all are made before one is replaced

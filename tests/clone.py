@@ -20,6 +20,7 @@ RECORDS = (
     "data/records/catalog.json",
     "data/records/validation.json",
     "data/records/validated.json",
+    "data/records/validated_target.json",
     "data/records/shift.json",
     "models/records/strategy.json",
     "models/records/checks.json",

@@ -15,7 +15,7 @@ from graft.records.shift import ShiftRecord, ShiftSource
 from graft.records.strategy import StrategyRecord
 from graft.records.training import TrainingRecord
 from graft.records.validation import Stamp, ValidationRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import NoVerdictRecord, VerdictRecord
 from graft.store.catalogue import SPLITS, CatalogRow
 
 EXPORT = ExportRecord(
@@ -67,10 +67,10 @@ def catalog_row(path: str, **changes: Any) -> CatalogRow:
 
 
 def write_stamp(folder: Path, ok: bool = True) -> None:
-    """Write validated.json for the catalogues source.csv and target.csv of a folder; an absent one counts as "-"."""
-    paths = {name: folder / f"{name}.csv" for name in ("source", "target")}
-    hashes = {f"{name}_sha256": file_sha256(path) if path.is_file() else "-" for name, path in paths.items()}
-    write_record(Stamp(ok=ok, **hashes), folder / "validated.json")
+    """Write validated.json for those of the catalogues source.csv, target.csv and unlabeled.csv that a folder has."""
+    paths = {name: folder / f"{name}.csv" for name in ("source", "target", "unlabeled")}
+    hashes = {name: file_sha256(path) for name, path in paths.items() if path.is_file()}
+    write_record(Stamp(ok=ok, catalogs=hashes), folder / "validated.json")
 
 
 def domain_record() -> Domain:
@@ -87,6 +87,12 @@ def domain_record() -> Domain:
     )
 
 
+def absent_domain() -> Domain:
+    """A domain without images."""
+    nothing: dict[str, Any] = {"present": False, "n_images": 0, "classes": (), "counts": {each: {} for each in SPLITS}}
+    return domain_record().model_copy(update=nothing)
+
+
 def catalog_record(dataset: str) -> CatalogRecord:
     domain = domain_record()
     preprocessing = {
@@ -97,7 +103,13 @@ def catalog_record(dataset: str) -> CatalogRecord:
         "interpolation": "bilinear",
     }
     return CatalogRecord.model_validate(
-        {"dataset": dataset, "preprocessing": preprocessing, "source": domain, "target": domain}
+        {
+            "dataset": dataset,
+            "preprocessing": preprocessing,
+            "source": domain,
+            "target": domain,
+            "unlabeled": absent_domain(),
+        }
     )
 
 
@@ -111,6 +123,7 @@ def backbone_card(**changes: Any) -> BackboneCard:
         "n_features": 128,
         "preprocessing": catalog_record("folders").preprocessing,
         "weights_sha256": "a" * 64,
+        "source_head": True,
         "blocks_sha256": "b" * 64,
         "source_val_accuracy": 0.9,
     }
@@ -160,7 +173,9 @@ def strategy_record() -> StrategyRecord:
         "probe_c": 1.0,
         "knn": score,
         "weights": {"full": 4.0, "top_blocks": 0.0, "feature_extraction": 0.0},
+        "candidates": (),
         "choice": "full",
+        "techniques": (),
         "runner_up": "top_blocks",
         "overruled": False,
         "reasons": (),
@@ -215,6 +230,23 @@ def verdict_record(outcome: str, **changes: Any) -> VerdictRecord:
     return VerdictRecord.model_validate({**values, **changes})
 
 
+def no_verdict_record(**changes: Any) -> NoVerdictRecord:
+    """Record of a run whose target has no labelled image."""
+    values: dict[str, Any] = {
+        "headline": "No verdict: no labelled test images",
+        "sentence": "No verdict: no labelled test images. Both arms were trained on the source's labels alone.",
+        "labels_said": "Both arms were trained on the source's labels alone.",
+        "level": 0.05,
+        "n_seeds": 5,
+        "strategy": "full",
+        "ships": "transfer",
+        "ships_because": "Transfer ships, with a warning.",
+        "ships_seed": 0,
+        "on_inconclusive": "warn",
+    }
+    return NoVerdictRecord.model_validate({**values, **changes})
+
+
 def training_record(n_runs: int = 1) -> TrainingRecord:
     run = {
         "seed": 0,
@@ -250,8 +282,8 @@ GAIN = GainRecord.model_validate(
         "labels": {"points": (), "sentence": "Nothing was trained with fewer labels."},
         "speed": {"target": 0.5, "seeds": (), "ratio": None, "at_least": False, "sentence": "No steps were taken."},
         "classes": {"scores": (), "sentence": "No class is shown to be worse with transfer."},
-        "forgetting": dict.fromkeys(("seed", "split", "before", "after", "difference"))
-        | {"state": "unknown", "n_images": 0, "sentence": "Forgetting is not measured."},
+        "forgetting": dict.fromkeys(("split", "before", "after", "difference"))
+        | {"state": "unknown", "seeds": (), "n_images": 0, "sentence": "Forgetting is not measured."},
         "small": None,
         "why": None,
     }

@@ -76,6 +76,7 @@ def test_every_record_names_what_it_was_made_from_and_all_are_of_one_run(copy: P
         "validation": {"catalog"},
         "shift": {"source-catalog", "target-catalog"},
         "validated": set(),
+        "validated_target": set(),
         "strategy": {"target-catalog"},
         "checks": {"target-catalog"},
         "training": {"strategy", "target-catalog"},

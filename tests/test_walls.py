@@ -16,6 +16,7 @@ GROUND = {
     "yaml_files",
     "endings",
     "lineage",
+    "wording",
     "stage",
     "store",
     "images",
@@ -31,6 +32,7 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     "yaml_files": ({"files"}, {"ruamel"}),
     "params": ({"files", "yaml_files"}, set()),
     "records": ({"params", "files"}, set()),
+    "wording": ({"params"}, set()),
     "endings": ({"files"}, set()),
     "lineage": ({"files", "yaml_files"}, set()),
     "stage": ({"files", "endings", "yaml_files"}, set()),
@@ -46,13 +48,13 @@ WALLS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "extraction": ({"params", "records", "files", "store", "networks"}, {"torch", "PIL", "tqdm"}),
     "shift": ({"params", "records", "files", "store", "statistics"}, set()),
-    "decisions": ({"params", "records", "files", "store", "statistics"}, set()),
+    "decisions": ({"params", "records", "files", "wording", "store", "statistics"}, set()),
     "transfer": ({"params", "records", "files", "store", "statistics"} | LEARNING, {"torch", "tqdm", "peft"}),
     "export": (
         {"params", "records", "files", "store", "networks", "__init__"},
         TORCH | {"onnx", "onnxruntime", "scipy"},
     ),
-    "reporting": ({"params", "records", "files", "store"}, {"jinja2", "markupsafe", "PIL"}),
+    "reporting": ({"params", "records", "files", "wording", "store"}, {"jinja2", "markupsafe", "PIL"}),
     "serving": (
         {"__init__", "records", "files", "images", "statistics"},
         {"onnxruntime", "bentoml", "starlette", "python_multipart"},
@@ -71,6 +73,7 @@ STAGES: dict[str, set[str]] = {
     "prepare_data": {"preparation", "networks"},
     "validate_data": {"validation"},
     "pretrain_source": {"transfer"} | LEARNING,
+    "gather_companions": {"transfer"},
     "extract_features": {"extraction", "networks"},
     "measure_shift": {"shift"},
     "select_strategy": {"decisions"},
@@ -202,7 +205,16 @@ def test_importing_graft_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "stage", ["prepare_data", "validate_data", "measure_shift", "select_strategy", "write_report", "gate_release"]
+    "stage",
+    [
+        "prepare_data",
+        "validate_data",
+        "gather_companions",
+        "measure_shift",
+        "select_strategy",
+        "write_report",
+        "gate_release",
+    ],
 )
 def test_stage_without_torch_does_not_import_it(stage: str) -> None:
     code = (

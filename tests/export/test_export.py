@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from onnx.external_data_helper import ExternalDataInfo
 from PIL import Image
-from tests.examples import EXPORT, domain_record, training_record, verdict_record
+from tests.examples import EXPORT, absent_domain, domain_record, training_record, verdict_record
 from tests.house import ROOT
 from torch import nn
 
@@ -33,7 +33,9 @@ from graft.serving.predictor import load_predictor, predict
 Array = NDArray[np.float32]
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
 DOMAIN = domain_record().model_copy(update={"sha256": "d" * 64})
-CATALOG = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=DOMAIN, target=DOMAIN)
+CATALOG = CatalogRecord(
+    dataset="folders", preprocessing=SMALL_CNN, source=DOMAIN, target=DOMAIN, unlabeled=absent_domain()
+)
 BACKBONE = BackboneCard(
     network="small_cnn",
     origin="file w.pth",
@@ -42,6 +44,7 @@ BACKBONE = BackboneCard(
     n_features=128,
     preprocessing=SMALL_CNN,
     weights_sha256="b" * 64,
+    source_head=True,
     blocks_sha256="c" * 64,
     source_val_accuracy=None,
 )

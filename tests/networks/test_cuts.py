@@ -1,17 +1,20 @@
 """Every classification network of torchvision, cut into blocks: each tensor in one block, and the same outputs."""
 
+from copy import copy
 from typing import Any
 
 import pytest
 import torch
 import torchvision
+from tests.networks.sizes import of_size
 from torch import Tensor, nn
 from torchvision.models.regnet import BlockParams
 
 from graft.networks.cuts import GridMeans
 from graft.networks.families import head_of, torchvision_network
-from graft.networks.networks import Network, from_torchvision, pooled
+from graft.networks.networks import Network, from_torchvision, pooled, published_network
 from graft.networks.preprocessing import SMALL_CNN
+from graft.params.network import NetworkParams
 
 EVERY = torchvision.models.list_models(module=torchvision.models)
 
@@ -103,6 +106,26 @@ def test_blocks_compute_what_torchvision_computes(name: str) -> None:
         found = _logits_under_the_old_head(from_torchvision(model, name, 5, SMALL_CNN).eval(), model, images)
     spread = float(expected.std(dim=0).mean())
     assert spread > 1e-2  # images that are all alike to the network would prove nothing
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12 * spread)
+
+
+@pytest.mark.parametrize("name", [name for name in SMALLEST if name != "squeezenet1_1"])
+def test_a_published_network_gives_the_logits_that_torchvision_gives(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under its own input transform and the published head."""
+    # weights are read in float32
+    model, size = _model(name).float().double(), SMALLEST[name]
+    pixels, state = torch.randint(0, 256, (4, 3, size, size), dtype=torch.uint8), model.state_dict()
+    monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", lambda *args, **kwargs: copy(state))
+    params = NetworkParams(name=name, weights="IMAGENET1K_V1", weights_file=None, weights_sha256=None)
+    network, _, source_head = published_network(params, 2, of_size(size))
+    assert source_head
+    network = network.double().eval()
+    with torch.no_grad():
+        expected, found = model(network.input_transform(pixels)), network(pixels)
+    spread = float(expected.std(dim=0).mean())
+    assert spread > 1e-2
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12 * spread)
 
 

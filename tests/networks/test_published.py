@@ -57,9 +57,32 @@ def test_safetensors_file_is_loaded(state_file: Path, tmp_path: Path) -> None:
     assert _same_backbone(_loaded(_file(tmp_path / "net.safetensors"), 224), state)
 
 
-def test_file_with_another_number_of_classes_gives_its_backbone(tmp_path: Path) -> None:
-    torch.save(torchvision.models.resnet18(weights=None, num_classes=7).state_dict(), tmp_path / "net.pth")
-    assert published_network(_file(tmp_path / "net.pth", "resnet18"), 3, SMALL_CNN)[0].n_classes == 3
+def test_a_head_of_any_number_of_classes_comes_with_its_backbone(tmp_path: Path) -> None:
+    state = torchvision.models.resnet18(weights=None, num_classes=7).state_dict()
+    torch.save(state, tmp_path / "net.pth")
+    network, _, source_head = published_network(_file(tmp_path / "net.pth", "resnet18"), 3, SMALL_CNN)
+    assert source_head
+    assert network.n_classes == 7
+    assert torch.equal(network.head.weight, state["fc.weight"])  # type: ignore[arg-type]
+    assert torch.equal(network.head.bias, state["fc.bias"])  # type: ignore[arg-type]
+
+
+def test_a_head_of_squeezenet_is_no_layer_of_features(state_file: Path) -> None:
+    network, read_as, source_head = published_network(_file(state_file), 3, SMALL_CNN)
+    assert not source_head
+    assert network.n_classes == 3
+    assert read_as == "the file's head of 1,000 classes left out"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [{}, {"fc.weight": torch.ones(7, 9), "fc.bias": torch.ones(7)}, {"fc.weight": torch.ones(7, 512)}],
+    ids=["none", "other features", "no bias"],
+)
+def test_a_head_that_does_not_fit_the_features_is_random_instead(tmp_path: Path, head: dict[str, Tensor]) -> None:
+    torch.save({**BACKBONE, **head}, tmp_path / "net.pth")
+    network, _, source_head = published_network(_file(tmp_path / "net.pth", "resnet18"), 3, SMALL_CNN)
+    assert (source_head, network.n_classes) == (False, 3)
 
 
 def test_wrong_sha256_is_refused(state_file: Path) -> None:
@@ -173,9 +196,9 @@ def test_networks_that_torchvision_treats_apart_are_loaded_by_name(name: str, mo
 
 def test_vision_transformer_is_loaded_for_another_size_than_its_own(tmp_path: Path) -> None:
     torch.save(torchvision.models.vit_b_32(weights=None).state_dict(), tmp_path / "net.pth")
-    network, _ = published_network(_file(tmp_path / "net.pth", "vit_b_32"), 3, of_size(96))
+    network = published_network(_file(tmp_path / "net.pth", "vit_b_32"), 3, of_size(96)).network
     assert network.preprocessing.crop_px == 96
-    assert network.eval()(torch.zeros(1, 3, 96, 96, dtype=torch.uint8)).shape == (1, 3)
+    assert network.eval()(torch.zeros(1, 3, 96, 96, dtype=torch.uint8)).shape == (1, 1000)
 
 
 RESNET = torchvision.models.resnet18(weights=None).state_dict()
@@ -191,30 +214,27 @@ def _resnet(content: object, folder: Path) -> Published:
     return load_published(_file(folder / "net.pth", "resnet18"), 224)
 
 
-HEAD = "the file's head of 1,000 classes left out"
-
-
 @pytest.mark.parametrize(
     ("content", "read_as"),
     [
-        (RESNET, HEAD),
+        (RESNET, ""),
         (BACKBONE, ""),
-        (_prefixed("module."), f"prefix `module.` taken off 120 names; {HEAD}"),
-        (_prefixed("_orig_mod."), f"prefix `_orig_mod.` taken off 120 names; {HEAD}"),
-        (_prefixed("module._orig_mod.model."), f"prefix `module._orig_mod.model.` taken off 120 names; {HEAD}"),
-        ({"state_dict": RESNET, "epoch": 3}, f"`state_dict` of the file taken; {HEAD}"),
-        ({"model": {"state_dict": RESNET}}, f"`model.state_dict` of the file taken; {HEAD}"),
+        (_prefixed("module."), "prefix `module.` taken off 120 names"),
+        (_prefixed("_orig_mod."), "prefix `_orig_mod.` taken off 120 names"),
+        (_prefixed("module._orig_mod.model."), "prefix `module._orig_mod.model.` taken off 120 names"),
+        ({"state_dict": RESNET, "epoch": 3}, "`state_dict` of the file taken"),
+        ({"model": {"state_dict": RESNET}}, "`model.state_dict` of the file taken"),
         (
             {"model_state_dict": _prefixed("module."), "optimizer": {"state": {0: {"step": torch.tensor(1)}}}},
-            f"`model_state_dict` of the file taken; prefix `module.` taken off 120 names; {HEAD}",
+            "`model_state_dict` of the file taken; prefix `module.` taken off 120 names",
         ),
         (
             {"model_ema": {"n_averaged": torch.tensor(3), **_prefixed("module.")}},
-            f"`model_ema` of the file taken; prefix `module.` taken off 120 names; {HEAD}",
+            "`model_ema` of the file taken; prefix `module.` taken off 120 names",
         ),
         (
             {"state_dict": {**_prefixed("model."), "criterion.weight": torch.ones(3)}},
-            f"`state_dict` of the file taken; prefix `model.` taken off 120 names; {HEAD}",
+            "`state_dict` of the file taken; prefix `model.` taken off 120 names",
         ),
         ({**BACKBONE, "fc.1.weight": torch.ones(7, 512)}, "left out: fc.1.weight"),
         (
@@ -227,7 +247,7 @@ HEAD = "the file's head of 1,000 classes left out"
 def test_files_of_weights_as_people_have_them_are_read_and_changes_are_named(
     content: object, read_as: str, tmp_path: Path
 ) -> None:
-    model, said = _resnet(content, tmp_path)
+    model, said, _ = _resnet(content, tmp_path)
     assert _same_backbone(model, RESNET)
     assert said == read_as
 
@@ -235,9 +255,9 @@ def test_files_of_weights_as_people_have_them_are_read_and_changes_are_named(
 def test_a_head_of_several_layers_is_left_out_where_the_backbone_has_layers_beside_it(tmp_path: Path) -> None:
     state = torchvision.models.mobilenet_v3_small(weights=None).state_dict()
     torch.save({**state, "classifier.4.weight": torch.ones(3, 1000)}, tmp_path / "net.pth")
-    model, said = load_published(_file(tmp_path / "net.pth", "mobilenet_v3_small"), 224)
+    model, said, _ = load_published(_file(tmp_path / "net.pth", "mobilenet_v3_small"), 224)
     assert _same_backbone(model, state)
-    assert said == f"{HEAD}; left out: classifier.4.weight"
+    assert said == "left out: classifier.4.weight"
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "densenet121"])
@@ -245,7 +265,7 @@ def test_prefixes_are_removed_before_the_names_of_a_family_are_translated(name: 
     state = _as_published(name)
     torch.save({"model": _prefixed("module.", state)}, tmp_path / "net.pth")
     reference = torchvision.models.get_model(name, weights=None)
-    model, _ = load_published(_file(tmp_path / "net.pth", name), 224)
+    model = load_published(_file(tmp_path / "net.pth", name), 224).model
     new = {key: value for key, value in model.state_dict().items() if "num_batches" not in key}
     old = {re.sub(r"(denselayer\d+\.\w+)\.([12]\.)", r"\1\2", key): value for key, value in state.items()}
     head, _ = head_of(reference)

@@ -105,7 +105,7 @@ def sample_exhibits(
 ) -> Exhibits:
     """Images and points of the page. By default the source looks like the target."""
     sheet = sample_sheet(target.images.shape[1])
-    return Exhibits(target if source is None else source, target, points, sheet, "digits")
+    return Exhibits(target if source is None else source, target, target, points, sheet, "digits")
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:

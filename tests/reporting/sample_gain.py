@@ -12,6 +12,7 @@ from graft.records.gain import (
     LabelCurve,
     LabelPoint,
     ResetBlock,
+    SeedForgetting,
     SeedSteps,
     SmallNetwork,
     Speed,
@@ -93,7 +94,7 @@ def sample_forgetting(curve: bool) -> Forgetting:
         return sample_unknown().model_copy(update={"state": "frozen", "sentence": "Nothing is forgotten."})
     return Forgetting(
         state="measured",
-        seed=2,
+        seeds=tuple(SeedForgetting(seed=seed, after=0.39 + 0.01 * seed) for seed in range(5)),
         split="test",
         n_images=90,
         before=span(0.93, 0.05),
@@ -106,7 +107,7 @@ def sample_forgetting(curve: bool) -> Forgetting:
 def sample_unknown() -> Forgetting:
     return Forgetting(
         state="unknown",
-        seed=None,
+        seeds=(),
         split=None,
         n_images=0,
         before=None,

@@ -14,7 +14,7 @@ from graft.records.checks import ChecksRecord, LabelCheck, SplitCheck, Suspect
 from graft.records.common import Arm, Interval, Outcome, Preprocessing, Split, StrategyName
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.shift import SourceKind
-from graft.records.strategy import ProbeScore, StrategyRecord, Vote
+from graft.records.strategy import Candidate, ProbeScore, StrategyRecord, Vote
 from graft.records.training import Epoch, PhaseRecord, RateCurve, RunRecord, TrainingRecord, Trial
 from graft.records.validation import Finding, ValidationRecord
 from graft.records.verdict import Majority, ScoreRecord, VarianceComponents, VerdictRecord
@@ -175,6 +175,7 @@ def sample_catalog(classes: Sequence[str], source: bool) -> CatalogRecord:
         ),
         source=sample_domain(classes, (80, 20, 0)) if source else sample_domain((), (0, 0, 0)),
         target=sample_domain(classes, (20, 10, 30)),
+        unlabeled=sample_domain((), (0, 0, 0)),
     )
 
 
@@ -223,7 +224,12 @@ def sample_strategy(classes: Sequence[str], source: bool, curve: bool) -> Strate
         probe_c=0.1,
         knn=ProbeScore(mean=0.55, standard_error=0.03, setting="k=5"),
         weights={"feature_extraction": 1.0, "top_blocks": 1.0, "full": 2.5, "scratch": 0.0},
+        candidates=(
+            Candidate(name="full", available=True, reason="weight 2.5 of votes and evidence"),
+            Candidate(name="lora", available=False, reason="no values in finetune_target.tuning"),
+        ),
         choice="full" if curve else "feature_extraction",
+        techniques=(),
         runner_up="top_blocks",
         overruled=not curve,
         reasons=(

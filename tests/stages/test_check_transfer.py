@@ -30,6 +30,7 @@ FILES = {
     "scratch": "scratch.json",
     "transfer-weights": "finetuned",
     "scratch-weights": "scratch",
+    "labelled-catalog": "labelled.csv",
     "target-catalog": "target.csv",
     "target-images": "target.npy",
     "target-features": "features.npy",
@@ -58,6 +59,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seeds of each arm, judged on eight test images of two classes."""
     folder = tmp_path_factory.mktemp("check")
     write_catalog(tiny_catalog(), folder / "target.csv")
+    write_catalog((), folder / "labelled.csv")
     np.save(folder / "target.npy", tiny_images())
     write_stamp(folder)
     write_record(catalog_record("folders").model_copy(update={"preprocessing": SMALL_CNN}), folder / "catalog.json")

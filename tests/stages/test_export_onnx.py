@@ -30,6 +30,7 @@ FILES = {
     "card": "card.json",
     "target-catalog": "target.csv",
     "target-images": "target.npy",
+    "unlabeled-images": "unlabeled.npy",
     "final": "final",
     "record": "export.json",
 }
@@ -41,6 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
     write_catalog(tiny_catalog(), folder / "target.csv")
     np.save(folder / "target.npy", tiny_images())
+    np.save(folder / "unlabeled.npy", tiny_images()[:0])
     write_stamp(folder)
     write_record(catalog_record("folders").model_copy(update={"preprocessing": SMALL_CNN}), folder / "catalog.json")
     write_record(backbone_card(), folder / "card.json")

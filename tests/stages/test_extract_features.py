@@ -22,7 +22,7 @@ from graft.yaml_files import read_yaml
 
 TOP = Path(__file__).parents[2]
 MAIN = runpy.run_path(str(TOP / "stages" / "extract_features.py"))["main"]
-N_SOURCE, N_TARGET, N_SAMPLE = 50, 90, 40
+N_SOURCE, N_TARGET, N_SAMPLE, N_UNLABELED = 50, 90, 40, 20
 FILES = {
     "params": "params.yaml",
     "stamp": "validated.json",
@@ -36,6 +36,8 @@ FILES = {
     "target-images": "target.npy",
     "target-features": "features/target.npy",
     "target-details": "features/target_details.npz",
+    "unlabeled-images": "unlabeled.npy",
+    "unlabeled-features": "features/unlabeled.npy",
 }
 
 
@@ -58,6 +60,7 @@ def arguments(folder: Path, n_source: int = N_SOURCE) -> list[str]:
         rows = [catalog_row(f"{domain}{i}.png", label="ab"[i % 2], split=_split(i), row=i) for i in range(n)]
         write_catalog(rows, folder / f"{domain}.csv")
         np.save(folder / f"{domain}.npy", _images(n, seed))
+    np.save(folder / "unlabeled.npy", _images(N_UNLABELED, 2))
     write_stamp(folder)
     values = read_yaml(TOP / "params.yaml")
     values["extract_features"]["sample_images"] = N_SAMPLE

@@ -9,7 +9,7 @@ import torch
 from dvc.utils.serialize import dumps_yaml
 from tests.examples import backbone_card, write_stamp
 from tests.stages.killing import command, finished, gone, halted, interrupted, killed
-from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
+from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params, write_companions
 
 from graft.files import write_record
 from graft.networks.networks import build_network
@@ -29,6 +29,11 @@ INPUTS = {
     "target-catalog": "target.csv",
     "target-images": "target.npy",
     "target-features": "features.npy",
+    "labelled-catalog": "labelled.csv",
+    "labelled-images": "labelled.npy",
+    "companion-catalog": "companions.csv",
+    "companion-images": "companions.npy",
+    "unlabelled-images": "unlabelled.npy",
 }
 OUTPUTS = {
     "weights": "models/finetuned",
@@ -55,6 +60,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_network(network, "small_cnn", folder / "backbone.safetensors")
     write_record(backbone_card(preprocessing=SMALL_CNN), folder / "card.json")
     write_catalog(tiny_catalog(), folder / "target.csv")
+    write_companions(folder)
     write_stamp(folder)
     np.save(folder / "target.npy", tiny_images())
     np.save(folder / "features.npy", outputs_of(network, tiny_images()).features)

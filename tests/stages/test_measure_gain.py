@@ -75,7 +75,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_network(network, "small_cnn", folder / "backbone.safetensors")
     with torch.no_grad():
         next(network.blocks["block4"].parameters()).mul_(-1)
-    save_network(with_new_head(network, 2), "small_cnn", folder / "finetuned/seed_0.safetensors")
+    for seed in (0, 1):
+        save_network(with_new_head(network, 2), "small_cnn", folder / f"finetuned/seed_{seed}.safetensors")
     return folder
 
 
@@ -92,6 +93,7 @@ def test_classes_are_those_of_the_target(gain: GainRecord) -> None:
 def test_forgetting_is_measured_on_the_held_out_source(gain: GainRecord) -> None:
     forgetting = gain.forgetting
     assert (forgetting.state, forgetting.split, forgetting.n_images) == ("measured", "test", N_SOURCE)
+    assert [each.seed for each in forgetting.seeds] == [0, 1]
 
 
 def test_what_was_left_out_is_said(gain: GainRecord) -> None:

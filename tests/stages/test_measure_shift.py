@@ -32,6 +32,8 @@ FILES = {
     "target-catalog": "target.csv",
     "target-features": "target.npy",
     "target-details": "target_details.npz",
+    "unlabeled-catalog": "unlabeled.csv",
+    "unlabeled-features": "unlabeled.npy",
     "record": "shift.json",
     "map": "map.csv",
 }
@@ -55,9 +57,11 @@ def arguments(folder: Path, n_source: int = 40, *, batchnorm: bool = True, **mea
     ours = (rng.normal(size=(n_source, 3)) + np.arange(n_source)[:, None] % 2).astype(np.float32)
     write_catalog(source, folder / "source.csv")
     write_catalog(target, folder / "target.csv")
+    write_catalog((), folder / "unlabeled.csv")
     write_stamp(folder)
     save_array(ours, folder / "source.npy")
     save_array(features, folder / "target.npy")
+    save_array(features[:0], folder / "unlabeled.npy")
     write_record(backbone_card(), folder / "card.json")
     details = source_details_of_side(side_of(ours, "a")) if n_source else nothing().details
     save_source_details(details, folder / "source_details.npz")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dvc.utils.serialize import dumps_yaml
-from tests.examples import domain_record, write_stamp
+from tests.examples import absent_domain, domain_record, write_stamp
 from tests.stages.killing import command, finished, killed
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
@@ -34,7 +34,9 @@ def inputs(tmp_path: Path) -> Path:
     params = tiny_params(pretrain_source={"epochs": 4})
     (folder / "params.yaml").write_text(dumps_yaml(params.model_dump(mode="json")), encoding="utf-8")
     domain = domain_record()
-    record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain)
+    record = CatalogRecord(
+        dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain, unlabeled=absent_domain()
+    )
     write_record(record, folder / "catalog.json")
     write_catalog(tiny_catalog(), folder / "source.csv")
     write_stamp(folder)

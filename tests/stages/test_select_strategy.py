@@ -4,7 +4,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from tests.examples import catalog_row, unknown_shift, write_stamp
+from tests.examples import catalog_record, catalog_row, unknown_shift, write_stamp
 
 from graft.decisions.selection.choice import Target
 from graft.decisions.selection.label_check import check_labels
@@ -41,6 +41,8 @@ def options(tmp_path: Path) -> list[str]:
     np.save(tmp_path / "target.npy", features.astype(np.float32))
     write_record(unknown_shift(), tmp_path / "shift.json")
     files = {"params": ROOT / "params.yaml", "shift": tmp_path / "shift.json", "record": tmp_path / "strategy.json"}
+    write_record(catalog_record("folders"), tmp_path / "catalog.json")
+    files |= {"catalog": tmp_path / "catalog.json"}
     files |= {"checks": tmp_path / "checks.json"}
     files |= {
         "stamp": tmp_path / "validated.json",
@@ -62,6 +64,7 @@ def test_the_choice_and_the_checks_are_two_records(options: list[str], tmp_path:
 def test_labels_are_checked_by_the_probe_that_was_chosen(options: list[str], tmp_path: Path) -> None:
     _stage().main(options)
     c = read_record(StrategyRecord, tmp_path / "strategy.json").probe_c
+    assert c is not None
     target = Target(np.load(tmp_path / "target.npy"), read_catalog(tmp_path / "target.csv"))
     params = read_params(ROOT / "params.yaml")
     (suspect,) = read_record(ChecksRecord, tmp_path / "checks.json").labels.suspects

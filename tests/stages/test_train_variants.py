@@ -7,7 +7,15 @@ import pytest
 from dvc.utils.serialize import dumps_yaml
 from tests.examples import backbone_card, write_stamp
 from tests.stages.killing import command, finished, killed
-from tests.transfer.conftest import strategy, tiny_backbone, tiny_catalog, tiny_data, tiny_images, tiny_params
+from tests.transfer.conftest import (
+    strategy,
+    tiny_backbone,
+    tiny_catalog,
+    tiny_data,
+    tiny_images,
+    tiny_params,
+    write_companions,
+)
 
 from graft.files import write_record
 from graft.networks.preprocessing import SMALL_CNN
@@ -28,6 +36,11 @@ INPUTS = {
     "target-catalog": "target.csv",
     "target-images": "target.npy",
     "target-features": "features.npy",
+    "labelled-catalog": "labelled.csv",
+    "labelled-images": "labelled.npy",
+    "companion-catalog": "companions.csv",
+    "companion-images": "companions.npy",
+    "unlabelled-images": "unlabelled.npy",
     "training": "training.json",
     "scratch": "scratch.json",
 }
@@ -50,6 +63,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_network(backbone.network, "small_cnn", folder / "backbone.safetensors")
     write_record(backbone_card(preprocessing=SMALL_CNN), folder / "card.json")
     write_catalog(tiny_catalog(), folder / "target.csv")
+    write_companions(folder)
     write_stamp(folder)
     np.save(folder / "target.npy", tiny_images())
     np.save(folder / "features.npy", backbone.features)

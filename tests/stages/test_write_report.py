@@ -43,8 +43,10 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     write_catalog(target.catalog, tmp_path / "target.csv")
     np.save(tmp_path / "target.npy", target.images)
     write_catalog(target.catalog, tmp_path / "source.csv")
+    write_catalog((), tmp_path / "unlabeled.csv")
     write_stamp(tmp_path)
     np.save(tmp_path / "source.npy", target.images)
+    np.save(tmp_path / "unlabeled.npy", target.images[:0])
     write_map(samples.sample_map(), tmp_path / "map.csv")
     np.save(tmp_path / "sheet.npy", samples.sample_sheet())
     files = {name: tmp_path / f"{name}.json" for name in RECORDS if name != "transfer"}
@@ -55,6 +57,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     }
     files |= {"predictions": tmp_path / "predictions.csv", "target-catalog": tmp_path / "target.csv"}
     files |= {"source-catalog": tmp_path / "source.csv", "source-images": tmp_path / "source.npy"}
+    files |= {"unlabeled-catalog": tmp_path / "unlabeled.csv", "unlabeled-images": tmp_path / "unlabeled.npy"}
     files |= {"shift-map": tmp_path / "map.csv", "sheet": tmp_path / "sheet.npy"}
     files |= {"target-images": tmp_path / "target.npy", "html": tmp_path / "out/report.html"}
     files |= {"markdown": tmp_path / "out/report.md", "metrics": tmp_path / "out/metrics.json"}

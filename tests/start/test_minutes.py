@@ -6,6 +6,7 @@ import pytest
 from tests.house import ROOT
 
 from graft.params.pipeline import Params, read_params
+from graft.params.techniques import EWC, L2SP, Coral, LwF, Replay
 from graft.start.minutes import SMALL, Counts, RunMinutes, reckoned
 from graft.start.timing import Costs
 
@@ -97,6 +98,60 @@ def test_an_mlp_is_trained_by_steps(example: Params) -> None:
     assert seconds(reckoned(params, COUNTS, NOTHING._replace(top=1)), "finetune_target") == pytest.approx(
         N_RUNS * 5 * SEEN
     )
+
+
+@pytest.mark.parametrize(
+    ("arm", "n_trained", "n_forward", "once"),
+    [
+        ({"keeping": L2SP(kind="l2_sp", strength=1.0)}, 0.0, 0, 0),
+        ({"keeping": EWC(kind="ewc", strength=1.0, images=40)}, 0.0, 0, 40),
+        ({"keeping": LwF(kind="lwf", strength=1.0, temperature=2.0)}, 0.0, 1, 0),
+        ({"keeping": Replay(kind="replay", share=0.2)}, 0.25, 0, 0),
+        ({"adapting": Coral(kind="coral", strength=1.0)}, 2.0, 0, 0),
+        ({"tuning": "bias"}, 0.0, 0, 0),
+    ],
+)
+def test_keeping_and_adapting_pass_images_beside_the_labelled_ones(
+    example: Params, arm: dict[str, Any], n_trained: float, n_forward: int, once: int
+) -> None:
+    plain = changed(small(example), "select_strategy", overrule="full")
+    counts = COUNTS._replace(n_source=50, n_unlabelled=70)
+    costs = NOTHING._replace(forward=1, full=10)
+    before, after = (
+        seconds(reckoned(params, counts, costs), "finetune_target")
+        for params in (plain, changed(plain, "finetune_target", **arm))
+    )
+    assert after - before == pytest.approx(N_RUNS * (5 * SEEN * (10 * n_trained + n_forward) + 10 * once))
+
+
+def test_a_domain_that_is_not_there_is_not_passed(example: Params) -> None:
+    params = changed(small(example), "finetune_target", adapting=Coral(kind="coral", strength=1.0))
+    params = changed(params, "select_strategy", overrule="top_blocks")
+    costs = NOTHING._replace(top=1)
+    taken = [
+        seconds(reckoned(params, COUNTS._replace(n_source=n, n_unlabelled=m), costs), "finetune_target")
+        for n, m in ((0, 0), (9, 0), (9, 9))
+    ]
+    assert taken == pytest.approx([N_RUNS * 5 * SEEN * n for n in (1, 2, 3)])
+
+
+def test_where_the_head_alone_learns_nothing_is_passed_beside(example: Params) -> None:
+    params = changed(small(example), "training", head="mlp")
+    params = changed(params, "select_strategy", overrule="feature_extraction")
+    with_it = changed(params, "finetune_target", keeping=Replay(kind="replay", share=0.5))
+    costs = NOTHING._replace(top=1, full=1, forward=1)
+    assert reckoned(with_it, COUNTS, costs) == reckoned(params, COUNTS, costs)
+
+
+@pytest.mark.parametrize(
+    ("arm", "n_altered"),
+    [({}, 1 + 3), ({"tuning": "bias"}, 1), ({"keeping": L2SP(kind="l2_sp", strength=1.0)}, 0)],
+)
+def test_altered_weights_are_reckoned_as_they_are_trained(example: Params, arm: dict[str, Any], n_altered: int) -> None:
+    params = changed(small(example), "training", budget="thorough", epochs=5)
+    params = changed(changed(params, "finetune_target", **arm), "select_strategy", overrule="full")
+    estimate = reckoned(params, COUNTS, NOTHING._replace(forward=1))
+    assert seconds(estimate, "check_transfer") == COUNTS.n_test * (2 * 8 + 8 * (2 * 3 + n_altered) + 1)
 
 
 def test_without_a_named_strategy_there_is_a_range(example: Params) -> None:

@@ -127,7 +127,7 @@ def test_there_is_no_hash_where_everything_is_trained(network: Network) -> None:
 def test_adapted_statistics_are_those_of_the_images(network: Network) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3)).astype(np.uint8)
     samples = samples_on(torch.device("cpu"), images, np.zeros(40, dtype=np.int64))
-    adapt_batchnorm(network, samples)
+    adapt_batchnorm(network, samples.images)
     mean, std = torch.tensor(SMALL_CNN.mean).view(3, 1, 1), torch.tensor(SMALL_CNN.std).view(3, 1, 1)
     seen = network.get_submodule("blocks.block1.0")((samples.images.float() / 255 - mean) / std)
     first = network.get_submodule("blocks.block1.1")
@@ -143,7 +143,7 @@ def test_adapted_statistics_keep_nothing_of_those_before(network: Network) -> No
     for name, buffer in used.blocks.named_buffers():
         buffer.fill_(7 if name.endswith("num_batches_tracked") else 3.0)
     for each in (network, used):
-        adapt_batchnorm(each, samples)
+        adapt_batchnorm(each, samples.images)
     assert all(torch.equal(value, network.get_buffer(name)) for name, value in used.named_buffers())
 
 
@@ -151,7 +151,7 @@ def test_adapted_statistics_do_not_depend_on_images_sorted_by_class(network: Net
     """A batch of one class would be normalised by its own mean, and the variance between classes would be lost."""
     dark, bright = np.full((150, 32, 32, 3), 40, np.uint8), np.full((150, 32, 32, 3), 200, np.uint8)
     samples = samples_on(torch.device("cpu"), np.concatenate([dark, bright]), np.repeat([0, 1], 150))
-    adapt_batchnorm(network, samples)
+    adapt_batchnorm(network, samples.images)
     values = network.input_transform(samples.images)
     second = network.get_submodule("blocks.block2.1")
     with torch.no_grad():
@@ -196,12 +196,12 @@ def test_statistics_are_adapted_in_batches_of_at_least_64_images(network: Networ
     seen: list[int] = []
     network.blocks["block1"].register_forward_hook(lambda block, given, made: seen.append(len(made)))
     images = np.random.default_rng(0).integers(0, 256, (n, 8, 8, 3)).astype(np.uint8)
-    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(n, dtype=np.int64)))
+    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(n, dtype=np.int64)).images)
     assert seen == sizes
 
 
 def test_adapting_restores_the_momentum_of_statistics(network: Network) -> None:
     images = np.zeros((8, 8, 8, 3), dtype=np.uint8)
-    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(8, dtype=np.int64)))
+    adapt_batchnorm(network, samples_on(torch.device("cpu"), images, np.zeros(8, dtype=np.int64)).images)
     norms = [each for each in network.modules() if isinstance(each, torch.nn.BatchNorm2d)]
     assert [each.momentum for each in norms] == [0.1] * 4

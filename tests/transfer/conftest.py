@@ -10,7 +10,7 @@ from graft.networks.preprocessing import SMALL_CNN
 from graft.params.pipeline import Params
 from graft.records.common import Split
 from graft.records.strategy import ProbeScore, StrategyRecord
-from graft.store.catalogue import CatalogRow
+from graft.store.catalogue import CatalogRow, write_catalog
 from graft.transfer.arms.target_data import TargetData, target_data
 from graft.transfer.finetuning.task import Backbone
 from graft.yaml_files import read_yaml
@@ -60,6 +60,18 @@ def tiny_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return (noise + 100 * (np.arange(40) % 2).reshape(-1, 1, 1, 1)).astype(np.uint8)
 
 
+def write_companions(folder: Path, rows: tuple[CatalogRow, ...] = ()) -> None:
+    """Labelled images of the source, which the arms learn from where the target has no labels to train on.
+
+    What techniques of the transfer arm read has no rows.
+    """
+    write_catalog(rows, folder / "labelled.csv")
+    np.save(folder / "labelled.npy", tiny_images()[[each.row for each in rows]])
+    write_catalog((), folder / "companions.csv")
+    for name in ("companions", "unlabelled"):
+        np.save(folder / f"{name}.npy", tiny_images()[:0])
+
+
 @pytest.fixture
 def data() -> TargetData:
     return tiny_data()
@@ -93,7 +105,9 @@ def strategy(choice: str) -> StrategyRecord:
             "probe_c": 0.1,
             "knn": ProbeScore(mean=0.9, standard_error=0.01, setting="k=5"),
             "weights": {},
+            "candidates": (),
             "choice": choice,
+            "techniques": (),
             "runner_up": None,
             "overruled": False,
             "reasons": (),

@@ -30,12 +30,12 @@ def test_the_old_head_judges_tuned_blocks(tmp_path: Path) -> None:
     with torch.no_grad():
         next(network.blocks["block4"].parameters()).mul_(2)
     with_new_head(network, 7)
-    found = old_head_logits(before, saved(network, tmp_path / "tuned.safetensors"), IMAGES, CPU)
-    network.head = old
+    found = old_head_logits(before, {3: saved(network, tmp_path / "tuned.safetensors")}, IMAGES, CPU)
+    network.head, after = old, found.after[3]
     assert found.before.shape == (5, 3)
-    assert found.after is not None
-    np.testing.assert_allclose(found.after, outputs_of(network, IMAGES).logits, rtol=1e-6)
-    assert not np.allclose(found.after, found.before)
+    assert after is not None
+    np.testing.assert_allclose(after, outputs_of(network, IMAGES).logits, rtol=1e-6)
+    assert not np.allclose(after, found.before)
 
 
 def test_the_old_head_judges_adapters_too(tmp_path: Path) -> None:
@@ -57,4 +57,4 @@ def test_blocks_that_are_equal_are_not_asked_again(tmp_path: Path) -> None:
     network = build_network("small_cnn", 3, SMALL_CNN)
     before = saved(network, tmp_path / "backbone.safetensors")
     after = saved(with_new_head(network, 7), tmp_path / "tuned.safetensors")
-    assert old_head_logits(before, after, IMAGES, CPU).after is None
+    assert old_head_logits(before, {0: after}, IMAGES, CPU).after == {0: None}

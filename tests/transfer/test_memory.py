@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 from graft.networks.preprocessing import SMALL_CNN
-from graft.records.catalog import CatalogRecord
 from graft.training import memory
 from graft.transfer.arms.target_data import TargetData, target_data
 from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask
 from graft.transfer.pretraining import make_backbone
-from tests.examples import domain_record
+from tests.examples import catalog_record
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
 
@@ -60,7 +59,7 @@ def test_a_head_that_is_fitted_takes_no_steps(
 
 def test_pretraining_is_refused_before_its_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _leave(STEPS, monkeypatch)
-    record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain_record(), target=domain_record())
+    record = catalog_record("folders").model_copy(update={"preprocessing": SMALL_CNN})
     with pytest.raises(ValueError, match=r"^params\.yaml, pretrain_source\.batch_size: want \d MiB .* steps of 8 "):
         make_backbone(tiny_params(), tiny_catalog(), tiny_images(), record, tmp_path / "net.safetensors", ON_CPU)
     _leave(IMAGES, monkeypatch)

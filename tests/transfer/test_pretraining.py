@@ -11,15 +11,14 @@ from graft.networks.networks import state_sha256
 from graft.networks.outputs import Score
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import load_network
-from graft.records.catalog import CatalogRecord
 from graft.training.loop import Fitted
 from graft.transfer import pretraining
 from graft.transfer.pretraining import make_backbone
-from tests.examples import domain_record
+from tests.examples import catalog_record
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
 
-RECORD = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain_record(), target=domain_record())
+RECORD = catalog_record("folders").model_copy(update={"preprocessing": SMALL_CNN})
 
 
 def test_pretraining_learns_the_source(tmp_path: Path) -> None:
@@ -35,6 +34,7 @@ def test_card_tells_the_weights(tmp_path: Path) -> None:
     assert card.weights_sha256 == hashlib.sha256((tmp_path / "net.safetensors").read_bytes()).hexdigest()
     assert card.blocks == tuple(load_network(tmp_path / "net.safetensors").blocks)
     assert card.n_features == 128
+    assert card.source_head
     assert card.blocks_sha256 == state_sha256(load_network(tmp_path / "net.safetensors").blocks.values())
 
 
@@ -70,8 +70,22 @@ def test_weights_of_a_file_need_no_source_images(tmp_path: Path) -> None:
     )
     assert card.origin == "file w.pth"
     assert card.source_val_accuracy is None
+    assert not card.source_head
     assert card.weights_sha256 != other.weights_sha256  # the head is drawn
     assert card.blocks_sha256 == other.blocks_sha256
+
+
+def test_a_published_linear_head_stays_with_its_backbone(tmp_path: Path) -> None:
+    state = torchvision.models.mobilenet_v2(weights=None, num_classes=5).state_dict()
+    torch.save(state, tmp_path / "w.pth")
+    sha256 = hashlib.sha256((tmp_path / "w.pth").read_bytes()).hexdigest()
+    file = {"weights": "file", "weights_file": str(tmp_path / "w.pth"), "weights_sha256": sha256}
+    params = tiny_params(network={"name": "mobilenet_v2", **file})
+    empty = np.empty((0, 32, 32, 3), dtype=np.uint8)
+    card = make_backbone(params, (), empty, RECORD, tmp_path / "net.safetensors", ON_CPU)
+    assert card.source_head
+    head = load_network(tmp_path / "net.safetensors").head.state_dict()
+    assert torch.equal(head["weight"], state["classifier.1.weight"])
 
 
 def test_pretraining_learns_from_train_and_chooses_by_validation(

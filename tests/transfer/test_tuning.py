@@ -115,7 +115,7 @@ def test_gradual_goes_down_to_the_first_block_a_phase_at_a_time(start: TransferT
 
 def test_adapt_gives_batchnorm_the_statistics_of_the_target(start: TransferTask, tmp_path: Path) -> None:
     adapted = copy.deepcopy(start.backbone.network)
-    adapt_batchnorm(adapted, start.data.train)
+    adapt_batchnorm(adapted, start.data.train.images)
     tuned(start, "full", tmp_path, finetune_target={"batchnorm": "adapt"})
     ended = load_network(tmp_path / "seed_0.safetensors")
     assert same(statistics(ended), statistics(adapted))

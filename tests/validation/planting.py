@@ -11,12 +11,13 @@ from PIL import Image
 from tests.validation.samples import GREY_WEIGHTS, params
 
 from graft.params.pipeline import Params
+from graft.preparation.found import FOLDERS
 from graft.preparation.prepare import Prepared, PrepareSettings, prepare
-from graft.preparation.scan import scan, scan_optional
+from graft.preparation.raw import scan_raw
 from graft.records.common import Preprocessing
 from graft.records.validation import ValidationRecord
 from graft.store.catalogue import write_catalog
-from graft.validation.domains import OpenDomain, open_domain
+from graft.validation.domains import Domains, OpenDomain, open_domain
 from graft.validation.expectations import validate
 
 SPLITS = ("train", "val", "test")
@@ -56,8 +57,8 @@ def without_split_folders(raw: Path) -> Path:
 
 def prepared(raw: Path, name: str, given: Params, preprocessing: Preprocessing) -> Prepared:
     """Prepare a domain as the stage prepare_data does, with its results beside the raw folder."""
-    folder, store = raw / name, raw.parent / f"{name}.npy"
-    found = scan(folder) if name == "target" else scan_optional(folder)
+    folder, store = raw / FOLDERS[name], raw.parent / f"{name}.npy"
+    found = getattr(scan_raw(raw), name)
     done = prepare(folder, found, store, raw.parent / "shards", PrepareSettings(preprocessing, given.prepare_data, 0))
     write_catalog(done.rows, raw.parent / f"{name}.csv")
     return done
@@ -73,14 +74,15 @@ def run(
     """Prepare and validate, with a call in between."""
     given = params(**limits)
     given = given.model_copy(update={"prepare_data": given.prepare_data.model_copy(update=grouping or {})})
-    domains = {name: prepared(raw, name, given, preprocessing).domain for name in ("source", "target")}
+    domains = {name: prepared(raw, name, given, preprocessing).domain for name in FOLDERS}
     between()
 
     def domain(name: Any) -> OpenDomain:
         return open_domain(name, domains[name], raw.parent / f"{name}.csv", raw.parent / f"{name}.npy")
 
     (raw.parent / "docs").mkdir()
-    return validate(domain("source"), domain("target"), preprocessing, given, raw.parent / "docs").record
+    opened = Domains(*map(domain, FOLDERS))
+    return validate(opened, preprocessing, given, raw.parent / "docs").record
 
 
 def faults(record: ValidationRecord) -> dict[str, Found]:

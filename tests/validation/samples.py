@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from graft.images.fingerprint import channel_statistics, phash
 from graft.params.pipeline import Params, read_params
 from graft.records.common import Preprocessing
 from graft.store.catalogue import CatalogRow
-from graft.validation.domains import OpenDomain
+from graft.validation.domains import Domains, Name, OpenDomain
 
 ON_COLOUR = Preprocessing(
     resize_px=32, crop_px=32, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear"
@@ -41,7 +41,7 @@ def noise(sha256: str) -> NDArray[np.uint8]:
     return patches.repeat(4, axis=0).repeat(4, axis=1)
 
 
-def domain(name: Literal["source", "target"], rows: Sequence[CatalogRow], **pictures: NDArray[np.uint8]) -> OpenDomain:
+def domain(name: Name, rows: Sequence[CatalogRow], **pictures: NDArray[np.uint8]) -> OpenDomain:
     """A domain whose images are noise, or the pictures given by the last part of their path (`x` for `cat/x`)."""
     images: list[NDArray[np.uint8]] = []
     seen: list[CatalogRow] = []
@@ -55,3 +55,8 @@ def domain(name: Literal["source", "target"], rows: Sequence[CatalogRow], **pict
         images.append(image)
     stored = np.stack(images) if images else np.zeros((0, 32, 32, 3), dtype=np.uint8)
     return OpenDomain(name, tuple(seen), stored, "")
+
+
+def domains(source: OpenDomain, target: OpenDomain, unlabelled: OpenDomain | None = None) -> Domains:
+    """The domains of a run, by default without unlabelled images."""
+    return Domains(source, target, unlabelled or domain("unlabeled", []))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.validation.samples import GREY_WEIGHTS, domain, params, row
+from tests.validation.samples import GREY_WEIGHTS, domain, domains, params, row
 
 from graft.records.validation import Finding
 from graft.validation.docs_site import readable_offline
@@ -25,7 +25,7 @@ def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs")
     rows = [row(f"{split}/cat/{n}") for split in ("train", "val", "test") for n in range(3)]
     broken = [row(f"train/dog/{EVIL}", error="<b>truncated</b>"), row("train/dog/x", "same"), row("val/cat/y", "same")]
-    validate(domain("source", []), domain("target", [*rows, *broken]), GREY_WEIGHTS, params(), folder)
+    validate(domains(domain("source", []), domain("target", [*rows, *broken])), GREY_WEIGHTS, params(), folder)
     return folder
 
 

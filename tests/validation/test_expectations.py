@@ -3,11 +3,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.validation.samples import GREY_WEIGHTS, domain, noise, params, row
+from tests.validation.samples import GREY_WEIGHTS, domain, domains, noise, params, row
 
 from graft.records.validation import Finding, ValidationRecord
 from graft.store.catalogue import CatalogRow
+from graft.validation.domains import Domains
 from graft.validation.expectations import critical_sentences, validate, warning_sentences
+from graft.validation.overlap import near_overlap_rules, overlap_rules
 from graft.validation.rules import (
     class_rules,
     image_rules,
@@ -27,10 +29,16 @@ SOURCE = [row(each.path, f"source {each.path}") for each in SOUND]
 
 
 def check(
-    target: list[CatalogRow], docs: Path, source: list[CatalogRow] | None = None, limits: Any = None, **pictures: Any
+    target: list[CatalogRow],
+    docs: Path,
+    source: list[CatalogRow] | None = None,
+    limits: Any = None,
+    unlabelled: list[CatalogRow] | None = None,
+    **pictures: Any,
 ) -> ValidationRecord:
-    domains = domain("source", source or [], **pictures), domain("target", target, **pictures)
-    return validate(*domains, GREY_WEIGHTS, params(**(limits or {})), docs).record
+    others = domain("source", source or [], **pictures), domain("unlabeled", unlabelled or [], **pictures)
+    opened = Domains(others[0], domain("target", target, **pictures), others[1])
+    return validate(opened, GREY_WEIGHTS, params(**(limits or {})), docs).record
 
 
 def failed(record: ValidationRecord) -> Finding:
@@ -43,7 +51,7 @@ def test_sound_data_have_no_finding(tmp_path: Path) -> None:
     record = check(SOUND, tmp_path, SOURCE)
     assert record.ok
     assert all(each.ok and each.examples == () and each.advice for each in record.findings)
-    assert len({each.name for each in record.findings}) == len(record.findings) == 36
+    assert len({each.name for each in record.findings}) == len(record.findings) == 40
     assert critical_sentences(record) == []
 
 
@@ -169,12 +177,78 @@ def test_near_duplicates_within_the_source_do_not_count_as_test_images(tmp_path:
     assert failed(record).examples == ("source/val/dog/x ~ source/val/dog/y",)
 
 
+UNLABELLED = [row(f"day1/{n}/x{n}", label="", split="train") for n in range(4)]
+
+
+def test_sound_unlabelled_images_have_no_finding(tmp_path: Path) -> None:
+    assert all(each.ok for each in check(SOUND, tmp_path, SOURCE, unlabelled=UNLABELLED).findings)
+
+
+def test_an_unreadable_unlabelled_image_is_critical_and_a_small_one_is_named(tmp_path: Path) -> None:
+    broken = row("a/b/c", label="", split="train", error="cut off")
+    record = check(SOUND, tmp_path, unlabelled=[*UNLABELLED, broken])
+    assert (failed(record).name, failed(record).severity) == ("unreadable images", "critical")
+    assert failed(record).examples == ("unlabeled/a/b/c (cut off)",)
+    small = row("a/b/c", label="", split="train", width=3)
+    record = check(SOUND, tmp_path, unlabelled=[*UNLABELLED, small])
+    assert (failed(record).severity, failed(record).examples) == ("warning", ("unlabeled/a/b/c",))
+
+
+@pytest.mark.parametrize(
+    ("labelled", "name", "severity"),
+    [
+        ("test/cat/0", "test images of the target among unlabelled images", "critical"),
+        ("train/cat/0", "train or val images of the target among unlabelled images", "warning"),
+        ("val/dog/1", "train or val images of the target among unlabelled images", "warning"),
+    ],
+)
+def test_an_unlabelled_image_with_the_bytes_of_a_labelled_one_is_found(
+    tmp_path: Path, labelled: str, name: str, severity: str
+) -> None:
+    record = check(SOUND, tmp_path, SOURCE, unlabelled=[*UNLABELLED, row("a/b/c", labelled, label="", split="train")])
+    assert (failed(record).name, failed(record).severity) == (name, severity)
+    assert failed(record).examples == (f"target/{labelled} = unlabeled/a/b/c",)
+
+
+@pytest.mark.parametrize(("limit", "severity"), [("fail", "critical"), ("warn", "warning")])
+def test_an_unlabelled_near_duplicate_of_a_test_image_is_as_severe_as_the_params_say(
+    tmp_path: Path, limit: str, severity: str
+) -> None:
+    target, copy = [*SOUND, row("test/cat/x")], row("a/b/y", label="", split="train")
+    limits = {"on_near_duplicates": limit}
+    record = check(target, tmp_path, None, limits, [*UNLABELLED, copy], x=PICTURE, y=SAVED_AGAIN)
+    assert failed(record).name == "near duplicates of test images of the target among unlabelled images"
+    assert (failed(record).severity, failed(record).examples) == (severity, ("unlabeled/a/b/y ~ target/test/cat/x",))
+
+
+def test_an_unlabelled_near_duplicate_of_a_train_image_is_only_said(tmp_path: Path) -> None:
+    target, copy = [*SOUND, row("train/cat/x")], row("a/b/y", label="", split="train")
+    record = check(target, tmp_path, unlabelled=[*UNLABELLED, copy], x=PICTURE, y=SAVED_AGAIN)
+    assert failed(record).name == "near duplicates of train or val images of the target among unlabelled images"
+    assert (record.ok, failed(record).severity) == (True, "warning")
+
+
+def test_a_target_for_testing_alone_needs_no_train_images_but_its_source_does(tmp_path: Path) -> None:
+    tested = [each for each in SOUND if each.path.startswith("test")]
+    assert all(each.ok for each in check(tested, tmp_path, SOURCE, unlabelled=UNLABELLED).findings)
+    few = [each for each in SOURCE if each.path != "train/dog/1"]
+    record = check(tested, tmp_path, few, unlabelled=UNLABELLED)
+    assert failed(record).name == "classes of under 2 readable train images"
+    assert failed(record).examples == ("source/dog",)
+
+
+def test_without_a_target_the_expected_classes_are_those_of_the_source(tmp_path: Path) -> None:
+    assert check([], tmp_path, SOURCE, {"classes": ("cat", "dog")}, UNLABELLED).ok
+    record = check([], tmp_path, SOURCE, {"classes": ("cat", "elk")}, UNLABELLED)
+    assert failed(record).examples == ("source/dog (not expected)", "source/elk (expected, no such class)")
+
+
 def test_near_duplicates_are_not_mentioned_if_they_are_not_looked_for(tmp_path: Path) -> None:
     given = params()
     not_looked = given.model_copy(
         update={"prepare_data": given.prepare_data.model_copy(update={"near_duplicate_bits": None})}
     )
-    record = validate(domain("source", []), domain("target", SOUND), GREY_WEIGHTS, not_looked, tmp_path).record
+    record = validate(domains(domain("source", []), domain("target", SOUND)), GREY_WEIGHTS, not_looked, tmp_path).record
     assert not any("near duplicate" in each.name for each in record.findings)
 
 
@@ -230,7 +304,7 @@ def test_a_class_ten_times_smaller_is_a_warning(tmp_path: Path) -> None:
 
 def test_a_changed_store_is_critical_and_its_pixels_are_not_read(tmp_path: Path) -> None:
     spoilt = domain("target", SOUND)._replace(images=np.zeros((0, 1, 1, 3), dtype=np.uint8), fault="t.npy: changed")
-    record = validate(domain("source", SOURCE), spoilt, GREY_WEIGHTS, params(), tmp_path).record
+    record = validate(domains(domain("source", SOURCE), spoilt), GREY_WEIGHTS, params(), tmp_path).record
     assert (failed(record).name, failed(record).severity) == ("damaged image stores", "critical")
     assert failed(record).examples == ("t.npy: changed",)
     assert not any("can be told from" in each.name for each in record.findings)
@@ -266,6 +340,8 @@ def test_a_finding_is_named_by_its_fault(tmp_path: Path) -> None:
     every = (
         store_rules(),
         image_rules(limits),
+        overlap_rules(),
+        near_overlap_rules(limits),
         left_rules(),
         pair_rules(limits),
         class_rules(limits),
@@ -273,7 +349,7 @@ def test_a_finding_is_named_by_its_fault(tmp_path: Path) -> None:
         look_rules(),
     )
     names = [rule.name for rules in every for rule in rules]
-    assert len(names) == len(set(names)) == 34
+    assert len(names) == len(set(names)) == 38
     for name in names:
         assert name.split()[0] not in {"no", "every", "at", "the"}, f"`no {name}` is what is wanted"
 

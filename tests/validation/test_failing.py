@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tests.validation.samples import domain, row
+from tests.validation.samples import domain, domains, row
 
 from graft.params.data import ValidateData
 from graft.validation.failing import COLUMNS, Failing, failing, write_failing
@@ -56,7 +56,8 @@ def test_equal_files_are_listed_with_one_in_the_other_split() -> None:
 
 def test_near_duplicates_are_listed_with_both_files() -> None:
     same = domain("target", [row("train/cat/x", "x"), row("test/dog/y", "y"), row("val/cat/z", "z")])
-    table = pair_table(domain("source", []), same._replace(images=same.images[[0, 0, 2]], rows=_alike(same.rows)), 4)
+    seen = same._replace(images=same.images[[0, 0, 2]], rows=_alike(same.rows))
+    table = pair_table(domains(domain("source", []), seen), 4)
     rule = Rule("near", "critical", "in_two_splits", None, 0, "")
     (found,) = failing(rule, table[table["in_two_splits"] > 0])
     assert (found.domain, found.path, found.label, found.split) == ("target", "train/cat/x", "cat", "train")

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.validation.conftest import counted
-from tests.validation.samples import GREY_WEIGHTS, domain, params, row
+from tests.validation.samples import GREY_WEIGHTS, domain, domains, params, row
 
 from graft.validation import expectations
 from graft.validation.judge import Suite, judge
+from graft.validation.overlap import near_overlap_rules, overlap_rules
 from graft.validation.rules import (
     Rule,
     class_rules,
@@ -27,9 +28,9 @@ from graft.validation.rules import (
 LIMITS = params(classes=("cat", "dog")).validate_data
 RULES = {
     "stores": store_rules(),
-    "images": image_rules(LIMITS),
+    "images": (*image_rules(LIMITS), *overlap_rules()),
     "names": (*left_rules(), *name_rules("Paste.")),
-    "near_duplicates": pair_rules(LIMITS),
+    "near_duplicates": (*pair_rules(LIMITS), *near_overlap_rules(LIMITS)),
     "classes": class_rules(LIMITS),
     "splits": split_rules(),
     "looks": (*look_rules(), *shortcut_rules()),
@@ -67,7 +68,7 @@ def test_every_rule_is_broken_by_as_many_rows_as_its_limits_say(suites: Mapping[
 
 def test_sound_data_have_data_docs_and_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     record = expectations.validate(
-        domain("source", SOURCE), domain("target", SOUND), GREY_WEIGHTS, params(), tmp_path
+        domains(domain("source", SOURCE), domain("target", SOUND)), GREY_WEIGHTS, params(), tmp_path
     ).record
     assert record.ok
     assert (tmp_path / "index.html").is_file()
@@ -95,4 +96,4 @@ def test_counts_that_disagree_with_the_limits_are_an_error(monkeypatch: pytest.M
     monkeypatch.setattr(expectations, "judge", one_more)
     rows = [row("train/cat/x"), row("val/cat/y"), row("test/cat/z", error="truncated")]
     with pytest.raises(RuntimeError, match="unreadable images: want 1 rows against it, got 2"):
-        expectations.validate(domain("source", []), domain("target", rows), GREY_WEIGHTS, params(), tmp_path)
+        expectations.validate(domains(domain("source", []), domain("target", rows)), GREY_WEIGHTS, params(), tmp_path)

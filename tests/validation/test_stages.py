@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 NAMES = {
     "example": "example", "source-catalog": "s.csv", "target-catalog": "t.csv", "source-images": "s.npy",
     "target-images": "t.npy", "catalog": "catalog.json", "docs": "docs", "failing": "failing.csv",
-    "stamp": "validated.json",
+    "stamp": "validated.json", "target-stamp": "validated_target.json",
+    "unlabeled-catalog": "u.csv", "unlabeled-images": "u.npy",
 }  # fmt: skip
 
 
@@ -39,9 +40,9 @@ def run(stage: str, folder: Path, *options: str, code: str = "") -> subprocess.C
     )
 
 
-MADE = ("source-catalog", "target-catalog", "source-images", "target-images")
+MADE = tuple(f"{name}-{what}" for name in ("source", "target", "unlabeled") for what in ("catalog", "images"))
 PREPARE = ("example", *MADE, "record")
-VALIDATE = ("catalog", *MADE, "record", "stamp", "failing", "docs")
+VALIDATE = ("catalog", *MADE, "record", "stamp", "target-stamp", "failing", "docs")
 
 
 def params(folder: Path, dataset: str) -> None:

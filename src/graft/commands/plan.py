@@ -5,7 +5,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from graft.commands.paths import CATALOG, FEATURES, LOOKS, PARAMS, RAW, STRATEGY, TARGET_CATALOG, VERDICT
+from graft.commands.paths import (
+    CATALOG,
+    FEATURES,
+    LABELLED_CATALOG,
+    LOOKS,
+    PARAMS,
+    RAW,
+    STRATEGY,
+    TARGET_CATALOG,
+    VERDICT,
+)
 from graft.files import printable
 
 if TYPE_CHECKING:
@@ -87,7 +97,7 @@ def _on_test(sizes: "Sizes", params: "Params") -> "OnTest":
 def _before(sizes: "Sizes", params: "Params") -> "Standing | None":
     """Where the next look stands among those in the ledger; None while the files' hashes are not known."""
     from graft.decisions.plan import standing_ahead
-    from graft.decisions.verdict.looks import Trained, look_at, read_looks
+    from graft.decisions.verdict.looks import look_at, read_looks, trained_from
     from graft.decisions.verdict.splits import splits_of
     from graft.records.catalog import CatalogRecord
     from graft.records.strategy import StrategyRecord
@@ -98,9 +108,11 @@ def _before(sizes: "Sizes", params: "Params") -> "Standing | None":
         return None
     chosen = _read_if_valid(StrategyRecord, STRATEGY)
     strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
-    splits = splits_of(read_catalog(TARGET_CATALOG), sizes.classes)
-    trained = Trained(strategy, params.training.n_seeds, catalog.source.sha256)
-    return standing_ahead(read_looks(LOOKS), look_at(splits, params, trained))
+    source = read_catalog(LABELLED_CATALOG) if LABELLED_CATALOG.is_file() else ()
+    splits = splits_of(read_catalog(TARGET_CATALOG), catalog.classes, source)
+    trained = trained_from(strategy, params.training.n_seeds, catalog)
+    look = look_at(splits, params, trained)
+    return None if look is None else standing_ahead(read_looks(LOOKS), look)
 
 
 def pilot_of(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot":
@@ -128,6 +140,8 @@ def _of_probe(sizes: "Sizes", on: "OnTest", params: "Params") -> "Pilot | None":
         return None
     rows = read_catalog(TARGET_CATALOG)
     train = labelled(rows, sizes.classes, "train")
+    if not len(train.rows):
+        return None
     try:
         features = np.load(FEATURES, mmap_mode="r")
         if len(features) != sum(each.row >= 0 for each in rows):

@@ -8,6 +8,7 @@ from graft.files import printable
 
 if TYPE_CHECKING:
     from graft.records.common import Interval
+    from graft.records.verdict import AnyVerdict
 
 HELP = "print verdict, accuracies, where the report lies and what to try next"
 GATE_STAGE = "gate_release:"
@@ -33,9 +34,9 @@ def summary() -> str:
     from graft.files import read_record
     from graft.records.release import GateRecord, ReleaseRecord
     from graft.records.strategy import StrategyRecord
-    from graft.records.verdict import VerdictRecord
+    from graft.records.verdict import read_verdict
 
-    verdict, strategy = read_record(VerdictRecord, VERDICT), read_record(StrategyRecord, STRATEGY)
+    verdict, strategy = read_verdict(VERDICT), read_record(StrategyRecord, STRATEGY)
     gate, release = read_record(GateRecord, GATE), read_record(ReleaseRecord, RELEASE)
     by_whom = "as params.yaml says" if strategy.overruled else "chosen by graft"
     warnings = ", ".join(each.check for each in release.reasons if each.level == "warn")
@@ -44,12 +45,7 @@ def summary() -> str:
         ("", ""),
         *_earlier(),
         ("verdict", f"{verdict.verdict}: {verdict.sentence}"),
-        ("transfer", _with_interval(verdict.transfer, verdict.confidence)),
-        ("scratch", _with_interval(verdict.scratch, verdict.confidence)),
-        (
-            "majority",
-            f"{verdict.majority.score:.1%} (always saying {verdict.majority.label}, the most frequent of train)",
-        ),
+        *_scores(verdict),
         ("ships", verdict.ships_because),
         ("strategy", f"{strategy.choice}, {by_whom}"),
         ("gate", passed if gate.passed else f"refused: {release.refusals}"),
@@ -57,6 +53,20 @@ def summary() -> str:
         *(("" if place else "next", step) for place, step in enumerate(release.next_steps)),
     ]
     return "\n".join(f"{name:<10}{text}".rstrip() for name, text in lines)
+
+
+def _scores(verdict: "AnyVerdict") -> list[tuple[str, str]]:
+    """Scores of both arms and of a constant model; none where no test image has a label."""
+    from graft.records.verdict import NoVerdictRecord
+
+    if isinstance(verdict, NoVerdictRecord):
+        return []
+    always = f"always saying {verdict.majority.label}, the most frequent of train"
+    return [
+        ("transfer", _with_interval(verdict.transfer, verdict.confidence)),
+        ("scratch", _with_interval(verdict.scratch, verdict.confidence)),
+        ("majority", f"{verdict.majority.score:.1%} ({always})"),
+    ]
 
 
 def _earlier() -> list[tuple[str, str]]:

@@ -6,11 +6,11 @@ from graft.records.cards import BackboneCard, ModelCard
 from graft.records.catalog import CatalogRecord
 from graft.records.release import ExportRecord
 from graft.records.training import TrainingRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import AnyVerdict, VerdictRecord
 
 
 def model_card(
-    catalog: CatalogRecord, backbone: BackboneCard, arm: TrainingRecord, verdict: VerdictRecord, export: ExportRecord
+    catalog: CatalogRecord, backbone: BackboneCard, arm: TrainingRecord, verdict: AnyVerdict, export: ExportRecord
 ) -> ModelCard:
     """Card of the arm that ships.
 
@@ -21,10 +21,11 @@ def model_card(
         verdict: holds the seed that ships.
         export: hashes of model.onnx and of the files beside it that hold its weights.
     """
+    judged = verdict if isinstance(verdict, VerdictRecord) else None
     run = next(each for each in arm.runs if each.seed == verdict.ships_seed)
     return ModelCard(
         graft_version=__version__,
-        labels=catalog.target.classes,
+        labels=catalog.classes,
         preprocessing=catalog.preprocessing,
         preprocessing_sha256=record_sha256(catalog.preprocessing),
         network=arm.network,
@@ -32,13 +33,14 @@ def model_card(
         arm=arm.arm,
         strategy=arm.strategy,
         seed=run.seed,
+        labels_from=catalog.labels_from,
         verdict=verdict.verdict,
         verdict_sentence=verdict.sentence,
-        metric=verdict.metric,
-        test_score=verdict.ships_score,
-        n_test_images=verdict.n_images,
+        metric=judged and judged.metric,
+        test_score=judged and judged.ships_score,
+        n_test_images=judged.n_images if judged else 0,
         model_sha256=export.onnx_sha256,
         data_files=export.data_files,
         weights_sha256=run.weights_sha256,
-        data_sha256=catalog.target.sha256,
+        data_sha256=(catalog.target if catalog.labels_from == "target" else catalog.source).sha256,
     )

@@ -7,7 +7,8 @@ from itertools import accumulate
 from textwrap import shorten
 from typing import NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from graft.networks.families import head_of
 from graft.networks.state_files import State
@@ -24,7 +25,7 @@ OTHER_LIBRARIES = {
 
 
 class Fit(NamedTuple):
-    """Tensors of a file that are a network's backbone."""
+    """Tensors of a file that are a network's backbone, and its head where the network can use it."""
 
     state: State
     """Tensors by the names of the network, without its head."""
@@ -36,6 +37,8 @@ class Fit(NamedTuple):
     """Names of tensors of other heads, which are not used."""
     n_classes: int | None
     """Number of classes of the file's head; None where it does not have the name of the network's head."""
+    head: State
+    """`weight` and `bias` of the file's head; empty where it has none, or none that is a linear layer of features."""
 
 
 Translate = Callable[[nn.Module, State], State]
@@ -68,7 +71,7 @@ def sentence(fit: Fit) -> str:
     parts = [
         f"`{fit.container}` of the file taken" if fit.container else "",
         f"prefix `{fit.prefix}` taken off {n} names" if fit.prefix else "",
-        f"the file's head of {fit.n_classes:,} classes left out" if fit.n_classes is not None else "",
+        f"the file's head of {fit.n_classes:,} classes left out" if fit.n_classes is not None and not fit.head else "",
         f"left out: {_some(fit.left_out)}" if fit.left_out else "",
     ]
     return "; ".join(filter(None, parts))
@@ -109,14 +112,28 @@ def _fit(net: nn.Module, translate: Translate, state: State, at: tuple[str, str]
     cut = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     # a copy of the dictionary itself, because torch keeps versions of modules in an attribute of it
     own = copy(translate(net, cut if prefix else state))
-    needed, (head, _) = _needed(net), head_of(net)
+    needed, (head, last) = _needed(net), head_of(net)
     _check_same(needed, own)
     left_out = tuple(name for name in own if name not in net.state_dict())
     _check_heads(left_out, needed, head.rpartition(".")[0])
-    rows = own.get(f"{head}.weight")
-    for name in (*left_out, f"{head}.weight", f"{head}.bias"):
-        own.pop(name, None)
-    return Fit(own, container, prefix, left_out, None if rows is None else len(rows))
+    for name in left_out:
+        own.pop(name)
+    rows, bias = (own.pop(f"{head}.{part}", None) for part in ("weight", "bias"))
+    n_classes = None if rows is None else len(rows)
+    return Fit(own, container, prefix, left_out, n_classes, _usable(rows, bias, last))
+
+
+def _usable(rows: Tensor | None, bias: Tensor | None, last: nn.Linear | nn.Conv2d) -> State:
+    """Weight and bias of the file's head, if they are those of a linear layer of the network's features."""
+    # a convolution comes before the pooling, and an activation may stand between: its outputs are none of features
+    if rows is None or not isinstance(last, nn.Linear):
+        return {}
+    if bias is None and last.bias is None:
+        # the last layer of MaxViT
+        bias = torch.zeros(len(rows))
+    if bias is None or bias.shape != (len(rows),) or rows.shape != (len(rows), last.in_features):
+        return {}
+    return {"weight": rows, "bias": bias}
 
 
 def _check_same(needed: State, own: State) -> None:

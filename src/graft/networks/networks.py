@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -129,12 +129,22 @@ def outline(name: str, preprocessing: Preprocessing, head: Head = "linear") -> N
         return build_network(name, 2, preprocessing, head)
 
 
-def published_network(network: NetworkParams, n_classes: int, preprocessing: Preprocessing) -> tuple[Network, str]:
-    """Network with published weights and a new linear head, and a clause on how a file of weights was read.
+class PublishedNetwork(NamedTuple):
+    """Network with published weights."""
+
+    network: Network
+    read_as: str
+    """How a file of weights was read, as a clause; empty where nothing was renamed or left out."""
+    source_head: bool
+    """Whether its head is the published one, for the classes of its source."""
+
+
+def published_network(network: NetworkParams, n_classes: int, preprocessing: Preprocessing) -> PublishedNetwork:
+    """Network with published weights, under its published head where that is one linear layer of the features.
 
     Args:
         network: its name and where its weights come from.
-        n_classes: c, the outputs of the head.
+        n_classes: c, the outputs of a random head where there is no published one.
         preprocessing: mean and deviation that the weights were made for, and the size of the images.
 
     Raises:
@@ -144,8 +154,13 @@ def published_network(network: NetworkParams, n_classes: int, preprocessing: Pre
     """
     from graft.networks.published import load_published  # with torchvision, which small_cnn never needs
 
-    model, read_as = load_published(network, preprocessing.crop_px)
-    return from_torchvision(model, network.name, n_classes, preprocessing), read_as
+    model, read_as, source_head = load_published(network, preprocessing.crop_px)
+    made = from_torchvision(model, network.name, n_classes, preprocessing)
+    if source_head:
+        _, head = head_of(model)
+        assert isinstance(head, nn.Linear)
+        made.head, made.n_classes = head, head.out_features
+    return PublishedNetwork(made, read_as, source_head)
 
 
 def from_torchvision(

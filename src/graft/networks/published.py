@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import nn
 
 from graft.files import check_named_file, named_path
 from graft.networks import fitting
@@ -17,13 +17,18 @@ class Published(NamedTuple):
     """Torchvision network with published weights."""
 
     model: nn.Module
-    """Network with a randomly initialised head."""
+    """Network with the published head, or with a random one where the weights hold none that it can use."""
     read_as: str
     """What was renamed or left out of a file of weights; empty where nothing was."""
+    source_head: bool
+    """Whether its head is the published one."""
 
 
 def load_published(network: NetworkParams, size_px: int) -> Published:
-    """Torchvision network with published weights for images of size_px pixels a side; its head is random.
+    """Torchvision network with published weights for images of size_px pixels a side.
+
+    Its head is the published one, with any number of classes, where that is one linear layer of the features.
+    SqueezeNet classifies by a convolution before pooling, and many files hold a backbone alone: there it is random.
 
     Raises:
         FileNotFoundError: the weights file is absent.
@@ -37,17 +42,22 @@ def load_published(network: NetworkParams, size_px: int) -> Published:
     model = torchvision_network(network.name, size_px)
     origin = network.weights_file or network.weights
     fit = _the_fit(network.name, model, states, origin)
-    if not all(bool(value.isfinite().all()) for value in fit.state.values()):
+    if not all(bool(value.isfinite().all()) for value in (*fit.state.values(), *fit.head.values())):
         raise ValueError(f"{origin}: want numbers in all weights, got some that are none. Take another file.")
     read_as = fitting.sentence(fit) if from_file else ""
     counters = {name: value for name, value in model.state_dict().items() if name.endswith(fitting.COUNTER)}
     # old files do not have counters
     for name, value in counters.items():
         fit.state.setdefault(name, value)
-    # the head is replaced anyway, so that a file may have any number of classes
-    fit.state.update(_head_state(model))
+    name, last = head_of(model)
+    if fit.head:
+        assert isinstance(last, nn.Linear)
+        last = nn.Linear(last.in_features, len(fit.head["weight"]))
+        model.set_submodule(name, last)
+    head = fit.head or last.state_dict()
+    fit.state.update({f"{name}.{key}": value for key, value in head.items()})
     model.load_state_dict(fit.state, strict=True)
-    return Published(model, read_as)
+    return Published(model, read_as, bool(fit.head))
 
 
 def _the_fit(name: str, model: nn.Module, states: Mapping[str, State], origin: str) -> fitting.Fit:
@@ -85,12 +95,7 @@ def network_of(states: Mapping[str, State]) -> str | None:
     return None
 
 
-def _head_state(model: nn.Module) -> dict[str, Tensor]:
-    name, head = head_of(model)
-    return {f"{name}.{key}": value for key, value in head.state_dict().items()}
-
-
-def _state_from_torchvision(network: NetworkParams) -> dict[str, Tensor]:
+def _state_from_torchvision(network: NetworkParams) -> State:
     weights = published_weights(network)
     try:
         return weights.get_state_dict(progress=True, check_hash=True)  # type: ignore[no-any-return]

@@ -12,8 +12,10 @@ class SelectStrategy(Section):
     """How the strategy is chosen."""
 
     overrule: Strategy | None = None
-    """strategy that you choose in place of graft: feature_extraction, top_blocks, full, gradual, surgical or norms; the
-    record says so; null: graft chooses among the first three"""
+    """strategy that you choose in place of graft: feature_extraction, top_blocks, full, gradual, surgical or norms, or
+    full with one technique: bias, lora, adapters, l2_sp, ewc, lwf, replay, adabn, dan, coral or dann, whose values
+    stand in finetune_target; the record says so; null: graft chooses among the first three, with the techniques that
+    finetune_target switches on"""
     folds: int = Field(ge=2, le=20, examples=[5])
     """number of folds in the cross-validation of probes on cached features, 2 to 20"""
     headroom_small: float = Field(ge=0, le=1, examples=[0.05])

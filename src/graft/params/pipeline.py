@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError, model_validator
 
 from graft.params.both_arms import FinetuneTarget, TrainScratch
+from graft.params.combinations import check_combination, phases_as
 from graft.params.data import PrepareData, ValidateData
 from graft.params.decisions import CheckTransfer, SelectStrategy
 from graft.params.errors import echo, sentences, wants_name
@@ -21,6 +22,7 @@ from graft.params.measure_shift import ExtractFeatures, MeasureShift
 from graft.params.network import Images, NetworkParams
 from graft.params.recipes import EXAMPLE, Recipe
 from graft.params.section import Section
+from graft.params.techniques import check_keeping
 from graft.yaml_files import read_yaml
 
 # strategies that only a person can choose, with the key of finetune_target that each needs and a line to paste
@@ -68,10 +70,11 @@ class Params(Section):
                 f"want finetune_target.views null with training.mixing {mixing.kind}, got {views}. Images of fixed "
                 "views are not blended: set views to null, or mixing to none."
             )
-        if views is not None and self.select_strategy.overrule == "full":
+        overrule = self.select_strategy.overrule
+        if views is not None and overrule is not None and phases_as(overrule) == "full":
             raise ValueError(
-                f"want finetune_target.views null with select_strategy.overrule full, got {views}. No block is frozen "
-                "under full: set views to null."
+                f"want finetune_target.views null with select_strategy.overrule {overrule}, got {views}. No block is "
+                f"frozen under {overrule}: set views to null."
             )
         return self
 
@@ -92,6 +95,23 @@ class Params(Section):
                     f"want no finetune_target.{key} with select_strategy.overrule {overrule or 'null'}, got {got}. "
                     f"Only {strategy} uses it: remove the line, or set overrule to {strategy}."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _techniques_go_together(self) -> "Params":
+        check_combination(self.select_strategy.overrule, self.finetune_target)
+        adapting, mixing = self.finetune_target.adapting, self.training.mixing
+        if adapting != "none" and mixing != "none":
+            raise ValueError(
+                f"want training.mixing none with finetune_target.adapting {adapting.kind}, got {mixing.kind}. Images "
+                "that are blended in one domain alone tell the domains apart: set mixing or adapting to none."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keeping_can_work(self) -> "Params":
+        settings = self.finetune_target
+        check_keeping(settings.keeping, settings.tuning, self.network.weights)
         return self
 
     @model_validator(mode="after")

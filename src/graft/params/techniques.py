@@ -95,6 +95,30 @@ TuningChoice = Annotated[Literal["whole", "bias"] | Lora | Adapters, Choice()]
 ChooseBy = Literal["information_maximisation", "soft_neighbourhood_density"]
 
 
+def check_keeping(keeping: KeepingChoice, tuning: TuningChoice, weights: str) -> None:
+    """Refuse what cannot hold on to anything.
+
+    Args:
+        keeping: finetune_target.keeping.
+        tuning: finetune_target.tuning.
+        weights: network.weights.
+
+    Raises:
+        ValueError: source images are asked of published weights, or weights that do not change are to be held.
+    """
+    kind = kind_of(keeping)
+    if kind in ("ewc", "replay") and weights != "pretrain":
+        raise ValueError(
+            f"want network.weights pretrain with finetune_target.keeping {kind}, got {weights}. The head of published "
+            "weights does not know the classes of data/raw/source: set keeping to l2_sp or lwf."
+        )
+    if kind in ("l2_sp", "ewc") and kind_of(tuning) in ("lora", "adapters"):
+        raise ValueError(
+            f"want finetune_target.keeping none, lwf or replay with tuning {kind_of(tuning)}, got {kind}. The weights "
+            f"that {kind} holds do not change there: leave keeping out, or set tuning to whole."
+        )
+
+
 def kind_of(choice: str | Section) -> str:
     """The word that names a choice, with or without values of its own."""
     return choice if isinstance(choice, str) else str(choice.model_dump()["kind"])

@@ -16,6 +16,9 @@ SPLIT_NAMES: dict[str, Split] = {
     "testing": "test",
 }
 
+# Folder of each domain below data/raw; the third holds images of the target without labels.
+FOLDERS = {"source": "source", "target": "target", "unlabeled": "target_unlabeled"}
+
 
 class Found(NamedTuple):
     """A file that should be an image."""
@@ -23,7 +26,8 @@ class Found(NamedTuple):
     path: str
     """path relative to the domain's folder, with forward slashes"""
     label: str
-    """class from the folder or the table of labels, in Unicode's composed form (NFC)"""
+    """class from the folder or the table of labels, in Unicode's composed form (NFC); empty for an image without a
+    label"""
     split: Split | None
     """split from the folder or the table of labels; None if neither names splits"""
     group: str | None = None

@@ -13,10 +13,13 @@ from graft.images.duplicates.chains import chains, connected
 from graft.images.duplicates.pairs import duplicate_pairs
 from graft.params.data import PrepareData
 from graft.preparation.csv_table import read_cells, read_header
-from graft.preparation.found import Found
+from graft.preparation.found import FOLDERS, Found
 from graft.preparation.label_table import TABLE
 from graft.preparation.names import finder, some
 from graft.store.catalogue import CatalogRow, nfc
+
+# Folders of domains that may have no user groups where the target has some.
+MAY_LACK_GROUPS = (FOLDERS["source"], FOLDERS["unlabeled"])
 
 
 def grouped(
@@ -40,7 +43,7 @@ def grouped(
         rows: rows of a domain, with `split` as the folders name it, or train.
         images: (n, s, s, 3) image store of the domain.
         params: where user groups come from, and how near duplicates are found.
-        folder: the domain's folder. The source may have no user groups where the target has some.
+        folder: the domain's folder. Source and unlabelled images may have no user groups where the target has some.
         of_table: user groups from the table of labels, by path; empty if it names none.
 
     Raises:
@@ -81,17 +84,17 @@ def named_groups(
     Args:
         paths: paths of the readable images, relative to the folder.
         params: the pattern or the file.
-        folder: the domain's folder. The source may have no groups where the target has some.
+        folder: the domain's folder. Source and unlabelled images may have no groups where the target has some.
         unreadable: paths of files that cannot be read, which a group file may name or leave out.
 
     Raises:
         FileNotFoundError: the group file does not exist.
         ValueError: the group file is invalid, or only some of the images have a group.
     """
-    is_source = folder.name == "source"
+    may_lack = folder.name in MAY_LACK_GROUPS
     if params.group_pattern is not None:
-        return _from_pattern(paths, params.group_pattern, folder, is_source)
-    if params.group_file is None or not paths or (is_source and not (folder / params.group_file).is_file()):
+        return _from_pattern(paths, params.group_pattern, folder, may_lack)
+    if params.group_file is None or not paths or (may_lack and not (folder / params.group_file).is_file()):
         return {}
     return _from_file(paths, unreadable, folder / params.group_file)
 

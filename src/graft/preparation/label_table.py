@@ -16,6 +16,11 @@ from graft.records.common import Split
 from graft.store.catalogue import look, nfc
 
 TABLE = "labels.csv"
+# The way to work with labels in a test split alone.
+TEST_ALONE = (
+    "Test alone will do where data/raw/target_unlabeled has images and data/raw/source has labelled ones, from which "
+    "the classes are then learned."
+)
 NEEDED = ("path", "label")
 COLUMNS = (*NEEDED, "split", "group")
 # Names that other tables give to the needed columns.
@@ -62,12 +67,13 @@ def table_in(folder: Path) -> Path | None:
     return named[0] if named else None
 
 
-def read_labels(table: Path, files: Sequence[str]) -> tuple[Found, ...]:
+def read_labels(table: Path, files: Sequence[str], needs_train: bool = True) -> tuple[Found, ...]:
     """The files that the table names, sorted by path; equal rows count once.
 
     Args:
         table: the domain's table of labels.
         files: paths that the table may name, relative to its folder, with forward slashes.
+        needs_train: whether a column split must have train. Without, test alone will do.
 
     Raises:
         OSError: the table cannot be read.
@@ -79,7 +85,7 @@ def read_labels(table: Path, files: Sequence[str]) -> tuple[Found, ...]:
     _check_cells(where, lines)
     paths = _placed(table, [line.path for line in lines], files)
     _check_labels(where, [line.label for line in lines])
-    _check_splits(where, lines)
+    _check_splits(where, lines, needs_train)
     said = {
         Found(path, nfc(line.label), _split(line), nfc(line.group) or None)
         for path, line in zip(paths, lines, strict=True)
@@ -210,7 +216,7 @@ def _sense(label: str) -> str:
     return str(int(number[1])) if number else look(label)
 
 
-def _check_splits(where: str, lines: Sequence[_TableRow]) -> None:
+def _check_splits(where: str, lines: Sequence[_TableRow], needs_train: bool) -> None:
     words = Counter(line.split for line in lines if line.split)
     unknown = [word for word, _ in words.most_common() if look(word) not in SPLIT_NAMES]
     if unknown:
@@ -219,9 +225,11 @@ def _check_splits(where: str, lines: Sequence[_TableRow]) -> None:
             "Write one of these, or rename the column: graft then cuts the splits."
         )
     named = {SPLIT_NAMES[look(word)] for word in words}
-    if named and "train" not in named:
+    test_alone = named == {"test"}
+    if named and "train" not in named and not (test_alone and not needs_train):
         raise ValueError(
             f"{where}: want rows of train in the column split, got only {' and '.join(sorted(named))}. Add them."
+            f"{f' {TEST_ALONE}' if test_alone else ''}"
         )
 
 

@@ -47,7 +47,7 @@ def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, set
 
     Args:
         folder: the domain's folder.
-        found: the files in it; none if the domain is absent.
+        found: the files in it; none if the domain is absent. Files without labels all stay in train.
         store: the .npy file, (n readable images, crop_px, crop_px, 3) uint8, written when all else has succeeded.
         shards: folder for intermediate results. An interrupted call resumes from it; a finished call deletes it.
         settings: how images are preprocessed, grouped and split.
@@ -79,6 +79,8 @@ def prepare(folder: Path, found: Sequence[Found], store: Path, shards: Path, set
 
 def _with_splits(folder: Path, found: Sequence[Found], rows: Sequence[CatalogRow], seed: int) -> tuple[CatalogRow, ...]:
     """The rows with their splits. An unreadable file keeps the split of its folder, or train."""
+    if not class_names(rows):
+        return tuple(rows)
     named = {each.path: each.split for each in found}
     readable = [row for row in rows if row.row >= 0]
     units = [Unit(row.label, row.group, named[row.path]) for row in readable]
@@ -89,13 +91,15 @@ def _with_splits(folder: Path, found: Sequence[Found], rows: Sequence[CatalogRow
 
 def _check_enough(folder: Path, rows: Sequence[CatalogRow]) -> None:
     n_readable = Counter(row.label for row in rows if row.row >= 0)
+    # where the folders name test alone, nothing is cut
+    wanted = ("test",) if {row.split for row in rows} == {"test"} else SPLITS
     for label in class_names(rows):
-        if n_readable[label] < len(SPLITS):
+        if n_readable[label] < len(wanted):
             broken = [row.path for row in rows if row.label == label and row.row < 0]
             unreadable = f" ({len(broken)} cannot be read, such as {visible(broken[0])})" if broken else ""
             raise ValueError(
-                f"{folder}, class {visible(label)}: want at least {len(SPLITS)} readable images, one for each of "
-                f"{', '.join(SPLITS)}, got {n_readable[label]}{unreadable}. "
+                f"{folder}, class {visible(label)}: want at least {len(wanted)} readable images, one for each of "
+                f"{', '.join(wanted)}, got {n_readable[label]}{unreadable}. "
                 "Add images of it, or leave the class out."
             )
 

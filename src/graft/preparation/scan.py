@@ -6,13 +6,13 @@ from pathlib import Path
 
 from graft.files import visible
 from graft.preparation.found import SPLIT_NAMES, Found, absent_classes
-from graft.preparation.label_table import TABLE, read_labels, table_in
+from graft.preparation.label_table import TABLE, TEST_ALONE, read_labels, table_in
 from graft.preparation.leftovers import IMAGE_SUFFIXES, is_left_out
 from graft.records.common import Split
 from graft.store.catalogue import look, nfc
 
 
-def scan(folder: Path) -> tuple[Found, ...]:
+def scan(folder: Path, needs_train: bool = True) -> tuple[Found, ...]:
     """Image files under `<class>/` or `train|val|test/<class>/`, sorted by path.
 
     Hidden files and those of the operating system are left out. If the folder has a table of labels (labels.csv),
@@ -21,6 +21,7 @@ def scan(folder: Path) -> tuple[Found, ...]:
 
     Args:
         folder: the domain's folder, such as data/raw/target.
+        needs_train: whether split folders, or the splits of the table, must have train. Without, test alone will do.
 
     Raises:
         FileNotFoundError: the folder does not exist.
@@ -35,8 +36,8 @@ def scan(folder: Path) -> tuple[Found, ...]:
         )
     _check_link(folder)
     if table := table_in(folder):
-        return read_labels(table, sorted(_files(folder, folder)))
-    splits = _split_folders(folder)
+        return read_labels(table, sorted(_files(folder, folder)), needs_train)
+    splits = _split_folders(folder, needs_train)
     named = [(part, SPLIT_NAMES[look(part.name)]) for part in splits]
     parts: list[tuple[Path, Split | None]] = [*named] or [(folder, None)]
     found = [each for part, split in parts for each in _class_folders(part, folder, split)]
@@ -51,15 +52,41 @@ def scan(folder: Path) -> tuple[Found, ...]:
     return tuple(sorted(found))
 
 
-def scan_optional(folder: Path) -> tuple[Found, ...]:
+def scan_optional(folder: Path, needs_train: bool = True) -> tuple[Found, ...]:
     """Like `scan`, but empty if the folder is absent, or has no class folders, no table and no images."""
     if not folder.is_dir() or not (
         _folders(folder) or _loose_images(folder) or _lost_links(folder) or table_in(folder)
     ):
         return ()
-    return scan(folder)
+    return scan(folder, needs_train)
 
 
+def scan_unlabelled(folder: Path) -> tuple[Found, ...]:
+    """All files at any depth below the folder of unlabelled images, sorted by path; empty if the folder is absent.
+
+    All of them are in train and have no label: the names of sub-folders, splits included, mean nothing. Left out are
+    hidden files, those of the operating system, and notes (such as README.md) directly in the folder.
+
+    Raises:
+        OSError: a folder cannot be read.
+        ValueError: the folder has a table of labels, names that are not UTF-8, or links to folders.
+    """
+    _check_link(folder)
+    if not folder.is_dir():
+        return ()
+    if table := table_in(folder):
+        raise ValueError(
+            f"{visible(table)}: want no labels for images that are used without, got a table of labels. Move it with "
+            "its images to data/raw/target, or delete it: nothing here is ever labelled."
+        )
+    paths = [each for each in _files(folder, folder) if "/" in each or not each.lower().endswith(NOTES)]
+    found = sorted(Found(each, "", "train") for each in paths)
+    _check_names(folder, found)
+    return tuple(found)
+
+
+# Suffixes of files about the images, among which they may lie: a README, a licence, a file of groups.
+NOTES = (".md", ".txt", ".csv", ".json", ".pdf")
 _WANTED = "a folder of images for each class"
 _CURE = (
     "Put images under {folder}/<class>/, or anywhere below {folder} with a table of path,label in {folder}/labels.csv "
@@ -68,7 +95,7 @@ _CURE = (
 )
 
 
-def _split_folders(folder: Path) -> list[Path]:
+def _split_folders(folder: Path, needs_train: bool) -> list[Path]:
     """Folders named train, val or test, unless they are classes with those names."""
     folders = _folders(folder)
     named = [each for each in folders if look(each.name) in SPLIT_NAMES]
@@ -84,10 +111,12 @@ def _split_folders(folder: Path) -> list[Path]:
             "Move every class folder into a split folder, or none."
         )
     names = [SPLIT_NAMES[look(each.name)] for each in named]
-    if "train" not in names or len(set(names)) < len(names):
+    test_alone = names == ["test"]
+    if not (test_alone and not needs_train) and ("train" not in names or len(set(names)) < len(names)):
         raise ValueError(
             f"{visible(folder)}: want train, and at most one val and one test folder, got "
             f"{_listed(each.name for each in named)}. Rename or merge them."
+            f"{f' {TEST_ALONE}' if test_alone else ''}"
         )
     return named
 

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from graft.records.common import Arm, Metric, Outcome, Preprocessing, Record, StrategyName
+from graft.records.common import Arm, LabelsFrom, Metric, NoOutcome, Outcome, Preprocessing, Record, StrategyName
 
 
 class BackboneCard(Record):
     """Where the backbone comes from. The card is in the folder of its weights."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     network: str
     origin: str
     """`pretrain`, `torchvision NAME` or `file NAME`"""
@@ -19,6 +19,9 @@ class BackboneCard(Record):
     n_features: int
     preprocessing: Preprocessing
     weights_sha256: str
+    source_head: bool
+    """whether the weights hold the head for the classes of their source; false where published weights have none that
+    is one linear layer of the features: their head is then random"""
     blocks_sha256: str
     """hash of the parameters and buffers of all blocks, without the head; equal blocks give equal features"""
     source_val_accuracy: float | None
@@ -38,12 +41,15 @@ class ModelCard(Record):
     arm: Arm
     strategy: StrategyName
     seed: int
-    verdict: Outcome
+    labels_from: LabelsFrom = "target"
+    """the domain whose labels the network learned from"""
+    verdict: Outcome | NoOutcome
+    """NONE: there are no labelled images of the target, and the network was never tried on any"""
     verdict_sentence: str
-    metric: Metric
-    """the metric that decided the verdict"""
-    test_score: float
-    """the shipped model on the test split by this metric"""
+    metric: Metric | None
+    """the metric that decided the verdict; null without one"""
+    test_score: float | None
+    """the shipped model on the test split by this metric; null without a verdict"""
     n_test_images: int
     calibrated: Literal[False] = False
     """false in this version: probabilities are a plain softmax"""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from graft.records.common import Preprocessing, Record, Split
+from graft.records.common import LabelsFrom, Preprocessing, Record, Split
 
 
 class Quarantined(Record):
@@ -25,14 +25,15 @@ class LeftOut(Record):
 
 
 class Domain(Record):
-    """The images of one domain: source or target."""
+    """The images of one domain: source, target, or the target's images without labels."""
 
     present: bool
     n_images: int
     n_undecodable: int
     classes: tuple[str, ...]
+    """empty for images without labels"""
     counts: dict[Split, dict[str, int]]
-    """number of readable images by split and class"""
+    """number of readable images by split and class; images without labels are in no class"""
     sha256: str
     """hash of the paths, labels, splits, groups and image hashes of the catalogue"""
     store_sha256: str
@@ -50,8 +51,17 @@ class Domain(Record):
 class CatalogRecord(Record):
     """What prepare_data found and wrote: data/records/catalog.json."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     dataset: Literal["example", "folders"]
     preprocessing: Preprocessing
     source: Domain
     target: Domain
+    unlabeled: Domain
+    """images of the target without labels, all of them in train; not present if there are none"""
+    labels_from: LabelsFrom = "target"
+    """the domain whose labels both arms learn from: the source where the target has no labelled train image"""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that both arms tell apart; the number of a class is its index here."""
+        return self.target.classes if self.labels_from == "target" else self.source.classes

@@ -13,7 +13,7 @@ from graft.records.shift import ShiftRecord
 from graft.records.strategy import StrategyRecord
 from graft.records.training import TrainingRecord
 from graft.records.validation import ValidationRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import AnyVerdict, read_verdict
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Records:
     checks: ChecksRecord
     transfer: TrainingRecord
     scratch: TrainingRecord
-    verdict: VerdictRecord
+    verdict: AnyVerdict
     gain: GainRecord
     export: ExportRecord
 
@@ -50,7 +50,7 @@ def read_records(paths: Mapping[str, Path]) -> Records:
         checks=read_record(ChecksRecord, paths["checks"]),
         transfer=read_record(TrainingRecord, paths["training"]),
         scratch=read_record(TrainingRecord, paths["scratch"]),
-        verdict=read_record(VerdictRecord, paths["verdict"]),
+        verdict=read_verdict(paths["verdict"]),
         gain=read_record(GainRecord, paths["gain"]),
         export=read_record(ExportRecord, paths["export"]),
     )

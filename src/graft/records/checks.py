@@ -23,8 +23,8 @@ class LabelCheck(Record):
     """Labels of train and val compared with the predictions of a classifier that did not see them."""
 
     n_images: int
-    accuracy: float
-    """cross-validated accuracy of that classifier"""
+    accuracy: float | None
+    """cross-validated accuracy of that classifier; null where there are no labels to check"""
     n_suspects: int
     n_right: float
     """expected number of suspects whose label is right after all"""

@@ -32,6 +32,10 @@ StrategyName = Literal[
     "scratch",
 ]
 Outcome = Literal["POSITIVE", "NEGATIVE", "EQUIVALENT", "INCONCLUSIVE"]
+# Where there are no labelled test images, there is no verdict.
+NoOutcome = Literal["NONE"]
+# Whose labels both arms learn from: the source's where the target has none to train on.
+LabelsFrom = Literal["target", "source"]
 Arm = Literal["transfer", "scratch"]
 Metric = Literal["accuracy", "balanced_accuracy", "nll"]
 

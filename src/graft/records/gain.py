@@ -43,8 +43,8 @@ class SeedSteps(Record):
 class Speed(Record):
     """How soon transfer is as good as the control is in the end."""
 
-    target: float
-    """validation accuracy that the control ends with, mean over seeds"""
+    target: float | None
+    """validation accuracy that the control ends with, mean over seeds; null where validation is not of the target"""
     seeds: tuple[SeedSteps, ...]
     """empty if the transfer arm takes no steps"""
     ratio: Interval | None
@@ -85,22 +85,31 @@ class Classes(Record):
     sentence: str
 
 
+class SeedForgetting(Record):
+    """Accuracy on the source of one tuned network."""
+
+    seed: int
+    after: float
+    """accuracy of its blocks with the old head; that from before if no block changed"""
+
+
 class Forgetting(Record):
     """How well the network still does on the source after it was tuned, with the head that it had there."""
 
     state: Literal["measured", "frozen", "unknown"]
     """frozen: no block changed, so nothing is forgotten; unknown: it cannot be measured"""
-    seed: int | None
-    """seed of the tuned network; null if nothing was measured"""
+    seeds: tuple[SeedForgetting, ...]
+    """the tuned network of every seed of the transfer arm; empty if nothing was measured"""
     split: Split | None
     """split of the source"""
     n_images: int
     before: Interval | None
-    """accuracy of the pretrained network; the intervals hold for new source images"""
+    """accuracy of the pretrained network; the interval holds for new source images"""
     after: Interval | None
-    """accuracy of the tuned blocks with the old head"""
+    """accuracy of the tuned blocks with the old head, mean over seeds; this interval and the next hold for new seeds
+    and new source images"""
     difference: Interval | None
-    """after minus before"""
+    """after minus before, mean over seeds"""
     sentence: str
 
 
@@ -145,13 +154,13 @@ class Why(Record):
 class GainRecord(Linked):
     """What transfer gains beyond the verdict: models/records/gain.json."""
 
-    schema_version: Literal[1] = 1
-    metric: Metric
-    """metric of all test scores but recalls and forgetting, as in the verdict"""
+    schema_version: Literal[2] = 2
+    metric: Metric | None
+    """metric of all test scores but recalls and forgetting, as in the verdict; null where there is no verdict"""
     level: float
     """all intervals hold with a confidence of 1 minus this"""
-    majority: float
-    """score of always predicting the most frequent class of train"""
+    majority: float | None
+    """score of always predicting the most frequent class of train; null where there is no verdict"""
     labels: LabelCurve
     speed: Speed
     classes: Classes

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from graft.params.both_arms import Strategy
+from graft.params.techniques import AdaptingChoice, ChooseBy, KeepingChoice, TuningChoice
 from graft.records.common import Arm, Linked, Record, StrategyName
 
 
@@ -83,9 +85,19 @@ class RunRecord(Record):
 class TrainingRecord(Linked):
     """How one arm was trained: models/records/training.json and scratch.json."""
 
-    schema_version: Literal[4] = 4
+    schema_version: Literal[5] = 5
     arm: Arm
     strategy: StrategyName
+    techniques: tuple[Strategy, ...] = ()
+    """techniques that the runs were trained with; the name of one as the strategy stands for full with it"""
+    keeping: KeepingChoice = "none"
+    """what kept what was learned, with its values; none also where no block learned"""
+    adapting: AdaptingChoice = "none"
+    """what brought the features of source and target together"""
+    tuning: TuningChoice = "whole"
+    """what of a block learned"""
+    choose_by: ChooseBy | None = None
+    """score of unlabelled images of the target that chose epochs and runs; null if labels chose"""
     network: str
     block_factors: dict[str, float]
     """learning rate of each block relative to that of the head, from input to output, head last; 0 if frozen"""

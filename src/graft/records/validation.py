@@ -29,15 +29,14 @@ class ValidationRecord(Linked):
 
 
 class Stamp(Record):
-    """Whether two catalogues may be trained on: data/records/validated.json.
+    """Whether catalogues may be trained on: data/records/validated.json and validated_target.json.
 
-    The stamp holds the outcome alone, so that rewording a finding re-runs no later stage.
+    A stamp holds the outcome alone, so that rewording a finding re-runs no later stage. The second names the catalogue
+    of the target alone, for stages that read no other: a changed source re-runs none of them by its stamp.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     ok: bool
     """true if no finding is critical"""
-    source_sha256: str
-    """sha256 of the catalogue file of the source"""
-    target_sha256: str
-    """sha256 of the catalogue file of the target"""
+    catalogs: dict[str, str]
+    """sha256 of the catalogue files that were judged, by domain"""

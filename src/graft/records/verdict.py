@@ -1,8 +1,22 @@
 """Whether transfer helped, and whether the arms beat a constant prediction: models/records/verdict.json."""
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
-from graft.records.common import Arm, Interval, Linked, Metric, Outcome, Record, StrategyName
+from graft.files import read_record
+from graft.params.both_arms import Strategy
+from graft.records.common import (
+    Arm,
+    Interval,
+    LabelsFrom,
+    Linked,
+    Metric,
+    NoOutcome,
+    Outcome,
+    Record,
+    StrategyName,
+)
 
 
 class ScoreRecord(Record):
@@ -109,7 +123,13 @@ class VerdictRecord(Linked):
     """numbers of seeds and of test images that together show this difference four times in five; null if none do"""
     majority: Majority
     """baseline for both arms"""
+    labels_from: LabelsFrom = "target"
+    """the domain whose labels both arms learned from"""
+    labels_said: str = ""
+    """what the arms learned from, where it is not labelled images of the target; else empty"""
     strategy: StrategyName
+    techniques: tuple[Strategy, ...] = ()
+    """techniques that transfer was trained with, beside the strategy"""
     ships: Arm
     """the arm that export_onnx exports"""
     ships_because: str
@@ -153,3 +173,47 @@ class VerdictRecord(Linked):
             StopIteration: the record does not have it.
         """
         return next(each for each in self.scores if each.metric == metric)
+
+
+class NoVerdictRecord(Linked):
+    """That there is no verdict, because the target has no labelled test image, and what ships all the same."""
+
+    schema_version: Literal[4] = 4
+    verdict: NoOutcome = "NONE"
+    headline: str
+    sentence: str
+    labels_from: Literal["source"] = "source"
+    """the domain whose labels both arms learned from"""
+    labels_said: str
+    """what the arms learned from"""
+    level: float
+    """`check_transfer.level`, by which the intervals of what is measured on the source hold"""
+    n_seeds: int
+    strategy: StrategyName
+    techniques: tuple[Strategy, ...] = ()
+    """techniques that transfer was trained with, beside the strategy"""
+    ships: Arm
+    """the arm that export_onnx exports"""
+    ships_because: str
+    """why this arm, in one sentence"""
+    ships_seed: int
+    """the seed of that arm with the median score of those by which its runs were chosen"""
+    on_inconclusive: Literal["warn", "fail", "ship_cheapest"]
+
+
+AnyVerdict = VerdictRecord | NoVerdictRecord
+
+
+def read_verdict(path: Path) -> AnyVerdict:
+    """Read what check_transfer wrote: a verdict, or the word that there is none.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is neither of both.
+    """
+    try:
+        return read_record(VerdictRecord, path)
+    except ValueError:
+        with suppress(ValueError):
+            return read_record(NoVerdictRecord, path)
+        raise

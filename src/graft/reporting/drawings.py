@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from graft.params.combinations import phases_as
 from graft.records.gain import Forgetting, Why
 from graft.records.shift import ShiftRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.training import TrainingRecord
+from graft.records.verdict import AnyVerdict, NoVerdictRecord, VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.reporting.figures.bars import bars
 from graft.reporting.figures.curves import curves
@@ -26,6 +28,7 @@ from graft.reporting.formatting import metric_words
 from graft.reporting.shift_words import other_side
 from graft.reporting.tallies import score_by_seed
 from graft.store.features import MapPoint
+from graft.store.predictions import Predictions
 
 MOST_CLASSES_IN_FIGURES = 40
 
@@ -35,24 +38,26 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
     classes = evidence.classes
     arms = (evidence.transfer, evidence.scratch)
     scores = evidence.gain.classes.scores
+    weights, phases = evidence.strategy.weights, phases_as(evidence.strategy.choice)
     matrix = evidence.shipped_confusion() if len(classes) <= MOST_CLASSES_IN_FIGURES else None
     return {
-        "difference": _difference(evidence),
-        "arms": _arms(evidence),
-        "weights": bars("Weight of votes and evidence", evidence.strategy.weights, evidence.strategy.choice),
+        **_of_verdict(evidence.verdict, evidence.predictions),
+        "weights": bars("Weight of votes and evidence", weights, phases) if weights else None,
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
+        "unlabelled_curves": _unlabelled(arms),
         "rates": rates(arms),
         "rate_finder": rate_finder(arms),
-        "recalls": recalls(scores) if len(scores) <= MOST_CLASSES_IN_FIGURES else None,
-        "harms": harms(scores) if len(scores) <= MOST_CLASSES_IN_FIGURES else None,
+        "recalls": recalls(scores) if 0 < len(scores) <= MOST_CLASSES_IN_FIGURES else None,
+        "harms": harms(scores) if 0 < len(scores) <= MOST_CLASSES_IN_FIGURES else None,
         "confusion": None if matrix is None else confusion(matrix, classes),
     }
 
 
 def gain_drawings(evidence: Evidence) -> dict[str, Markup | None]:
     """Figures of the gain by their names in the template. None if there is nothing to draw."""
-    gain, margin = evidence.gain, evidence.verdict.margin
+    gain, verdict = evidence.gain, evidence.verdict
+    margin = 0.0 if isinstance(verdict, NoVerdictRecord) else verdict.margin
     return {
         "labels": label_curve(gain),
         "steps": steps(gain.speed),
@@ -78,8 +83,19 @@ def shift_drawings(shift: ShiftRecord, points: Sequence[MapPoint]) -> dict[str, 
     }
 
 
-def _difference(evidence: Evidence) -> Markup:
-    verdict = evidence.verdict
+def _unlabelled(arms: Sequence[TrainingRecord]) -> Markup | None:
+    """Curves of the arms whose epochs were chosen without labels; None if there are none."""
+    chosen = [each for each in arms if all(run.unlabelled_score is not None for run in each.runs)]
+    return curves("Score of unlabelled images by epoch", chosen, "unlabelled_score") if chosen else None
+
+
+def _of_verdict(verdict: AnyVerdict, predictions: Predictions | None) -> dict[str, Markup | None]:
+    if isinstance(verdict, NoVerdictRecord) or predictions is None:
+        return {"difference": None, "arms": None}
+    return {"difference": _difference(verdict), "arms": _arms(verdict, predictions)}
+
+
+def _difference(verdict: VerdictRecord) -> Markup:
     rows = (
         Row(f"Difference with its {100 * verdict.confidence:.3g}% interval", "transfer", verdict.difference),
         Row("Each seed", "transfer", points=verdict.by_seed),
@@ -88,8 +104,7 @@ def _difference(evidence: Evidence) -> Markup:
     return forest(f"{_title(verdict)}, transfer minus scratch, in points", rows, verdict.margin)
 
 
-def _arms(evidence: Evidence) -> Markup:
-    verdict, predictions = evidence.verdict, evidence.predictions
+def _arms(verdict: VerdictRecord, predictions: Predictions) -> Markup:
     balanced = verdict.metric == "balanced_accuracy"
     rows = (
         Row("Transfer", "transfer", verdict.transfer, score_by_seed(predictions, "transfer", balanced)),

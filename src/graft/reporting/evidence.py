@@ -17,15 +17,17 @@ class Evidence(Records):
 
     release: ReleaseRecord
     """reasons for and against a release, and what to try next"""
-    predictions: Predictions
-    """predicted classes of both arms on the test split"""
+    predictions: Predictions | None
+    """predicted classes of both arms on the test split; None where no test image has a label"""
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names; the number of a class is its index here."""
-        return self.catalog.target.classes
+        return self.catalog.classes
 
-    def shipped_confusion(self) -> NDArray[np.int64]:
+    def shipped_confusion(self) -> NDArray[np.int64] | None:
         """Confusion matrix of the shipped model on the test split: (c, c) counts, true class by predicted class."""
+        if self.predictions is None:
+            return None
         shipped = self.predictions.of(self.verdict.ships, self.verdict.ships_seed)
         return confusion_matrix(self.predictions.labels, shipped, len(self.classes))

@@ -1,11 +1,13 @@
 """Numbers and sentences as a reader sees them, escaped for HTML and Markdown."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from graft.files import visible
+from graft.wording import in_words
 
 MINUS = "\u2212"
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -50,9 +52,11 @@ def brief(written: str) -> str:
     return IDLE_ZERO.sub("", written)
 
 
-def plain(name: str) -> str:
-    """The name of a strategy in words, such as `feature extraction`."""
-    return {"full": "full fine-tuning"}.get(name, name.replace("_", " "))
+def plain(name: str, techniques: Sequence[str] = ()) -> str:
+    """The name of a strategy in words, with its techniques, such as `full fine-tuning with L2-SP`."""
+    words = in_words(name, techniques)
+    phases, found, others = words.partition(" with ")
+    return {"full": "full fine-tuning"}.get(phases, phases.replace("_", " ")) + found + others
 
 
 def metric_words(metric: str) -> str:

@@ -3,10 +3,21 @@
 import json
 
 from graft.files import SIGNIFICANT_DIGITS
+from graft.records.verdict import AnyVerdict, NoVerdictRecord, VerdictRecord
 from graft.reporting.evidence import Evidence
 
 # Largest number of entries in metrics.json, so that `dvc metrics diff` can be read without scrolling.
 MOST = 15
+OF_TEST = (
+    "transfer_accuracy",
+    "scratch_accuracy",
+    "majority_accuracy",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "nll_difference",
+    "shipped_score",
+)
 
 
 def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
@@ -14,24 +25,34 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
 
     The difference and the score of the shipped model are by the primary metric of the verdict.
     """
-    verdict, shift, strategy = evidence.verdict, evidence.shift, evidence.strategy
+    shift, strategy = evidence.shift, evidence.strategy
     return {
-        "transfer_accuracy": verdict.by("accuracy").transfer.estimate,
-        "scratch_accuracy": verdict.by("accuracy").scratch.estimate,
-        "majority_accuracy": verdict.majority.accuracy,
-        "difference": verdict.difference.estimate,
-        "difference_low": verdict.difference.low,
-        "difference_high": verdict.difference.high,
-        "nll_difference": verdict.by("nll").difference.estimate,
-        "shipped_score": verdict.ships_score,
+        **_of_test(evidence.verdict),
         "classes_worse": sum(each.worse for each in evidence.gain.classes.scores),
-        "n_test_images": verdict.n_images,
+        "n_test_images": evidence.verdict.n_images if isinstance(evidence.verdict, VerdictRecord) else 0,
         "n_train_images": strategy.n_train,
         "shift_mmd2": None if shift.size is None else shift.size.mmd2,
         "shift_p_value": None if shift.test is None else shift.test.p_value,
-        "probe_accuracy": strategy.probe.mean,
+        "probe_accuracy": None if strategy.probe is None else strategy.probe.mean,
         "gate_refusals": sum(each.level == "fail" for each in evidence.release.reasons),
     }
+
+
+def _of_test(verdict: AnyVerdict) -> dict[str, float | None]:
+    """What the test images tell; None throughout where none has a label."""
+    if isinstance(verdict, NoVerdictRecord):
+        return dict.fromkeys(OF_TEST)
+    numbers = (
+        verdict.by("accuracy").transfer.estimate,
+        verdict.by("accuracy").scratch.estimate,
+        verdict.majority.accuracy,
+        verdict.difference.estimate,
+        verdict.difference.low,
+        verdict.difference.high,
+        verdict.by("nll").difference.estimate,
+        verdict.ships_score,
+    )
+    return dict(zip(OF_TEST, numbers, strict=True))
 
 
 def metrics_json(evidence: Evidence) -> str:

@@ -31,6 +31,8 @@ class Exhibits(NamedTuple):
     source: StoredImages
     """images of the source; empty if there is no source"""
     target: StoredImages
+    shifted: StoredImages
+    """images of the target on which the shift was measured; those without labels where it has none to train on"""
     shift_map: Sequence[MapPoint]
     """points of both domains; empty if there is nothing to compare the target with"""
     augmented: NDArray[np.uint8]

@@ -10,6 +10,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from graft.params.combinations import phases_as
+from graft.records.catalog import CatalogRecord
 from graft.records.checks import Suspect
 from graft.records.shift import ShiftRecord
 from graft.reporting import formatting, shift_words
@@ -21,8 +23,8 @@ from graft.reporting.phase_table import phase_rows
 from graft.reporting.pictures import Exhibits, Picture, StoredImages, pictures, rows, sheet
 from graft.reporting.provenance import Provenance
 from graft.reporting.tallies import Mistake, frequent_confusions, mistakes
+from graft.reporting.technique_words import parts_trained, switched_off, trained_sentence
 from graft.reporting.witness_pictures import witness_sides
-from graft.store.catalogue import SPLITS
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_PICTURES = 24
@@ -43,9 +45,8 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
     Raises:
         ValueError: an image of the predictions, of the suspect labels or of the shift is not in the catalogue.
     """
-    verdict, (source, target, shift_map, augmented, recipe) = evidence.verdict, exhibits
-    wrong = mistakes(evidence.predictions, verdict.ships, verdict.ships_seed, evidence.classes, MOST_PICTURES)
-    sides = witness_sides(evidence.shift, source, target)
+    source, target, shifted, shift_map, augmented, recipe = exhibits
+    sides = witness_sides(evidence.shift, source, shifted)
     script = Markup((TEMPLATES / "sort.js").read_text(encoding="utf-8"))
     # browsers hash all text between the script tags, with the line break after the first
     digest = hashlib.sha256(f"\n{script}".encode()).digest()
@@ -56,11 +57,11 @@ def html_report(evidence: Evidence, exhibits: Exhibits, provenance: Provenance) 
             **_shared(evidence),
             figures=drawings(evidence) | gain_drawings(evidence) | shift_drawings(evidence.shift, shift_map),
             witnesses=sides,
-            mistakes=_with_pictures(wrong, target),
+            mistakes=_with_pictures(_mistakes(evidence), target),
             suspects=_with_pictures(evidence.checks.labels.suspects[:MOST_PICTURES], target),
             sheets={
                 domain: sheet(stored, MOST_IN_SHEET)
-                for domain, stored in (("source", source), ("target", target))
+                for domain, stored in (("source", source), ("target", shifted))
                 if domain not in {each.domain for each in sides}
             },
             phases=[*phase_rows(evidence.transfer), *phase_rows(evidence.scratch)],
@@ -87,6 +88,13 @@ def markdown_report(evidence: Evidence) -> str:
         autoescape=False,
     )
     return _with_words(environment).get_template("report.md.j2").render(**_shared(evidence))
+
+
+def _mistakes(evidence: Evidence) -> tuple[Mistake, ...]:
+    verdict = evidence.verdict
+    if evidence.predictions is None:
+        return ()
+    return mistakes(evidence.predictions, verdict.ships, verdict.ships_seed, evidence.classes, MOST_PICTURES)
 
 
 def _with_pictures(
@@ -125,21 +133,35 @@ def _with_words(environment: Environment) -> Environment:
 
 def _shared(evidence: Evidence) -> dict[str, Any]:
     """Values that both templates use."""
-    classes, matrix, counts = evidence.classes, evidence.shipped_confusion(), evidence.catalog.target.counts
+    classes, matrix = evidence.classes, evidence.shipped_confusion()
+    parts = _counts(evidence.catalog)
     return {
         "evidence": evidence,
         **_of_shift(evidence.shift),
         "headline": evidence.verdict.headline,
         "gain": evidence.gain,
         "scores": evidence.gain.classes.scores,
-        "n_seeds": len(evidence.predictions.seeds["transfer"]),
-        "confusions": frequent_confusions(matrix, classes, MOST_CONFUSIONS),
+        "judged": matrix is not None,
+        "from_source": evidence.catalog.labels_from == "source",
+        "n_seeds": len(evidence.transfer.runs),
+        "confusions": () if matrix is None else frequent_confusions(matrix, classes, MOST_CONFUSIONS),
+        "phases_of_choice": phases_as(evidence.strategy.choice),
+        "parts": parts_trained(evidence.transfer),
+        "trained": trained_sentence(evidence.transfer),
+        "switched_off": switched_off(evidence.strategy),
         "mirrored": mirror_note(evidence.scratch.flip),
-        "n_wrong": int(matrix.sum() - np.trace(matrix)),
-        "n_test": int(matrix.sum()),
-        "counts": {name: [counts[split].get(name, 0) for split in SPLITS] for name in classes},
-        "totals": [sum(counts[split].values()) for split in SPLITS],
+        "n_wrong": 0 if matrix is None else int(matrix.sum() - np.trace(matrix)),
+        "n_test": 0 if matrix is None else int(matrix.sum()),
+        "counts": {name: [part[name] for part in parts] for name in classes},
+        "totals": [sum(part.values()) for part in parts],
     }
+
+
+def _counts(catalog: CatalogRecord) -> tuple[dict[str, int], ...]:
+    """Images by class in train and val of the domain whose labels the arms learn from, and in test of the target."""
+    learned = catalog.target if catalog.labels_from == "target" else catalog.source
+    counts = learned.counts["train"], learned.counts["val"], catalog.target.counts["test"]
+    return tuple({name: count.get(name, 0) for name in catalog.classes} for count in counts)
 
 
 def _of_shift(shift: ShiftRecord) -> dict[str, Any]:

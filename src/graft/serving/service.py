@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from graft.records.common import SHA256_DIGITS, Outcome
+from graft.records.common import SHA256_DIGITS, NoOutcome, Outcome
 from graft.serving.door import Door
 from graft.serving.front import ImageUpload, PlainErrors
 from graft.serving.predictor import Prediction, load_predictor, predict
@@ -49,8 +49,8 @@ class Model(BaseModel):
 
     sha256: str
     """first 12 hex digits of the SHA-256 of its file"""
-    verdict: Outcome
-    """whether transfer learning helped"""
+    verdict: Outcome | NoOutcome
+    """whether transfer learning helped; NONE: nothing of the target had a label to tell it by"""
 
 
 class Answer(Prediction):

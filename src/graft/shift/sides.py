@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.records.common import Split
-from graft.store.catalogue import class_names, labelled, read_catalog
+from graft.store.catalogue import labelled, read_catalog
 
 Places = NDArray[np.int64]
 
@@ -43,7 +43,8 @@ def read_side(catalog: Path, features: Path, split: Split | None = None) -> Side
         FileNotFoundError: there is no such file.
     """
     rows = read_catalog(catalog)
-    names = class_names(rows)
+    # an empty name among them is that of images without a label
+    names = sorted({each.label for each in rows})
     known = labelled(rows, names, split)
     labels = np.array(names, dtype=np.str_)[known.labels]
     return Side(np.load(features)[known.rows], known.rows, labels, known.groups, known.sha256)

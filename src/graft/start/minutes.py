@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graft.params.both_arms import Strategy
+from graft.params.combinations import effective
 from graft.params.pipeline import Params
+from graft.params.techniques import EWC, LwF, Replay
 from graft.preparation.splits import CUT_SHARE
 from graft.start.timing import Costs, costs_here
 
@@ -48,6 +50,8 @@ class Counts(NamedTuple):
     n_val: int
     n_test: int
     n_classes: int
+    n_unlabelled: int = 0
+    """images of the target without a label"""
 
 
 class RunMinutes(NamedTuple):
@@ -132,10 +136,31 @@ def _transfer_run(params: Params, counts: Counts, costs: Costs, strategy: Strate
     if strategy == "feature_extraction" and params.training.head == "linear":
         return head
     if strategy not in ("top_blocks", "feature_extraction"):
-        return head + epochs * (seen * costs.full + counts.n_val * costs.forward)
+        beside = _beside(params, counts, costs._replace(top=costs.full), strategy)
+        return head + beside + epochs * (seen * costs.full + counts.n_val * costs.forward)
     views, learning = params.finetune_target.views, max(costs.top - costs.forward, 0.0)
     frozen = (seen * epochs if views is None else counts.n_train * views) * costs.forward
-    return head + frozen + epochs * seen * learning + counts.n_val * costs.forward
+    beside = _beside(params, counts, costs, strategy)
+    return head + beside + frozen + epochs * seen * learning + counts.n_val * costs.forward
+
+
+def _beside(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -> float:
+    """Seconds of what keeping and adapting pass through the network in a run, beside the labelled images.
+
+    Args:
+        params: of the run.
+        counts: numbers of images.
+        costs: `top` is that of a step of the strategy.
+        strategy: under feature extraction there is nothing beside.
+    """
+    settings = effective(strategy, params.finetune_target)
+    keeping, adapting = settings.keeping, settings.adapting
+    # images with a gradient for each labelled one: a share of a step, and a batch of each other domain
+    trained = keeping.share / (1 - keeping.share) if isinstance(keeping, Replay) else 0.0
+    trained += 0 if adapting == "none" else (counts.n_source > 0) + (counts.n_unlabelled > 0)
+    teacher = costs.forward if isinstance(keeping, LwF) else 0.0
+    once = keeping.images * costs.full if isinstance(keeping, EWC) else 0.0
+    return once + params.training.epochs * _seen(params, counts) * (trained * costs.top + teacher)
 
 
 def _scratch_run(params: Params, counts: Counts, costs: Costs) -> float:
@@ -156,7 +181,7 @@ def _variants(params: Params, counts: Counts, costs: Costs, strategy: Strategy) 
     # a run with fewer labels takes as many steps
     whole = len(SHARES) * n_seeds * (scratch + transfer) + n_rates * SMALL * scratch
     if training.budget == "thorough":
-        whole += n_seeds * (n_rates + _n_reset(params, costs, strategy)) * transfer
+        whole += n_seeds * (n_rates * _n_shuffled(params, strategy) + _n_reset(params, costs, strategy)) * transfer
     heads = training.n_seeds * sum(HEAD_SHARES) * _seen(params, counts) * costs.head
     return whole / costs.n_processes + heads
 
@@ -174,13 +199,20 @@ def _n_tested(params: Params, costs: Costs, strategy: Strategy) -> int:
     from graft.transfer.variants.plan import SHARES
 
     n_beside = _n_seeds_beside(params)
-    altered = 1 + _n_reset(params, costs, strategy) if params.training.budget == "thorough" else 0
+    altered = _n_shuffled(params, strategy) + _n_reset(params, costs, strategy)
+    altered = altered if params.training.budget == "thorough" else 0
     return 2 * params.training.n_seeds + n_beside * (2 * len(SHARES) + altered) + (n_beside > 0)
+
+
+def _n_shuffled(params: Params, strategy: Strategy) -> int:
+    """Number of networks with shuffled weights: none where there is something to keep in the weights."""
+    return int(effective(strategy, params.finetune_target).keeping == "none")
 
 
 def _n_reset(params: Params, costs: Costs, strategy: Strategy) -> int:
     """Number of networks with ever more blocks at random: one for each block that the strategy trains whole."""
-    if strategy in ("feature_extraction", "norms"):
+    tuned_little = params.finetune_target.tuning != "whole"
+    if strategy in ("feature_extraction", "norms") or tuned_little or not _n_shuffled(params, strategy):
         return 0
     trained = {"top_blocks": params.finetune_target.top_blocks, "surgical": len(params.finetune_target.surgical_blocks)}
     return min(trained.get(strategy, costs.n_blocks), costs.n_blocks)

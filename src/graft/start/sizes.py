@@ -15,7 +15,7 @@ from graft.records.catalog import CatalogRecord
 from graft.records.common import Split
 from graft.start.minutes import Counts
 from graft.start.survey import cut
-from graft.store.catalogue import CatalogRow, Labelled, class_names, labelled, read_catalog
+from graft.store.catalogue import CatalogRow, Labelled, labelled, read_catalog
 
 CURE = "Run `dvc repro validate_data`, which writes it."
 
@@ -89,14 +89,13 @@ def sizes_in(folder: Path, found: Sequence[Found], params: Params, n_source: int
 
 
 def _of_catalogue(rows: Sequence[CatalogRow], record: CatalogRecord, files: Files) -> Sizes:
-    classes = class_names(rows)
-    test = labelled(rows, classes, "test")
-    return Sizes(str(files.target), classes, test, _counts(record), catalogued=True)
+    test = labelled(rows, record.classes, "test")
+    return Sizes(str(files.target), record.classes, test, _counts(record), catalogued=True)
 
 
 def _of_record(record: CatalogRecord, files: Files) -> Sizes:
     """Sizes from the record alone, which does not know groups."""
-    classes = record.target.classes
+    classes = record.classes
     of_class = [record.target.counts["test"].get(name, 0) for name in classes]
     labels = [number for number, n in enumerate(of_class) for _ in range(n)]
     test = _without_files(labels, [str(place) for place in range(len(labels))])
@@ -113,5 +112,8 @@ def _without_files(labels: Sequence[int], groups: Sequence[str]) -> Labelled:
 
 
 def _counts(record: CatalogRecord) -> Counts:
-    n: dict[Split, int] = {split: sum(of_class.values()) for split, of_class in record.target.counts.items()}
-    return Counts(record.source.n_images, n["train"], n["val"], n["test"], len(record.target.classes))
+    learned = record.target if record.labels_from == "target" else record.source
+    n: dict[Split, int] = {split: sum(of_class.values()) for split, of_class in learned.counts.items()}
+    n_test = sum(record.target.counts["test"].values())
+    n_unlabelled = record.unlabeled.n_images
+    return Counts(record.source.n_images, n["train"], n["val"], n_test, len(record.classes), n_unlabelled)

@@ -155,7 +155,9 @@ def _step(network: "Network", strategy: "Strategy", n: int, params: Params, on: 
     images = _noise(n * (N_STEPS + 1), network.preprocessing.crop_px)
     labels = np.arange(len(images)) % network.n_classes
     train, val = samples_on(device, images, labels), samples_on(device, images[:1], labels[:1])
-    phases = phases_of(strategy, list(network.blocks), 1e-6, params.finetune_target, 1, None)
+    # steps of whole blocks stand for those of little tuning, which are hardly shorter
+    arm = params.finetune_target.model_copy(update={"tuning": "whole"})
+    phases = phases_of(strategy, list(network.blocks), 1e-6, arm, 1, None)
     training = params.training.model_copy(update={"batch_size": n})
     recipe = params.recipes[training.augmentation]
     plan = Plan(phases, training, recipe, precision)

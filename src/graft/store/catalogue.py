@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.files import file_sha256, read_record, read_table, write_table
-from graft.records.common import Split
+from graft.records.common import LabelsFrom, Split
 from graft.records.validation import Stamp
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -21,6 +21,7 @@ class CatalogRow(NamedTuple):
     path: str
     """path relative to the folder of the domain, with forward slashes"""
     label: str
+    """class; empty for an image without a label, which is in the catalogue of unlabelled images alone"""
     split: Split
     group: str
     """group of the image, such as a patient, site or video, never divided among splits; by default its sha256"""
@@ -89,8 +90,8 @@ def _row(values: dict[str, Any]) -> CatalogRow:
 
 
 def class_names(catalog: Iterable[CatalogRow]) -> tuple[str, ...]:
-    """Sorted class names. The number of a class is its index here."""
-    return tuple(sorted({each.label for each in catalog}))
+    """Sorted class names, none for images without labels. The number of a class is its index here."""
+    return tuple(sorted({each.label for each in catalog} - {""}))
 
 
 def labelled(catalog: Iterable[CatalogRow], classes: Sequence[str], split: Split | None = None) -> Labelled:
@@ -112,6 +113,20 @@ def labelled(catalog: Iterable[CatalogRow], classes: Sequence[str], split: Split
     )
 
 
+def labels_from(target: Iterable[CatalogRow]) -> LabelsFrom:
+    """Whose labels both arms learn from: the target's where any readable image of it is in train, else the source's.
+
+    Args:
+        target: rows of the target's catalogue.
+    """
+    return "target" if any(each.row >= 0 and each.split == "train" for each in target) else "source"
+
+
+def readable_rows(catalog: Iterable[CatalogRow], split: Split | None = None) -> NDArray[np.int64]:
+    """(n,) indices into the image store of the readable images of one split, or of all splits, labelled or not."""
+    return np.array([each.row for each in catalog if each.row >= 0 and split in (None, each.split)], dtype=np.int64)
+
+
 def check_judged(stamp: Path, *catalogs: Path) -> None:
     """Refuse catalogues that validate_data did not judge, or in which it found critical faults.
 
@@ -125,7 +140,7 @@ def check_judged(stamp: Path, *catalogs: Path) -> None:
     """
     judged = read_record(Stamp, stamp)
     for path in catalogs:
-        if file_sha256(path) not in (judged.source_sha256, judged.target_sha256):
+        if file_sha256(path) not in judged.catalogs.values():
             raise RuntimeError(
                 f"{stamp}: want the judgement of {path}, got that of another catalogue. Run `dvc repro validate_data`."
             )

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from graft.networks.networks import Network
 from graft.networks.outputs import Score
 from graft.networks.runtime import autocast, free_bytes
+from graft.params.learning import Learning
 from graft.records.training import Epoch, PhaseRecord
 from graft.training.activations import AT_ONCE, SHARE_OF_MEMORY, activations, back, bytes_of, check_room, front, parts
 from graft.training.augmentation.augmentation import augmented
@@ -188,7 +190,7 @@ def view_seed(seed: int, number: int) -> int:
 def _stepping(run: Run, phase: Phase, task: Task) -> Stepping:
     network, learning = run.network, task.plan.learning
     trained = trained_parameters(network, phase)
-    optimizer = build_optimizer(*optimised(trained, run.terms, phase.rates), learning)
+    optimizer = optimizer_of(trained, run.terms, phase.rates, learning)
     n_batches = len(batch_rows(len(task.train.labels), learning.batch_size, torch.Generator()))
     # an epoch's last step may have fewer batches
     n_steps = phase.epochs * -(-n_batches // learning.accumulate)
@@ -199,12 +201,13 @@ def _stepping(run: Run, phase: Phase, task: Task) -> Stepping:
     return Stepping(parameters, optimizer, build_schedule(optimizer, n_steps, learning), ema)
 
 
-def optimised(
-    trained: Mapping[str, list[nn.Parameter]], terms: tuple[Term, ...], rates: Mapping[str, float]
-) -> tuple[dict[str, list[nn.Parameter]], dict[str, float]]:
-    """Parameters by part of the network, and those of the terms, with their rates; terms learn as fast as the head."""
+def optimizer_of(
+    trained: Mapping[str, list[nn.Parameter]], terms: tuple[Term, ...], rates: Mapping[str, float], settings: Learning
+) -> Optimizer:
+    """Optimizer of the parts of the network that learn, and of the terms, which learn as fast as the head."""
     learned = {"terms": [each for term in terms for each in term.parameters()]} if terms else {}
-    return {**trained, **learned}, {**rates, "terms": rates["head"]}
+    blocks = trained.keys() - {"head"} if any(term.replaces_decay for term in terms) else ()
+    return build_optimizer({**trained, **learned}, {**rates, "terms": rates["head"]}, settings, blocks)
 
 
 def _unlabelled(score: Score, network: Network, plan: Plan) -> Score:

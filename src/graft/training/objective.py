@@ -32,9 +32,10 @@ class Moment(NamedTuple):
     """Share of the run's epochs that are done, in [0, 1)."""
     generator: torch.Generator
     """Of the terms' own draws, on the CPU."""
-    pass_of: Callable[[Tensor], Pass]
+    pass_of: Callable[..., Pass]
     """Passes further (m, 3, s, s) uint8 images through the network. BatchNorm normalises them by their own mean and
-    deviation where it does so for the labelled batch, but they do not move its running statistics."""
+    deviation where it does so for the labelled batch. They move its running statistics only with `moves=True`: images
+    of the domain that the network serves, where the labelled ones are of another."""
 
 
 class Term(nn.Module):
@@ -48,6 +49,8 @@ class Term(nn.Module):
     """Blocks whose features the term needs of every pass."""
     n_passed: float = 0.0
     """Images that the term passes through the network for each labelled one."""
+    replaces_decay: bool = False
+    """Whether weights of the blocks are not decayed beside it, because it pulls them to where they started instead."""
 
     def forward(self, moment: Moment) -> Tensor:
         """Loss of a step, a scalar, times its strength."""

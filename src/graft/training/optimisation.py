@@ -1,7 +1,7 @@
 """Optimizer and schedule of a phase."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,10 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 def build_optimizer(
-    parts: Mapping[str, list[nn.Parameter]], rates: Mapping[str, float], settings: Learning
+    parts: Mapping[str, list[nn.Parameter]],
+    rates: Mapping[str, float],
+    settings: Learning,
+    undecayed: Collection[str] = (),
 ) -> Optimizer:
     """Optimizer with two groups for each learning rate: weights, which decay, and biases and norms, which do not.
 
@@ -23,12 +26,13 @@ def build_optimizer(
         parts: trained parameters by part of the network.
         rates: peak learning rate by part.
         settings: optimizer and weight decay.
+        undecayed: parts of which nothing decays.
     """
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameters in parts.items():
         for each in parameters:
             # biases and the parameters of norms are vectors, weights have two axes or more
-            groups.setdefault((rates[name], each.ndim > 1), []).append(each)
+            groups.setdefault((rates[name], each.ndim > 1 and name not in undecayed), []).append(each)
     made = [
         {"params": members, "weight_decay": settings.weight_decay if decays else 0.0, "lr": rate}
         for (rate, decays), members in groups.items()

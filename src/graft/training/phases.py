@@ -12,7 +12,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from graft.networks.adapters import adapter_parameters
 from graft.networks.networks import Network
 from graft.records.common import SHA256_DIGITS
-from graft.training.batches import Samples
 
 BatchNormPolicy = Literal["frozen", "adapt", "train"]
 Learns = Literal["whole", "norms", "bias", "lora", "adapters"]
@@ -128,7 +127,7 @@ def check_frozen(network: Network, phase: Phase, policy: BatchNormPolicy, before
         )
 
 
-def adapt_batchnorm(network: Network, samples: Samples, blocks: Sequence[str] | None = None) -> None:
+def adapt_batchnorm(network: Network, images: Tensor, blocks: Sequence[str] | None = None) -> None:
     """Replace the BatchNorm statistics of blocks by those of these images, in one pass.
 
     Batches are drawn at random: images are sorted by class, and a batch of one class would be normalised by the mean
@@ -136,7 +135,7 @@ def adapt_batchnorm(network: Network, samples: Samples, blocks: Sequence[str] | 
 
     Args:
         network: is changed, and left in evaluation mode.
-        samples: images; their labels are not looked at.
+        images: (n, 3, s, s) uint8.
         blocks: names of the blocks; None for all.
 
     Source: Li et al., Revisiting batch normalization for practical domain adaptation (2016).
@@ -150,10 +149,10 @@ def adapt_batchnorm(network: Network, samples: Samples, blocks: Sequence[str] | 
         # without momentum the statistics are the plain mean over batches
         each.momentum = None
         each.train()
-    rows = torch.randperm(len(samples.labels), generator=torch.Generator().manual_seed(0)).to(samples.labels.device)
+    rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)).to(images.device)
     with torch.no_grad():
         for batch in torch.tensor_split(rows, max(1, len(rows) // ADAPT_BATCH)):
-            network.features(samples.images[batch])
+            network.features(images[batch])
     for each, momentum in zip(norms, momenta, strict=True):
         each.momentum = momentum
     network.eval()

@@ -145,7 +145,9 @@ def _batch(run: Run, task: Task, feed: Feed, rows: Tensor) -> tuple[Tensor, Tens
     return front(run.network, feed.n_front, images), targets
 
 
-def _passed(network: Network, n_front: int, precision: torch.dtype, wanted: Collection[str], images: Tensor) -> Pass:
+def _passed(
+    network: Network, n_front: int, precision: torch.dtype, wanted: Collection[str], images: Tensor, moves: bool = False
+) -> Pass:
     """Outputs for (m, 3, s, s) uint8 images beside the labelled ones."""
-    with autocast(images.device, precision), settled(network):
+    with autocast(images.device, precision), nullcontext() if moves else settled(network):
         return back(network, n_front, front(network, n_front, images), wanted)

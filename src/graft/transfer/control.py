@@ -14,7 +14,6 @@ from graft.params.network import ARM_KEYS
 from graft.params.pipeline import Params
 from graft.records.catalog import CatalogRecord
 from graft.records.training import RateCurve, TrainingRecord
-from graft.store.catalogue import open_images, read_catalog
 from graft.training.checkpoints import NOTHING, Keeper
 from graft.training.loop import fit
 from graft.training.memory import check_room_for_steps
@@ -26,33 +25,28 @@ from graft.transfer.arms.rate_finder import find_rate
 from graft.transfer.arms.rates import RunKey, chosen_runs, every_run, rates_around, seeds_of, trials_of
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
-from graft.transfer.arms.target_data import TargetData, left_out_by, part_of, seen_by, target_data
+from graft.transfer.arms.target_data import Labels, TargetData, left_out_by, part_of, read_data, seen_by
 
 # picklable: reads the target's images anew, in a worker process
 Reread = Callable[[], TargetData]
 
 
-def read_target(params: Params, record: Path, catalog: Path, images: Path) -> TargetData:
-    """Read the target's images for the control, onto the device that the environment names.
+def read_target(params: Params, record: Path, target: Labels, source: Labels) -> TargetData:
+    """Read the labelled images for the control, onto the device that the environment names.
 
     Args:
         params: all of params.yaml.
-        record: catalogue record, which says how the store was made.
-        catalog: the target's catalogue.
-        images: the target's image store.
+        record: catalogue record, which says how the stores were made.
+        target: images of the target.
+        source: train and validation images of the source, which are read where the target has no labels to train on.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
     """
     runtime = make_runtime(params.seed)
-    return target_data(
-        read_catalog(catalog),
-        open_images(images),
-        read_record(CatalogRecord, record).preprocessing,
-        params.recipes[params.training.augmentation],
-        runtime,
-    )
+    preprocessing = read_record(CatalogRecord, record).preprocessing
+    return read_data(target, source, preprocessing, params.recipes[params.training.augmentation], runtime)
 
 
 @said_as_keys(ARM_KEYS)

@@ -51,7 +51,7 @@ def make_backbone(
             fit, it cannot take images of this size, or training does not fit into memory.
         RuntimeError: the weights cannot be downloaded.
     """
-    accuracy, read_as = None, ""
+    accuracy, read_as, source_head = None, "", True
     if params.network.name != "small_cnn":
         from graft.networks.families import check_size  # with torchvision, which small_cnn never needs
 
@@ -60,7 +60,8 @@ def make_backbone(
         network, accuracy = _pretrained(params, source, images, record, runtime, keeper)
     else:
         torch.manual_seed(params.seed)
-        network, read_as = published_network(params.network, len(record.target.classes), record.preprocessing)
+        # classes for a random head alone, which nothing uses
+        network, read_as, source_head = published_network(params.network, len(record.classes), record.preprocessing)
     sha256 = save_network(network, params.network.name, path)
     origin = {"pretrain": "pretrain", "file": f"file {Path(params.network.weights_file or '').name}"}
     return BackboneCard(
@@ -71,6 +72,7 @@ def make_backbone(
         n_features=network.n_features,
         preprocessing=record.preprocessing,
         weights_sha256=sha256,
+        source_head=source_head,
         blocks_sha256=state_sha256(network.blocks.values()),
         source_val_accuracy=accuracy,
     )

@@ -13,11 +13,14 @@ from graft.records.catalog import Domain, LeftOut
 from graft.records.common import SHA256_DIGITS
 from graft.store.catalogue import CatalogRow, open_images, read_catalog
 
+Name = Literal["source", "target", "unlabeled"]
+
 
 class OpenDomain(NamedTuple):
     """The catalogue and the image store of a domain."""
 
-    name: Literal["source", "target"]
+    name: Name
+    """unlabeled: images of the target without labels"""
     rows: tuple[CatalogRow, ...]
     images: NDArray[np.uint8]
     """(n readable images, s, s, 3); empty if the store is damaged"""
@@ -36,7 +39,20 @@ class OpenDomain(NamedTuple):
         return tuple(row for row in self.rows if row.row >= 0)
 
 
-def open_domain(name: Literal["source", "target"], record: Domain, catalog: Path, store: Path) -> OpenDomain:
+class Domains(NamedTuple):
+    """All domains; those that are absent have no rows."""
+
+    source: OpenDomain
+    target: OpenDomain
+    unlabeled: OpenDomain
+
+    @property
+    def learns_from(self) -> Name:
+        """The domain whose labels are learned: the target, or the source where the target has no train images."""
+        return "target" if any(row.split == "train" for row in self.target.rows) else "source"
+
+
+def open_domain(name: Name, record: Domain, catalog: Path, store: Path) -> OpenDomain:
     """Open a domain. Its image store is mapped into memory only if its SHA-256 is the recorded one.
 
     Raises:

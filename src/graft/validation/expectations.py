@@ -1,4 +1,4 @@
-"""Validate both domains: make all tables, check all rules, and describe the rules that are broken."""
+"""Validate all domains: make all tables, check all rules, and describe the rules that are broken."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +11,12 @@ from graft.params.pipeline import Params
 from graft.records.common import Preprocessing
 from graft.records.validation import Finding, ValidationRecord
 from graft.validation.docs_site import readable_offline
-from graft.validation.domains import OpenDomain
+from graft.validation.domains import Domains
 from graft.validation.failing import Failing, failing
 from graft.validation.judge import Suite, judge
 from graft.validation.looks import expected_looks, look_table
 from graft.validation.name_table import name_advice, name_table, suggested_groups
+from graft.validation.overlap import near_overlap_rules, overlap_rules
 from graft.validation.pair_table import pair_table
 from graft.validation.rules import (
     Rule,
@@ -45,16 +46,13 @@ class Validated(NamedTuple):
     """every row that breaks a rule; the record names some of them"""
 
 
-def validate(
-    source: OpenDomain, target: OpenDomain, preprocessing: Preprocessing, params: Params, docs: Path
-) -> Validated:
-    """Check both domains against all rules.
+def validate(domains: Domains, preprocessing: Preprocessing, params: Params, docs: Path) -> Validated:
+    """Check all domains against all rules.
 
     If an image store is damaged, rules that need pixels are skipped.
 
     Args:
-        source: the source domain, without rows if there is none.
-        target: the target domain.
+        domains: source, target, and unlabelled images of the target; without rows where they are absent.
         preprocessing: how the images were prepared, and the weights' mean and standard deviation.
         params: limits, seed, and the origin of the weights.
         docs: existing folder for Great Expectations' Data Docs.
@@ -62,7 +60,7 @@ def validate(
     Raises:
         RuntimeError: great_expectations could not check a rule.
     """
-    suites = _suites(source, target, preprocessing, params)
+    suites = _suites(domains, preprocessing, params)
     n_broken = judge(suites, docs)
     rules = [(rule, _broken(rule, suite.table)) for suite in suites.values() for rule in suite.rules]
     findings = tuple(_finding(rule, broken, n_broken[rule.name]) for rule, broken in rules)
@@ -95,25 +93,28 @@ def _told(finding: Finding, n_named: int) -> str:
     return f"{named}{more}. {finding.advice}"
 
 
-def _suites(source: OpenDomain, target: OpenDomain, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:
+def _suites(domains: Domains, preprocessing: Preprocessing, params: Params) -> dict[str, Suite]:
     limits, bits = params.validate_data, params.prepare_data.near_duplicate_bits
-    images = image_table(source.rows, target.rows)
-    domains = [domain for domain in (source, target) if domain.readable]
-    told = suggested_groups(domains)
-    names = pd.concat([left_table((source, target)), name_table(told)], ignore_index=True)
+    images = image_table(*(domain.rows for domain in domains))
+    there = [domain for domain in domains if domain.readable]
+    labelled = [domain for domain in there if domain.name != "unlabeled"]
+    told = suggested_groups(labelled)
+    names = pd.concat([left_table(domains), name_table(told)], ignore_index=True)
     suites = {
-        "stores": _suite(store_table((source, target)), store_rules()),
-        "images": _suite(images, image_rules(limits)),
+        "stores": _suite(store_table(domains), store_rules()),
+        "images": _suite(images, (*image_rules(limits), *overlap_rules())),
         "names": _suite(names, (*left_rules(), *name_rules(name_advice(told)))),
-        "classes": _suite(class_table(images, limits.classes), class_rules(limits)),
+        "classes": _suite(class_table(images, limits.classes, domains.learns_from), class_rules(limits)),
     }
-    if source.fault or target.fault:
+    if any(domain.fault for domain in domains):
         return suites
     if bits is not None:
-        suites["near_duplicates"] = _suite(pair_table(source, target, bits), pair_rules(limits))
-    expected = expected_looks(source, preprocessing, made_on_source=params.network.weights == "pretrain")
-    suites["splits"] = _suite(split_table(domains, params.seed), split_rules())
-    looks = pd.concat([look_table(domains, expected), shortcut_table(domains, params.seed)], ignore_index=True)
+        suites["near_duplicates"] = _suite(
+            pair_table(domains, bits), (*pair_rules(limits), *near_overlap_rules(limits))
+        )
+    expected = expected_looks(domains.source, preprocessing, made_on_source=params.network.weights == "pretrain")
+    suites["splits"] = _suite(split_table(labelled, params.seed), split_rules())
+    looks = pd.concat([look_table(there, expected), shortcut_table(labelled, params.seed)], ignore_index=True)
     suites["looks"] = _suite(looks, (*look_rules(), *shortcut_rules()))
     return suites
 

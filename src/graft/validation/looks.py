@@ -82,7 +82,7 @@ def look_table(domains: Sequence[OpenDomain], expected: Expected) -> pd.DataFram
 
     Columns: name (with what was measured), grey (share of grey images in the target, if the weights were made on
     colour), inverted (1 if the target is as bright as negatives would be), normalised (0 or 1), n_values (number of
-    values from the darkest to the brightest of all pixels) and other_bits (1 if the 16-bit files of the two domains,
+    values from the darkest to the brightest of all pixels) and other_bits (1 if the 16-bit files of the domains,
     however few, differ in their bits in use). Other cells of a row are empty.
 
     Args:
@@ -120,9 +120,9 @@ def _share(share: float) -> str:
 
 
 def _depth_rows(domains: Sequence[OpenDomain]) -> Iterator[dict[str, Any]]:
-    """One row if both domains have 16-bit files."""
+    """One row if several domains have 16-bit files."""
     bits = {domain.name: domain.value_bits for domain in domains if domain.value_bits is not None}
-    if len(bits) == 2:
+    if len(bits) > 1:
         told = " and ".join(f"{n} bits in the {name}" for name, n in bits.items())
         yield {"name": told, "other_bits": int(len(set(bits.values())) > 1)}
 

@@ -112,11 +112,6 @@ def _copy_rules() -> tuple[Rule, ...]:
             "image", "file",
         ),
         Rule(
-            "test images of the target in the source", "critical", "in_source_and_test", None, 0,
-            "These files are equal: delete the one in the source, or results on test are too good.",
-            "sha256", "domain",
-        ),
-        Rule(
             "files whose names differ only in case", "warning", "names_alike", None, 1,
             "Rename one of them: a disk that ignores case, as on macOS and Windows, keeps only one.",
             "name_ignoring_case", "file",
@@ -155,7 +150,8 @@ def left_rules() -> tuple[Rule, ...]:
         ),
         Rule(
             "images without a label in labels.csv", "warning", "unlabelled", None, 0,
-            "They are left out: add rows for those that should count, or move them elsewhere.",
+            "They are left out: add rows for those that should count. To use them without labels, move them to "
+            "data/raw/target_unlabeled.",
         ),
         Rule(
             "doubts about the table of labels", "warning", "doubtful", None, 0,
@@ -172,17 +168,12 @@ def name_rules(advice: str) -> tuple[Rule, ...]:
 
 
 def pair_rules(params: ValidateData) -> tuple[Rule, ...]:
-    """Rules for pairs of images that are nearly the same."""
+    """Rules for pairs of images of a domain that are nearly the same."""
     across: Severity = "critical" if params.on_near_duplicates == "fail" else "warning"
     return (
         Rule(
             "near duplicates in two splits", across, "in_two_splits", None, 0,
             "Look at these pictures and keep such images in one split, or results on test are too good; if they "
-            "are different images, set `validate_data.on_near_duplicates: warn`.",
-        ),
-        Rule(
-            "near duplicates of test images of the target in the source", across, "in_source_and_test", None, 0,
-            "Look at these pictures and delete the one in the source, or results on test are too good; if they "
             "are different images, set `validate_data.on_near_duplicates: warn`.",
         ),
         Rule(
@@ -272,7 +263,7 @@ def look_rules() -> tuple[Rule, ...]:
             "so. Save them with 8 bits, scaled to 0 to 255.",
         ),
         Rule(
-            "16-bit files of source and target with different bits in use", "warning", "other_bits", None, 0,
+            "16-bit files of the domains with different bits in use", "warning", "other_bits", None, 0,
             "Each domain is scaled by its own largest value: if one camera took both, set images.value_bits.",
         ),
     )  # fmt: skip

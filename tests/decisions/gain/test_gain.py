@@ -18,7 +18,7 @@ from graft.store.catalogue import Labelled
 N, SEEDS = 240, (3, 4, 5)
 NAMES = np.array([f"{place:03}" for place in range(N)])
 IMAGES = Labelled(np.arange(N), np.arange(N) % 3, NAMES, NAMES)
-FORGETTING = forgetting_of(None, None, 0, backbone_card(origin="file x"), 0.05)
+FORGETTING = forgetting_of(None, None, backbone_card(origin="file x"), 0.05)
 
 
 def logits(accuracy: float, seed: int) -> NDArray[np.float32]:

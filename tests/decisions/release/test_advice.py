@@ -8,12 +8,21 @@ from typing import Any, cast, get_args
 import pytest
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import parse_yaml
-from tests.examples import CHECKS, catalog_record, run_records, strategy_record, training_record, verdict_record
+from tests.examples import (
+    CHECKS,
+    catalog_record,
+    no_verdict_record,
+    run_records,
+    strategy_record,
+    training_record,
+    verdict_record,
+)
 from tests.house import ROOT
 
 from graft.decisions.claims import TRANSFER_BY
 from graft.decisions.release.advice import next_steps
 from graft.params.both_arms import Strategy
+from graft.params.combinations import techniques_on
 from graft.params.learning import MOST_SEEDS
 from graft.params.pipeline import Params, read_params
 from graft.records.chapters import Records
@@ -170,6 +179,39 @@ def test_a_command_that_leaves_a_strategy_turns_off_its_values(
         assert read_params(path).select_strategy.overrule != strategy
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("lora", {"tuning": {"kind": "lora", "rank": 8, "alpha": 16.0}}),
+        ("l2_sp", {"keeping": {"kind": "l2_sp", "strength": 0.01}}),
+        ("coral", {"adapting": {"kind": "coral", "strength": 1.0}}),
+    ],
+)
+@pytest.mark.parametrize("overruled", [True, False])
+def test_a_command_turns_off_the_techniques_that_would_not_go_with_it(
+    name: str, line: dict[str, Any], overruled: bool, tmp_path: Path
+) -> None:
+    tried = _by(name if overruled else "full", "NEGATIVE", bottom=0.1, head=0.1)
+    said = " ".join(_steps(replace(tried, verdict=tried.verdict.model_copy(update={"techniques": (name,)}))))
+    commands = re.findall(r"`(dvc exp run .+?)`", said)
+    assert ("overrule=full" in said) == (name == "lora")
+    assert "overrule=feature_extraction" in said
+    now = read_yaml(ROOT / "params.yaml")
+    now["select_strategy"]["overrule"] = name if overruled else None
+    now["finetune_target"] |= line
+    for number, command in enumerate(commands):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(json.dumps(now))
+        apply_overrides(path, [each for each in shlex.split(command) if "=" in each])
+        assert techniques_on(read_params(path).finetune_target) == ()
+
+
+def test_what_was_tried_is_named_with_its_techniques() -> None:
+    tried = _by("top_blocks", "NEGATIVE", bottom=0.0, head=0.1)
+    said = _steps(replace(tried, verdict=tried.verdict.model_copy(update={"techniques": ("l2_sp",)})))
+    assert "this verdict is on tuning the top blocks with L2-SP, and on no other strategy" in said[0]
+
+
 def test_a_finding_on_the_data_is_repeated_with_its_advice() -> None:
     values: dict[str, Any] = {"severity": "warning", "ok": False, "n_unexpected": 1, "examples": ("a",)}
     validation = ValidationRecord(ok=True, findings=(Finding(name="skew", advice="Add images.", **values),))
@@ -245,3 +287,9 @@ def test_there_are_at_most_three_steps() -> None:
         transfer=_trained((3,)),
     )
     assert len(_steps(findings, Reason(check="rates", level="warn", sentence="Widen."))) == 3
+
+
+def test_without_a_verdict_labelled_test_images_come_first() -> None:
+    steps = next_steps(replace(run_records(), verdict=no_verdict_record()), ())
+    assert steps[0].startswith("Label target images for a test")
+    assert not any("look" in each and "left" in each for each in steps)

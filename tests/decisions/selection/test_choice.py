@@ -1,11 +1,23 @@
 import numpy as np
 import pytest
 from tests.examples import catalog_row
+from tests.transfer.conftest import tiny_params
 
-from graft.decisions.selection.choice import Facts, Target, evidence, ranking, select_strategy, weigh, would_change
+from graft.decisions.selection.candidates import Domains
+from graft.decisions.selection.choice import (
+    Facts,
+    Target,
+    Wanted,
+    evidence,
+    ranking,
+    select_strategy,
+    weigh,
+    would_change,
+)
 from graft.decisions.selection.tables import votes
 from graft.params.decisions import SelectStrategy
-from graft.records.strategy import Vote
+from graft.records.common import Similarity
+from graft.records.strategy import StrategyRecord, Vote
 from graft.statistics.features import probe
 from graft.statistics.features.probe import CrossValidated
 
@@ -22,6 +34,11 @@ def _target(spread: float, n: int = 100) -> Target:
     features = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
     features[:, 0] += spread * labels
     return Target(features, [catalog_row(f"{i}.png", label="ab"[labels[i]], row=i) for i in range(n)])
+
+
+def _selected(target: Target, similarity: Similarity, params: SelectStrategy = PARAMS, **arm: object) -> StrategyRecord:
+    wanted = Wanted(params, tiny_params(finetune_target=arm).finetune_target)
+    return select_strategy(target, Domains(similarity, ("a", "b"), ("a", "b")), wanted, 0)
 
 
 @pytest.mark.parametrize(("accuracy", "strategy"), [(0.96, "feature_extraction"), (0.9, "top_blocks"), (0.7, "full")])
@@ -52,7 +69,7 @@ def test_the_better_classifier_and_the_smallest_class_are_the_facts(monkeypatch:
     few = [each for each in target.catalog if each.label == "a" or each.row < 40]
     for name, mean in (("probe_accuracy", 0.7), ("knn_accuracy", 0.97)):
         monkeypatch.setattr(probe, name, lambda *args, mean=mean: CrossValidated(1.0, mean, 0.001))
-    record = select_strategy(target._replace(catalog=few), "unknown", PARAMS, 0)
+    record = _selected(target._replace(catalog=few), "unknown", PARAMS)
     assert record.choice == "feature_extraction"
     assert (record.n_train, record.n_per_class) == (70, 20)
 
@@ -105,22 +122,23 @@ def test_more_images_mean_more_images_per_class() -> None:
 
 def test_separable_features_are_left_frozen() -> None:
     target = _target(spread=12)
-    record = select_strategy(target, "unknown", PARAMS, 0)
+    record = _selected(target, "unknown", PARAMS)
     assert record.choice == "feature_extraction"
     assert not record.overruled
 
 
 def test_features_without_the_answer_are_tuned_in_full() -> None:
     target = _target(spread=0)
-    record = select_strategy(target, "unknown", PARAMS, 0)
+    record = _selected(target, "unknown", PARAMS)
     assert record.choice == "full"
+    assert record.probe is not None
     assert record.probe.mean < 0.75
 
 
 def test_the_user_may_overrule_and_the_record_says_so() -> None:
     target = _target(spread=12)
     overruled = PARAMS.model_copy(update={"overrule": "full"})
-    record = select_strategy(target, "unknown", overruled, 0)
+    record = _selected(target, "unknown", overruled)
     assert record.choice == "full"
     assert record.overruled
     assert record.runner_up == "feature_extraction"
@@ -129,20 +147,43 @@ def test_the_user_may_overrule_and_the_record_says_so() -> None:
 
 def test_conflict_of_the_tables_is_recorded() -> None:
     target = _target(spread=12)
-    assert select_strategy(target, "far", PARAMS, 0).conflict
-    assert not select_strategy(target, "near", PARAMS, 0).conflict
+    assert _selected(target, "far", PARAMS).conflict
+    assert not _selected(target, "near", PARAMS).conflict
 
 
 def test_same_seed_gives_the_same_record() -> None:
     target = _target(spread=2)
-    one = select_strategy(target, "far", PARAMS, 0)
-    assert one == select_strategy(target, "far", PARAMS, 0)
+    one = _selected(target, "far", PARAMS)
+    assert one == _selected(target, "far", PARAMS)
 
 
 def test_the_choice_comes_from_train_alone() -> None:
     target = _target(spread=2)
     rows = [each._replace(split=("train", "val", "test")[each.row % 3]) for each in target.catalog]
-    whole = select_strategy(target._replace(catalog=rows), "far", PARAMS, 0)
-    train = select_strategy(target._replace(catalog=[each for each in rows if each.split == "train"]), "far", PARAMS, 0)
+    whole = _selected(target._replace(catalog=rows), "far", PARAMS)
+    train = _selected(target._replace(catalog=[each for each in rows if each.split == "train"]), "far", PARAMS)
     assert whole.n_train == 34
     assert (whole.probe, whole.knn, whole.choice) == (train.probe, train.knn, train.choice)
+
+
+def _without_labels(params: SelectStrategy = PARAMS, **arm: object) -> StrategyRecord:
+    target = _target(spread=3.0)
+    tested = Target(target.features, [each._replace(split="test") for each in target.catalog])
+    return _selected(tested, "far", params, **arm)
+
+
+def test_without_labels_to_train_on_all_blocks_learn_and_no_label_is_looked_at() -> None:
+    record = _without_labels()
+    assert (record.choice, record.overruled, record.n_train) == ("full", False, 0)
+    assert (record.probe, record.probe_c, record.knn, record.votes, record.weights) == (None, None, None, (), {})
+    assert "no labelled image to train on" in record.reasons[0]
+
+
+def test_without_labels_params_still_name_the_strategy() -> None:
+    record = _without_labels(PARAMS.model_copy(update={"overrule": "top_blocks"}))
+    assert (record.choice, record.overruled) == ("top_blocks", True)
+    assert any("select_strategy.overrule is top_blocks" in each for each in record.reasons)
+
+
+def test_without_labels_a_technique_that_is_switched_on_joins() -> None:
+    assert _without_labels(adapting={"kind": "coral", "strength": 1.0}).techniques == ("coral",)

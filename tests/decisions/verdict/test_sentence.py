@@ -11,8 +11,10 @@ from tests.examples import verdict_record
 from graft.decisions.claims import TRANSFER_BY, claim
 from graft.decisions.verdict.sentence import could_show, sentence_of, to_show
 from graft.params.both_arms import Strategy
+from graft.params.combinations import TECHNIQUES
 from graft.records.common import Outcome
 from graft.records.verdict import Detectable
+from graft.wording import TECHNIQUE_WORDS
 
 SCOPE = "for new seeds and new test images, with these training images and this way of choosing rates"
 
@@ -91,9 +93,21 @@ def test_balanced_accuracy_is_called_so() -> None:
 @pytest.mark.parametrize("strategy", get_args(Strategy))
 @pytest.mark.parametrize("outcome", get_args(Outcome))
 def test_a_claim_names_the_tried_strategy_in_at_most_twelve_words(outcome: Outcome, strategy: Strategy) -> None:
+    technique = TECHNIQUES.get(strategy)
     said = claim(outcome, strategy)
-    assert f"ransfer by {TRANSFER_BY[strategy]} " in said
-    assert len(said.split()) <= 12
+    assert f"ransfer by {TRANSFER_BY['full' if technique else strategy]} " in said
+    assert len(said.split()) <= 12 + (technique is not None)
+    assert technique is None or f" with {TECHNIQUE_WORDS[strategy]} " in said
+
+
+def test_a_claim_names_the_techniques_of_a_strategy() -> None:
+    assert claim("POSITIVE", "full", ("l2_sp",)) == "Transfer by tuning all blocks with L2-SP helped"
+    assert claim("NEGATIVE", "top_blocks", ("l2_sp", "lora")) == (
+        "Transfer by tuning the top blocks with L2-SP and LoRA hurt"
+    )
+    assert claim("POSITIVE", "l2_sp", ("l2_sp", "dan", "lora")) == (
+        "Transfer by tuning all blocks with L2-SP, DAN and LoRA helped"
+    )
 
 
 def test_what_cannot_be_shown_is_left_out() -> None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from tests.examples import backbone_card, domain_record
-from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
+from tests.examples import absent_domain, backbone_card, domain_record
+from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params, write_companions
 from tests.transfer.test_resume import Bar
 
 from graft.files import to_json, write_record
@@ -25,15 +25,18 @@ from graft.records.training import TrainingRecord
 from graft.store.catalogue import write_catalog
 from graft.transfer.arms.rates import RunKey
 from graft.transfer.arms.runs import complete
+from graft.transfer.arms.target_data import Labels
 from graft.transfer.arms.workers import in_workers
 from graft.transfer.control import read_target, train_scratch
 from graft.transfer.finetuning.finetune import finetune_target
-from graft.transfer.finetuning.task import read_task
+from graft.transfer.finetuning.task import TaskFiles, read_task
 
 pytestmark = pytest.mark.exact
 
-SCRATCH = ("catalog.json", "target.csv", "target.npy")
-TRANSFER = ("strategy.json", "backbone.safetensors", "card.json", "target.csv", "target.npy", "features.npy")
+LABELLED = ("labelled.csv", "labelled.npy")
+COMPANIONS = ("companions.csv", "companions.npy", "unlabelled.npy")
+TARGET = ("target.csv", "target.npy", "features.npy")
+TRANSFER = ("strategy.json", "backbone.safetensors", "card.json", *TARGET, *LABELLED, *COMPANIONS)
 
 
 class Made(NamedTuple):
@@ -49,9 +52,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stages before would leave."""
     folder = tmp_path_factory.mktemp("files")
     domain = domain_record()
-    record = CatalogRecord(dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain)
+    record = CatalogRecord(
+        dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain, unlabeled=absent_domain()
+    )
     write_record(record, folder / "catalog.json")
     write_catalog(tiny_catalog(), folder / "target.csv")
+    write_companions(folder)
     np.save(folder / "target.npy", tiny_images())
     torch.manual_seed(0)
     network = build_network("small_cnn", 2, SMALL_CNN).eval()
@@ -63,12 +69,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def scratch(files: Path, params: Params, folder: Path) -> TrainingRecord:
-    reread = partial(read_target, params, *(files / name for name in SCRATCH))
+    domains = Labels(files / "target.csv", files / "target.npy"), Labels(*(files / name for name in LABELLED))
+    reread = partial(read_target, params, files / "catalog.json", *domains)
     return train_scratch(reread(), params, folder, folder / "half", reread)
 
 
 def transfer(files: Path, params: Params, folder: Path) -> TrainingRecord:
-    reread = partial(read_task, params, *(files / name for name in TRANSFER))
+    reread = partial(read_task, params, TaskFiles(*(files / name for name in TRANSFER)))
     return finetune_target(reread(), folder, folder / "half", reread)
 
 
@@ -115,7 +122,8 @@ def trained(make: Callable[[], object], folder: Path) -> None:
 
 
 def test_an_error_in_a_worker_is_that_of_the_stage(files: Path, tmp_path: Path) -> None:
-    make = partial(read_target, tiny_params(), files / "catalog.json", tmp_path / "none.csv", files / "target.npy")
+    none = Labels(tmp_path / "none.csv", files / "target.npy")
+    make = partial(read_target, tiny_params(), files / "catalog.json", none, none)
     with pytest.raises(FileNotFoundError, match=r"none\.csv: want a catalogue, got no file") as told:
         trained(make, tmp_path)
     assert "read_catalog" in told.value.__notes__[0]

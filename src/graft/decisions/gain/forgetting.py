@@ -1,6 +1,6 @@
 """How well the tuned network still does on the source, with the head that it had there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from graft.decisions.gain.scoring import Scoring, difference_of, score_of
 from graft.records.cards import BackboneCard
 from graft.records.common import Split
-from graft.records.gain import Forgetting
+from graft.records.gain import Forgetting, SeedForgetting
 from graft.store.catalogue import CatalogRow, Labelled, class_names, labelled
 
 Logits = NDArray[np.float32]
@@ -52,29 +52,32 @@ def _drawn(found: Labelled) -> Labelled:
 
 
 def forgetting_of(
-    source: Source | None, logits: tuple[Logits, Logits | None] | None, seed: int, card: BackboneCard, level: float
+    source: Source | None, logits: tuple[Logits, Mapping[int, Logits | None]] | None, card: BackboneCard, level: float
 ) -> Forgetting:
     """Accuracy on the source before and after, or why there is none.
 
     Args:
         source: held-out images of the source.
-        logits: (n, c) of the source's classes by the head from pretraining: on the pretrained blocks, and on the tuned
-            ones or None if no block changed. None where there are no images.
-        seed: seed of the tuned network.
+        logits: (n, c) of the source's classes by the head from pretraining: on the pretrained blocks, and by seed on
+            the tuned ones, or None if no block changed. None where there are no images.
         card: of the backbone.
         level: the intervals hold with a confidence of 1 minus this.
     """
     if source is None or logits is None:
         return _unmeasured("unknown", _why_unknown(card))
-    if logits[1] is None:
+    if not any(each is not None for each in logits[1].values()):
         return _unmeasured("frozen", "No block changed in the chosen strategy, so nothing of the source is forgotten.")
     labels = source.images.labels
     on = Scoring(labels, source.images.groups, "accuracy", level)
-    before, after = ((each.argmax(axis=1) == labels)[None] for each in (logits[0], logits[1]))
-    scores = score_of(before, on), score_of(after, on), difference_of(after, before, on).interval
+    before = logits[0].argmax(axis=1) == labels
+    # (k, n); a seed whose blocks did not change says what the pretrained network says
+    after = np.stack([before if each is None else each.argmax(axis=1) == labels for each in logits[1].values()])
+    scores = score_of(before[None], on), score_of(after, on), difference_of(after, before[None], on).interval
     return Forgetting(
         state="measured",
-        seed=seed,
+        seeds=tuple(
+            SeedForgetting(seed=seed, after=float(right.mean())) for seed, right in zip(logits[1], after, strict=True)
+        ),
         split=source.split,
         n_images=len(labels),
         before=scores[0],
@@ -83,19 +86,19 @@ def forgetting_of(
         sentence=(
             f"On {len(labels):,} {'validation' if source.split == 'val' else 'test'} images of the source the network "
             f"scored {100 * scores[0].estimate:.1f}% before it was tuned and scores {100 * scores[1].estimate:.1f}% "
-            f"after, with the head that it had there (seed {seed})."
+            f"after, with the head that it had there (mean over {len(after)} seeds)."
         ),
     )
 
 
 def _unmeasured(state: str, sentence: str) -> Forgetting:
     return Forgetting.model_validate(
-        dict.fromkeys(("seed", "split", "before", "after", "difference"))
-        | {"state": state, "n_images": 0, "sentence": sentence}
+        dict.fromkeys(("split", "before", "after", "difference"))
+        | {"state": state, "seeds": (), "n_images": 0, "sentence": sentence}
     )
 
 
 def _why_unknown(card: BackboneCard) -> str:
     if card.origin != "pretrain":
-        return "Forgetting is not measured: published weights come without the images, and the head, of their source."
+        return "Forgetting is not measured: published weights come without the images of their source."
     return "Forgetting is not measured: the source has no held-out images."

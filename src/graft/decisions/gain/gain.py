@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 from graft.decisions.gain.classes import classes_of
 from graft.decisions.gain.label_curve import label_curve
 from graft.decisions.gain.scoring import Scoring, difference_of, score_of
-from graft.decisions.gain.speed import speed_of
+from graft.decisions.gain.speed import OF_SOURCE, speed_of
 from graft.decisions.gain.tried import Tried, of_kind, stacked
 from graft.decisions.gain.why import why_of
-from graft.records.gain import Forgetting, GainRecord, SmallNetwork
+from graft.records.gain import Classes, Forgetting, GainRecord, LabelCurve, SmallNetwork, Speed
 from graft.records.training import TrainingRecord
 from graft.records.variants import VariantsRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import NoVerdictRecord, VerdictRecord
 from graft.store.catalogue import CatalogRow, Labelled, labelled
 from graft.store.predictions import AGAIN, Logits
+
+NO_LABELS = "no image of the target has a label."
 
 
 class Trained(NamedTuple):
@@ -76,12 +78,38 @@ def measure_gain(trained: Trained, on: OnTest, verdict: VerdictRecord, forgettin
         level=verdict.level,
         majority=verdict.majority.score,
         labels=label_curve(tried, scoring, " ".join(trained.variants.left_out)),
-        speed=speed_of(trained.transfer, trained.scratch, verdict.level),
+        speed=_speed(trained, verdict),
         classes=classes_of(transfer, scratch, on.classes, scoring),
         forgetting=forgetting,
         small=_small(tried, scoring),
         why=why_of(tried, trained.blocks, scoring),
     )
+
+
+def unmeasured_gain(verdict: NoVerdictRecord, forgetting: Forgetting) -> GainRecord:
+    """What is known of the gain where no image of the target has a label: what was forgotten of the source alone.
+
+    Args:
+        verdict: says that there is none.
+        forgetting: what `forgetting_of` found on the source.
+    """
+    return GainRecord(
+        metric=None,
+        level=verdict.level,
+        majority=None,
+        labels=LabelCurve(points=(), sentence=f"The gain is not measured: {NO_LABELS}"),
+        speed=OF_SOURCE,
+        classes=Classes(scores=(), sentence=f"Nothing is said of single classes: {NO_LABELS}"),
+        forgetting=forgetting,
+        small=None,
+        why=None,
+    )
+
+
+def _speed(trained: Trained, verdict: VerdictRecord) -> Speed:
+    if verdict.labels_from == "source":
+        return OF_SOURCE
+    return speed_of(trained.transfer, trained.scratch, verdict.level)
 
 
 def _tried(trained: Trained, on: OnTest) -> tuple[Tried, ...]:

@@ -14,6 +14,13 @@ from graft.statistics.comparison.interval import t_quantile
 CLAIMED = (5.0, 10.0)
 # The mean of equal accuracies may come out above them.
 ROUNDING = 1e-9
+OF_SOURCE = Speed(
+    target=None,
+    seeds=(),
+    ratio=None,
+    at_least=False,
+    sentence="Steps are not compared: the validation images are of the source, where transfer is not meant to gain.",
+)
 
 
 def speed_of(transfer: TrainingRecord, scratch: TrainingRecord, level: float) -> Speed:

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
-from graft.decisions.claims import LEAST_SEEDS, TRANSFER_BY
+from graft.decisions.claims import LEAST_SEEDS, transfer_by
+from graft.params.both_arms import Strategy
+from graft.params.combinations import OFF, TECHNIQUES
 from graft.params.learning import MOST_SEEDS
 from graft.records.chapters import Records
-from graft.records.common import StrategyName
 from graft.records.release import Reason
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import AnyVerdict, NoVerdictRecord, VerdictRecord
 
 MOST_STEPS = 3
 # What turns off the values of a strategy, which params.yaml refuses beside another one.
-OFF = {"gradual": " -S finetune_target.unfreeze=null", "surgical": " -S 'finetune_target.surgical_blocks=[]'"}
+VALUES_OFF = {"gradual": " -S finetune_target.unfreeze=null", "surgical": " -S 'finetune_target.surgical_blocks=[]'"}
 # Strategies that keep weights frozen for a part of training or all of it, although no block has a rate of 0.
 HOLD_BACK = ("feature_extraction", "gradual", "norms")
 # Weight of all published tables together (graft.decisions.selection.choice.weigh). A larger lead is due to evidence.
@@ -26,18 +27,36 @@ def next_steps(records: Records, reasons: Sequence[Reason]) -> tuple[str, ...]:
         reasons: the checks of the release.
     """
     more = _train_more(records)
-    every = (*more, *_data(records), *_verdict(records), *_training(records, reasons), *_strategy(records, bool(more)))
+    every = (
+        *_label_some(records.verdict),
+        *more,
+        *_data(records),
+        *_verdict(records),
+        *_training(records, reasons),
+        *_strategy(records, bool(more)),
+    )
     return every[:MOST_STEPS]
+
+
+def _label_some(verdict: AnyVerdict) -> tuple[str, ...]:
+    """Suggest labels for a test where nothing could be judged."""
+    if not isinstance(verdict, NoVerdictRecord):
+        return ()
+    return (
+        "Label target images for a test, some hundred with all classes among them, and put them under "
+        "`data/raw/target/test/<class>/`: nothing else can tell whether the model does on the target what it should.",
+    )
 
 
 def _train_more(records: Records) -> tuple[str, ...]:
     """Suggest training all blocks if transfer did not help while some were frozen."""
     strategy = records.verdict.strategy
-    frozen = strategy in HOLD_BACK or 0.0 in records.transfer.block_factors.values()
-    if records.verdict.verdict == "POSITIVE" or not frozen:
+    tuned_little = any(TECHNIQUES[each].key == "tuning" for each in records.verdict.techniques)
+    frozen = strategy in HOLD_BACK or tuned_little or 0.0 in records.transfer.block_factors.values()
+    if records.verdict.verdict in ("POSITIVE", "NONE") or not frozen:
         return ()
     return (
-        f"Train all blocks before you judge transfer: this verdict is on {TRANSFER_BY[strategy]}, and on no other "
+        f"Train all blocks before you judge transfer: this verdict is on {_tried(records.verdict)}, and on no other "
         f"strategy (`{_overruled(records, 'full')}`).{_further_look(records.verdict)}",
     )
 
@@ -69,16 +88,16 @@ def _verdict(records: Records) -> Iterator[str]:
         yield f"Keep the pretrained features as they are: `{command}`.{_further_look(verdict)}"
     if verdict.verdict in ("NEGATIVE", "EQUIVALENT"):
         yield (
-            f"Try weights from images closer to yours (`network.weights`): {TRANSFER_BY[verdict.strategy]} from these "
+            f"Try weights from images closer to yours (`network.weights`): {_tried(verdict)} from these "
             f"gave nothing that scratch does not.{_further_look(verdict)}"
         )
 
 
-def _further_look(verdict: VerdictRecord) -> str:
-    """What it takes to look at these test images again, with changed training; empty after a gain."""
-    left = verdict.looks_left
-    if verdict.verdict == "POSITIVE":
+def _further_look(verdict: AnyVerdict) -> str:
+    """What it takes to look at these test images again, with changed training; empty after a gain, or without any."""
+    if isinstance(verdict, NoVerdictRecord) or verdict.verdict == "POSITIVE":
         return ""
+    left = verdict.looks_left
     if left:
         looks = "1 planned look" if left == 1 else f"{left} planned looks"
         return f" {looks} at these test images {'is' if left == 1 else 'are'} left."
@@ -118,7 +137,7 @@ def _training(records: Records, reasons: Sequence[Reason]) -> Iterator[str]:
 
 def _strategy(records: Records, full_is_advised: bool) -> Iterator[str]:
     record = records.strategy
-    second = None if record.overruled else record.runner_up
+    second = None if record.overruled or record.runner_up == "scratch" else record.runner_up
     if second == "full" and full_is_advised:
         return
     if second and record.weights[record.choice] - record.weights[second] <= TABLES_WEIGHT:
@@ -127,6 +146,17 @@ def _strategy(records: Records, full_is_advised: bool) -> Iterator[str]:
         yield f"{compared}{_further_look(records.verdict)}"
 
 
-def _overruled(records: Records, strategy: StrategyName) -> str:
-    """The command that runs another strategy in place of the one of this run."""
-    return f"dvc exp run -S select_strategy.overrule={strategy}{OFF.get(records.verdict.strategy, '')}"
+def _tried(verdict: AnyVerdict) -> str:
+    """What was trained, in words."""
+    return transfer_by(verdict.strategy, verdict.techniques)
+
+
+def _overruled(records: Records, strategy: Strategy) -> str:
+    """The command that runs another strategy in place of the one of this run.
+
+    Techniques stay, but for what would have no effect, and for what lets less than whole blocks learn under full.
+    """
+    keys = sorted({TECHNIQUES[each].key for each in records.verdict.techniques} & OFF.keys())
+    off = [key for key in keys if strategy == "feature_extraction" or (key == "tuning" and strategy == "full")]
+    settings = "".join(f" -S finetune_target.{key}={OFF[key]}" for key in off)
+    return f"dvc exp run -S select_strategy.overrule={strategy}{VALUES_OFF.get(records.verdict.strategy, '')}{settings}"

@@ -7,7 +7,7 @@ from graft.records.chapters import Records
 from graft.records.release import ExportRecord, Reason, ReleaseRecord
 from graft.records.training import TrainingRecord
 from graft.records.validation import ValidationRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import AnyVerdict, NoVerdictRecord, VerdictRecord
 
 
 def judge_release(records: Records) -> ReleaseRecord:
@@ -22,9 +22,7 @@ def judge_release(records: Records) -> ReleaseRecord:
     reasons = (
         _data(records.validation),
         _rates((records.transfer, records.scratch)),
-        _verdict(records.verdict),
-        _looks(records.verdict),
-        _majority(records.verdict),
+        *_judged(records.verdict),
         _parity(records.export),
     )
     return ReleaseRecord(
@@ -70,6 +68,15 @@ def _end_of_grid(arm: TrainingRecord) -> tuple[float, int, int] | None:
         return None
     ends = ((end, chosen.count(end), len(chosen)) for end in (tried[0], tried[-1]))
     return next((each for each in ends if 2 * each[1] > each[2]), None)
+
+
+def _judged(verdict: AnyVerdict) -> tuple[Reason, ...]:
+    """What the test images tell, or without any what `check_transfer.on_inconclusive` says of a model not verified."""
+    if not isinstance(verdict, NoVerdictRecord):
+        return (_verdict(verdict), _looks(verdict), _majority(verdict))
+    level = "fail" if verdict.on_inconclusive == "fail" else "warn"
+    sentence = f"{verdict.sentence} {verdict.ships_because}"
+    return (Reason.model_validate({"check": "verdict", "level": level, "sentence": sentence}),)
 
 
 def _verdict(verdict: VerdictRecord) -> Reason:

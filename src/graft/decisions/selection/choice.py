@@ -6,17 +6,22 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.decisions.selection.candidates import Domains, candidates, of_techniques
 from graft.decisions.selection.tables import votes
+from graft.decisions.selection.without_labels import without_labels
+from graft.params.both_arms import FinetuneTarget
+from graft.params.combinations import TECHNIQUES, phases_as
 from graft.params.decisions import SelectStrategy
 from graft.records.common import Similarity, StrategyName
 from graft.records.strategy import ProbeScore, StrategyRecord, Vote
 from graft.statistics.features import probe
 from graft.statistics.groups import grouped_folds
-from graft.store.catalogue import CatalogRow, class_names, labelled
+from graft.store.catalogue import CatalogRow, class_names, labelled, labels_from
 
-Candidate = Literal["feature_extraction", "top_blocks", "full"]
+# what the evidence chooses among
+Band = Literal["feature_extraction", "top_blocks", "full"]
 
-CHEAPEST_FIRST: tuple[Candidate, ...] = ("feature_extraction", "top_blocks", "full")
+CHEAPEST_FIRST: tuple[Band, ...] = ("feature_extraction", "top_blocks", "full")
 # All tables together weigh 1, so that they choose only among what the evidence leaves open.
 EVIDENCE_WEIGHT = 4.0
 
@@ -27,6 +32,14 @@ class Target(NamedTuple):
     features: NDArray[np.float32]
     """(n, d) features of the unmodified backbone, indexed by `row` of the catalogue"""
     catalog: Sequence[CatalogRow]
+
+
+class Wanted(NamedTuple):
+    """What params.yaml says of the choice."""
+
+    selection: SelectStrategy
+    arm: FinetuneTarget
+    """whose techniques are candidates where they are switched on"""
 
 
 class Facts(NamedTuple):
@@ -42,20 +55,24 @@ class Facts(NamedTuple):
     standard_error: float
 
 
-def select_strategy(target: Target, similarity: Similarity, params: SelectStrategy, seed: int) -> StrategyRecord:
+def select_strategy(target: Target, domains: Domains, wanted: Wanted, seed: int) -> StrategyRecord:
     """Choose what to train, and say why.
 
-    The choice is made from the train split alone. A group is never on both sides of a fold.
+    The choice is made from the train split alone, and without one by no evidence. A group is never on both sides of a
+    fold.
 
     Args:
         target: cached features and catalogue.
-        similarity: similarity of target and source.
-        params: limits, number of folds, and the strategy that the user names, if any.
+        domains: similarity of target and source, and their classes.
+        wanted: limits, number of folds, the strategy that the user names, if any, and the techniques that are on.
         seed: seed of the folds.
 
     Raises:
         ValueError: a class has fewer than two images, or groups.
     """
+    params, similarity = wanted.selection, domains.similarity
+    if labels_from(target.catalog) == "source":
+        return without_labels(domains, params.overrule, wanted.arm)
     train = labelled(target.catalog, class_names(target.catalog), "train")
     features = target.features[train.rows]
     folds = grouped_folds(train.labels, train.groups, params.folds, seed)
@@ -69,6 +86,7 @@ def select_strategy(target: Target, similarity: Similarity, params: SelectStrate
     weights = weigh(facts, table_votes, params)
     ranked = ranking(weights)
     chosen = params.overrule or ranked[0]
+    considered = candidates(chosen, {str(each): weight for each, weight in weights.items()}, domains, wanted.arm)
     named = {vote.strategy for vote in table_votes if vote.strategy}
     return StrategyRecord(
         n_train=facts.n,
@@ -81,15 +99,17 @@ def select_strategy(target: Target, similarity: Similarity, params: SelectStrate
         probe_c=linear.setting,
         knn=ProbeScore(mean=nearest.mean, standard_error=nearest.standard_error, setting=f"k={nearest.setting:g}"),
         weights=dict(weights),
+        candidates=considered,
         choice=chosen,
-        runner_up=next((each for each in ranked if each != chosen), None),
+        techniques=tuple(each.name for each in considered if each.available and each.name in TECHNIQUES),
+        runner_up=next((each for each in ranked if each != phases_as(chosen)), None),
         overruled=params.overrule is not None,
-        reasons=_reasons(facts, table_votes, weights, params),
+        reasons=(*_reasons(facts, table_votes, weights, params), *of_techniques(considered)),
         would_change=would_change(facts, params),
     )
 
 
-def evidence(facts: Facts, params: SelectStrategy) -> dict[Candidate, float]:
+def evidence(facts: Facts, params: SelectStrategy) -> dict[Band, float]:
     """Weight of each strategy by the headroom that frozen features leave.
 
     The headroom is the error of a classifier on frozen features. Up to `headroom_small` tuning can gain little; above
@@ -103,7 +123,7 @@ def evidence(facts: Facts, params: SelectStrategy) -> dict[Candidate, float]:
     return {each: EVIDENCE_WEIGHT / len(between) if each in between else 0.0 for each in CHEAPEST_FIRST}
 
 
-def weigh(facts: Facts, table_votes: tuple[Vote, ...], params: SelectStrategy) -> dict[Candidate, float]:
+def weigh(facts: Facts, table_votes: tuple[Vote, ...], params: SelectStrategy) -> dict[Band, float]:
     """Weight of the evidence plus that of the votes, which share a weight of 1.
 
     A vote for scratch counts for no strategy: scratch is always trained as the control, so that a measurement decides.
@@ -115,7 +135,7 @@ def weigh(facts: Facts, table_votes: tuple[Vote, ...], params: SelectStrategy) -
     return {each: round(weight, 9) for each, weight in weights.items()}
 
 
-def ranking(weights: dict[Candidate, float]) -> list[Candidate]:
+def ranking(weights: dict[Band, float]) -> list[Band]:
     """Strategies by descending weight; among equal weights the cheapest first."""
     return sorted(CHEAPEST_FIRST, key=lambda each: (-weights[each], CHEAPEST_FIRST.index(each)))
 
@@ -143,11 +163,11 @@ def would_change(facts: Facts, params: SelectStrategy) -> tuple[str, ...]:
     )
 
 
-def _choice(facts: Facts, params: SelectStrategy) -> Candidate:
+def _choice(facts: Facts, params: SelectStrategy) -> Band:
     return ranking(weigh(facts, votes(facts.n, facts.n_per_class, facts.similarity), params))[0]
 
 
-def _band(error: float, params: SelectStrategy) -> Candidate:
+def _band(error: float, params: SelectStrategy) -> Band:
     if error <= params.headroom_small:
         return "feature_extraction"
     return "top_blocks" if error <= params.headroom_large else "full"
@@ -160,7 +180,7 @@ def _middles(params: SelectStrategy) -> tuple[float, float, float]:
 
 
 def _reasons(
-    facts: Facts, table_votes: tuple[Vote, ...], weights: dict[Candidate, float], params: SelectStrategy
+    facts: Facts, table_votes: tuple[Vote, ...], weights: dict[Band, float], params: SelectStrategy
 ) -> tuple[str, ...]:
     spoken: dict[StrategyName, int] = {}
     for vote in table_votes:

@@ -10,9 +10,18 @@ from graft.store.catalogue import class_names, labelled
 
 # Largest number of suspects in the record.
 MOST_SUSPECTS = 50
+NO_LABELS = LabelCheck(
+    n_images=0,
+    accuracy=None,
+    n_suspects=0,
+    n_right=0.0,
+    suspects=(),
+    sentence="No label was checked: the target has no labels to train on, and those of its test split are not looked "
+    "at before the verdict.",
+)
 
 
-def check_labels(target: Target, c: float, folds: int, seed: int) -> LabelCheck:
+def check_labels(target: Target, c: float | None, folds: int, seed: int) -> LabelCheck:
     """Find labels of train and val that a linear probe, which did not see them, considers more likely wrong than right.
 
     Labels of the test split are not checked. Correcting them by what a model says, before they have judged that model,
@@ -20,13 +29,15 @@ def check_labels(target: Target, c: float, folds: int, seed: int) -> LabelCheck:
 
     Args:
         target: cached features and catalogue.
-        c: inverse regularisation of the probe.
+        c: inverse regularisation of the probe; None where there are no labels to check.
         folds: number of folds of the cross-validation; a group is always in one fold.
         seed: seed of the folds.
 
     Raises:
         ValueError: a class has fewer than two images, or groups.
     """
+    if c is None:
+        return NO_LABELS
     classes = class_names(target.catalog)
     known = [each for each in target.catalog if each.row >= 0 and each.split != "test"]
     # known, images and the rows of probabilities are all in the order of the catalogue

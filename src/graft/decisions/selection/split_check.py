@@ -6,11 +6,18 @@ from graft.decisions.selection.choice import Target
 from graft.records.checks import SplitCheck
 from graft.records.common import Interval, Split
 from graft.statistics.features.separability import Sample, Separability, separability
-from graft.store.catalogue import class_names, labelled
+from graft.store.catalogue import class_names, labelled, labels_from
 
 CONFIDENCE = 0.95
 # Area under the ROC curve below which a difference is too small to matter, however significant it is.
 LARGE_ENOUGH = 0.55
+NO_TRAIN = SplitCheck(
+    other="test",
+    by_class=False,
+    auc=None,
+    warns=False,
+    sentence="Splits are not compared: the target has no labelled train images that others could be held against.",
+)
 
 
 def check_splits(target: Target, seed: int) -> tuple[SplitCheck, ...]:
@@ -23,6 +30,8 @@ def check_splits(target: Target, seed: int) -> tuple[SplitCheck, ...]:
         target: cached features and catalogue.
         seed: seed of the folds.
     """
+    if labels_from(target.catalog) == "source":
+        return (NO_TRAIN,)
     return (_check(target, "val", True, seed), _check(target, "test", False, seed))
 
 

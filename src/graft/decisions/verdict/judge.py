@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from graft.decisions.claims import claim
 from graft.decisions.verdict.arms import JudgedArm, check_logits
 from graft.decisions.verdict.divergence import n_diverged
+from graft.decisions.verdict.labels import labels_said
 from graft.decisions.verdict.looks import Standing
 from graft.decisions.verdict.metric import (
     Scored,
@@ -21,10 +22,11 @@ from graft.decisions.verdict.metric import (
 from graft.decisions.verdict.sentence import sentence_of
 from graft.decisions.verdict.shipping import cost_of, median_run, shipped_arm
 from graft.decisions.verdict.splits import Splits
+from graft.decisions.verdict.unjudged import no_verdict
 from graft.files import visible
 from graft.params.decisions import CheckTransfer
 from graft.records.common import Outcome
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import AnyVerdict, VerdictRecord
 from graft.statistics.comparison.compare import Comparison, capped, compare
 from graft.statistics.comparison.rare import at_most
 from graft.store.catalogue import Labelled
@@ -45,13 +47,30 @@ class Asked(NamedTuple):
     """images that the pretraining passes through training steps; 0 if it was not made here"""
 
 
+def judge(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, asked: Asked) -> AnyVerdict:
+    """The verdict on the test split, or the word that there is none; either names the model that ships.
+
+    Args:
+        transfer: the arm that starts from the backbone.
+        scratch: the control, with the same seeds.
+        splits: the images that the arms were made from, and those of the target that judge them.
+        asked: metric, level and margin, earlier looks, and what follows from each outcome.
+
+    Raises:
+        ValueError: as `judge_transfer`.
+    """
+    if splits.nothing_to_judge:
+        return no_verdict(transfer.training, scratch.training, asked.params, asked.pretraining)
+    return judge_transfer(transfer, scratch, splits, asked)
+
+
 def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, asked: Asked) -> VerdictRecord:
     """Compare the arms on the test split, give the verdict and name the model that ships.
 
     Args:
         transfer: the arm that starts from the backbone.
         scratch: the control, with the same seeds.
-        splits: the images of the target.
+        splits: the images that the arms were made from, and those of the target that judge them.
         asked: metric, level and margin, earlier looks, and what follows from each outcome.
 
     Raises:
@@ -70,7 +89,7 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
     values = {
         # what the comparison found stands in the record under the same names
         **{name: value for name, value in found._asdict().items() if name in VerdictRecord.model_fields},
-        "headline": claim(outcome, transfer.training.strategy),
+        "headline": claim(outcome, transfer.training.strategy, transfer.training.techniques),
         "sentence": "",
         "scores": [score_record(each, groups, level) for each in scores],
         "planned_looks": standing.planned,
@@ -78,8 +97,11 @@ def judge_transfer(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, aske
         "unplanned": standing.unplanned,
         "looks_left": max(standing.left(outcome), 0),
         "looks_said": standing.said,
+        "labels_from": splits.labels_from,
+        "labels_said": labels_said(transfer.training) if splits.labels_from == "source" else "",
         "majority": majority_of(splits.train, test, splits.classes, primary),
         "strategy": transfer.training.strategy,
+        "techniques": transfer.training.techniques,
         **_seeds(transfer, scratch),
         **_shipping(outcome, (transfer, scratch), scores[0], asked),
     }

@@ -14,9 +14,11 @@ from graft.decisions.claims import LEAST_SEEDS
 from graft.decisions.verdict.metric import primary_metric
 from graft.decisions.verdict.splits import Splits
 from graft.files import read_record, write_record
+from graft.params.combinations import OFF, READ_SOURCE, READ_TARGET, phases_as
 from graft.params.learning import Learning
 from graft.params.pipeline import Params
-from graft.records.common import Outcome, StrategyName
+from graft.records.catalog import CatalogRecord
+from graft.records.common import NoOutcome, Outcome, StrategyName
 from graft.records.looks import Look, LooksRecord
 from graft.store.catalogue import Labelled
 
@@ -53,14 +55,18 @@ class Standing(NamedTuple):
         return self.planned - self.n_open - (self.counts and outcome != "POSITIVE")
 
 
-def open_look(path: Path, look: Look) -> Standing:
+# Nothing is looked at, so that nothing is counted.
+NO_LOOK = Standing(n_looks=0, planned=0, n_open=0, counts=False, said="", level=0.0)
+
+
+def open_look(path: Path, look: Look | None) -> Standing:
     """Enter a look in the ledger before the test split is opened, so that a run that is killed leaves it there.
 
     The same params at the same test images are the same look, whose plan and verdict stay until it is judged anew.
 
     Args:
         path: file of the ledger; a missing one is begun.
-        look: the look, without a verdict.
+        look: the look, without a verdict; None where there is nothing to look at.
 
     Returns:
         Where the look stands among the earlier ones.
@@ -69,15 +75,20 @@ def open_look(path: Path, look: Look) -> Standing:
         ValueError: the file is no ledger.
     """
     record = read_looks(path)
+    if look is None:
+        write_record(record, path)
+        return NO_LOOK
     if not any(_same(each, look) for each in record.looks):
         record = LooksRecord(looks=(*record.looks, look))
         write_record(record, path)
     return standing_of(record, look)
 
 
-def close_look(path: Path, look: Look, verdict: Outcome) -> None:
-    """Write the verdict of a look into the ledger."""
+def close_look(path: Path, look: Look | None, verdict: Outcome | NoOutcome) -> None:
+    """Write the verdict of a look into the ledger; of none, nothing."""
     record = read_looks(path)
+    if look is None:
+        return
     looks = (each.model_copy(update={"verdict": verdict}) if _same(each, look) else each for each in record.looks)
     write_record(LooksRecord(looks=tuple(looks)), path)
 
@@ -113,16 +124,26 @@ class Trained(NamedTuple):
     """number of paired seeds"""
     source_sha256: str
     """hash of the source's images in the catalogue record"""
+    unlabeled_sha256: str = ""
+    """hash of the target's images without labels; empty if there are none"""
 
 
-def look_at(splits: Splits, params: Params, trained: Trained) -> Look:
-    """The look that a run takes.
+def trained_from(strategy: StrategyName, n_seeds: int, catalog: CatalogRecord) -> Trained:
+    """What was trained from the images of a catalogue record."""
+    unlabeled = catalog.unlabeled.sha256 if catalog.unlabeled.present else ""
+    return Trained(strategy, n_seeds, catalog.source.sha256, unlabeled)
+
+
+def look_at(splits: Splits, params: Params, trained: Trained) -> Look | None:
+    """The look that a run takes; None where the arms learned from the source and no target image has a label.
 
     Args:
-        splits: images of the target. Train and val images are a part of what looks, test images what it looks at.
+        splits: images by split. Train and val images are a part of what looks, test images what it looks at.
         params: all params of the run.
         trained: strategy, number of seeds and source.
     """
+    if splits.nothing_to_judge:
+        return None
     question = params.check_transfer.model_dump(mode="json", include=QUESTION)
     # `auto` is the metric that it stands for
     question["metric"] = primary_metric(splits.test.labels, len(splits.classes), params.check_transfer.metric)
@@ -148,16 +169,28 @@ def _arms(params: Params, trained: Trained) -> dict[str, Any]:
     values["training"].pop("budget", None)
     # its sha256 stands for the file
     values["network"].pop("weights_file")
+    # a technique that is off changes nothing, and its key was unknown when earlier looks were taken
+    for key in [key for key, off in OFF.items() if values["finetune_target"][key] == off]:
+        values["finetune_target"].pop(key)
     for arm in ("finetune_target", "train_scratch"):
         values[arm]["rates"] = sorted(values[arm]["rates"])
     learnt: list[Learning] = [params.training]
     if params.network.weights == "pretrain":
         learnt.append(params.pretrain_source)
         values |= {"pretrain_source": params.pretrain_source.model_dump(mode="json"), "source": trained.source_sha256}
+    arm = values["finetune_target"]
+    kinds = {value["kind"] for value in arm.values() if isinstance(value, dict)}
+    if kinds & set(READ_SOURCE):
+        values["source"] = trained.source_sha256
+    reads_target = kinds & set(READ_TARGET) or arm["batchnorm"] == "adapt" or "choose_by" in arm
+    if trained.unlabeled_sha256 and reads_target:
+        values["unlabeled"] = trained.unlabeled_sha256
     recipes = {each.augmentation: params.recipes[each.augmentation].model_dump(mode="json") for each in learnt}
+    # the name of a technique stands for the phases of full, and its values are above
+    strategy = "scratch" if trained.strategy == "scratch" else phases_as(trained.strategy)
     # the folds of the probe decide how strongly the first head is regularised
     probe = {"folds": params.select_strategy.folds}
-    return {**values, "recipes": recipes, "probe": probe, "strategy": trained.strategy, "n_seeds": trained.n_seeds}
+    return {**values, "recipes": recipes, "probe": probe, "strategy": strategy, "n_seeds": trained.n_seeds}
 
 
 def _named(split: Labelled, classes: Sequence[str]) -> list[str]:

@@ -9,12 +9,12 @@ SCOPE = "for new seeds and new test images, with these training images and this 
 
 
 def sentence_of(verdict: VerdictRecord) -> str:
-    """The verdict with its numbers; if it is open, then what limits it and what it could have shown; then the looks."""
+    """The verdict with its numbers, what it speaks of, what limits an open one, what it could have shown, the looks."""
     arms = [100 * each.estimate for each in (verdict.transfer, verdict.scratch)]
     scores = f"{METRIC_WORDS[verdict.metric]} {arms[0]:.1f}% against {arms[1]:.1f}% from scratch"
     first = f"{verdict.headline}: {scores}, {_difference(verdict)} ({_interval(verdict)}; {_sample(verdict)})."
     rest = _open(verdict) if verdict.verdict == "INCONCLUSIVE" else []
-    return " ".join(each for each in (first, *rest, verdict.looks_said) if each)
+    return " ".join(each for each in (first, verdict.labels_said, *rest, verdict.looks_said) if each)
 
 
 def _open(verdict: VerdictRecord) -> list[str]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from graft.params.decisions import CheckTransfer
 from graft.params.pipeline import Params
 from graft.records.catalog import CatalogRecord
-from graft.records.common import Arm, Outcome
+from graft.records.common import Arm, NoOutcome, Outcome
 from graft.records.training import RunRecord, TrainingRecord
 
 
@@ -45,18 +45,19 @@ def cost_of(transfer: TrainingRecord, scratch: TrainingRecord, pretraining: int)
     return Cost(means[0] + pretraining, means[1])
 
 
-def shipped_arm(outcome: Outcome, cost: Cost, params: CheckTransfer) -> Shipped:
+def shipped_arm(outcome: Outcome | NoOutcome, cost: Cost, params: CheckTransfer) -> Shipped:
     """The arm that ships, with the reason.
 
     Args:
-        outcome: of the comparison.
+        outcome: of the comparison; NONE, where there was none, is followed by what follows an INCONCLUSIVE one.
         cost: of making each arm.
         params: what follows a NEGATIVE and an INCONCLUSIVE verdict.
     """
     if outcome == "EQUIVALENT":
         return _cheaper(cost, "the arms are EQUIVALENT")
-    if outcome == "INCONCLUSIVE" and params.on_inconclusive == "ship_cheapest":
-        return _cheaper(cost, "the verdict is open and check_transfer.on_inconclusive says ship_cheapest")
+    if outcome in ("INCONCLUSIVE", "NONE") and params.on_inconclusive == "ship_cheapest":
+        why = "there is no verdict" if outcome == "NONE" else "the verdict is open"
+        return _cheaper(cost, f"{why} and check_transfer.on_inconclusive says ship_cheapest")
     if outcome == "NEGATIVE" and params.on_negative == "ship_scratch":
         return Shipped("scratch", "The control ships: transfer hurt, and check_transfer.on_negative says ship_scratch.")
     if outcome == "POSITIVE":
@@ -70,11 +71,14 @@ def shipped_arm(outcome: Outcome, cost: Cost, params: CheckTransfer) -> Shipped:
 def median_run(runs: tuple[RunRecord, ...]) -> int:
     """Index of the run with the median validation accuracy: a typical run, not the luckiest.
 
+    Where a score of unlabelled images chose the epochs, it takes the place of the accuracy.
+
     Of an even number of runs it is the lower of the two in the middle. Ties go to the lowest loss, then to the lowest
     seed.
     """
-    median = sorted(run.val_accuracy for run in runs)[(len(runs) - 1) // 2]
-    equals = [place for place, run in enumerate(runs) if run.val_accuracy == median]
+    scores = [run.val_accuracy if run.unlabelled_score is None else run.unlabelled_score for run in runs]
+    median = sorted(scores)[(len(scores) - 1) // 2]
+    equals = [place for place, score in enumerate(scores) if score == median]
     return min(equals, key=lambda place: (runs[place].val_loss, runs[place].seed))
 
 

@@ -13,12 +13,12 @@ from graft.reporting.formatting import brief, number, percent
 
 
 def curves(title: str, arms: Sequence[TrainingRecord], field: str) -> Markup:
-    """A validation score by epoch: a thin line per seed, a thick line for the mean of an arm, a dot at each best epoch.
+    """A score by epoch: a thin line per seed, a thick line for the mean of an arm, a dot at each best epoch.
 
     Args:
         title: of the figure.
         arms: one record an arm.
-        field: `val_accuracy` or `val_loss`.
+        field: `val_accuracy`, `val_loss` or `unlabelled_score`.
     """
     points_by_arm = {
         each.arm: [_curve(run.curve, run.best_epoch, getattr(run, field), field) for run in each.runs] for each in arms

@@ -37,12 +37,12 @@ def label_curve(gain: GainRecord) -> Markup | None:
     A small network from scratch is a square, the most frequent class a horizontal line. None if there is only one
     share.
     """
-    points = gain.labels.points
-    if len(points) < 2:
+    points, majority = gain.labels.points, gain.majority
+    if len(points) < 2 or majority is None:
         return None
     x = Scale(math.log(points[0].share), 0.0, LEFT + 16, WIDTH - EDGE - 16)
-    y = _heights(gain)
-    marks = [*_axes(points, x, y), *_majority(gain.majority, y)]
+    y = _heights(gain, majority)
+    marks = [*_axes(points, x, y), *_majority(majority, y)]
     marks += [mark for line in LINES for mark in _drawn(line, points, x, y)]
     small = gain.small
     if small is not None:
@@ -55,10 +55,10 @@ def label_curve(gain: GainRecord) -> Markup | None:
                 class_="small-network",
             )
         )
-    return drawing("Test score by share of the labels", _described(gain), BOTTOM + 38, *marks)
+    return drawing("Test score by share of the labels", _described(gain, majority), BOTTOM + 38, *marks)
 
 
-def _heights(gain: GainRecord) -> Scale:
+def _heights(gain: GainRecord, majority: float) -> Scale:
     ends = [
         end
         for point in gain.labels.points
@@ -66,7 +66,7 @@ def _heights(gain: GainRecord) -> Scale:
         if found is not None
         for end in (found.low, found.high)
     ]
-    ends += [gain.majority] if gain.small is None else [gain.majority, gain.small.score.estimate]
+    ends += [majority] if gain.small is None else [majority, gain.small.score.estimate]
     return Scale(*svg.padded(min(ends), max(ends)), BOTTOM, TOP)
 
 
@@ -100,7 +100,7 @@ def _majority(score: float, y: Scale) -> list[Markup]:
     return [segment(LEFT, y.at(score), WIDTH - EDGE, y.at(score), "reference")]
 
 
-def _described(gain: GainRecord) -> str:
+def _described(gain: GainRecord, majority: float) -> str:
     parts = []
     for point in gain.labels.points:
         scores = [
@@ -110,4 +110,4 @@ def _described(gain: GainRecord) -> str:
         ]
         parts.append(f"{brief(percent(point.share))} of the labels: {', '.join(scores)}")
     small = [] if gain.small is None else [f"{gain.small.network} from scratch: {percent(gain.small.score.estimate)}"]
-    return "; ".join([*parts, *small, f"always one class: {percent(gain.majority)}"])
+    return "; ".join([*parts, *small, f"always one class: {percent(majority)}"])

@@ -12,8 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from graft.networks.networks import Network
 from graft.networks.outputs import Score
 from graft.records.training import RateCurve
-from graft.training.loop import TERM_SEEDS, feed_of, made_terms, optimised
-from graft.training.optimisation import build_optimizer
+from graft.training.loop import TERM_SEEDS, feed_of, made_terms, optimizer_of
 from graft.training.phases import trained_parameters
 from graft.training.run import Run, Stepping
 from graft.training.steps import Task, steps_of_epoch
@@ -84,7 +83,7 @@ def _steps(trial: Network, task: Task, rates: Sequence[float]) -> Iterator[float
     trained = trained_parameters(trial, phase)
     shares = {name: rate / phase.rates["head"] for name, rate in phase.rates.items()}
     terms = made_terms(trial, task.plan)
-    optimizer = build_optimizer(*optimised(trained, terms, shares), task.plan.learning)
+    optimizer = optimizer_of(trained, terms, shares, task.plan.learning)
     schedule = LambdaLR(optimizer, lambda step: rates[min(step, len(rates) - 1)])
     stepping = Stepping([each for members in trained.values() for each in members], optimizer, schedule, None)
     generator, beside = (torch.Generator().manual_seed(task.seed + apart) for apart in (0, TERM_SEEDS))

@@ -1,4 +1,7 @@
-"""The target's images as both arms see them: they cannot differ where the comparison must be fair."""
+"""The labelled images as both arms see them: they cannot differ where the comparison must be fair.
+
+They are the target's. Where the target has no labels to train on, they are the source's.
+"""
 
 import io
 from collections.abc import Iterable
@@ -15,8 +18,8 @@ from graft.params.errors import said_as_keys
 from graft.params.learning import Training
 from graft.params.network import ARM_KEYS
 from graft.params.recipes import Recipe
-from graft.records.common import Preprocessing
-from graft.store.catalogue import CatalogRow, class_names, labelled
+from graft.records.common import LabelsFrom, Preprocessing
+from graft.store.catalogue import CatalogRow, class_names, labelled, labels_from, open_images, read_catalog
 from graft.training.augmentation.augmentation import contact_sheet
 from graft.training.batches import Samples, samples_on, subsample
 from graft.training.memory import check_room_for_images
@@ -26,8 +29,16 @@ N_IMAGES = 6
 N_VIEWS = 5
 
 
+class Labels(NamedTuple):
+    """Files of labelled images."""
+
+    catalog: Path
+    images: Path
+    """image store of the catalogue"""
+
+
 class TargetData(NamedTuple):
-    """Train and validation images of the target; the test split is not among them."""
+    """Train and validation images with labels; the target's test split is not among them."""
 
     classes: tuple[str, ...]
     train: Samples
@@ -43,6 +54,32 @@ class TargetData(NamedTuple):
     """augmentation of the train images"""
     runtime: Runtime
     """device and precision of training; the images are on the device"""
+    labels_from: LabelsFrom = "target"
+    """the domain of the images"""
+
+
+def read_data(
+    target: Labels, source: Labels, preprocessing: Preprocessing, recipe: Recipe, runtime: Runtime
+) -> TargetData:
+    """Read the target's images onto the device, or where it has no labelled train image those of the source.
+
+    Args:
+        target: all images of the target.
+        source: train and validation images of the source; read in that case alone.
+        preprocessing: how the stores were made, and what the network normalises by.
+        recipe: augmentation of the train images.
+        runtime: what training computes on.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: the images do not fit into memory.
+    """
+    rows = read_catalog(target.catalog)
+    whose = labels_from(rows)
+    if whose == "source":
+        target, rows = source, read_catalog(source.catalog)
+    data = target_data(rows, open_images(target.images), preprocessing, recipe, runtime)
+    return data._replace(labels_from=whose)
 
 
 @said_as_keys(ARM_KEYS)
@@ -53,11 +90,11 @@ def target_data(
     recipe: Recipe,
     runtime: Runtime,
 ) -> TargetData:
-    """Move the train and validation images of the target to the device.
+    """Move the train and validation images of a domain to the device.
 
     Args:
-        catalog: the target's catalogue, of all splits.
-        images: (n, s, s, 3) uint8 RGB image store of the target.
+        catalog: the domain's catalogue, of all splits.
+        images: (n, s, s, 3) uint8 RGB image store of the domain.
         preprocessing: how the store was made, and what the network normalises by.
         recipe: augmentation of the train images.
         runtime: what training computes on.

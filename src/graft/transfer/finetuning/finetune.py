@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graft.networks.networks import Network
 from graft.networks.outputs import Score
+from graft.params.combinations import effective, techniques_on
 from graft.params.errors import said_as_keys
 from graft.params.network import ARM_KEYS
 from graft.records.training import PhaseRecord, RateCurve, RunRecord, TrainingRecord
@@ -25,6 +26,7 @@ from graft.transfer.arms.rates import Results, RunKey, chosen_runs, every_run, p
 from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
 from graft.transfer.arms.target_data import left_out_by, part_of, seen_by
+from graft.transfer.finetuning.adapted import unlabelled_score
 from graft.transfer.finetuning.little import little, write_deltas
 from graft.transfer.finetuning.strategies import block_rates, phases_of
 from graft.transfer.finetuning.task import (
@@ -34,6 +36,7 @@ from graft.transfer.finetuning.task import (
     TransferTask,
     batchnorm_of,
     blank,
+    head_c,
     made_ready,
     start_of,
     with_head,
@@ -59,6 +62,8 @@ def finetune_target(task: TransferTask, folder: Path, half_done: Path, reread: R
     """
     block_rates(task.strategy.choice, list(task.backbone.network.blocks), 1.0, task.params.finetune_target)
     start, seeds = start_of(task), seeds_of(task.params.seed, task.params.training)
+    # refuses techniques that cannot work, where a head is fitted at once too
+    plan_of(task, start, 1.0)
     crew = _crew(task, start, reread) if by_steps(task) else Crew(task.data.runtime)
     curve = _rate_curve(task, start, seeds[0]) if by_steps(task) and task.params.training.find_rate else None
     runs = every_run(seeds, _rates(task, curve))
@@ -113,7 +118,7 @@ def _rates(task: TransferTask, curve: RateCurve | None) -> tuple[float, ...]:
     """Learning rates to try, or for a head that is fitted as many strengths of its regularisation."""
     rates = task.params.finetune_target.rates
     if not by_steps(task):
-        return tuple(task.strategy.probe_c * 10.0 ** (index - (len(rates) - 1) / 2) for index in range(len(rates)))
+        return tuple(head_c(task.strategy) * 10.0 ** (index - (len(rates) - 1) / 2) for index in range(len(rates)))
     return rates if curve is None else rates_around(curve.suggested, len(rates))
 
 
@@ -125,9 +130,14 @@ def _extract(task: TransferTask, start: Start, run: RunKey, tick: Tick) -> Train
     places = seen_by(data, params.training, run.seed)
     network = with_head(task, start, places, c)
     score = _score(network, start.val, data.val.labels)
+    unlabelled = unlabelled_score(task)
     left_out = left_out_by(data, params.training, run.seed)
-    own = _score(network, start.plain[left_out], data.train.labels[left_out]) if len(left_out) else None
-    choice = None if own is None else pooled(score, len(data.val.labels), own, len(left_out))
+    choice = None
+    if unlabelled is not None:
+        score = score._replace(unlabelled=unlabelled(network))
+    elif len(left_out):
+        own = _score(network, start.plain[left_out], data.train.labels[left_out])
+        choice = pooled(score, len(data.val.labels), own, len(left_out))
     check_frozen(network, phase, "frozen", before)
     record = PhaseRecord(
         name="head",
@@ -151,7 +161,7 @@ def _tune(task: TransferTask, start: Start, run: RunKey, tick: Tick, keeper: Kee
     """One run of the loop, over the phases of the strategy."""
     data = task.data
     places = seen_by(data, task.params.training, run.seed)
-    network = with_head(task, start, places, task.strategy.probe_c)
+    network = with_head(task, start, places, head_c(task.strategy))
     plan = plan_of(task, start, run.rate)
     fitted = fit(network, part_of(data.train, places), data.val, plan, run.seed, tick, keeper)
     fitted = judged(network, fitted, data, plan, left_out_by(data, task.params.training, run.seed))
@@ -162,18 +172,24 @@ def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
     data = task.data
     torch.manual_seed(seed)  # of a random head
     places = seen_by(data, task.params.training, seed)
-    network = with_head(task, start, places, task.strategy.probe_c)
+    network = with_head(task, start, places, head_c(task.strategy))
     train = part_of(data.train, places)
     return find_rate(network, steps.Task(train, data.val, plan_of(task, start, 1.0), seed, lambda n: None, NOTHING))
 
 
 def _record(task: TransferTask, curve: RateCurve | None, tried: Results, runs: tuple[RunRecord, ...]) -> TrainingRecord:
-    settings, blocks = task.params.finetune_target, list(task.backbone.network.blocks)
+    choice, blocks = task.strategy.choice, list(task.backbone.network.blocks)
+    settings = effective(choice, task.params.finetune_target)
     return TrainingRecord(
         arm="transfer",
-        strategy=task.strategy.choice,
+        strategy=choice,
+        techniques=techniques_on(settings),
+        keeping=settings.keeping,
+        adapting=settings.adapting,
+        tuning=settings.tuning,
+        choose_by=settings.choose_by,
         network=task.backbone.name,
-        block_factors=block_rates(task.strategy.choice, blocks, 1.0, settings),
+        block_factors=block_rates(choice, blocks, 1.0, settings),
         batchnorm=batchnorm_of(task.params),
         flip=task.data.recipe.flip if by_steps(task) or settings.views else 0.0,
         rate_curve=curve,

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from graft.params.techniques import kind_of
+from graft.params.combinations import effective
+from graft.params.techniques import TuningChoice, kind_of
 from graft.training.phases import trained_parameters
 from graft.transfer.arms.rates import RunKey
 from graft.transfer.arms.runs import read_factors
@@ -34,8 +35,13 @@ def little(task: TransferTask, start: Start) -> Little:
         counts.append(sum(each.numel() for parameters in members for each in parameters))
     merge_lora(network)
     n_parameters = sum(each.numel() for each in network.parameters())
-    tuning = task.params.finetune_target.tuning
+    tuning = tuning_of(task)
     return Little(n_parameters, max(counts), left_alone(start.network, tuning, learning_blocks(task)))
+
+
+def tuning_of(task: TransferTask) -> TuningChoice:
+    """What of a block learns; whole where none does."""
+    return effective(task.strategy.choice, task.params.finetune_target).tuning
 
 
 def write_deltas(task: TransferTask, runs: Iterable[RunKey], half_done: Path, folder: Path) -> int | None:
@@ -50,7 +56,7 @@ def write_deltas(task: TransferTask, runs: Iterable[RunKey], half_done: Path, fo
     Returns:
         Bytes of the largest delta; None where blocks learn whole, so that there is none.
     """
-    kind, n_bytes = kind_of(task.params.finetune_target.tuning), []
+    kind, n_bytes = kind_of(tuning_of(task)), []
     for run in runs if kind != "whole" else ():
         tuned = folder / f"seed_{run.seed}.safetensors"
         factors = {name: Factors(*each) for name, each in read_factors(half_done, run).items()}

@@ -12,32 +12,42 @@ from torch import Tensor, nn
 
 from graft.files import read_record
 from graft.networks.networks import Network, with_new_head
+from graft.networks.outputs import outputs_of
 from graft.networks.runtime import make_runtime
 from graft.networks.saving import load_network
 from graft.params.pipeline import Params
+from graft.params.techniques import EWC
 from graft.records.cards import BackboneCard
 from graft.records.strategy import StrategyRecord
 from graft.statistics.features import probe
-from graft.store.catalogue import open_images, read_catalog
+from graft.store.catalogue import open_images
 from graft.training.activations import AT_ONCE, activations, parts
 from graft.training.augmentation.augmentation import augmented
 from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
-from graft.transfer.arms.target_data import TargetData, target_data
+from graft.transfer.arms.target_data import Labels, TargetData, read_data
+from graft.transfer.companions import CompanionFiles, Companions, labelled_source, read_companions
 from graft.transfer.finetuning.strategies import check_norms, phases_of
+from graft.transfer.keeping.ewc import fisher_roots
 from graft.transfer.tuning.prepare import prepare
 
 Features = NDArray[np.float32]
+# Inverse regularisation of a first head where no label of the target could choose it.
+HEAD_C = 1.0
 
 
 class Backbone(NamedTuple):
-    """Pretrained blocks and their features of every target image."""
+    """Pretrained blocks and their features of every image of the domain that the labels are of."""
 
     network: Network
     name: str
     features: Features
-    """(n, d) cached features of all target images, in the order of the store"""
+    """(n, d) features of all these images, in the order of the store"""
+    knows_classes: bool = False
+    """whether its own head tells the classes of the labels apart: it was pretrained on these labels"""
+    source_head: bool = True
+    """whether its head is that of its source"""
 
 
 class TransferTask(NamedTuple):
@@ -47,6 +57,7 @@ class TransferTask(NamedTuple):
     data: TargetData
     strategy: StrategyRecord
     params: Params
+    companions: Companions = Companions()
 
 
 # picklable: reads the task anew, in a worker process
@@ -64,37 +75,71 @@ class Start(NamedTuple):
     """(n, d) features of the train images as they are"""
     val: Features
     """(m, d) features of the validation images"""
+    fisher_roots: tuple[Tensor, ...] = ()
+    """what ewc counts the parameters of the blocks by; empty without ewc"""
 
 
-def read_task(
-    params: Params, strategy: Path, backbone: Path, card: Path, catalog: Path, images: Path, features: Path
-) -> TransferTask:
+class TaskFiles(NamedTuple):
+    """Files that the transfer arm is trained from."""
+
+    strategy: Path
+    """strategy record"""
+    backbone: Path
+    """weights of the pretrained network"""
+    card: Path
+    """card of the pretrained network"""
+    catalog: Path
+    """the target's catalogue"""
+    images: Path
+    """the target's image store"""
+    features: Path
+    """the pretrained network's features of all target images"""
+    labelled_catalog: Path
+    """catalogue of the source's train and validation images, where the target has no labels to train on"""
+    labelled_images: Path
+    """their image store"""
+    companion_catalog: Path
+    """catalogue of the source's train images, where a technique reads them"""
+    companion_images: Path
+    """their image store"""
+    unlabelled_images: Path
+    """image store of the target's images without labels, where a technique reads them"""
+
+
+def read_task(params: Params, files: TaskFiles) -> TransferTask:
     """Read all that the transfer arm is trained from, onto the device that the environment names.
 
     Args:
         params: all of params.yaml.
-        strategy: strategy record.
-        backbone: weights of the pretrained network.
-        card: card of the pretrained network.
-        catalog: the target's catalogue.
-        images: the target's image store.
-        features: the pretrained network's features of all target images.
+        files: what is read.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
     """
     runtime = make_runtime(params.seed)
-    about = read_record(BackboneCard, card)
-    data = target_data(
-        read_catalog(catalog),
-        open_images(images),
-        about.preprocessing,
+    card = read_record(BackboneCard, files.card)
+    data = read_data(
+        Labels(files.catalog, files.images),
+        Labels(files.labelled_catalog, files.labelled_images),
+        card.preprocessing,
         params.recipes[params.training.augmentation],
         runtime,
     )
-    read = Backbone(load_network(backbone), about.network, np.load(features))
-    return TransferTask(read, data, read_record(StrategyRecord, strategy), params)
+    backbone = _backbone(load_network(files.backbone), card, data, files)
+    beside = CompanionFiles(files.companion_catalog, files.companion_images, files.unlabelled_images)
+    strategy = read_record(StrategyRecord, files.strategy)
+    return TransferTask(backbone, data, strategy, params, read_companions(beside, runtime))
+
+
+def _backbone(network: Network, card: BackboneCard, data: TargetData, files: TaskFiles) -> Backbone:
+    """Pretrained blocks with cached features of the target, or with those of the source, which are made here."""
+    if data.labels_from == "target":
+        return Backbone(network, card.network, np.load(files.features), source_head=card.source_head)
+    blocks = copy.deepcopy(network).to(data.runtime.device).eval()
+    stored = open_images(files.labelled_images)
+    features = outputs_of(blocks, stored).features
+    return Backbone(network, card.network, features, card.origin == "pretrain", card.source_head)
 
 
 def start_of(task: TransferTask) -> Start:
@@ -104,15 +149,16 @@ def start_of(task: TransferTask) -> Start:
     every epoch has views of its own.
 
     Raises:
-        ValueError: the strategy is norms, and the network has no normalisation layer.
+        ValueError: the strategy is norms, and the network has no normalisation layer, or there are no images to adapt
+            BatchNorm to, or none of the source with labels of the old head for ewc.
     """
-    backbone, data, _, params = task
+    backbone, data, params = task.backbone, task.data, task.params
     settings = params.finetune_target
     network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
     check_norms(task.strategy.choice, network, backbone.name)
     policy = batchnorm_of(params)
     if policy == "adapt":
-        adapt_batchnorm(network, data.train)
+        adapt_batchnorm(network, _labelled_domain(task))
     n_views = settings.views if settings.views and _has_frozen_blocks(task, network) else None
     if policy == "adapt":
         adapted = activations(network, len(network.blocks), parts(data.val.images))
@@ -120,7 +166,45 @@ def start_of(task: TransferTask) -> Start:
     else:
         plain, val = backbone.features[data.train_rows], backbone.features[data.val_rows]
     views = [_features(network, task, number) for number in range(n_views or 0)]
-    return Start(network, np.stack(views or [plain]), plain, val)
+    if policy == "adapt" and data.labels_from == "source":
+        # the head is fitted to the source by its own statistics, and serves the target by those of the target
+        adapt_batchnorm(network, unlabelled_of(task, "batchnorm: adapt"))
+    return Start(network, np.stack(views or [plain]), plain, val, _fisher_roots(task, network))
+
+
+def _fisher_roots(task: TransferTask, network: Network) -> tuple[Tensor, ...]:
+    """What ewc counts parameters by, computed once for all runs; empty without ewc, or where no block learns."""
+    keeping = task.params.finetune_target.keeping
+    if not isinstance(keeping, EWC) or task.strategy.choice == "feature_extraction":
+        return ()
+    return fisher_roots(network, labelled_source(task.companions, network, "ewc"), keeping.images, task.params.seed)
+
+
+def _labelled_domain(task: TransferTask) -> Tensor:
+    """Train images of the domain that the labels are of, unlabelled ones of the target included: (n, 3, s, s) uint8."""
+    labelled, unlabelled = task.data.train.images, task.companions.unlabelled
+    if unlabelled is None or task.data.labels_from == "source":
+        return labelled
+    return torch.cat([labelled, unlabelled])
+
+
+def unlabelled_of(task: TransferTask, line: str) -> Tensor:
+    """Images of the target without labels, (n, 3, s, s) uint8.
+
+    Args:
+        task: what the arm is trained from.
+        line: line of finetune_target that needs them.
+
+    Raises:
+        ValueError: there are none.
+    """
+    images = task.companions.unlabelled
+    if images is None or not len(images):
+        raise ValueError(
+            f"data/raw/target_unlabeled: want images of the target with `{line}` where its images have no labels, got "
+            "none. Put images there, or remove the line from finetune_target in params.yaml."
+        )
+    return images
 
 
 def batchnorm_of(params: Params) -> BatchNormPolicy:
@@ -135,9 +219,10 @@ def blank(task: TransferTask, start: Start) -> Network:
 
 
 def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: float) -> Network:
-    """The pretrained network with a head of its own for the target.
+    """The pretrained network with a head for the classes of the labels.
 
-    A linear head is the linear probe of these images (LP-FT, Kumar et al. 2022); an mlp is random.
+    A linear head is the one that these labels were pretrained with, where they were; else the linear probe of these
+    images (LP-FT, Kumar et al. 2022); an mlp is random.
 
     Args:
         task: what the arm is trained from.
@@ -146,7 +231,9 @@ def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: fl
         c: inverse regularisation strength of the probe.
     """
     data, network = task.data, blank(task, start)
-    if isinstance(network.head, nn.Linear):
+    if isinstance(network.head, nn.Linear) and task.backbone.knows_classes:
+        network.head = copy.deepcopy(task.backbone.network.head)
+    elif isinstance(network.head, nn.Linear):
         # (k,) -> (v * k,): the views one after another
         labels = np.tile(data.train.labels.cpu().numpy()[places], len(start.train))
         seen = np.concatenate([each[places] for each in start.train])
@@ -172,6 +259,11 @@ def learning_blocks(task: TransferTask) -> list[str]:
     """Names of the blocks that any phase trains by more than their norms."""
     phases = [each for each in plan_at(task, 1.0).phases if each.learns != "norms"]
     return [name for name in task.backbone.network.blocks if any(phase.rates[name] > 0 for phase in phases)]
+
+
+def head_c(strategy: StrategyRecord) -> float:
+    """Inverse regularisation of the head that the runs start from."""
+    return HEAD_C if strategy.probe_c is None else strategy.probe_c
 
 
 def plan_at(task: TransferTask, rate: float) -> Plan:

@@ -63,9 +63,9 @@ def started_from(task: TransferTask, network: Network, blocks: Sequence[str]) ->
     """
     data = task.data
     network = network.to(data.train.labels.device).eval()
-    adapt_batchnorm(network, data.train, blocks)
+    adapt_batchnorm(network, data.train.images, blocks)
     # other images are not trained on, and their features are never read
     features = np.zeros((len(task.backbone.features), network.n_features), dtype=np.float32)
     for rows, samples in ((data.train_rows, data.train), (data.val_rows, data.val)):
         features[rows] = activations(network, len(network.blocks), parts(samples.images)).cpu().numpy()
-    return task._replace(backbone=Backbone(network, task.backbone.name, features))
+    return task._replace(backbone=task.backbone._replace(network=network, features=features))

@@ -11,7 +11,7 @@ from graft.networks.outputs import Score
 from graft.records.variants import VariantRun
 from graft.statistics.features.probe import head_logits, linear_head
 from graft.training.objective import score_of
-from graft.transfer.finetuning.task import TransferTask
+from graft.transfer.finetuning.task import TransferTask, head_c
 from graft.transfer.variants.plan import SHARES, Variant
 from graft.transfer.variants.subsets import labels_seen
 
@@ -39,7 +39,7 @@ def fitted_heads(task: TransferTask, seeds: Sequence[int]) -> Heads:
     for variant in (Variant("head", share) for share in HEAD_SHARES):
         for seed in seeds:
             places = labels_seen(task.data, task.params.training, variant.share, seed)
-            name, c = f"{variant.name}_{seed}", task.strategy.probe_c
+            name, c = f"{variant.name}_{seed}", head_c(task.strategy)
             weights[name], score = _fitted(task, places)
             runs.append(
                 VariantRun(
@@ -64,7 +64,7 @@ def _fitted(task: TransferTask, places: NDArray[np.int64]) -> tuple[NDArray[np.f
     data, features = task.data, task.backbone.features
     labels, balanced = data.train.labels.cpu().numpy()[places], task.params.training.balance != "none"
     seen = features[data.train_rows[places]]
-    head = linear_head(seen, labels, task.strategy.probe_c, len(data.classes), balanced=balanced)
+    head = linear_head(seen, labels, head_c(task.strategy), len(data.classes), balanced=balanced)
     logits = torch.from_numpy(head_logits(head, features[data.val_rows]))
     score = score_of(logits.float(), data.val.labels.cpu())
     return np.column_stack([head.weight, head.bias]).astype(np.float32), score

@@ -5,6 +5,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from graft.params.learning import Training
+from graft.params.techniques import kind_of
 from graft.records.training import TrainingRecord
 from graft.records.variants import VariantKind
 from graft.transfer.arms.rates import RunKey
@@ -14,6 +15,10 @@ SHARES = (0.1, 0.25, 0.5)
 # seeds at each share; a thorough run takes all
 N_SEEDS = 2
 SMOKE = "With `training.budget: smoke` nothing is trained beside the two arms."
+OF_SOURCE = (
+    "Nothing is trained beside the two arms: what fewer labels or altered weights do is asked of a target that has "
+    "labels to train on."
+)
 # by name of the network: a small one
 SMALL = {"small_cnn": "tiny_cnn"}
 
@@ -51,7 +56,8 @@ def plan_of(arms: Arms, training: Training) -> Plan:
     With fewer labels a seed keeps the rate that it chose with all of them. The small network and shuffled weights,
     which nothing was chosen for, choose as the arms do: each seed among as many rates, on validation. A network with
     reset blocks keeps the rate that the seed chose for the whole pretrained one, so that nothing but the block differs;
-    where it does better even so, the block does harm.
+    where it does better even so, the block does harm. Altered weights are left out where the arm keeps what was
+    learned: they lost it.
 
     Args:
         arms: what both arms chose.
@@ -66,7 +72,7 @@ def plan_of(arms: Arms, training: Training) -> Plan:
     for arm in (arms.scratch, arms.transfer):
         for variant in (Variant(arm.arm, share) for share in SHARES):
             plan[variant] = _chosen(variant, arm)[some]
-    if thorough:
+    if thorough and arms.transfer.keeping == "none":
         shuffled = Variant("shuffled")
         plan[shuffled] = tuple(run for seed in seeds_of(arms) for run in _tried(shuffled, arms.transfer, seed))
         for block in reset_blocks(arms.transfer):
@@ -83,10 +89,10 @@ def seeds_of(arms: Arms) -> tuple[int, ...]:
 def reset_blocks(transfer: TrainingRecord) -> tuple[str, ...]:
     """Names of the blocks, from the top down, that can start at random: those that the strategy trains whole.
 
-    A block that starts at random must learn. One below a frozen block stays as it is, too, because all above a block
-    that starts at random do.
+    A block that starts at random must learn, and with `keeping` there must be something to keep in it. One below a
+    frozen block stays as it is, too, because all above a block that starts at random do.
     """
-    if transfer.strategy == "norms":
+    if transfer.strategy == "norms" or transfer.tuning != "whole" or transfer.keeping != "none":
         return ()
     blocks = [name for name in transfer.block_factors if name != "head"]
     return tuple(takewhile(lambda name: transfer.block_factors[name] > 0, reversed(blocks)))
@@ -99,8 +105,15 @@ def left_out(arms: Arms, training: Training) -> tuple[str, ...]:
     sentences = []
     if training.budget != "thorough":
         sentences.append("Shuffled weights and reset blocks are trained with `training.budget: thorough` alone.")
+    elif arms.transfer.keeping != "none":
+        sentences.append(
+            "Neither shuffled weights nor reset blocks are trained, as transfer keeps what was learned "
+            f"({kind_of(arms.transfer.keeping)}): in weights that are lost there is nothing to keep, and without "
+            "keeping they would differ from transfer in more than these weights."
+        )
     elif not reset_blocks(arms.transfer):
-        sentences.append(f"No block is reset: {arms.transfer.strategy} trains none of them whole.")
+        tuned = "" if arms.transfer.tuning == "whole" else f" with {kind_of(arms.transfer.tuning)}"
+        sentences.append(f"No block is reset: {arms.transfer.strategy}{tuned} trains none of them whole.")
     return tuple(sentences)
 
 

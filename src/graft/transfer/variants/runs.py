@@ -11,7 +11,7 @@ from graft.transfer.arms.rates import RunKey
 from graft.transfer.arms.runs import Train, Trained
 from graft.transfer.arms.target_data import TargetData, part_of, seen_by
 from graft.transfer.finetuning import finetune
-from graft.transfer.finetuning.task import Start, TransferTask, start_of, with_head
+from graft.transfer.finetuning.task import Start, TransferTask, head_c, start_of, with_head
 from graft.transfer.finetuning.techniques import plan_of
 from graft.transfer.tuning.lora import merge_lora
 from graft.transfer.variants.altered import reset, shuffled, started_from
@@ -82,7 +82,7 @@ def _tuner(task: TransferTask, start: Start, places: Places) -> Train:
 
     def train(run: RunKey, tick: Tick, keeper: Keeper) -> Trained:
         torch.manual_seed(run.seed)  # of a random head
-        network = with_head(task, start, places, task.strategy.probe_c)
+        network = with_head(task, start, places, head_c(task.strategy))
         seen = part_of(task.data.train, repeated(places, _n_seen(task, run.seed), run.seed))
         fitted = fit(network, seen, task.data.val, plan_of(task, start, run.rate), run.seed, tick, keeper)
         return Trained(network, fitted, merge_lora(network))

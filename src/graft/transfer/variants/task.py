@@ -7,7 +7,7 @@ from typing import NamedTuple
 from graft.files import read_record
 from graft.params.pipeline import Params
 from graft.records.training import TrainingRecord
-from graft.transfer.finetuning.task import TransferTask, read_task
+from graft.transfer.finetuning.task import TaskFiles, TransferTask, read_task
 from graft.transfer.variants.plan import Arms
 
 
@@ -23,14 +23,12 @@ class VariantsTask(NamedTuple):
 Reread = Callable[[], VariantsTask]
 
 
-def read_variants_task(
-    params: Params, files: tuple[Path, Path, Path, Path, Path, Path], training: Path, scratch: Path
-) -> VariantsTask:
+def read_variants_task(params: Params, files: TaskFiles, training: Path, scratch: Path) -> VariantsTask:
     """Read what the arms were trained from, and what they chose.
 
     Args:
         params: all of params.yaml.
-        files: strategy record, backbone, card, catalogue, image store and features, as `read_task` takes them.
+        files: what `read_task` reads.
         training: record of the transfer arm.
         scratch: record of the control.
 
@@ -39,4 +37,4 @@ def read_variants_task(
         ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
     """
     arms = Arms(read_record(TrainingRecord, training), read_record(TrainingRecord, scratch))
-    return VariantsTask(read_task(params, *files), arms)
+    return VariantsTask(read_task(params, files), arms)

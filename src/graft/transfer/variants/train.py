@@ -18,7 +18,7 @@ from graft.transfer.arms.rates import RunKey, chosen_runs
 from graft.transfer.arms.runs import Train, read_network
 from graft.transfer.finetuning.task import TransferTask, made_ready, plan_at
 from graft.transfer.variants.heads import fitted_heads
-from graft.transfer.variants.plan import Plan, Variant, left_out, plan_of, seeds_of
+from graft.transfer.variants.plan import OF_SOURCE, Plan, Variant, left_out, plan_of, seeds_of
 from graft.transfer.variants.runs import n_images, network_name, trainer
 from graft.transfer.variants.subsets import labels_seen
 from graft.transfer.variants.task import Reread, VariantsTask
@@ -33,7 +33,8 @@ def train_variants(
 ) -> VariantsRecord:
     """Train what stands beside the arms, and write a file of weights for each run, and one for all heads.
 
-    Nothing of it takes part in the verdict. With the budget smoke there is nothing to train, and no head.
+    Nothing of it takes part in the verdict. With the budget smoke, or where the arms learn from the source, there is
+    nothing to train, and no head.
 
     Args:
         variants: what is trained from, and what the arms chose.
@@ -46,6 +47,9 @@ def train_variants(
         RuntimeError: a process died.
     """
     params, arms = variants.task.params, variants.arms
+    if variants.task.data.labels_from == "source":
+        write_arrays({}, folder / HEADS)
+        return VariantsRecord(variants=(), left_out=(OF_SOURCE,))
     plan = plan_of(arms, params.training)
     heads = fitted_heads(variants.task, seeds_of(arms) if plan else ())
     write_arrays(heads.weights, folder / HEADS)
