@@ -15,7 +15,7 @@ from graft.records.shift import ShiftRecord, ShiftSource
 from graft.records.strategy import StrategyRecord
 from graft.records.training import TrainingRecord
 from graft.records.validation import Stamp, ValidationRecord
-from graft.records.verdict import VerdictRecord
+from graft.records.verdict import NoVerdictRecord, VerdictRecord
 from graft.store.catalogue import SPLITS, CatalogRow
 
 EXPORT = ExportRecord(
@@ -228,6 +228,23 @@ def verdict_record(outcome: str, **changes: Any) -> VerdictRecord:
         "on_inconclusive": "warn",
     }
     return VerdictRecord.model_validate({**values, **changes})
+
+
+def no_verdict_record(**changes: Any) -> NoVerdictRecord:
+    """Record of a run whose target has no labelled image."""
+    values: dict[str, Any] = {
+        "headline": "No verdict: no labelled test images",
+        "sentence": "No verdict: no labelled test images. Both arms were trained on the source's labels alone.",
+        "labels_said": "Both arms were trained on the source's labels alone.",
+        "level": 0.05,
+        "n_seeds": 5,
+        "strategy": "full",
+        "ships": "transfer",
+        "ships_because": "Transfer ships, with a warning.",
+        "ships_seed": 0,
+        "on_inconclusive": "warn",
+    }
+    return NoVerdictRecord.model_validate({**values, **changes})
 
 
 def training_record(n_runs: int = 1) -> TrainingRecord:

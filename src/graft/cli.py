@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from graft.commands import bank, check_params, check_release, plan, schema, shard, start, summary
+from graft.commands import bank, check_params, check_release, delta, plan, schema, shard, start, summary
 from graft.files import printable
 
 COMMANDS = {
@@ -21,6 +21,7 @@ COMMANDS = {
     "check-release": check_release,
     "shard": shard,
     "bank": bank,
+    "delta": delta,
 }
 
 

@@ -190,6 +190,7 @@ def test_an_unplanned_look_is_said_beforehand(here: Path, capsys: pytest.Capture
     splits = splits_of(read_catalog(Path("data/catalogs/target.csv")), ("a", "b"))
     source = read_record(CatalogRecord, Path("data/records/catalog.json")).source.sha256
     look = look_at(splits, read_params(Path("params.yaml")), Trained("norms", 5, source))
+    assert look is not None
     earlier = look.model_copy(update={"verdict": "INCONCLUSIVE"})
     write_record(LooksRecord(looks=(earlier,)), Path("models/records/looks.json"))
     assert "this run can only end INCONCLUSIVE: these test images were looked at before" in _plan(capsys)

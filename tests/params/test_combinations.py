@@ -11,10 +11,8 @@ from graft.params.combinations import (
     OFF,
     TECHNIQUES,
     effective,
-    in_words,
     phases_as,
     techniques_on,
-    with_values,
 )
 from graft.params.techniques import AdaptingChoice, KeepingChoice, TuningChoice, kind_of
 from graft.yaml_files import read_yaml
@@ -110,7 +108,7 @@ def test_views_are_refused_where_a_technique_stands_for_full(tmp_path: Path, val
 
 def test_techniques_compose_with_one_another_and_with_a_strategy(tmp_path: Path, values: Any) -> None:
     for name in ("l2_sp", "coral", "lora", "adabn"):
-        values["finetune_target"] |= _line(name, tmp_path)  # type: ignore[arg-type]
+        values["finetune_target"] |= _line(name, tmp_path)
     values["select_strategy"]["overrule"] = "top_blocks"
     assert techniques_on(params_of(tmp_path, values).finetune_target) == ("l2_sp", "adabn", "coral", "lora")
 
@@ -126,21 +124,6 @@ def test_adapting_is_refused_beside_blended_images(tmp_path: Path, values: Any, 
 
 def _settings(**values: Any) -> FinetuneTarget:
     return FinetuneTarget.model_validate({**values_of()["finetune_target"], **values})
-
-
-def test_a_strategy_is_called_by_its_techniques() -> None:
-    assert in_words("full", ()) == "full"
-    assert in_words("full", ("l2_sp",)) == "full with L2-SP"
-    assert in_words("l2_sp", ()) == in_words("l2_sp", ("l2_sp",)) == "full with L2-SP"
-    assert in_words("lora", ("l2_sp", "dan")) == "full with LoRA, L2-SP and DAN"
-
-
-def test_values_are_said_in_words() -> None:
-    keeping = _settings(keeping={"kind": "lwf", "strength": 1.0, "temperature": 2.5}).keeping
-    assert with_values(keeping) == "LwF, strength 1, temperature 2.5"
-    dan = _settings(adapting={"kind": "dan", "strength": 0.1, "blocks": ["a", "b", "c"]}).adapting
-    assert with_values(dan) == "DAN, strength 0.1, blocks a, b and c"
-    assert (with_values("none"), with_values("whole"), with_values("bias")) == ("none", "whole", "bias-only tuning")
 
 
 def test_feature_extraction_has_no_effect_on_what_needs_a_block_that_learns() -> None:

@@ -52,6 +52,7 @@ def test_floats_keep_six_significant_digits() -> None:
         "train_loss": 0.123457,
         "val_loss": 1e-9,
         "val_accuracy": 0.666667,
+        "unlabelled_score": None,
     }
 
 

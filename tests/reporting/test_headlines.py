@@ -2,6 +2,9 @@ import json
 from dataclasses import replace
 from types import ModuleType
 
+from tests.examples import no_verdict_record
+
+from graft.records.verdict import VerdictRecord
 from graft.reporting.evidence import Evidence
 from graft.reporting.headlines import MOST, headline_numbers, metrics_json
 
@@ -14,6 +17,7 @@ def test_there_are_at_most_fifteen_entries_of_numbers_or_null(evidence: Evidence
 
 def test_the_majority_follows_the_accuracies(evidence: Evidence) -> None:
     numbers = headline_numbers(evidence)
+    assert isinstance(evidence.verdict, VerdictRecord)
     assert numbers["majority_accuracy"] == evidence.verdict.majority.accuracy > 0
     assert list(numbers)[:3] == ["transfer_accuracy", "scratch_accuracy", "majority_accuracy"]
 
@@ -39,3 +43,11 @@ def test_refusals_of_the_gate_are_counted(evidence: Evidence) -> None:
     release = evidence.release.model_copy(update={"reasons": refused})
     assert headline_numbers(evidence)["gate_refusals"] == 0
     assert headline_numbers(replace(evidence, release=release))["gate_refusals"] == len(refused)
+
+
+def test_without_a_verdict_numbers_of_the_test_are_null_and_keys_are_the_same(evidence: Evidence) -> None:
+    without = headline_numbers(replace(evidence, verdict=no_verdict_record(), predictions=None))
+    assert list(without) == list(headline_numbers(evidence))
+    of_test = ("transfer_accuracy", "scratch_accuracy", "majority_accuracy", "difference", "shipped_score")
+    assert {without[name] for name in of_test} == {None}
+    assert without["n_test_images"] == 0

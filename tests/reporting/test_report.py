@@ -71,6 +71,7 @@ def _html(evidence: Evidence, target: StoredImages, provenance: Provenance) -> s
 
 
 def _perfect(evidence: Evidence) -> Evidence:
+    assert evidence.predictions is not None
     right = np.stack([evidence.predictions.labels] * 5)
     predictions = evidence.predictions._replace(by_arm={"transfer": right, "scratch": right})
     return replace(evidence, predictions=predictions)

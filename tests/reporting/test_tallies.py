@@ -22,12 +22,15 @@ TINY = Predictions(
 
 
 def test_the_confusion_matrix_equals_a_count_image_by_image(evidence: Evidence) -> None:
-    shipped = evidence.predictions.of("transfer", 2)
+    predictions, matrix = evidence.predictions, evidence.shipped_confusion()
+    assert predictions is not None
+    assert matrix is not None
+    shipped = predictions.of("transfer", 2)
     counted = np.zeros((10, 10), dtype=int)
-    for true, predicted in zip(evidence.predictions.labels, shipped, strict=True):
+    for true, predicted in zip(predictions.labels, shipped, strict=True):
         counted[true, predicted] += 1
-    assert evidence.shipped_confusion().tolist() == counted.tolist()
-    assert counted.sum() == len(evidence.predictions.images)
+    assert matrix.tolist() == counted.tolist()
+    assert counted.sum() == len(predictions.images)
 
 
 def test_accuracy_by_seed_counts_right_predictions() -> None:

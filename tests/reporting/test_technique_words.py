@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from tests.examples import strategy_record, training_record
 
+from graft.params.techniques import L2SP, Dan, Lora
 from graft.records.strategy import Candidate
 from graft.records.training import TrainingRecord
 from graft.reporting.technique_words import bytes_in_words, parts_trained, switched_off, trained_sentence
@@ -24,9 +25,9 @@ def test_what_is_off_is_shown_as_such_and_left_out_of_the_sentence() -> None:
 def test_what_is_on_is_told_with_its_values() -> None:
     record = _record(
         techniques=("l2_sp", "adabn", "dan", "lora"),
-        keeping="L2-SP, strength 0.01",
-        adapting="DAN, strength 1, blocks a and b",
-        tuning="LoRA, rank 8, alpha 16",
+        keeping=L2SP(kind="l2_sp", strength=0.01),
+        adapting=Dan(kind="dan", strength=1.0, blocks=("a", "b")),
+        tuning=Lora(kind="lora", rank=8, alpha=16.0),
     )
     assert [tuple(each) for each in parts_trained(record)] == [
         ("Keeping", "L2-SP", "strength 0.01"),

@@ -64,6 +64,7 @@ def test_the_choice_and_the_checks_are_two_records(options: list[str], tmp_path:
 def test_labels_are_checked_by_the_probe_that_was_chosen(options: list[str], tmp_path: Path) -> None:
     _stage().main(options)
     c = read_record(StrategyRecord, tmp_path / "strategy.json").probe_c
+    assert c is not None
     target = Target(np.load(tmp_path / "target.npy"), read_catalog(tmp_path / "target.csv"))
     params = read_params(ROOT / "params.yaml")
     (suspect,) = read_record(ChecksRecord, tmp_path / "checks.json").labels.suspects

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from graft.params.both_arms import Strategy
-from graft.params.combinations import TECHNIQUES, in_words, phases_as
+from graft.params.combinations import TECHNIQUES, phases_as
 from graft.records.common import Metric, Outcome, StrategyName
+from graft.wording import in_words
 
 # What each strategy does, to be read after the word `by`; the name of a technique stands for full with it.
 TRANSFER_BY: dict[Strategy, str] = {

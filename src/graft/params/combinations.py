@@ -1,37 +1,33 @@
-"""Techniques beside a strategy: which are on, what they are called, and what does not go together."""
+"""Techniques beside a strategy: what switches each on, and what does not go together."""
 
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from graft.params.both_arms import FinetuneTarget, Strategy
-from graft.params.section import Section
 from graft.params.techniques import kind_of
 
 
 class Technique(NamedTuple):
-    """A technique, as params.yaml and people name it."""
+    """What switches a technique on."""
 
     key: str
     """key of finetune_target that switches it on"""
     line: str
     """the line that does so"""
-    words: str
-    """what it is called after the word `with`"""
 
 
 # an overrule that names one of them means the phases of full with it
 TECHNIQUES: dict[Strategy, Technique] = {
-    "l2_sp": Technique("keeping", "keeping: {kind: l2_sp, strength: 0.01}", "L2-SP"),
-    "ewc": Technique("keeping", "keeping: {kind: ewc, strength: 1000.0, images: 400}", "EWC"),
-    "lwf": Technique("keeping", "keeping: {kind: lwf, strength: 1.0, temperature: 2.0}", "LwF"),
-    "replay": Technique("keeping", "keeping: {kind: replay, share: 0.2}", "replay"),
-    "adabn": Technique("batchnorm", "batchnorm: adapt", "AdaBN"),
-    "dan": Technique("adapting", "adapting: {kind: dan, strength: 1.0, blocks: [block3, block4]}", "DAN"),
-    "coral": Technique("adapting", "adapting: {kind: coral, strength: 1.0}", "CORAL"),
-    "dann": Technique("adapting", "adapting: {kind: dann, strength: 1.0}", "DANN"),
-    "bias": Technique("tuning", "tuning: bias", "bias-only tuning"),
-    "lora": Technique("tuning", "tuning: {kind: lora, rank: 8, alpha: 16.0}", "LoRA"),
-    "adapters": Technique("tuning", "tuning: {kind: adapters, width: 16}", "adapters"),
+    "l2_sp": Technique("keeping", "keeping: {kind: l2_sp, strength: 0.01}"),
+    "ewc": Technique("keeping", "keeping: {kind: ewc, strength: 1000.0, images: 400}"),
+    "lwf": Technique("keeping", "keeping: {kind: lwf, strength: 1.0, temperature: 2.0}"),
+    "replay": Technique("keeping", "keeping: {kind: replay, share: 0.2}"),
+    "adabn": Technique("batchnorm", "batchnorm: adapt"),
+    "dan": Technique("adapting", "adapting: {kind: dan, strength: 1.0, blocks: [block3, block4]}"),
+    "coral": Technique("adapting", "adapting: {kind: coral, strength: 1.0}"),
+    "dann": Technique("adapting", "adapting: {kind: dann, strength: 1.0}"),
+    "bias": Technique("tuning", "tuning: bias"),
+    "lora": Technique("tuning", "tuning: {kind: lora, rank: 8, alpha: 16.0}"),
+    "adapters": Technique("tuning", "tuning: {kind: adapters, width: 16}"),
 }
 # train on images of the source beside those of the target
 READ_SOURCE: tuple[Strategy, ...] = ("ewc", "replay", "dan", "coral", "dann")
@@ -51,39 +47,11 @@ def techniques_on(settings: FinetuneTarget) -> tuple[Strategy, ...]:
     return tuple(name for name, each in TECHNIQUES.items() if _value(settings, each.key) == _word(name))
 
 
-def in_words(strategy: str, techniques: Iterable[str]) -> str:
-    """A strategy with its techniques, such as `full with L2-SP and LoRA`.
-
-    Args:
-        strategy: the strategy in words; the name of a technique stands for full with it.
-        techniques: names of the techniques that are on.
-    """
-    known = {str(name): each.words for name, each in TECHNIQUES.items()}
-    phases, own = ("full", (strategy,)) if strategy in known else (strategy, ())
-    named = [known[each] for each in dict.fromkeys((*own, *techniques))]
-    return f"{phases} with {joined(named)}" if named else phases
-
-
-def with_values(choice: str | Section) -> str:
-    """A choice in words with its values, such as `LoRA, rank 8, alpha 16`."""
-    name = kind_of(choice)
-    words = next((each.words for known, each in TECHNIQUES.items() if known == name), name)
-    values = {} if isinstance(choice, str) else choice.model_dump(exclude={"kind"})
-    said = (f"{key} {joined(value) if isinstance(value, tuple) else f'{value:g}'}" for key, value in values.items())
-    return ", ".join((words, *said))
-
-
 def effective(strategy: Strategy, settings: FinetuneTarget) -> FinetuneTarget:
     """The settings without techniques that have no effect under a strategy: feature extraction trains no block."""
     if strategy != "feature_extraction":
         return settings
     return settings.model_copy(update={key: off for key, off in OFF.items() if key != "choose_by"})
-
-
-def joined(words: Sequence[str]) -> str:
-    """Words as a list of a sentence: `a, b and c`."""
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def check_combination(overrule: Strategy | None, settings: FinetuneTarget) -> None:

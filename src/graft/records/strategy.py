@@ -3,7 +3,6 @@
 from typing import Literal
 
 from graft.params.both_arms import Strategy
-from graft.params.combinations import in_words, phases_as
 from graft.records.common import Linked, Record, Similarity, StrategyName
 
 
@@ -67,13 +66,3 @@ class StrategyRecord(Linked):
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
     """changes of the data that would have changed the choice, one sentence each"""
-
-    @property
-    def phases(self) -> Strategy:
-        """The strategy whose phases are trained: full for the name of a technique."""
-        return phases_as(self.choice)
-
-    @property
-    def words(self) -> str:
-        """The choice with its techniques, such as `full with L2-SP`."""
-        return in_words(self.choice, self.techniques)

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from graft.params.both_arms import Strategy
+from graft.params.techniques import AdaptingChoice, ChooseBy, KeepingChoice, TuningChoice
 from graft.records.common import Arm, Linked, Record, StrategyName
 
 
@@ -89,13 +90,13 @@ class TrainingRecord(Linked):
     strategy: StrategyName
     techniques: tuple[Strategy, ...] = ()
     """techniques that the runs were trained with; the name of one as the strategy stands for full with it"""
-    keeping: str = "none"
-    """what kept what was learned, with its values: `l2_sp, strength 0.01`; none also where no block learned"""
-    adapting: str = "none"
-    """what brought the features of source and target together, in the same form"""
-    tuning: str = "whole"
-    """what of a block learned, in the same form"""
-    choose_by: str | None = None
+    keeping: KeepingChoice = "none"
+    """what kept what was learned, with its values; none also where no block learned"""
+    adapting: AdaptingChoice = "none"
+    """what brought the features of source and target together"""
+    tuning: TuningChoice = "whole"
+    """what of a block learned"""
+    choose_by: ChooseBy | None = None
     """score of unlabelled images of the target that chose epochs and runs; null if labels chose"""
     network: str
     block_factors: dict[str, float]
@@ -105,11 +106,13 @@ class TrainingRecord(Linked):
     flip: float
     """probability of mirroring a training image; 0 if the head was fitted to unaugmented images"""
     n_parameters: int | None = None
-    """number of parameters of the network that ships; null in the control"""
+    """parameters of the network that is handed on; null: not counted"""
     n_trained_parameters: int | None = None
-    """number of parameters that learned in any phase, before little ones are merged into the weights"""
+    """parameters that the phase that trains most trains, head included; null: not counted"""
+    left_alone: tuple[str, ...] = ()
+    """why layers of blocks that learn took no LoRA, a clause for each reason"""
     delta_bytes: int | None = None
-    """size of a file with all that differs from the backbone, as `graft delta` writes it"""
+    """bytes of the largest file of what a seed's network adds to the backbone; null if blocks learn whole"""
     rate_curve: RateCurve | None
     """null if training.find_rate is off, or if no training steps were taken"""
     trials: tuple[Trial, ...]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from graft.params.combinations import phases_as
 from graft.records.gain import Forgetting, Why
 from graft.records.shift import ShiftRecord
 from graft.records.training import TrainingRecord
@@ -37,11 +38,11 @@ def drawings(evidence: Evidence) -> dict[str, Markup | None]:
     classes = evidence.classes
     arms = (evidence.transfer, evidence.scratch)
     scores = evidence.gain.classes.scores
-    weights = evidence.strategy.weights
+    weights, phases = evidence.strategy.weights, phases_as(evidence.strategy.choice)
     matrix = evidence.shipped_confusion() if len(classes) <= MOST_CLASSES_IN_FIGURES else None
     return {
         **_of_verdict(evidence.verdict, evidence.predictions),
-        "weights": bars("Weight of votes and evidence", weights, evidence.strategy.phases) if weights else None,
+        "weights": bars("Weight of votes and evidence", weights, phases) if weights else None,
         "accuracy_curves": curves("Validation accuracy by epoch", arms, "val_accuracy"),
         "loss_curves": curves("Validation loss by epoch", arms, "val_loss"),
         "unlabelled_curves": _unlabelled(arms),

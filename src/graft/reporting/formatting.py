@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from graft.files import visible
-from graft.params.combinations import in_words
+from graft.wording import in_words
 
 MINUS = "\u2212"
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")

@@ -10,6 +10,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from graft.params.combinations import phases_as
 from graft.records.catalog import CatalogRecord
 from graft.records.checks import Suspect
 from graft.records.shift import ShiftRecord
@@ -144,6 +145,7 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
         "from_source": evidence.catalog.labels_from == "source",
         "n_seeds": len(evidence.transfer.runs),
         "confusions": () if matrix is None else frequent_confusions(matrix, classes, MOST_CONFUSIONS),
+        "phases_of_choice": phases_as(evidence.strategy.choice),
         "parts": parts_trained(evidence.transfer),
         "trained": trained_sentence(evidence.transfer),
         "switched_off": switched_off(evidence.strategy),

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from graft.params.combinations import TECHNIQUES, joined
 from graft.records.strategy import StrategyRecord
 from graft.records.training import TrainingRecord
+from graft.wording import TECHNIQUE_WORDS, joined, with_values
 
 
 class Part(NamedTuple):
@@ -19,9 +19,9 @@ class Part(NamedTuple):
 def parts_trained(record: TrainingRecord) -> tuple[Part, ...]:
     """What the transfer arm kept, adapted and tuned, and the size of what learned, as far as it is known."""
     parts = [
-        _part("Keeping", record.keeping),
+        _part("Keeping", with_values(record.keeping)),
         _adapting(record),
-        _part("Tuning", "whole blocks" if record.tuning == "whole" else record.tuning),
+        _part("Tuning", "whole blocks" if record.tuning == "whole" else with_values(record.tuning)),
     ]
     if record.n_parameters and record.n_trained_parameters is not None:
         share = record.n_trained_parameters / record.n_parameters
@@ -33,9 +33,9 @@ def parts_trained(record: TrainingRecord) -> tuple[Part, ...]:
 
 def trained_sentence(record: TrainingRecord) -> str:
     """The same in one or two sentences, without what is off; empty if nothing is known and nothing is on."""
-    on = [text for text in (record.keeping, record.adapting) if text != "none"]
+    on = [with_values(each) for each in (record.keeping, record.adapting) if each != "none"]
     on += ["AdaBN"] if "adabn" in record.techniques else []
-    on += [record.tuning] if record.tuning != "whole" else []
+    on += [with_values(record.tuning)] if record.tuning != "whole" else []
     sentences = [f"Transfer was trained with {'; '.join(on)}."] if on else []
     if record.n_parameters and record.n_trained_parameters is not None:
         share = record.n_trained_parameters / record.n_parameters
@@ -46,8 +46,8 @@ def trained_sentence(record: TrainingRecord) -> str:
 
 def switched_off(strategy: StrategyRecord) -> str:
     """The techniques that params.yaml does not switch on, as a list of a sentence; empty if there are none."""
-    off = [each.name for each in strategy.candidates if each.name in TECHNIQUES and not each.available]
-    return joined([TECHNIQUES[name].words for name in off]) if off else ""
+    off = [each.name for each in strategy.candidates if each.name in TECHNIQUE_WORDS and not each.available]
+    return joined([TECHNIQUE_WORDS[name] for name in off]) if off else ""
 
 
 def bytes_in_words(n_bytes: int) -> str:
@@ -65,7 +65,7 @@ def _part(name: str, said: str) -> Part:
 
 
 def _adapting(record: TrainingRecord) -> Part:
-    part = _part("Adapting", record.adapting)
+    part = _part("Adapting", with_values(record.adapting))
     if "adabn" not in record.techniques:
         return part
     if record.adapting == "none":

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from graft.networks.adapters import adapter_parameters
 from graft.networks.networks import Network
 from graft.records.common import SHA256_DIGITS
 
@@ -41,8 +42,7 @@ def trained_parameters(network: Network, phase: Phase) -> dict[str, list[nn.Para
     """Parameters that a phase trains, by part; parts without any are left out."""
     trained: dict[str, list[nn.Parameter]] = {}
     for name, part in parts_of(network).items():
-        modules = _norms(part) if phase.learns == "norms" and name != "head" else [part]
-        found = [each for module in modules for each in module.parameters()]
+        found = _learning(part, "whole" if name == "head" else phase.learns)
         if found and phase.rates[name] > 0:
             trained[name] = found
     return trained
@@ -161,6 +161,31 @@ def adapt_batchnorm(network: Network, images: Tensor, blocks: Sequence[str] | No
 def has_norms(network: Network) -> bool:
     """Whether any block of the network has a normalisation layer."""
     return bool(_norms(network.blocks))
+
+
+def biases(part: nn.Module) -> list[nn.Parameter]:
+    """Biases of all layers, of norms and of attention too.
+
+    Source: Ben Zaken et al., BitFit: simple parameter-efficient fine-tuning, ACL (2022).
+    """
+    # in_proj_bias of attention; Swin's table of position biases is none
+    return [each for name, each in part.named_parameters() if name.endswith("bias")]
+
+
+def _learning(part: nn.Module, learns: Learns) -> list[nn.Parameter]:
+    """Parameters of a part that learn where its rate is above 0."""
+    match learns:
+        case "whole":
+            return list(part.parameters())
+        case "norms":
+            return [each for norm in _norms(part) for each in norm.parameters()]
+        case "bias":
+            return biases(part)
+        case "lora":
+            # as peft names the factors
+            return [each for name, each in part.named_parameters() if ".lora_" in name]
+        case "adapters":
+            return adapter_parameters(part)
 
 
 def _norms(part: nn.Module) -> list[nn.Module]:

@@ -15,7 +15,7 @@ CODE = tuple(
     for name in ("networks", "training", "transfer", "statistics/features/probe.py", "store/catalogue.py")
 )
 # packages that compute networks, steps, and the head that is fitted
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
+PACKAGES = ("torch", "torchvision", "peft", "numpy", "scipy", "scikit-learn")
 
 
 def half_done(stage: str, params: str, files: Iterable[Path], runtime: Runtime) -> AbstractContextManager[Path]:

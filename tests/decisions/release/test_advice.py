@@ -8,7 +8,15 @@ from typing import Any, cast, get_args
 import pytest
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import parse_yaml
-from tests.examples import CHECKS, catalog_record, run_records, strategy_record, training_record, verdict_record
+from tests.examples import (
+    CHECKS,
+    catalog_record,
+    no_verdict_record,
+    run_records,
+    strategy_record,
+    training_record,
+    verdict_record,
+)
 from tests.house import ROOT
 
 from graft.decisions.claims import TRANSFER_BY
@@ -279,3 +287,9 @@ def test_there_are_at_most_three_steps() -> None:
         transfer=_trained((3,)),
     )
     assert len(_steps(findings, Reason(check="rates", level="warn", sentence="Widen."))) == 3
+
+
+def test_without_a_verdict_labelled_test_images_come_first() -> None:
+    steps = next_steps(replace(run_records(), verdict=no_verdict_record()), ())
+    assert steps[0].startswith("Label target images for a test")
+    assert not any("look" in each and "left" in each for each in steps)

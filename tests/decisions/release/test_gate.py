@@ -3,7 +3,15 @@ from typing import Any
 
 import pytest
 from tests.decisions.verdict.arms import params as verdict_params
-from tests.examples import CLEAN, EXPORT, catalog_record, run_records, training_record, verdict_record
+from tests.examples import (
+    CLEAN,
+    EXPORT,
+    catalog_record,
+    no_verdict_record,
+    run_records,
+    training_record,
+    verdict_record,
+)
 
 from graft.decisions.release.gate import judge_release
 from graft.decisions.verdict.shipping import Cost, shipped_arm
@@ -185,3 +193,13 @@ def test_an_arm_whose_interval_reaches_the_majority_warns(accuracy: float, ships
     assert reason.level == "warn"
     assert f"The {ships} arm, " in reason.sentence
     assert "is no better than always saying ant" in reason.sentence
+
+
+@pytest.mark.parametrize(("policy", "level"), [("warn", "warn"), ("fail", "fail"), ("ship_cheapest", "warn")])
+def test_without_a_verdict_the_gate_never_passes_silently(policy: str, level: str) -> None:
+    release = judge_release(replace(run_records(), verdict=no_verdict_record(on_inconclusive=policy)))
+    reason = next(each for each in release.reasons if each.check == "verdict")
+    assert reason.level == level
+    assert "No verdict: no labelled test images" in reason.sentence
+    assert release.passed is (level != "fail")
+    assert {each.check for each in release.reasons}.isdisjoint({"looks", "majority"})

@@ -131,6 +131,7 @@ def test_features_without_the_answer_are_tuned_in_full() -> None:
     target = _target(spread=0)
     record = _selected(target, "unknown", PARAMS)
     assert record.choice == "full"
+    assert record.probe is not None
     assert record.probe.mean < 0.75
 
 
@@ -163,3 +164,26 @@ def test_the_choice_comes_from_train_alone() -> None:
     train = _selected(target._replace(catalog=[each for each in rows if each.split == "train"]), "far", PARAMS)
     assert whole.n_train == 34
     assert (whole.probe, whole.knn, whole.choice) == (train.probe, train.knn, train.choice)
+
+
+def _without_labels(params: SelectStrategy = PARAMS, **arm: object) -> StrategyRecord:
+    target = _target(spread=3.0)
+    tested = Target(target.features, [each._replace(split="test") for each in target.catalog])
+    return _selected(tested, "far", params, **arm)
+
+
+def test_without_labels_to_train_on_all_blocks_learn_and_no_label_is_looked_at() -> None:
+    record = _without_labels()
+    assert (record.choice, record.overruled, record.n_train) == ("full", False, 0)
+    assert (record.probe, record.probe_c, record.knn, record.votes, record.weights) == (None, None, None, (), {})
+    assert "no labelled image to train on" in record.reasons[0]
+
+
+def test_without_labels_params_still_name_the_strategy() -> None:
+    record = _without_labels(PARAMS.model_copy(update={"overrule": "top_blocks"}))
+    assert (record.choice, record.overruled) == ("top_blocks", True)
+    assert any("select_strategy.overrule is top_blocks" in each for each in record.reasons)
+
+
+def test_without_labels_a_technique_that_is_switched_on_joins() -> None:
+    assert _without_labels(adapting={"kind": "coral", "strength": 1.0}).techniques == ("coral",)

@@ -66,6 +66,7 @@ def test_labels_without_suspects_give_one_sentence() -> None:
 
 def test_classes_that_features_cannot_separate_give_no_suspects() -> None:
     found = _check(_target({}, spread=0.0))
+    assert found.accuracy is not None
     assert found.accuracy < 0.5
     assert found.n_suspects <= 2
 
@@ -87,3 +88,9 @@ def test_copies_in_one_group_do_not_vouch_for_each_other() -> None:
     features = np.concatenate([target.features, np.repeat(target.features[[149]], 6, axis=0)])
     found = _check(Target(features, [*target.catalog, *copies]))
     assert {"0.png", "copy0.png", "copy5.png"} <= {each.path for each in found.suspects}
+
+
+def test_without_labels_to_train_on_nothing_is_checked_and_it_is_said() -> None:
+    found = check_labels(_target({0: "bee"}), None, folds=5, seed=0)
+    assert (found.n_images, found.n_suspects, found.suspects) == (0, 0, ())
+    assert "no labels to train on" in found.sentence

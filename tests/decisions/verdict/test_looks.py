@@ -10,7 +10,7 @@ from tests.decisions.verdict.arms import balanced, split_of, splits_with
 from tests.house import ROOT
 
 from graft.decisions.verdict.looks import Standing, Trained, close_look, look_at, open_look, standing_of
-from graft.files import read_record
+from graft.files import read_record, write_record
 from graft.params.pipeline import Params, read_params
 from graft.params.techniques import EWC, L2SP, Coral
 from graft.records.common import Outcome
@@ -40,7 +40,9 @@ def at(params: Params = PARAMS, **changes: Any) -> Look:
         "trained": Trained("full", 5, "s"),
         **changes,
     }
-    return look_at(values["splits"], params, values["trained"])
+    found = look_at(values["splits"], params, values["trained"])
+    assert found is not None
+    return found
 
 
 def test_the_first_look_is_planned_and_has_nothing_to_say() -> None:
@@ -248,8 +250,13 @@ def test_techniques_that_are_off_leave_the_looks_of_earlier_ledgers_as_they_were
 ) -> None:
     """A look is the hash of what stands here, so a key that came later must not stand here while it is off."""
     asked: list[dict[str, Any]] = []
+
+    def noted(value: dict[str, Any], **others: Any) -> str:
+        asked.append(value)
+        return dumps(value, **others)
+
     dumps = json.dumps
-    monkeypatch.setattr(json, "dumps", lambda value, **others: asked.append(value) or dumps(value, **others))
+    monkeypatch.setattr(json, "dumps", noted)
     at()
     at(with_section("finetune_target", keeping=L2_SP))
     off, on = (each["finetune_target"] for each in asked)
@@ -284,3 +291,29 @@ def test_images_of_the_source_count_where_a_technique_reads_them(keeping: Any, s
     arm = published.finetune_target.model_copy(update={"keeping": keeping})
     params = published.model_copy(update={"finetune_target": arm})
     assert (at(params, trained=Trained("full", 5, "s")) == at(params, trained=Trained("full", 5, "other"))) == same
+
+
+def test_without_a_labelled_image_nothing_is_looked_at_and_the_ledger_stays(tmp_path: Path) -> None:
+    nothing = splits_with(split_of(balanced(0)))._replace(labels_from="source")
+    assert look_at(nothing, PARAMS, Trained("full", 5, "s")) is None
+    path = tmp_path / "looks.json"
+    for before in (LooksRecord(), LooksRecord(looks=(look("a", "POSITIVE"),))):
+        write_record(before, path)
+        found = open_look(path, None)
+        close_look(path, None, "NONE")
+        assert (found.n_looks, found.counts) == (0, False)
+        assert read_record(LooksRecord, path) == before
+
+
+def test_a_missing_ledger_is_begun_where_nothing_is_looked_at(tmp_path: Path) -> None:
+    open_look(tmp_path / "looks.json", None)
+    assert read_record(LooksRecord, tmp_path / "looks.json").looks == ()
+
+
+def test_unlabelled_images_are_part_of_what_looks_where_transfer_reads_them() -> None:
+    one, other = (Trained("full", 5, "s", name) for name in ("u", "v"))
+    adapting = with_section("finetune_target", adapting=Coral(kind="coral", strength=1.0))
+    assert at(adapting, trained=one) != at(adapting, trained=other)
+    chosen = with_section("finetune_target", choose_by="information_maximisation")
+    assert at(chosen, trained=one) != at(chosen, trained=other)
+    assert at(trained=one) == at(trained=other) == at()

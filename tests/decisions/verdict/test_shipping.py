@@ -95,3 +95,11 @@ def test_the_shipped_model_is_a_run_of_the_shipped_arm() -> None:
     assert (refused.ships, refused.ships_seed, control.ships, control.ships_seed) == ("transfer", 2, "scratch", 2)
     assert abs(refused.ships_score - 0.5) < 0.1
     assert abs(control.ships_score - 0.9) < 0.1
+
+
+def test_the_median_is_by_the_score_of_unlabelled_images_where_it_chose_the_runs() -> None:
+    scores = (3.0, 1.0, 2.0)
+    runs = tuple(
+        run_of(seed, 0.9 - seed / 10).model_copy(update={"unlabelled_score": scores[seed]}) for seed in range(3)
+    )
+    assert median_run(runs) == 2

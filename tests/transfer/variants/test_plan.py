@@ -6,6 +6,7 @@ import pytest
 from tests.transfer.conftest import tiny_params
 
 from graft.params.learning import Training
+from graft.params.techniques import Coral, Lora, LwF
 from graft.records.common import StrategyName
 from graft.records.training import RunRecord, TrainingRecord, Trial
 from graft.transfer.arms.rates import RunKey
@@ -109,31 +110,31 @@ def test_blocks_are_reset_from_the_top_as_far_as_they_are_trained_whole(
     )
 
 
-def _with(**changes: str) -> Arms:
+def _with(**changes: object) -> Arms:
     arms = _arms()
     return arms._replace(transfer=arms.transfer.model_copy(update=changes))
 
 
 def test_where_transfer_keeps_what_was_learned_no_weights_are_altered_and_the_reason_is_said() -> None:
-    arms = _with(keeping="LwF, strength 1, temperature 2")
+    arms = _with(keeping=LwF(kind="lwf", strength=1.0, temperature=2.0))
     plan = plan_of(arms, _training("thorough"))
     assert {variant.kind for variant in plan} == {"small", "scratch", "transfer"}
     (said,) = left_out(arms, _training("thorough"))
-    assert "as transfer keeps what was learned (LwF, strength 1, temperature 2)" in said
+    assert "as transfer keeps what was learned (lwf)" in said
 
 
 def test_where_blocks_are_tuned_little_none_is_reset_but_weights_are_shuffled() -> None:
-    arms = _with(tuning="LoRA, rank 8, alpha 16")
+    arms = _with(tuning=Lora(kind="lora", rank=8, alpha=16.0))
     kinds = {variant.kind for variant in plan_of(arms, _training("thorough"))}
     assert "shuffled" in kinds
     assert "reset" not in kinds
-    assert left_out(arms, _training("thorough")) == (
-        "No block is reset: full with LoRA, rank 8, alpha 16 trains none of them whole.",
-    )
+    assert left_out(arms, _training("thorough")) == ("No block is reset: full with lora trains none of them whole.",)
 
 
 def test_adapting_is_no_reason_to_leave_anything_out() -> None:
-    assert plan_of(_with(adapting="DAN, strength 1"), _training("thorough")) == plan_of(_arms(), _training("thorough"))
+    assert plan_of(_with(adapting=Coral(kind="coral", strength=1.0)), _training("thorough")) == plan_of(
+        _arms(), _training("thorough")
+    )
 
 
 def test_no_two_runs_have_one_name() -> None:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, get_args
 
 from graft.params.both_arms import FinetuneTarget, Strategy
-from graft.params.combinations import TECHNIQUES, effective, in_words, phases_as, techniques_on
+from graft.params.combinations import TECHNIQUES, effective, phases_as, techniques_on
 from graft.records.common import Similarity
 from graft.records.strategy import Candidate
+from graft.wording import TECHNIQUE_WORDS, in_words
 
 # pull the weights back to where they were on the source
 PENALTIES = ("l2_sp", "ewc")
@@ -51,7 +52,7 @@ def candidates(
 def of_techniques(considered: Sequence[Candidate]) -> tuple[str, ...]:
     """Sentences on the techniques that are switched on, or that are and have no effect."""
     return tuple(
-        f"{TECHNIQUES[each.name].words}: {each.reason}."
+        f"{TECHNIQUE_WORDS[each.name]}: {each.reason}."
         for each in considered
         if each.name in TECHNIQUES and (each.available or not each.reason.startswith(OFF))
     )

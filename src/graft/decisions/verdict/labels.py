@@ -1,7 +1,8 @@
 """What the arms learned from, in words, where it is not labelled images of the target."""
 
-from graft.params.combinations import READ_TARGET, TECHNIQUES, joined
+from graft.params.combinations import READ_TARGET
 from graft.records.training import TrainingRecord
+from graft.wording import TECHNIQUE_WORDS, joined
 
 
 def labels_said(transfer: TrainingRecord) -> str:
@@ -11,7 +12,7 @@ def labels_said(transfer: TrainingRecord) -> str:
         transfer: record of the transfer arm.
     """
     learned = "Both arms were trained on the source's labels alone"
-    ways = [TECHNIQUES[each].words for each in transfer.techniques if each in READ_TARGET]
+    ways = [TECHNIQUE_WORDS[each] for each in transfer.techniques if each in READ_TARGET]
     ways += ["the choice of its epochs and rates"] if transfer.choose_by else []
     if not ways:
         return f"{learned}; neither saw an image of the target."

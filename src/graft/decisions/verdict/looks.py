@@ -14,7 +14,7 @@ from graft.decisions.claims import LEAST_SEEDS
 from graft.decisions.verdict.metric import primary_metric
 from graft.decisions.verdict.splits import Splits
 from graft.files import read_record, write_record
-from graft.params.combinations import OFF, READ_SOURCE, READ_TARGET, phases_as, techniques_on
+from graft.params.combinations import OFF, READ_SOURCE, READ_TARGET, phases_as
 from graft.params.learning import Learning
 from graft.params.pipeline import Params
 from graft.records.catalog import CatalogRecord
@@ -178,10 +178,12 @@ def _arms(params: Params, trained: Trained) -> dict[str, Any]:
     if params.network.weights == "pretrain":
         learnt.append(params.pretrain_source)
         values |= {"pretrain_source": params.pretrain_source.model_dump(mode="json"), "source": trained.source_sha256}
-    if set(READ_SOURCE) & set(techniques_on(params.finetune_target)):
+    arm = values["finetune_target"]
+    kinds = {value["kind"] for value in arm.values() if isinstance(value, dict)}
+    if kinds & set(READ_SOURCE):
         values["source"] = trained.source_sha256
-    reads_target = set(READ_TARGET) & set(techniques_on(params.finetune_target))
-    if trained.unlabeled_sha256 and (reads_target or "choose_by" in values["finetune_target"]):
+    reads_target = kinds & set(READ_TARGET) or arm["batchnorm"] == "adapt" or "choose_by" in arm
+    if trained.unlabeled_sha256 and reads_target:
         values["unlabeled"] = trained.unlabeled_sha256
     recipes = {each.augmentation: params.recipes[each.augmentation].model_dump(mode="json") for each in learnt}
     # the name of a technique stands for the phases of full, and its values are above

@@ -1,10 +1,13 @@
 """The runs of an arm on disk: each is trained once, and not repeated when the stage was killed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from torch import Tensor
+
+from graft.networks.adapters import Shape, adapters_in, add_adapters
 from graft.networks.networks import Network
 from graft.networks.outputs import Score
 from graft.records.training import Epoch, PhaseRecord
@@ -13,12 +16,17 @@ from graft.training.loop import Fitted
 from graft.training.steps import Tick
 from graft.transfer.arms.rates import RunKey
 
+# factors of a change of weights, and what their product is multiplied by
+LowRank = tuple[Tensor, Tensor, float]
+
 
 class Trained(NamedTuple):
     """A network after its run."""
 
     network: Network
     fitted: Fitted
+    factors: Mapping[str, LowRank] = {}
+    """of LoRA, which the network holds merged"""
 
 
 Train = Callable[[RunKey, Tick, Keeper], Trained]
@@ -83,9 +91,17 @@ def read_timing(folder: Path, run: RunKey) -> tuple[float, int]:
 
 
 def read_network(folder: Path, run: RunKey, blank: Network) -> Network:
-    """The blank network, with the weights of a run that has ended."""
-    blank.load_state_dict(_read(folder, run)["network"])
+    """The blank network, with the weights of a run that has ended, and its adapters if it has any."""
+    state = _read(folder, run)
+    add_adapters(blank, {block: Shape(*shape) for block, shape in state["adapters"].items()})
+    blank.load_state_dict(state["network"])
     return blank
+
+
+def read_factors(folder: Path, run: RunKey) -> dict[str, LowRank]:
+    """LoRA's factors of a run that has ended, by the name of the weights that they change."""
+    factors: dict[str, LowRank] = _read(folder, run)["factors"]
+    return factors
 
 
 def _read(folder: Path, run: RunKey) -> State:
@@ -106,6 +122,8 @@ def _state(trained: Trained) -> State:
     fitted = trained.fitted
     return {
         "network": trained.network.state_dict(),
+        "adapters": {block: tuple(shape) for block, shape in adapters_in(trained.network).items()},
+        "factors": {name: tuple(each) for name, each in trained.factors.items()},
         "best_epoch": fitted.best_epoch,
         "best": tuple(fitted.best),
         "curve": [each.model_dump() for each in fitted.curve],

@@ -1,8 +1,10 @@
 """What adapts a run to the target: its term, the statistics that follow the target, and the choice without labels."""
 
+import copy
 from collections.abc import Callable
 
 from graft.networks.networks import Network
+from graft.params.combinations import effective
 from graft.params.techniques import ChooseBy
 from graft.training.objective import MakeTerm
 from graft.training.phases import n_frozen_blocks
@@ -10,7 +12,7 @@ from graft.training.steps import Plan
 from graft.transfer.adapting.making import Setting, maker_of
 from graft.transfer.adapting.sides import Following
 from graft.transfer.adapting.validators import score_by
-from graft.transfer.finetuning.task import Start, TransferTask, plan_at, unlabelled_of
+from graft.transfer.finetuning.task import Start, TransferTask, made_ready, plan_at, unlabelled_of
 
 CHOOSE_BY = "params.yaml, finetune_target.choose_by"
 
@@ -25,7 +27,7 @@ def adapted(plan: Plan, task: TransferTask, start: Start) -> Plan:
         ValueError: the images do not allow it, or the choice among runs does not fit the labels.
     """
     plan = plan._replace(terms=(*plan.terms, *adapting_terms(task, start)), unlabelled_score=unlabelled_score(task))
-    settings, data = task.params.finetune_target, task.data
+    settings, data = effective(task.strategy.choice, task.params.finetune_target), task.data
     if data.labels_from == "target" or (settings.adapting == "none" and plan.batchnorm != "adapt"):
         return plan
     if plan.batchnorm == "adapt":
@@ -38,16 +40,16 @@ def adapted(plan: Plan, task: TransferTask, start: Start) -> Plan:
 
 
 def adapting_terms(task: TransferTask, start: Start) -> tuple[MakeTerm, ...]:
-    """The term that params.yaml names under `adapting`, none where it names none.
+    """The term that params.yaml names under `adapting`; none where it names none, or where no block learns.
 
     Raises:
         ValueError: there are fewer than two batches of images of a domain, or the blocks whose features are compared
             do not exist or never change.
     """
-    choice, data = task.params.finetune_target.adapting, task.data
+    choice, data = effective(task.strategy.choice, task.params.finetune_target).adapting, task.data
     if choice == "none":
         return ()
-    source = task.companions.source
+    source, ready = task.companions.source, made_ready(task, copy.deepcopy(start.network))
     setting = Setting(
         labels_from=data.labels_from,
         n_labelled=len(data.train.labels),
@@ -56,7 +58,7 @@ def adapting_terms(task: TransferTask, start: Start) -> tuple[MakeTerm, ...]:
         recipe=data.recipe,
         batch_size=task.params.training.batch_size,
         blocks=tuple(start.network.blocks),
-        n_still=min(n_frozen_blocks(start.network, phase) for phase in plan_at(task, 1.0).phases),
+        n_still=min(n_frozen_blocks(ready, phase) for phase in plan_at(task, 1.0).phases),
     )
     return (maker_of(choice, setting),)
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graft.networks.networks import Network
 from graft.networks.outputs import Score
+from graft.params.combinations import effective, techniques_on
 from graft.params.errors import said_as_keys
 from graft.params.network import ARM_KEYS
 from graft.records.training import PhaseRecord, RateCurve, RunRecord, TrainingRecord
@@ -26,6 +27,7 @@ from graft.transfer.arms.results import saved_runs
 from graft.transfer.arms.runs import Train, Trained
 from graft.transfer.arms.target_data import left_out_by, part_of, seen_by
 from graft.transfer.finetuning.adapted import unlabelled_score
+from graft.transfer.finetuning.little import little, write_deltas
 from graft.transfer.finetuning.strategies import block_rates, phases_of
 from graft.transfer.finetuning.task import (
     Features,
@@ -35,10 +37,12 @@ from graft.transfer.finetuning.task import (
     batchnorm_of,
     blank,
     head_c,
+    made_ready,
     start_of,
     with_head,
 )
 from graft.transfer.finetuning.techniques import plan_of
+from graft.transfer.tuning.lora import merge_lora
 
 
 @said_as_keys(ARM_KEYS)
@@ -68,7 +72,10 @@ def finetune_target(task: TransferTask, folder: Path, half_done: Path, reread: R
     fitted = train_all(runs, half_done, trainer(task, start), crew, ("finetune_target", n_images))
     to = (folder, task.backbone.name)
     saved = saved_runs(chosen_runs(fitted), fitted, half_done, partial(blank, task, start), to)
-    return _record(task, curve, fitted, saved)
+    delta_bytes = write_deltas(task, chosen_runs(fitted), half_done, folder)
+    # after the runs, because a process that has trained is the one that may import peft
+    counts = {**little(task, start)._asdict(), "delta_bytes": delta_bytes}
+    return _record(task, curve, fitted, saved).model_copy(update=counts)
 
 
 def trainer(task: TransferTask, start: Start) -> Train:
@@ -94,7 +101,8 @@ def by_steps(task: TransferTask) -> bool:
 
 def _crew(task: TransferTask, start: Start, reread: Reread | None) -> Crew:
     """Who trains the runs; refuses where the steps of a single run do not fit into memory."""
-    network, plan = blank(task, start).to(task.data.train.labels.device), plan_of(task, start, 1.0)
+    network = made_ready(task, blank(task, start).to(task.data.train.labels.device))
+    plan = plan_of(task, start, 1.0)
     check_room_for_steps(network, task.data.train, plan)
     n_bytes = bytes_of_run(network, task.data, plan) + start.train.nbytes + task.backbone.features.nbytes
     make = None if reread is None else partial(_trainer_from, reread)
@@ -156,7 +164,8 @@ def _tune(task: TransferTask, start: Start, run: RunKey, tick: Tick, keeper: Kee
     network = with_head(task, start, places, head_c(task.strategy))
     plan = plan_of(task, start, run.rate)
     fitted = fit(network, part_of(data.train, places), data.val, plan, run.seed, tick, keeper)
-    return Trained(network, judged(network, fitted, data, plan, left_out_by(data, task.params.training, run.seed)))
+    fitted = judged(network, fitted, data, plan, left_out_by(data, task.params.training, run.seed))
+    return Trained(network, fitted, merge_lora(network))
 
 
 def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
@@ -169,12 +178,18 @@ def _rate_curve(task: TransferTask, start: Start, seed: int) -> RateCurve:
 
 
 def _record(task: TransferTask, curve: RateCurve | None, tried: Results, runs: tuple[RunRecord, ...]) -> TrainingRecord:
-    settings, blocks = task.params.finetune_target, list(task.backbone.network.blocks)
+    choice, blocks = task.strategy.choice, list(task.backbone.network.blocks)
+    settings = effective(choice, task.params.finetune_target)
     return TrainingRecord(
         arm="transfer",
-        strategy=task.strategy.choice,
+        strategy=choice,
+        techniques=techniques_on(settings),
+        keeping=settings.keeping,
+        adapting=settings.adapting,
+        tuning=settings.tuning,
+        choose_by=settings.choose_by,
         network=task.backbone.name,
-        block_factors=block_rates(task.strategy.choice, blocks, 1.0, settings),
+        block_factors=block_rates(choice, blocks, 1.0, settings),
         batchnorm=batchnorm_of(task.params),
         flip=task.data.recipe.flip if by_steps(task) or settings.views else 0.0,
         rate_curve=curve,

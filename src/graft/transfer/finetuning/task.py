@@ -30,6 +30,7 @@ from graft.transfer.arms.target_data import Labels, TargetData, read_data
 from graft.transfer.companions import CompanionFiles, Companions, labelled_source, read_companions
 from graft.transfer.finetuning.strategies import check_norms, phases_of
 from graft.transfer.keeping.ewc import fisher_roots
+from graft.transfer.tuning.prepare import prepare
 
 Features = NDArray[np.float32]
 # Inverse regularisation of a first head where no label of the target could choose it.
@@ -158,7 +159,7 @@ def start_of(task: TransferTask) -> Start:
     policy = batchnorm_of(params)
     if policy == "adapt":
         adapt_batchnorm(network, _labelled_domain(task))
-    n_views = settings.views if n_frozen_blocks(network, plan_at(task, 1.0).phases[0]) else None
+    n_views = settings.views if settings.views and _has_frozen_blocks(task, network) else None
     if policy == "adapt":
         adapted = activations(network, len(network.blocks), parts(data.val.images))
         plain, val = _features(network, task, None), adapted.cpu().numpy()
@@ -241,7 +242,23 @@ def with_head(task: TransferTask, start: Start, places: NDArray[np.int64], c: fl
         with torch.no_grad():
             network.head.weight.copy_(torch.from_numpy(head.weight))
             network.head.bias.copy_(torch.from_numpy(head.bias))
-    return network.to(data.train.labels.device)
+    return made_ready(task, network.to(data.train.labels.device))
+
+
+def made_ready(task: TransferTask, network: Network) -> Network:
+    """The same network, with what learns in the blocks that any phase trains.
+
+    Raises:
+        ValueError: nothing in these blocks can learn as params.yaml says.
+    """
+    prepare(network, task.params.finetune_target.tuning, learning_blocks(task))
+    return network
+
+
+def learning_blocks(task: TransferTask) -> list[str]:
+    """Names of the blocks that any phase trains by more than their norms."""
+    phases = [each for each in plan_at(task, 1.0).phases if each.learns != "norms"]
+    return [name for name in task.backbone.network.blocks if any(phase.rates[name] > 0 for phase in phases)]
 
 
 def head_c(strategy: StrategyRecord) -> float:
@@ -262,6 +279,11 @@ def plan_at(task: TransferTask, rate: float) -> Plan:
         batchnorm=batchnorm_of(params),
         views=settings.views,
     )
+
+
+def _has_frozen_blocks(task: TransferTask, network: Network) -> bool:
+    """Whether blocks below the first that learns stay as they are in the first phase."""
+    return n_frozen_blocks(made_ready(task, copy.deepcopy(network)), plan_at(task, 1.0).phases[0]) > 0
 
 
 def _features(network: Network, task: TransferTask, view: int | None) -> Features:

@@ -5,6 +5,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from graft.params.learning import Training
+from graft.params.techniques import kind_of
 from graft.records.training import TrainingRecord
 from graft.records.variants import VariantKind
 from graft.transfer.arms.rates import RunKey
@@ -106,12 +107,12 @@ def left_out(arms: Arms, training: Training) -> tuple[str, ...]:
         sentences.append("Shuffled weights and reset blocks are trained with `training.budget: thorough` alone.")
     elif arms.transfer.keeping != "none":
         sentences.append(
-            f"Neither shuffled weights nor reset blocks are trained, as transfer keeps what was learned "
-            f"({arms.transfer.keeping}): in weights that are lost there is nothing to keep, and without keeping they "
-            "would differ from transfer in more than these weights."
+            "Neither shuffled weights nor reset blocks are trained, as transfer keeps what was learned "
+            f"({kind_of(arms.transfer.keeping)}): in weights that are lost there is nothing to keep, and without "
+            "keeping they would differ from transfer in more than these weights."
         )
     elif not reset_blocks(arms.transfer):
-        tuned = "" if arms.transfer.tuning == "whole" else f" with {arms.transfer.tuning}"
+        tuned = "" if arms.transfer.tuning == "whole" else f" with {kind_of(arms.transfer.tuning)}"
         sentences.append(f"No block is reset: {arms.transfer.strategy}{tuned} trains none of them whole.")
     return tuple(sentences)
 

@@ -13,6 +13,7 @@ from graft.transfer.arms.target_data import TargetData, part_of, seen_by
 from graft.transfer.finetuning import finetune
 from graft.transfer.finetuning.task import Start, TransferTask, head_c, start_of, with_head
 from graft.transfer.finetuning.techniques import plan_of
+from graft.transfer.tuning.lora import merge_lora
 from graft.transfer.variants.altered import reset, shuffled, started_from
 from graft.transfer.variants.plan import Plan, Variant, reset_blocks, small_network
 from graft.transfer.variants.subsets import Places, labels_seen, repeated
@@ -84,7 +85,7 @@ def _tuner(task: TransferTask, start: Start, places: Places) -> Train:
         network = with_head(task, start, places, head_c(task.strategy))
         seen = part_of(task.data.train, repeated(places, _n_seen(task, run.seed), run.seed))
         fitted = fit(network, seen, task.data.val, plan_of(task, start, run.rate), run.seed, tick, keeper)
-        return Trained(network, fitted)
+        return Trained(network, fitted, merge_lora(network))
 
     return train
 

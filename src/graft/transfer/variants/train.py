@@ -16,7 +16,7 @@ from graft.training.steps import Plan as RunPlan
 from graft.transfer.arms.processes import Crew, bytes_of_run, train_all
 from graft.transfer.arms.rates import RunKey, chosen_runs
 from graft.transfer.arms.runs import Train, read_network
-from graft.transfer.finetuning.task import TransferTask, plan_at
+from graft.transfer.finetuning.task import TransferTask, made_ready, plan_at
 from graft.transfer.variants.heads import fitted_heads
 from graft.transfer.variants.plan import OF_SOURCE, Plan, Variant, left_out, plan_of, seeds_of
 from graft.transfer.variants.runs import n_images, network_name, trainer
@@ -83,7 +83,9 @@ def _bytes_of_run(task: TransferTask) -> int:
     n_views = params.finetune_target.views or 1
     # features of the fixed views, from which heads start
     cached = features.nbytes * (1 + n_views)
-    return cached + max(bytes_of_run(network, data, plan) for plan in (whole, plan_at(task, 1.0)))
+    # the control's network first, because the other way adds to it
+    control = bytes_of_run(network, data, whole)
+    return cached + max(control, bytes_of_run(made_ready(task, network), data, plan_at(task, 1.0)))
 
 
 def _saved(
