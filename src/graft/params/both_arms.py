@@ -60,8 +60,9 @@ class FinetuneTarget(Section):
     """names of the blocks that the strategy surgical trains; the card in models/pretrained lists all names; none with
     other strategies"""
     batchnorm: Literal["frozen", "adapt", "train"] | None = Field(examples=[None])
-    """BatchNorm statistics: frozen, adapt (replaced by the target's before training, then frozen) or train (updated in
-    the blocks that learn, never in frozen ones); null: frozen for published weights, train for weights made here"""
+    """BatchNorm statistics: frozen, adapt (replaced by the target's before training, unlabelled images included, then
+    frozen; if the labels are the source's, they go on following the target) or train (updated in the blocks that learn,
+    never in frozen ones); null: frozen for published weights, train for weights made here"""
     views: int | None = Field(default=None, ge=1, le=64)
     """number of fixed augmented views of each image, 1 to 64, on which frozen blocks run once; null: a new view every
     epoch, as always in phases that train the lowest block"""
