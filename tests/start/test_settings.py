@@ -5,6 +5,7 @@ import pytest
 from tests.start.folders import PARAMS, classes, picture
 
 from graft.params.pipeline import Params
+from graft.start.minutes import Counts
 from graft.start.presets import Wanted, preset
 from graft.start.settings import Options, counts, pictures, settings
 from graft.start.starting_point import StartingPoint
@@ -78,7 +79,7 @@ def test_classes_of_other_images_are_forgotten(folder: Path, named: tuple[str, .
 
 def test_images_are_counted_by_split(folder: Path) -> None:
     target = survey(folder, PARAMS, any_shape=False)
-    assert counts(target, target) == (40, 28, 6, 6, 2)
+    assert counts(target, target) == Counts(40, 28, 6, 6, 2)
     assert counts(target, None).n_source == 0
 
 

@@ -223,7 +223,7 @@ def test_a_rate_is_found_and_adapted_statistics_are_kept(start: TransferTask, tm
     )
     assert record.rate_curve is not None
     other = tiny_backbone().network
-    adapt_batchnorm(other, start.data.train)
+    adapt_batchnorm(other, start.data.train.images)
     assert all(
         torch.equal(network.state_dict()[name], value) for name, value in other.named_buffers() if "running" in name
     )

@@ -115,4 +115,5 @@ def _counts(record: CatalogRecord) -> Counts:
     learned = record.target if record.labels_from == "target" else record.source
     n: dict[Split, int] = {split: sum(of_class.values()) for split, of_class in learned.counts.items()}
     n_test = sum(record.target.counts["test"].values())
-    return Counts(record.source.n_images, n["train"], n["val"], n_test, len(record.classes))
+    n_unlabelled = record.unlabeled.n_images
+    return Counts(record.source.n_images, n["train"], n["val"], n_test, len(record.classes), n_unlabelled)
