@@ -8,6 +8,7 @@ from tests.start.folders import PARAMS, classes, picture
 
 from graft.files import write_record
 from graft.params.pipeline import Params
+from graft.start.minutes import Counts
 from graft.start.sizes import Files, Sizes, sizes_in, sizes_of
 from graft.store.catalogue import CatalogRow, write_catalog
 
@@ -38,7 +39,7 @@ def of_folder(folder: Path, params: Params) -> Sizes:
 
 def test_folders_without_splits_are_cut(tmp_path: Path) -> None:
     sizes = of_folder(classes(tmp_path / "target", 20), OF_FOLDERS)
-    assert sizes.counts._asdict() == {"n_source": 7, "n_train": 28, "n_val": 6, "n_test": 6, "n_classes": 2}
+    assert sizes.counts == Counts(n_source=7, n_train=28, n_val=6, n_test=6, n_classes=2)
     assert sizes.test.labels.tolist().count(0) == 3
     assert len(set(sizes.test.groups)) == 6
     assert not sizes.catalogued
