@@ -32,8 +32,8 @@ from graft.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 BEFORE = ("prepare_data", "pretrain_source")
-AFTER = ("gather_companions", "extract_features", "measure_shift", "select_strategy", "finetune_target", "train_scratch", "train_variants",
-    "check_transfer")  # fmt: skip
+AFTER = ("gather_companions", "extract_features", "measure_shift", "select_strategy", "finetune_target",
+    "train_scratch", "train_variants", "check_transfer")  # fmt: skip
 SHORT: dict[str, dict[str, Any]] = {
     "pretrain_source": {"epochs": 2},
     "extract_features": {"sample_images": 100},
