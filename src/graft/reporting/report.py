@@ -122,6 +122,7 @@ def _with_words(environment: Environment) -> Environment:
         formatting.points,
         formatting.number,
         formatting.plain,
+        formatting.candidate,
         formatting.prose,
         formatting.shortened,
         formatting.metric_words,
