@@ -88,8 +88,8 @@ def _read(folder: Path, target: tuple[CatalogRow, ...]) -> TargetData:
     np.save(folder / "target.npy", tiny_images())
     source = [row for row in tiny_catalog() if row.split != "test" and row.row >= 8]
     write_companions(folder, tuple(row._replace(row=place) for place, row in enumerate(source)))
-    labels = (Labels(folder / f"{name}.csv", folder / f"{name}.npy") for name in ("target", "labelled"))
-    return read_data(*labels, SMALL_CNN, tiny_params().recipes["digits"], ON_CPU)
+    own, beside = (Labels(folder / f"{name}.csv", folder / f"{name}.npy") for name in ("target", "labelled"))
+    return read_data(own, beside, SMALL_CNN, tiny_params().recipes["digits"], ON_CPU)
 
 
 def test_the_target_s_labels_are_learned_from_where_there_are_some_to_train_on(tmp_path: Path) -> None:
