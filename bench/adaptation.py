@@ -85,6 +85,7 @@ def trained(jobs: list[Job], options: Options, args: argparse.Namespace) -> list
     seeds = range(options.n_seeds)
     needed = {job.needs for job in jobs}
     backbones = {job for each in every_origin() for seed in seeds if (job := each.job(seed)) and job.name in needed}
+    # seeds one after another: where the limit comes first, all tables have fewer seeds, and none lacks a method
     ordered = [*sorted(backbones), *sorted(jobs, key=lambda job: job.seed)]
     devices = [args.device] * args.processes + ["cpu"] * args.beside
     return run(ordered, partial(train, options=options), args.results, devices, args.limit)

@@ -75,6 +75,12 @@ def mean_fact(results: Iterable[Result], name: str, form: str) -> str:
     return format(float(np.mean(values)), form) if values else NOTHING
 
 
+def largest(results: Iterable[Result], name: str) -> str:
+    """Largest of a number over results, without decimals."""
+    values = [each.facts[name] for each in results if each.facts.get(name) is not None]
+    return f"{max(values):,.0f}" if values else NOTHING
+
+
 def table(head: str, rows: Iterable[Sequence[str]]) -> str:
     """Markdown table; all cells but those of the first two columns stand at the right."""
     names = head.split(" | ")

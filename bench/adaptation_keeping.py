@@ -53,7 +53,7 @@ class Domains(NamedTuple):
 
 
 TASKS = {
-    "mnist to usps": Domains(Origin("small_cnn", "mnist", (180, 20, 100), 12, 0.01), "usps", (160, 40, 100), 12, 0.003),
+    "mnist to usps": Domains(Origin("small_cnn", "mnist", (120, 20, 100), 12, 0.01), "usps", (120, 40, 100), 10, 0.003),
     "photo to cartoon": Domains(
         Origin("mobilenet_v2", "photo", (45, 5, 25), 8, 0.001), "cartoon", (36, 9, 30), 12, 0.002
     ),
@@ -99,8 +99,8 @@ def train(job: Job, device: str, options: Options, folder: Path) -> Result:
     params = params_of(domains.network, change_of(job.method, value, domains, options), options)
     case = _case(domains, int(share.removesuffix(" %")), params, device, options)
     task = task_of(case, network, domains.network, "full", params)
-    found, facts = tuned(task, job.seed, domains.rate * (value if job.method == "plain" else 1.0))
-    return Result(facts, logits_of(found, case, network))
+    trained, facts = tuned(task, job.seed, domains.rate * (value if job.method == "plain" else 1.0))
+    return Result(facts, logits_of(trained.network, case, network))
 
 
 def change_of(method: str, strength: float, domains: Domains, options: Options) -> Change:

@@ -40,6 +40,8 @@ class Job(NamedTuple):
     """whether it is for a GPU rather than for a processor"""
     needs: str = ""
     """name of the training that must have ended before"""
+    timed: bool = False
+    """whether its CPU time counts, so that it runs on a processor alone"""
 
     @property
     def name(self) -> str:
@@ -129,6 +131,7 @@ def _work(jobs: Sequence[Job], train: Train, folder: Path, claims: Path, devices
     device, last = devices
     # large ones come first on a GPU and last on a processor; the order is else that of the caller
     waiting = sorted(jobs, key=lambda job: job.large != (device != "cpu"))
+    waiting = [job for job in waiting if device == "cpu" or not job.timed]
     while waiting:
         gone = {file.name for file in claims.glob("*.failed-*")} | {file.name for file in folder.glob("*.npz")}
         waiting = [job for job in waiting if not _is_over(job, gone, claims, devices)]

@@ -33,9 +33,11 @@ from graft.training.loop import fit
 from graft.training.phases import Phase, equal_rates
 from graft.training.steps import Plan
 from graft.transfer.arms.rates import RunKey
+from graft.transfer.arms.runs import Trained
 from graft.transfer.arms.target_data import TargetData
 from graft.transfer.companions import Companions
 from graft.transfer.finetuning.finetune import trainer
+from graft.transfer.finetuning.little import little
 from graft.transfer.finetuning.task import Backbone, TransferTask, start_of
 
 # shares of the images of a class and of the epochs, and the number of seeds
@@ -214,17 +216,27 @@ def task_of(case: Case, network: Network, name: str, strategy: Strategy, params:
     return TransferTask(backbone, case.data, record, params, case.companions)
 
 
-def tuned(task: TransferTask, seed: int, rate: float) -> tuple[Network, dict[str, Any]]:
-    """One run of the transfer arm: the network, and what it took."""
+def tuned(task: TransferTask, seed: int, rate: float) -> tuple[Trained, dict[str, Any]]:
+    """One run of the transfer arm, and what it took."""
     make_deterministic(seed)
     start = start_of(task)
+    counts = little(task, start)
     cpu, wall = time.process_time(), time.perf_counter()
-    network, fitted = trainer(task, start)(RunKey(seed, rate), lambda n: None, NOTHING)
+    trained = trainer(task, start)(RunKey(seed, rate), lambda n: None, NOTHING)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    fitted = trained.fitted
     choice = fitted.best if fitted.choice is None else fitted.choice
-    where = str(task.data.runtime.device)
-    took = {"cpu_s": cpu, "wall_s": wall, "device": where, "n_seen": fitted.n_seen}
-    return network, {"rank": list(choice.rank), "best_epoch": fitted.best_epoch, **took}
+    facts = {
+        "rank": list(choice.rank),
+        "best_epoch": fitted.best_epoch,
+        "n_seen": fitted.n_seen,
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "device": str(task.data.runtime.device),
+        "trained": counts.n_trained_parameters,
+        "share": counts.n_trained_parameters / counts.n_parameters,
+    }
+    return trained, facts
 
 
 def logits_of(network: Network, case: Case, backbone: Network) -> dict[str, NDArray[Any]]:

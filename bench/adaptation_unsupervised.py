@@ -65,7 +65,7 @@ class Domains(NamedTuple):
         return Origin(self.network, self.source, self.of_source, 12, 0.01)
 
 
-DIGITS, UNLABELLED = (180, 20, 100), (100, 100)
+DIGITS, UNLABELLED = (120, 20, 100), (100, 100)
 TASKS = {
     "mnist to usps": Domains("small_cnn", "mnist", "usps", DIGITS, UNLABELLED, 8),
     "usps to mnist": Domains("small_cnn", "usps", "mnist", DIGITS, UNLABELLED, 8),
@@ -111,11 +111,11 @@ def train(job: Job, device: str, options: Options, folder: Path) -> Result:
     params = params_of(domains.network, change_of(job.method, domains, options), options)
     case = _case(domains, params, device, options)
     task = task_of(case, network, domains.network, "full", params)
-    found, facts = tuned(task, job.seed, float(job.candidate))
+    trained, facts = tuned(task, job.seed, float(job.candidate))
     assert case.companions.unlabelled is not None, "every task has unlabelled images"
-    logits = torch.from_numpy(outputs_of(found, arrays_of(case.companions.unlabelled)).logits)
+    logits = torch.from_numpy(outputs_of(trained.network, arrays_of(case.companions.unlabelled)).logits)
     scores = {"im": information_maximisation(logits), "snd": soft_neighbourhood_density(logits)}
-    return Result({**facts, **scores}, logits_of(found, case, network))
+    return Result({**facts, **scores}, logits_of(trained.network, case, network))
 
 
 def change_of(method: str, domains: Domains, options: Options) -> Change:

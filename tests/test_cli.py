@@ -17,11 +17,12 @@ from graft import cli
 from graft.commands import summary
 from graft.files import file_sha256, write_record, write_whole
 from graft.networks.networks import build_network
-from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.preprocessing import SMALL_CNN, preprocessing_for
 from graft.networks.saving import save_network
 from graft.params.pipeline import Params, json_schema, read_params
 from graft.params.techniques import Lora
 from graft.preparation import shards
+from graft.preparation.raw import scan_raw, target_preprocessing
 from graft.records.cards import ModelCard
 from graft.records.common import Interval
 from graft.records.release import GateRecord, Reason, ReleaseRecord
@@ -350,6 +351,26 @@ def test_an_invalid_shard_is_an_error_that_tells_how_many_there_are(
     _raw(folder)
     with pytest.raises(SystemExit, match=rf"graft shard: want a number from 0 to 2, got {index}\. Choose"):
         cli.main(["shard", "target", index])
+
+
+def test_a_shard_of_unlabelled_images_is_one_that_the_pipeline_takes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "N_PER_SHARD", 2)
+    _raw(folder)
+    with pytest.raises(SystemExit, match=r"want images in data/raw/target_unlabeled, got none"):
+        cli.main(["shard", "unlabeled", "0"])
+    for number in range(3):
+        path = folder / f"data/raw/target_unlabeled/day{number}/1.png"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (40, 40), (0, number, 0)).save(path)
+    cli.main(["shard", "unlabeled", "1"])
+    (made,) = (folder / "data/shards/unlabeled").glob("*.csv")
+    assert [(row.path, row.label) for row in read_catalog(made)] == [("day2/1.png", "")]
+    params, raw = read_params(folder / "params.yaml"), folder / "data/raw"
+    files = scan_raw(raw)
+    read_as = target_preprocessing(raw, files, preprocessing_for(params.network, params.images))
+    assert made.name == shards.shard_file(raw / "target_unlabeled", files.unlabeled[2:], made.parent, read_as).name
 
 
 def test_the_example_has_no_shards(folder: Path) -> None:
