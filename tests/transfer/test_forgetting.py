@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from graft.networks.adapters import adapter_parameters, add_adapters, shapes_for
 from graft.networks.networks import Network, build_network, with_new_head
