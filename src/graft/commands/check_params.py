@@ -58,6 +58,7 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
         block_rates(choice, list(shapes.blocks), 1.0, params.finetune_target)
         check_norms(choice, shapes, params.network.name)
     _check_effects(params, shapes)
+    _check_techniques(params, list(shapes.blocks))
     n_bytes = sum(value.numel() * value.element_size() for value in shapes.state_dict().values())
     about_weights = f"{params.network.weights_file}: {read_as}." if read_as else ""
     lines = (about_weights, _room(n_bytes, params.training.n_seeds, folder))
@@ -84,12 +85,39 @@ def _check_effects(params: "Params", shapes: "Network") -> None:
         )
     if settings.views is None or choice is None:
         return
-    first = phases_of(choice, list(shapes.blocks), 1.0, settings, params.training.epochs, None)[0]
+    # which blocks learn does not depend on what of them learns, and the outline has no LoRA yet
+    whole = settings.model_copy(update={"tuning": "whole"})
+    first = phases_of(choice, list(shapes.blocks), 1.0, whole, params.training.epochs, None)[0]
     if n_frozen_blocks(shapes, first) == 0:
         raise ValueError(
             f"{PARAMS}, finetune_target.views: want null where {choice} trains the lowest block of {name}, got "
             f"{settings.views}. Fixed views are of frozen blocks: set it to null."
         )
+
+
+def _check_techniques(params: "Params", blocks: list[str]) -> None:
+    """Refuse techniques that this network does not allow.
+
+    Raises:
+        ValueError: dan names a block that the network does not have, or nothing in the blocks that learn can learn as
+            `tuning` says; where graft is to choose the strategy, all blocks are taken to learn.
+    """
+    from graft.networks.networks import build_network
+    from graft.networks.preprocessing import preprocessing_for
+    from graft.params.techniques import Dan
+    from graft.transfer.adapting.making import check_names
+    from graft.transfer.finetuning.strategies import block_rates
+    from graft.transfer.tuning.prepare import prepare
+
+    settings, choice = params.finetune_target, params.select_strategy.overrule or "full"
+    if isinstance(settings.adapting, Dan):
+        check_names(settings.adapting.blocks, blocks)
+    if settings.tuning == "whole":
+        return
+    preprocessing = preprocessing_for(params.network, params.images)
+    network = build_network(params.network.name, 2, preprocessing, params.training.head)
+    rates = block_rates(choice, blocks, 1.0, settings)
+    prepare(network, settings.tuning, [name for name in blocks if rates[name] > 0])
 
 
 def _checked_network(params: "Params") -> "tuple[Network, str]":
