@@ -73,6 +73,21 @@ def test_what_is_left_out_of_a_file_of_weights_is_said(tmp_path: Path) -> None:
             "select_strategy.overrule: want a network with normalisation layers for norms, got alexnet",
         ),
         (
+            {"finetune_target": {"tuning": {"kind": "lora", "rank": 300, "alpha": 1.0}}},
+            "params.yaml, finetune_target.tuning.rank: want at most 128, as blocks.block4.0 allows, got 300. Lower it.",
+        ),
+        (
+            {
+                "select_strategy": {"overrule": "surgical"},
+                "finetune_target": {
+                    "surgical_blocks": ("block1",),
+                    "tuning": {"kind": "lora", "rank": 2, "alpha": 1.0},
+                    "views": 4,
+                },
+            },
+            "params.yaml, finetune_target.views: want null where surgical trains the lowest block of small_cnn, got 4",
+        ),
+        (
             {"select_strategy": {"overrule": "norms"}, "finetune_target": {"views": 4}},
             "params.yaml, finetune_target.views: want null where norms trains the lowest block of small_cnn, got 4",
         ),
