@@ -17,18 +17,21 @@ from graft import cli
 from graft.commands import summary
 from graft.files import file_sha256, write_record, write_whole
 from graft.networks.networks import build_network
-from graft.networks.preprocessing import SMALL_CNN
+from graft.networks.preprocessing import SMALL_CNN, preprocessing_for
 from graft.networks.saving import save_network
 from graft.params.pipeline import Params, json_schema, read_params
+from graft.params.techniques import Lora
 from graft.preparation import shards
+from graft.preparation.raw import scan_raw, target_preprocessing
 from graft.records.cards import ModelCard
+from graft.records.common import Interval
 from graft.records.release import GateRecord, Reason, ReleaseRecord
 from graft.shift.feature_bank import read_bank
 from graft.shift.measurement import measure
 from graft.shift.origin import origin_of
 from graft.stage import FAILURE
 from graft.store.catalogue import read_catalog
-from tests.examples import EXPORT, backbone_card, strategy_record, verdict_record
+from tests.examples import EXPORT, GAIN, backbone_card, strategy_record, training_record, verdict_record
 from tests.house import ROOT
 from tests.shift.samples import nothing, side_of, target_details_of_side
 
@@ -69,6 +72,7 @@ def _model(folder: Path, level: str = "pass", judged: str = MODEL) -> None:
     write_record(verdict_record("POSITIVE"), folder / "models" / "records" / "verdict.json")
     write_record(EXPORT, folder / "models" / "records" / "export.json")
     write_record(strategy_record(), folder / "models" / "records" / "strategy.json")
+    write_record(GAIN, folder / "models" / "records" / "gain.json")
     reason = Reason.model_validate({"check": "verdict", "level": level, "sentence": "It hurt."})
     paths = {"card": folder / "models/final/card.json"}
     paths |= {name: folder / f"models/records/{name}.json" for name in ("verdict", "export")}
@@ -261,6 +265,26 @@ def test_summary_ends_with_both_accuracies_and_what_to_try_next(
     ]
 
 
+def test_summary_names_techniques_how_little_learned_and_what_was_forgotten(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _model(folder)
+    records = folder / "models" / "records"
+    write_record(strategy_record().model_copy(update={"techniques": ("lora",)}), records / "strategy.json")
+    learned = {"tuning": Lora(kind="lora", rank=8, alpha=16.0), "n_parameters": 1000, "n_trained_parameters": 19}
+    write_record(training_record().model_copy(update={**learned, "delta_bytes": 1800}), records / "training.json")
+    scores = {name: Interval(estimate=x, low=0, high=1) for name, x in (("before", 0.9), ("after", 0.75))}
+    forgotten = GAIN.forgetting.model_copy(update={**scores, "n_images": 80})
+    write_record(GAIN.model_copy(update={"forgetting": forgotten}), records / "gain.json")
+    cli.main(["summary"])
+    told = capsys.readouterr().out
+    assert (
+        "\nstrategy  full with LoRA, chosen by graft. Transfer was trained with LoRA, rank 8, alpha 16. It trains 1.9% "
+        "of 1,000 parameters; its delta is 1.8 kB.\n"
+    ) in told
+    assert "\nsource    90.0% before tuning, 75.0% after, on 80 images of the source with the head that" in told
+
+
 def test_summary_names_the_warnings_of_the_gate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _model(folder, level="warn")
     cli.main(["summary"])
@@ -327,6 +351,26 @@ def test_an_invalid_shard_is_an_error_that_tells_how_many_there_are(
     _raw(folder)
     with pytest.raises(SystemExit, match=rf"graft shard: want a number from 0 to 2, got {index}\. Choose"):
         cli.main(["shard", "target", index])
+
+
+def test_a_shard_of_unlabelled_images_is_one_that_the_pipeline_takes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "N_PER_SHARD", 2)
+    _raw(folder)
+    with pytest.raises(SystemExit, match=r"want images in data/raw/target_unlabeled, got none"):
+        cli.main(["shard", "unlabeled", "0"])
+    for number in range(3):
+        path = folder / f"data/raw/target_unlabeled/day{number}/1.png"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (40, 40), (0, number, 0)).save(path)
+    cli.main(["shard", "unlabeled", "1"])
+    (made,) = (folder / "data/shards/unlabeled").glob("*.csv")
+    assert [(row.path, row.label) for row in read_catalog(made)] == [("day2/1.png", "")]
+    params, raw = read_params(folder / "params.yaml"), folder / "data/raw"
+    files = scan_raw(raw)
+    read_as = target_preprocessing(raw, files, preprocessing_for(params.network, params.images))
+    assert made.name == shards.shard_file(raw / "target_unlabeled", files.unlabeled[2:], made.parent, read_as).name
 
 
 def test_the_example_has_no_shards(folder: Path) -> None:

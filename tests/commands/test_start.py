@@ -10,7 +10,7 @@ import pytest
 import torch
 import torchvision
 from tests.house import ROOT
-from tests.start.folders import classes
+from tests.start.folders import classes, picture
 
 from graft import cli
 from graft.params.pipeline import Params, read_params
@@ -209,6 +209,81 @@ def test_images_that_dvc_stands_for_are_to_be_pulled(here: Path) -> None:
     (here / "data/raw").mkdir(parents=True)
     (here / "data/raw/target.dvc").write_text("outs: []")
     assert _refused().endswith("Its .dvc file stands for images that are not here: run `dvc pull`.")
+
+
+def _unlabelled(folder: Path) -> Path:
+    for number in range(7):
+        picture(folder / f"target_unlabeled/day{number % 2}/{number}.png", colour=(10 * number, 7, 7))
+    return folder
+
+
+def test_unlabelled_images_are_counted_and_tracked_and_what_reads_them_is_said(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _start("--from", str(_unlabelled(here.parent / "photos")), *PRETRAIN)
+    assert _files(here / "data/raw") == _files(here.parent / "photos")
+    said = capsys.readouterr().out
+    assert "unlabeled 7 files in" in said
+    assert "which are never labelled; `batchnorm: adapt` and `adapting: dan, coral or dann` under" in said
+    assert said.endswith("target.dvc data/raw/source.dvc data/raw/target_unlabeled.dvc\n          make repro\n")
+    assert "labels    " not in said
+
+
+def test_without_a_labelled_target_the_source_is_surveyed_and_values_are_proposed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes(_unlabelled(here / "data/raw") / "source", 20)
+    _start(*PRETRAIN)
+    said = capsys.readouterr().out
+    assert (
+        "labels    the target has none to train on: both arms learn those of the source, and there will be no" in said
+    )
+    assert "          batchnorm: adapt\n" in said.replace("            ", "          ")
+    assert "# adapting: {kind: coral, strength: 1.0}" in said
+    assert "# choose_by: information_maximisation" in said
+    assert "source    40 images in 2 classes" in said
+    assert "plan " not in said
+    assert read_params(here / "params.yaml").prepare_data.dataset == "folders"
+    assert "git add data/raw/source.dvc data/raw/target_unlabeled.dvc\n" in said
+
+
+def test_the_proposed_values_are_taken_as_they_are_pasted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classes(_unlabelled(here / "data/raw") / "source", 20)
+    _start(*PRETRAIN)
+    said = capsys.readouterr().out
+    lines = re.findall(r"^ {12}(?:# )?((?:batchnorm|adapting|choose_by): .+)$", said, re.MULTILINE)
+    assert [line.split(":")[0] for line in lines] == ["batchnorm", "adapting", "choose_by"]
+    text = re.sub(
+        r"\n  batchnorm: null[^\n]*", "".join(f"\n  {line}" for line in lines), (here / "params.yaml").read_text()
+    )
+    (here / "params.yaml").write_text(text)
+    settings = read_params(here / "params.yaml").finetune_target
+    assert (settings.batchnorm, settings.choose_by) == ("adapt", "information_maximisation")
+
+
+def test_labelled_test_images_of_an_else_unlabelled_target_are_planned_with(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "costs_here", lambda *_: timing.Costs(0, 0, 0, 0, 0, 0, 1, 1))
+    classes(_unlabelled(here / "data/raw") / "source", 20)
+    classes(here / "data/raw/target/test", 9)
+    _start(*PRETRAIN)
+    said = capsys.readouterr().out
+    assert "and its 18 labelled test images give the verdict" in said
+    assert "seeds and 18 test images" in said
+
+
+def test_without_unlabelled_images_a_missing_target_is_told_with_the_way_to_do_without_labels(here: Path) -> None:
+    classes(here / "data/raw/source", 20)
+    said = _refused(*PRETRAIN)
+    assert "data/raw/target: want a folder of images for each class, got no such folder." in said
+    assert "put them into data/raw/target_unlabeled/, and labelled images of a source under data/raw/source/" in said
+
+
+def test_a_target_that_dvc_stands_for_is_pulled_and_not_done_without(here: Path) -> None:
+    classes(_unlabelled(here / "data/raw") / "source", 20)
+    (here / "data/raw/target.dvc").write_text("outs: []")
+    assert _refused(*PRETRAIN).endswith("Its .dvc file stands for images that are not here: run `dvc pull`.")
 
 
 def test_images_that_a_copy_takes_the_place_of_are_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

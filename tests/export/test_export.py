@@ -14,12 +14,14 @@ from onnx.external_data_helper import ExternalDataInfo
 from PIL import Image
 from tests.examples import EXPORT, absent_domain, domain_record, training_record, verdict_record
 from tests.house import ROOT
+from torch import nn
 
 from graft.export import parity, to_onnx
 from graft.export.card import model_card
 from graft.export.parity import check_parity
 from graft.export.to_onnx import export_onnx
 from graft.files import record_sha256, write_record
+from graft.networks.adapters import add_adapters, shapes_for
 from graft.networks.input_transform import InputTransform
 from graft.networks.networks import Network, build_network
 from graft.networks.outputs import outputs_of
@@ -71,6 +73,20 @@ def split(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     export_onnx(network, tmp_path / "on its way" / "model.onnx")
     (tmp_path / "on its way").rename(tmp_path / "final")
     return tmp_path / "final" / "model.onnx"
+
+
+def test_adapters_are_exported_with_their_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = build_network("small_cnn", 3, SMALL_CNN).eval()
+    plain = outputs_of(network, IMAGES).logits
+    add_adapters(network, shapes_for(network, ["block2", "block4"], 4))
+    for each in ("block2", "block4"):
+        nn.init.normal_(network.get_parameter(f"blocks.{each}.adapter.up.weight"))
+    export_onnx(network, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    logits, _, _ = session.run(None, {"image": IMAGES})
+    np.testing.assert_allclose(logits, outputs_of(network, IMAGES).logits, atol=1e-4)
+    assert not np.allclose(logits, plain, atol=1e-2)
 
 
 def _with_initializer(path: Path, to: Path, change: Callable[[Array], Array], size: int | None = None) -> Path:

@@ -107,10 +107,10 @@ def test_views_are_refused_where_a_technique_stands_for_full(tmp_path: Path, val
 
 
 def test_techniques_compose_with_one_another_and_with_a_strategy(tmp_path: Path, values: Any) -> None:
-    for name in ("l2_sp", "coral", "lora", "adabn"):
+    for name in ("lwf", "coral", "lora", "adabn"):
         values["finetune_target"] |= _line(name, tmp_path)
     values["select_strategy"]["overrule"] = "top_blocks"
-    assert techniques_on(params_of(tmp_path, values).finetune_target) == ("l2_sp", "adabn", "coral", "lora")
+    assert techniques_on(params_of(tmp_path, values).finetune_target) == ("lwf", "adabn", "coral", "lora")
 
 
 @pytest.mark.parametrize("name", ["dan", "coral", "dann"])

@@ -178,7 +178,11 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_a_folder_with_source_and_target_fills_both(tmp_path: Path) -> None:
     for name in ("source", "target"):
         classes(tmp_path / name)
-    assert copying.origins(tmp_path, Path("raw")) == {name: tmp_path / name for name in ("source", "target")}
+    unlabeled = "target_unlabeled"
+    both = {name: tmp_path / name for name in ("source", "target")}
+    assert copying.origins(tmp_path, Path("raw")) == {**both, "unlabeled": Path("raw") / unlabeled}
+    (tmp_path / unlabeled).mkdir()
+    assert copying.origins(tmp_path, Path("raw")) == {**both, "unlabeled": tmp_path / unlabeled}
 
 
 def test_a_third_folder_beside_source_and_target_is_a_class(tmp_path: Path) -> None:
@@ -190,7 +194,8 @@ def test_a_third_folder_beside_source_and_target_is_a_class(tmp_path: Path) -> N
 
 def test_classes_may_be_called_source_and_target(tmp_path: Path) -> None:
     classes(tmp_path, names=("source", "target"))
-    assert copying.origins(tmp_path, Path("raw")) == {"source": Path("raw/source"), "target": tmp_path}
+    found = copying.origins(tmp_path, Path("raw"))
+    assert (found["source"], found["target"]) == (Path("raw/source"), tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from tests.start.folders import PARAMS, classes, picture
 
 from graft.files import write_record
 from graft.params.pipeline import Params
+from graft.start.minutes import Counts
 from graft.start.sizes import Files, Sizes, sizes_in, sizes_of
 from graft.store.catalogue import CatalogRow, write_catalog
 
@@ -38,7 +39,7 @@ def of_folder(folder: Path, params: Params) -> Sizes:
 
 def test_folders_without_splits_are_cut(tmp_path: Path) -> None:
     sizes = of_folder(classes(tmp_path / "target", 20), OF_FOLDERS)
-    assert sizes.counts._asdict() == {"n_source": 7, "n_train": 28, "n_val": 6, "n_test": 6, "n_classes": 2}
+    assert sizes.counts == Counts(n_source=7, n_train=28, n_val=6, n_test=6, n_classes=2)
     assert sizes.test.labels.tolist().count(0) == 3
     assert len(set(sizes.test.groups)) == 6
     assert not sizes.catalogued
@@ -101,3 +102,33 @@ def test_folders_without_images_say_where_to_put_them(files: Files) -> None:
 def test_a_class_with_too_few_images_for_a_cut_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="class cat: want at least 3 different readable images"):
         of_folder(classes(tmp_path / "target", 2), OF_FOLDERS)
+
+
+def of_source(files: Files) -> None:
+    """Record and catalogue of a target whose labels, if any, are for testing alone."""
+    record = catalog_record("folders")
+    target = record.target.model_copy(update={"classes": ("a",), "counts": {"train": {}, "val": {}, "test": {"a": 2}}})
+    write_record(record.model_copy(update={"labels_from": "source", "target": target}), files.record)
+
+
+def test_without_labels_to_train_on_classes_and_numbers_are_the_source_s(files: Files) -> None:
+    of_source(files)
+    write_catalog([catalog_row(f"{i}.png", label="a", split="test", row=i) for i in range(2)], files.target)
+    sizes = sizes_of(OF_FOLDERS, files)
+    assert sizes.classes == ("a", "b")
+    assert sizes.test.labels.tolist() == [0, 0]
+    assert (sizes.counts.n_train, sizes.counts.n_val, sizes.counts.n_test, sizes.counts.n_classes) == (2, 2, 2, 2)
+
+
+def test_without_any_label_there_is_no_test_image(files: Files) -> None:
+    of_source(files)
+    write_catalog((), files.target)
+    assert len(sizes_of(OF_FOLDERS, files).test.labels) == 0
+
+
+def test_a_test_split_alone_is_to_be_prepared_first(files: Files) -> None:
+    classes(files.raw / "source", 6)
+    classes(files.raw / "target/test", 3)
+    picture(files.raw / "target_unlabeled/one.png")
+    with pytest.raises(FileNotFoundError, match="want the catalogue of this data set"):
+        sizes_of(OF_FOLDERS, files)

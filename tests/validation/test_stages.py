@@ -1,6 +1,7 @@
 """Run the stages prepare_data and validate_data as DVC does."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from graft.files import read_record
+from graft.files import file_sha256, read_record
 from graft.records.catalog import CatalogRecord
-from graft.records.validation import ValidationRecord
+from graft.records.validation import Stamp, ValidationRecord
 from graft.store.catalogue import check_judged, open_images, read_catalog
 
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "example": "example", "source-catalog": "s.csv", "target-catalog": "t.csv", "source-images": "s.npy",
     "target-images": "t.npy", "catalog": "catalog.json", "docs": "docs", "failing": "failing.csv",
-    "stamp": "validated.json", "target-stamp": "validated_target.json",
+    "stamp": "validated.json", "preprocessing": "preprocessing.json", "target-stamp": "validated_target.json",
     "unlabeled-catalog": "u.csv", "unlabeled-images": "u.npy",
 }  # fmt: skip
 
@@ -41,7 +42,7 @@ def run(stage: str, folder: Path, *options: str, code: str = "") -> subprocess.C
 
 
 MADE = tuple(f"{name}-{what}" for name in ("source", "target", "unlabeled") for what in ("catalog", "images"))
-PREPARE = ("example", *MADE, "record")
+PREPARE = ("example", *MADE, "record", "preprocessing")
 VALIDATE = ("catalog", *MADE, "record", "stamp", "target-stamp", "failing", "docs")
 
 
@@ -126,6 +127,35 @@ def test_a_critical_finding_fails_after_record_and_docs_are_written(tmp_path: Pa
         check_judged(tmp_path / "validated.json", tmp_path / "t.csv")
     assert (tmp_path / "docs/index.html").is_file()
     assert len((tmp_path / "failing.csv").read_text().splitlines()) == 2
+
+
+def test_an_unlabelled_test_image_fails_with_both_files_in_the_table(tmp_path: Path) -> None:
+    params(tmp_path, "folders")
+    for split in ("train", "val", "test"):
+        for number in range(40):
+            label = "cat" if number % 2 else "dog"
+            draw(tmp_path / f"raw/target/{split}/{label}/{number}.png", number + 100 * len(split))
+    for number in range(25):
+        draw(tmp_path / f"raw/target_unlabeled/{number}.png", 2_000 + number)
+    shutil.copy(tmp_path / "raw/target/test/cat/7.png", tmp_path / "raw/target_unlabeled/seen.png")
+    run("prepare_data", tmp_path, *PREPARE)
+    done = run("validate_data", tmp_path, *VALIDATE)
+    assert done.returncode == 1
+    assert "images: want no test images of the target among unlabelled images, got 2: target/test/cat/7.png = " in (
+        done.stderr
+    )
+    lines = (tmp_path / "failing.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[1:6] for line in lines] == [
+        ["critical", "target", "test/cat/7.png", "cat", "test"],
+        ["critical", "unlabeled", "seen.png", "", "train"],
+    ]
+    for name, catalogs in (("validated", "stu"), ("validated_target", "t")):
+        stamp = read_record(Stamp, tmp_path / f"{name}.json")
+        paths = {"s": "source", "t": "target", "u": "unlabeled"}
+        assert (stamp.ok, stamp.catalogs) == (
+            False,
+            {paths[each]: file_sha256(tmp_path / f"{each}.csv") for each in catalogs},
+        )
 
 
 def test_an_earlier_stamp_does_not_outlive_a_judgement_whose_evidence_cannot_be_written(tmp_path: Path) -> None:

@@ -169,8 +169,9 @@ def _sizes(params: "Params") -> "Sizes":
     from graft.commands.start import say_what_is_missing
     from graft.start.sizes import Files, sizes_of
 
-    target = RAW / "target"
-    if params.prepare_data.dataset == "folders" and not (target.is_dir() or TARGET_CATALOG.is_file()):
+    target, unlabeled = RAW / "target", RAW / "target_unlabeled"
+    there = target.is_dir() or unlabeled.is_dir() or TARGET_CATALOG.is_file()
+    if params.prepare_data.dataset == "folders" and not there:
         say_what_is_missing(target)
     sizes = sizes_of(params, Files(CATALOG, TARGET_CATALOG, RAW))
     if len(sizes.test.labels) == 0:

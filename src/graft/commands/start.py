@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from graft.start.copying import Copy
     from graft.start.edits import Edits
     from graft.start.starting_point import StartingPoint
-    from graft.start.survey import Survey
+    from graft.start.survey import Surveys
     from graft.start.words import Line
 
 BUDGETS = ("smoke", "standard", "thorough")
@@ -52,34 +52,53 @@ def run(args: argparse.Namespace) -> None:
         from graft.start.starting_point import check_network
 
         check_network(args.network, args.weights)
-    _settle(args, params, *_survey(args, params))
+    found, copies = _survey(args, params)
+    _settle(args, params, found, copies)
 
 
-def _settle(
-    args: argparse.Namespace, params: "Params", target: "Survey", source: "Survey | None", copies: "list[Copy]"
-) -> None:
+def _settle(args: argparse.Namespace, params: "Params", found: "Surveys", copies: "list[Copy]") -> None:
     """Choose weights and values, print and write them; imports torch, which takes seconds."""
-    from graft.commands.plan import foretold
     from graft.start import settings, words
     from graft.start.edits import edits
     from graft.start.minutes import minutes
-    from graft.start.sizes import sizes_in
     from graft.start.starting_point import check_at_hand, choose
 
-    choice = choose(params, args.network, args.weights, source is not None)
+    learned = found.learned
+    choice = choose(params, args.network, args.weights, found.source is not None)
     _say([("weights", _where(choice) or check_at_hand(choice))])
-    fitting = edits(PARAMS, settings.settings(choice, target, params, settings.Options(args.size, args.budget)))
+    fitting = edits(PARAMS, settings.settings(choice, learned, params, settings.Options(args.size, args.budget)))
     _say([("note", each) for each in _notes(fitting.params, choice)])
     _say(words.changes(fitting))
-    counts = settings.counts(target, source)
-    ahead = foretold(sizes_in(target.folder, target.found, fitting.params, counts.n_source), fitting.params)
-    estimate = minutes(fitting.params, counts, settings.pictures(target))
+    counts = settings.counts(learned, found.source)
+    if found.target is None:
+        counts = counts._replace(n_test=len(found.tested))
+    ahead = _ahead(found, fitting.params)
+    estimate = minutes(fitting.params, counts, settings.pictures(learned))
     if not args.dry_run:
         _write(copies, choice, fitting)
     _say(words.time(estimate, args.budget))
     _say(ahead)
-    tracked = [RAW / "target", *([RAW / "source"] if source else []), *_own_weights(fitting.params)]
-    _say(words.next_steps(tracked, args.dry_run))
+    _say(words.next_steps([*_folders(found), *_own_weights(fitting.params)], args.dry_run))
+
+
+def _ahead(found: "Surveys", params: "Params") -> "list[Line]":
+    """What the run can prove; nothing where no image of the target has a label."""
+    from graft.commands.plan import foretold
+    from graft.start.sizes import sizes_in
+
+    tested = found.tested if found.target is None else found.target.found
+    if not tested:
+        return []
+    folder = RAW / "target" if found.target is None else found.target.folder
+    return foretold(sizes_in(folder, tested, params, 0 if not found.source else len(found.source.found)), params)
+
+
+def _folders(found: "Surveys") -> list[Path]:
+    """Folders of the domains that have images."""
+    from graft.preparation.found import FOLDERS
+
+    there = {"target": found.target or found.tested, "source": found.source, "unlabeled": found.unlabelled}
+    return [RAW / FOLDERS[domain] for domain, images in there.items() if images]
 
 
 def _check_committed(go_on: bool) -> None:
@@ -100,34 +119,49 @@ def _check_committed(go_on: bool) -> None:
         )
 
 
-def _survey(args: argparse.Namespace, params: "Params") -> "tuple[Survey, Survey | None, list[Copy]]":
+def _survey(args: argparse.Namespace, params: "Params") -> "tuple[Surveys, list[Copy]]":
     """Survey data/raw or the named folder and print what was found; also returns what to copy."""
     from graft.files import named_path
+    from graft.preparation.found import FOLDERS
     from graft.start import copying, words
-    from graft.start.survey import survey, survey_source
+    from graft.start.survey import survey_all
 
-    folders = {domain: RAW / domain for domain in copying.DOMAINS}
+    folders = {domain: RAW / name for domain, name in FOLDERS.items()}
     if args.folder is not None:
         folders = copying.origins(named_path(args.folder), RAW)
-    elif not folders["target"].is_dir():
+    if not folders["target"].is_dir() and copying.dvc_file(folders["target"]).is_file():
         say_what_is_missing(folders["target"])
-    target = survey(folders["target"], params, args.force)
-    _say(words.found("target", target))
-    source = survey_source(folders["source"], params, args.force)
-    _say(
-        [("source", "no images, which is fine with published weights")] if not source else words.found("source", source)
-    )
-    looked = [each for each in (source, target) if each is not None]
-    names = {folder: domain for domain, folder in folders.items()}
-    planned = [copying.planned(each.folder, RAW / names[each.folder], each.found) for each in looked]
-    copies = [each for each in planned if each is not None]
+    try:
+        found = survey_all(folders, params, args.force)
+    except FileNotFoundError:
+        say_what_is_missing(folders["target"])
+        raise
+    _say(words.found("target", found.target) if found.target else words.without_labels(len(found.tested)))
+    missing: list[Line] = [("source", "no images, which is fine with published weights")]
+    _say(words.found("source", found.source) if found.source else missing)
+    _say(words.unlabelled(folders["unlabeled"], len(found.unlabelled)) if found.unlabelled else [])
+    copies = _planned(found, folders)
     if copies:
         goals = " and ".join(str(each.goal) for each in copies)
         _say(
             [("note", copying.stands_for_others(each.goal)) for each in copies if copying.dvc_file(each.goal).is_file()]
         )
         _say([("copy", f"will be copied to {goals}: {copying.check_room(copies)}")])
-    return target, source, copies
+    return found, copies
+
+
+def _planned(found: "Surveys", folders: dict[str, Path]) -> "list[Copy]":
+    """What is to be copied to data/raw."""
+    from graft.preparation.found import FOLDERS
+    from graft.start import copying
+
+    files = {
+        "source": found.source.found if found.source else (),
+        "target": found.target.found if found.target else found.tested,
+        "unlabeled": found.unlabelled,
+    }
+    planned = [copying.planned(folders[name], RAW / FOLDERS[name], files[name]) for name in files if files[name]]
+    return [each for each in planned if each is not None]
 
 
 def say_what_is_missing(folder: Path) -> None:
@@ -136,7 +170,10 @@ def say_what_is_missing(folder: Path) -> None:
     Raises:
         FileNotFoundError: always; the message says where to put images, or to pull them.
     """
-    cure = f"Put images under {folder}/<class>/, or let them be copied: `graft start --from FOLDER`."
+    cure = (
+        f"Put images under {folder}/<class>/, or let them be copied: `graft start --from FOLDER`. Without labels: put "
+        f"them into {folder}_unlabeled/, and labelled images of a source under {folder.with_name('source')}/<class>/."
+    )
     if folder.with_name(f"{folder.name}.dvc").is_file():
         cure = "Its .dvc file stands for images that are not here: run `dvc pull`."
     raise FileNotFoundError(f"{folder}: want a folder of images for each class, got no such folder. {cure}")

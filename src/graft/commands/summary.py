@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from graft.commands.paths import GATE, RELEASE, REPORT, STRATEGY, VERDICT, WIRING
+from graft.commands.paths import GAIN, GATE, RELEASE, REPORT, STRATEGY, TRAINING, VERDICT, WIRING
 from graft.files import printable
 
 if TYPE_CHECKING:
@@ -33,12 +33,10 @@ def summary() -> str:
     """
     from graft.files import read_record
     from graft.records.release import GateRecord, ReleaseRecord
-    from graft.records.strategy import StrategyRecord
     from graft.records.verdict import read_verdict
 
-    verdict, strategy = read_verdict(VERDICT), read_record(StrategyRecord, STRATEGY)
+    verdict = read_verdict(VERDICT)
     gate, release = read_record(GateRecord, GATE), read_record(ReleaseRecord, RELEASE)
-    by_whom = "as params.yaml says" if strategy.overruled else "chosen by graft"
     warnings = ", ".join(each.check for each in release.reasons if each.level == "warn")
     passed = f"passed, with warnings: {warnings}" if warnings else "passed"
     lines = [
@@ -47,12 +45,41 @@ def summary() -> str:
         ("verdict", f"{verdict.verdict}: {verdict.sentence}"),
         *_scores(verdict),
         ("ships", verdict.ships_because),
-        ("strategy", f"{strategy.choice}, {by_whom}"),
+        ("strategy", _strategy()),
+        *_forgotten(),
         ("gate", passed if gate.passed else f"refused: {release.refusals}"),
         ("report", str(REPORT.resolve())),
         *(("" if place else "next", step) for place, step in enumerate(release.next_steps)),
     ]
     return "\n".join(f"{name:<10}{text}".rstrip() for name, text in lines)
+
+
+def _strategy() -> str:
+    """The strategy with its techniques, who chose it, and how much of the network learned where that was little."""
+    from graft.files import read_record
+    from graft.records.strategy import StrategyRecord
+    from graft.records.training import TrainingRecord
+    from graft.reporting.technique_words import trained_sentence
+    from graft.wording import in_words
+
+    strategy = read_record(StrategyRecord, STRATEGY)
+    by_whom = "as params.yaml says" if strategy.overruled else "chosen by graft"
+    said = f"{in_words(strategy.choice, strategy.techniques)}, {by_whom}"
+    if not strategy.techniques:
+        return said
+    return f"{said}. {trained_sentence(read_record(TrainingRecord, TRAINING))}"
+
+
+def _forgotten() -> list[tuple[str, str]]:
+    """A line on the accuracy on the source before and after, where it was measured."""
+    from graft.files import read_record
+    from graft.records.gain import GainRecord
+
+    found = read_record(GainRecord, GAIN).forgetting
+    if found.before is None or found.after is None:
+        return []
+    accuracies = f"{found.before.estimate:.1%} before tuning, {found.after.estimate:.1%} after"
+    return [("source", f"{accuracies}, on {found.n_images:,} images of the source with the head that it had there")]
 
 
 def _scores(verdict: "AnyVerdict") -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from graft.files import visible
-from graft.wording import in_words
+from graft.wording import TECHNIQUE_WORDS, in_words
 
 MINUS = "\u2212"
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -57,6 +57,11 @@ def plain(name: str, techniques: Sequence[str] = ()) -> str:
     words = in_words(name, techniques)
     phases, found, others = words.partition(" with ")
     return {"full": "full fine-tuning"}.get(phases, phases.replace("_", " ")) + found + others
+
+
+def candidate(name: str) -> str:
+    """The name of a strategy or a technique alone, such as `top blocks` or `L2-SP`."""
+    return TECHNIQUE_WORDS.get(name, plain(name))
 
 
 def metric_words(metric: str) -> str:

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from graft.files import FULL, no_room, visible
-from graft.preparation.found import Found
+from graft.preparation.found import FOLDERS, Found
 from graft.preparation.leftovers import is_left_out
-from graft.preparation.scan import scan
+from graft.preparation.scan import scan, scan_unlabelled
 
 DOMAINS = ("source", "target")
 # first part of the name of an unfinished copy
@@ -38,11 +38,11 @@ class Copy(NamedTuple):
 
 
 def origins(folder: Path, raw: Path) -> dict[str, Path]:
-    """Folders of source and target: the folders of these names below a folder, or the folder itself as the target.
+    """Folders of all domains: those of their names below a folder, or the folder itself as the target.
 
     Args:
         folder: folder that the user named.
-        raw: folder of the pipeline's raw images, whose source is used if the named folder has none.
+        raw: folder of the pipeline's raw images, whose source and unlabelled images are used if it has none.
 
     Raises:
         FileNotFoundError: the folder does not exist.
@@ -60,9 +60,12 @@ def origins(folder: Path, raw: Path) -> dict[str, Path]:
         )
     folder = folder.resolve()
     below = {each.name for each in folder.iterdir() if each.is_dir() and not is_left_out(each.name)}
-    if below == set(DOMAINS) and all(any(part.is_dir() for part in (folder / each).iterdir()) for each in DOMAINS):
-        return {each: folder / each for each in DOMAINS}
-    return {"source": raw / "source", "target": folder}
+    unlabeled = FOLDERS["unlabeled"]
+    has_parts = all(any(part.is_dir() for part in (folder / each).iterdir()) for each in DOMAINS if each in below)
+    if below - {unlabeled} == set(DOMAINS) and has_parts:
+        there = folder if unlabeled in below else raw
+        return {**{each: folder / each for each in DOMAINS}, "unlabeled": there / unlabeled}
+    return {"source": raw / "source", "target": folder, "unlabeled": raw / unlabeled}
 
 
 def planned(origin: Path, goal: Path, found: tuple[Found, ...]) -> Copy | None:
@@ -244,8 +247,10 @@ def _fill(folder: Path, copy: Copy, bar: "tqdm[Any]") -> None:
 
 def _check_reads_alike(folder: Path, copy: Copy) -> None:
     """Refuse a copy that a scan reads differently: a table may name files by the name of their folder."""
+    is_unlabelled = copy.goal.name == FOLDERS["unlabeled"]
     try:
-        alike = scan(folder) == copy.found
+        read = scan_unlabelled(folder) if is_unlabelled else scan(folder, needs_train=False)
+        alike = read == copy.found
     except ValueError:
         alike = False
     if not alike:

@@ -10,12 +10,13 @@ import numpy as np
 from graft.files import read_record, visible
 from graft.params.pipeline import Params
 from graft.preparation.found import Found
-from graft.preparation.scan import scan, scan_optional
+from graft.preparation.raw import scan_raw
+from graft.preparation.scan import scan_optional
 from graft.records.catalog import CatalogRecord
 from graft.records.common import Split
 from graft.start.minutes import Counts
 from graft.start.survey import cut
-from graft.store.catalogue import CatalogRow, Labelled, labelled, read_catalog
+from graft.store.catalogue import CatalogRow, Labelled, class_names, labelled, read_catalog
 
 CURE = "Run `dvc repro validate_data`, which writes it."
 
@@ -50,15 +51,19 @@ def sizes_of(params: Params, files: Files) -> Sizes:
         ValueError: the folder cannot be used.
     """
     dataset, target = params.prepare_data.dataset, files.raw / "target"
-    found = scan(target) if dataset == "folders" and (target.is_dir() or not files.target.is_file()) else None
+    found = None
+    if dataset == "folders" and (target.is_dir() or not files.target.is_file()):
+        found = scan_raw(files.raw).target
     record = read_record(CatalogRecord, files.record) if files.record.is_file() else None
     if record is not None and record.dataset == dataset:
         rows = read_catalog(files.target) if files.target.is_file() else ()
-        if rows and (found is None or {each.path for each in rows} == {each.path for each in found}):
+        # a target without labels to train on may have none at all
+        there = bool(rows) or record.labels_from == "source"
+        if there and (found is None or {each.path for each in rows} == {each.path for each in found}):
             return _of_catalogue(rows, record, files)
         if dataset == "example":
             return _of_record(record, files)
-    if found is None:
+    if found is None or {each.split for each in found} <= {"test"}:
         raise FileNotFoundError(f"{files.target}: want the catalogue of this data set, got none. {CURE}")
     return sizes_in(target, found, params, len(scan_optional(files.raw / "source")))
 
@@ -89,8 +94,9 @@ def sizes_in(folder: Path, found: Sequence[Found], params: Params, n_source: int
 
 
 def _of_catalogue(rows: Sequence[CatalogRow], record: CatalogRecord, files: Files) -> Sizes:
-    test = labelled(rows, record.classes, "test")
-    return Sizes(str(files.target), record.classes, test, _counts(record), catalogued=True)
+    classes = class_names(rows) if record.labels_from == "target" else record.classes
+    test = labelled(rows, classes, "test")
+    return Sizes(str(files.target), classes, test, _counts(record), catalogued=True)
 
 
 def _of_record(record: CatalogRecord, files: Files) -> Sizes:

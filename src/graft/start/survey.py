@@ -10,11 +10,11 @@ from graft.params.pipeline import Params
 from graft.preparation.found import Found
 from graft.preparation.image_groups import named_groups, table_groups
 from graft.preparation.leftovers import left_out, unlabelled
-from graft.preparation.scan import scan, scan_optional
+from graft.preparation.scan import scan, scan_optional, scan_unlabelled
 from graft.preparation.splits import Unit, assign_splits
 from graft.preparation.value_range import recognised_bits
 from graft.records.catalog import LeftOut
-from graft.records.common import Split
+from graft.records.common import LabelsFrom, Split
 from graft.start.headers import ANY_RANGE, Header, header, is_grey
 from graft.start.shape import check_shape, meant
 from graft.store.catalogue import SPLITS
@@ -93,6 +93,44 @@ def survey(folder: Path, params: Params, any_shape: bool) -> Survey:
 def survey_source(folder: Path, params: Params, any_shape: bool) -> Survey | None:
     """Survey the source; None if it has no images."""
     return survey(folder, params, any_shape) if scan_optional(folder) else None
+
+
+class Surveys(NamedTuple):
+    """What was found in the folders of all domains."""
+
+    learned: Survey
+    """survey of the domain whose labels are learned: the target, or the source where the target has none to train on"""
+    labels_from: LabelsFrom
+    source: Survey | None
+    tested: tuple[Found, ...]
+    """images of a target that has labels for testing alone; else none"""
+    unlabelled: tuple[Found, ...]
+
+    @property
+    def target(self) -> Survey | None:
+        """Survey of the target; None where it has no labels to train on."""
+        return self.learned if self.labels_from == "target" else None
+
+
+def survey_all(folders: Mapping[str, Path], params: Params, any_shape: bool) -> Surveys:
+    """Survey all domains.
+
+    Args:
+        folders: folder of each domain.
+        params: as `survey`.
+        any_shape: as `survey`.
+
+    Raises:
+        FileNotFoundError: there is no target, and nothing to do without.
+        ValueError: a folder cannot be used.
+    """
+    unlabelled = scan_unlabelled(folders["unlabeled"])
+    source = survey_source(folders["source"], params, any_shape)
+    if unlabelled and source:
+        found = scan_optional(folders["target"], needs_train=False)
+        if {each.split for each in found} <= {"test"}:
+            return Surveys(source, "source", source, found, unlabelled)
+    return Surveys(survey(folders["target"], params, any_shape), "target", source, (), unlabelled)
 
 
 def _look(folder: Path, found: tuple[Found, ...], params: Params) -> Survey:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.files import visible
+from graft.params.combinations import TECHNIQUES
 from graft.records.common import SHA256_DIGITS, Split
 from graft.start.edits import Edits, value_at
 from graft.start.survey import Survey
@@ -52,6 +53,23 @@ def found(domain: str, survey: Survey) -> list[Line]:
         *(_groups(survey) if domain == "target" else ()),
     ]
     return [(domain, line) for line in lines]
+
+
+def unlabelled(folder: Path, n_images: int) -> list[Line]:
+    """Line on images without labels, and on what reads them."""
+    reads = "`batchnorm: adapt` and `adapting: dan, coral or dann` under finetune_target read them"
+    return [("unlabeled", f"{n_images:,} files in {visible(folder)}, which are never labelled; {reads}")]
+
+
+def without_labels(n_tested: int) -> list[Line]:
+    """Lines on a target without labels to train on: what is learned from, what is judged, and values that suit it."""
+    judged = f"its {n_tested:,} labelled test images give the verdict" if n_tested else "there will be no verdict"
+    lines = [TECHNIQUES["adabn"].line, f"# {TECHNIQUES['coral'].line}", "# choose_by: information_maximisation"]
+    return [
+        ("labels", f"the target has none to train on: both arms learn those of the source, and {judged}"),
+        ("labels", "to draw the two together, paste under finetune_target in params.yaml, in place of its batchnorm:"),
+        *(("labels", f"  {line}") for line in lines),
+    ]
 
 
 def changes(edits: Edits) -> list[Line]:

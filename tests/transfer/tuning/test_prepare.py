@@ -1,14 +1,18 @@
 """What is refused because nothing could learn, and what is left alone with its reason."""
 
+from collections import Counter
+
 import pytest
 import torch
+from tests.networks.sizes import of_size
 from torch import nn
 
 from graft.networks.adapters import adapters_in
-from graft.networks.networks import Network, build_network, state_sha256
+from graft.networks.networks import Network, build_network, outline, state_sha256
 from graft.networks.preprocessing import SMALL_CNN
 from graft.params.techniques import Adapters, Lora, TuningChoice
 from graft.transfer.tuning import lora
+from graft.transfer.tuning.lora import layers_of
 from graft.transfer.tuning.prepare import left_alone, prepare
 
 LORA = Lora(kind="lora", rank=2, alpha=4.0)
@@ -41,6 +45,8 @@ def test_a_rank_larger_than_all_layers_allow_is_refused_with_the_largest() -> No
     network = network_of(nn.Conv2d(3, 2, 1), nn.Conv2d(2, 3, 1), nn.Conv2d(3, 3, 1))
     with pytest.raises(ValueError, match=r"rank: want at most 3, as blocks\.block1\.2 allows, got 4\. Lower it"):
         prepare(network, Lora(kind="lora", rank=4, alpha=1.0), ["block1"])
+    prepare(network, Lora(kind="lora", rank=3, alpha=1.0), ["block1"])
+    assert sum("lora_A" in name for name, _ in network.named_parameters()) == 1
 
 
 def test_blocks_without_a_bias_are_refused() -> None:
@@ -86,3 +92,23 @@ def test_a_prepared_network_computes_the_same() -> None:
         before = network(images)
         prepare(network, tuning, list(network.blocks))
         assert torch.equal(network.eval()(images), before)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_taken", "reasons"),
+    [
+        ("mobilenet_v2", 35, {lora.GROUPED: 17}),
+        ("resnet18", 20, {}),
+        ("convnext_tiny", 40, {lora.GROUPED: 18}),
+        ("vit_b_32", 37, {lora.NOT_CALLED: 12}),
+        ("swin_t", 28, {lora.NOT_CALLED: 24}),
+    ],
+)
+def test_networks_of_torchvision_take_lora_where_the_decision_says(
+    name: str, n_taken: int, reasons: dict[str, int]
+) -> None:
+    network = outline(name, of_size(32))
+    network.to("meta")
+    layers = layers_of(network, list(network.blocks))
+    assert sum(each.obstacle is None for each in layers) == n_taken
+    assert Counter(each.obstacle for each in layers if each.obstacle is not None) == reasons
