@@ -1,5 +1,6 @@
 """LoRA, adapters and biases end to end on tiny data: what moves, what is handed back, and what goes on after a kill."""
 
+import copy
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from graft.networks.outputs import outputs_of
 from graft.networks.saving import load_network
 from graft.records.training import TrainingRecord
 from graft.training import checkpoints
+from graft.training.batches import Samples
 from graft.training.memory import needed_bytes
 from graft.training.optimisation import take_step
 from graft.training.phases import adapt_batchnorm
 from graft.training.resume import half_done
 from graft.transfer.arms.target_data import TargetData
 from graft.transfer.control import train_scratch
+from graft.transfer.finetuning import little as little_module
 from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.little import little
 from graft.transfer.finetuning.task import Backbone, TransferTask, blank, made_ready, plan_at, start_of
@@ -292,3 +295,21 @@ def test_all_labels_beside_the_arm_give_the_run_of_the_arm(
     for seed in (0, 1):
         files = (tmp_path / f"arm/seed_{seed}.safetensors", tmp_path / f"variants/transfer100_{seed}.safetensors")
         assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_parameters_are_counted_with_blocks_and_head_on_one_device(
+    start: TransferTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, places = task_of(start, "full", LORA), set[str]()
+    begun = start_of(task)
+    there = Samples(*(each.to("meta") for each in task.data.train))
+
+    def noted(task: TransferTask, network: Network) -> Network:
+        places.update(each.device.type for each in network.parameters())
+        return blank(task, begun)
+
+    monkeypatch.setattr(little_module, "made_ready", noted)
+    elsewhere = begun._replace(network=copy.deepcopy(begun.network).to("meta"))
+    monkeypatch.setattr(little_module, "left_alone", lambda *args: ())
+    little(task._replace(data=task.data._replace(train=there)), elsewhere)
+    assert places == {"meta"}

@@ -28,7 +28,8 @@ class Little(NamedTuple):
 
 def little(task: TransferTask, start: Start) -> Little:
     """Count the parameters of a run, and those that it trains."""
-    network = made_ready(task, blank(task, start))
+    # a new head is made on the CPU, and LoRA passes an image through the whole network
+    network = made_ready(task, blank(task, start).to(task.data.train.labels.device))
     counts = []
     for phase in plan_at(task, 1.0).phases:
         members = trained_parameters(network, phase).values()
