@@ -45,11 +45,11 @@ def test_the_old_head_judges_adapters_too(tmp_path: Path) -> None:
     add_adapters(network, shapes_for(network, ["block4"], 2))
     nn.init.ones_(network.get_parameter("blocks.block4.adapter.up.bias"))
     with_new_head(network, 7)
-    found = old_head_logits(before, saved(network, tmp_path / "tuned.safetensors"), IMAGES, CPU)
-    network.head = old
-    assert found.after is not None
-    np.testing.assert_allclose(found.after, outputs_of(network, IMAGES).logits, rtol=1e-5)
-    assert not np.allclose(found.after, found.before)
+    found = old_head_logits(before, {0: saved(network, tmp_path / "tuned.safetensors")}, IMAGES, CPU)
+    network.head, after = old, found.after[0]
+    assert after is not None
+    np.testing.assert_allclose(after, outputs_of(network, IMAGES).logits, rtol=1e-5)
+    assert not np.allclose(after, found.before)
 
 
 def test_blocks_that_are_equal_are_not_asked_again(tmp_path: Path) -> None:
