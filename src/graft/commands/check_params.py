@@ -49,6 +49,8 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
     """
     from graft.params.errors import said_as_keys
     from graft.params.network import NETWORK_KEYS
+    from graft.params.techniques import Dan
+    from graft.transfer.adapting.making import check_names
     from graft.transfer.finetuning.strategies import block_rates, check_norms
     from graft.transfer.tuning.prepare import check_tuning
 
@@ -62,6 +64,8 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
     blocks = [] if choice in ("feature_extraction", "norms") else list(shapes.blocks)
     check_tuning(shapes.to("meta"), params.finetune_target.tuning, blocks)
     _check_effects(params, shapes)
+    if isinstance(params.finetune_target.adapting, Dan):
+        check_names(params.finetune_target.adapting.blocks, list(shapes.blocks))
     n_bytes = sum(value.numel() * value.element_size() for value in shapes.state_dict().values())
     about_weights = f"{params.network.weights_file}: {read_as}." if read_as else ""
     lines = (about_weights, _room(n_bytes, params.training.n_seeds, folder))
