@@ -166,6 +166,13 @@ def test_the_pass_that_tells_which_layers_are_called_changes_nothing() -> None:
     assert not any(module._forward_hooks for module in network.modules())
 
 
+def test_the_pass_that_tells_which_layers_are_called_leaves_out_a_head_on_another_device() -> None:
+    network = build_network("small_cnn", 3, SMALL_CNN)
+    expected = layers_of(network, list(network.blocks))
+    network.head.to("meta")
+    assert layers_of(network, list(network.blocks)) == expected
+
+
 def test_factors_are_drawn_from_torchs_generator() -> None:
     drawn = []
     for seed in (1, 1, 2):

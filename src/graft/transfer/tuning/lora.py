@@ -127,7 +127,8 @@ def _called(network: Network) -> set[nn.Module]:
     size, device = network.preprocessing.crop_px, next(network.parameters()).device
     network.eval()
     with torch.no_grad():
-        network(torch.zeros(1, 3, size, size, dtype=torch.uint8, device=device))
+        # without the head, which may still be on another device
+        network.features(torch.zeros(1, 3, size, size, dtype=torch.uint8, device=device))
     for hook in hooks:
         hook.remove()
     return called
