@@ -32,8 +32,8 @@ from graft.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 BEFORE = ("prepare_data", "pretrain_source")
-AFTER = ("extract_features", "measure_shift", "select_strategy", "finetune_target", "train_scratch", "train_variants",
-    "check_transfer")  # fmt: skip
+AFTER = ("gather_companions", "extract_features", "measure_shift", "select_strategy", "finetune_target",
+    "train_scratch", "train_variants", "check_transfer")  # fmt: skip
 SHORT: dict[str, dict[str, Any]] = {
     "pretrain_source": {"epochs": 2},
     "extract_features": {"sample_images": 100},
@@ -45,7 +45,8 @@ SHORT: dict[str, dict[str, Any]] = {
     "check_transfer": {"on_negative": "warn"},
 }
 SAME_BYTES = ("data/catalogs/source.csv", "data/catalogs/target.csv", "data/store/source.npy", "data/store/target.npy",
-    "data/records/catalog.json")  # fmt: skip
+    "data/catalogs/unlabeled.csv", "data/store/unlabeled.npy", "data/records/catalog.json",
+    "data/records/preprocessing.json")  # fmt: skip
 TRAINED = ("models/finetuned", "models/records/training.json", "models/records/training_curves.csv")
 N_KILLS = 3
 # Tolerances: relative to the norm of all features; relative to MMD^2; of p, two permutations of 199.

@@ -1,7 +1,7 @@
 """Read every image once into a catalogue and an image store, for source, target and unlabelled images of the target.
 
 Reads   params.yaml; source, target and target_unlabeled in data/raw, or nothing for the built-in example
-Writes  the example's images, three catalogues (CSV), three image stores (.npy), a CatalogRecord (JSON)
+Writes  the example's images, three catalogues (CSV), three image stores (.npy), a CatalogRecord and its Preprocessing
 Run     dvc repro prepare_data
 """
 
@@ -21,19 +21,17 @@ from graft.preparation.shards import SHARDS
 from graft.records.catalog import CatalogRecord
 from graft.store.catalogue import labels_from, write_catalog
 
-INPUTS = ("params", "raw")
 CATALOGS = ("source-catalog", "target-catalog", "unlabeled-catalog")
 IMAGES = ("source-images", "target-images", "unlabeled-images")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage."""
-    args = stage.arguments(__doc__, (*INPUTS, "example", *CATALOGS, *IMAGES, "record"), argv)
+    args = stage.arguments(__doc__, ("params", "raw", "example", *CATALOGS, *IMAGES, "record", "preprocessing"), argv)
     params = read_params(args.params)
     dataset = params.prepare_data.dataset
     with said_as_keys(NETWORK_KEYS):
         preprocessing = preprocessing_for(params.network, params.images)
-
     with stage.whole_folder(args.example) as folder:
         (folder / "README.md").write_text("The built-in example, if params.yaml asks for it.\n")
         if dataset == "example":
@@ -45,14 +43,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     made = {}
     for name, below in FOLDERS.items():
         settings = PrepareSettings(read_by[name], params.prepare_data, params.seed)
-        store = getattr(args, f"{name}_images")
-        made[name] = prepare(raw / below, getattr(files, name), store, SHARDS / name, settings)
+        paths = getattr(args, f"{name}_images"), SHARDS / name
+        made[name] = prepare(raw / below, getattr(files, name), *paths, settings)
     for name, of_domain in made.items():
         write_catalog(of_domain.rows, getattr(args, f"{name}_catalog"))
     domains = {name: each.domain for name, each in made.items()}
     whose = labels_from(made["target"].rows)
     # the service is sent images of the target
     ours = preprocessing.model_copy(update={"value_bits": of_target.value_bits or domains["target"].value_bits})
+    # apart, so that the control does not depend on the source
+    write_record(ours, args.preprocessing)
     write_record(CatalogRecord(dataset=dataset, preprocessing=ours, labels_from=whose, **domains), args.record)
 
 

@@ -18,6 +18,7 @@ STAGES: tuple[str, ...] = tuple(read_yaml(ROOT / "dvc.yaml")["stages"])
 
 RECORDS = (
     "data/records/catalog.json",
+    "data/records/preprocessing.json",
     "data/records/validation.json",
     "data/records/validated.json",
     "data/records/validated_target.json",

@@ -73,6 +73,7 @@ def test_every_record_names_what_it_was_made_from_and_all_are_of_one_run(copy: P
     named = {each.stem: set(json.loads(each.read_text()).get("made_from", ())) for each in records}
     assert named == {
         "catalog": set(),
+        "preprocessing": set(),
         "validation": {"catalog"},
         "shift": {"source-catalog", "target-catalog"},
         "validated": set(),
@@ -80,7 +81,7 @@ def test_every_record_names_what_it_was_made_from_and_all_are_of_one_run(copy: P
         "strategy": {"target-catalog"},
         "checks": {"target-catalog"},
         "training": {"strategy", "target-catalog"},
-        "scratch": {"catalog", "target-catalog"},
+        "scratch": {"preprocessing", "target-catalog"},
         "looks": set(),
         "variants": {"strategy", "target-catalog", "training", "scratch"},
         "verdict": {"catalog", "training", "scratch"},

@@ -252,6 +252,7 @@ def run_stage(folder: Path) -> dict[str, Any]:
     (folder / "params.yaml").write_text(text)
     options = {
         **{"params": "params.yaml", "raw": "raw", "example": "example", "record": "catalog.json"},
+        "preprocessing": "preprocessing.json",
         **{f"{name}-catalog": f"{name}.csv" for name in ("source", "target", "unlabeled")},
         **{f"{name}-images": f"{name}.npy" for name in ("source", "target", "unlabeled")},
     }

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = {
     "example": "example", "source-catalog": "s.csv", "target-catalog": "t.csv", "source-images": "s.npy",
     "target-images": "t.npy", "catalog": "catalog.json", "docs": "docs", "failing": "failing.csv",
-    "stamp": "validated.json", "target-stamp": "validated_target.json",
+    "stamp": "validated.json", "preprocessing": "preprocessing.json", "target-stamp": "validated_target.json",
     "unlabeled-catalog": "u.csv", "unlabeled-images": "u.npy",
 }  # fmt: skip
 
@@ -42,7 +42,7 @@ def run(stage: str, folder: Path, *options: str, code: str = "") -> subprocess.C
 
 
 MADE = tuple(f"{name}-{what}" for name in ("source", "target", "unlabeled") for what in ("catalog", "images"))
-PREPARE = ("example", *MADE, "record")
+PREPARE = ("example", *MADE, "record", "preprocessing")
 VALIDATE = ("catalog", *MADE, "record", "stamp", "target-stamp", "failing", "docs")
 
 

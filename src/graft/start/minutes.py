@@ -27,6 +27,7 @@ STARTS = {
     "prepare_data": 0.7,
     "validate_data": 2.1,
     "pretrain_source": 1.0,
+    "gather_companions": 0.3,
     "extract_features": 1.0,
     "measure_shift": 0.3,
     "select_strategy": 1.2,

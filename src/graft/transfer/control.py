@@ -12,7 +12,7 @@ from graft.networks.runtime import make_runtime
 from graft.params.errors import said_as_keys
 from graft.params.network import ARM_KEYS
 from graft.params.pipeline import Params
-from graft.records.catalog import CatalogRecord
+from graft.records.common import Preprocessing
 from graft.records.training import RateCurve, TrainingRecord
 from graft.training.checkpoints import NOTHING, Keeper
 from graft.training.loop import fit
@@ -36,7 +36,7 @@ def read_target(params: Params, record: Path, target: Labels, source: Labels) ->
 
     Args:
         params: all of params.yaml.
-        record: catalogue record, which says how the stores were made.
+        record: record of the preprocessing, by which the stores were made.
         target: images of the target.
         source: train and validation images of the source, which are read where the target has no labels to train on.
 
@@ -45,7 +45,7 @@ def read_target(params: Params, record: Path, target: Labels, source: Labels) ->
         ValueError: the images do not fit into memory, or GRAFT_DEVICE names no device of this machine.
     """
     runtime = make_runtime(params.seed)
-    preprocessing = read_record(CatalogRecord, record).preprocessing
+    preprocessing = read_record(Preprocessing, record)
     return read_data(target, source, preprocessing, params.recipes[params.training.augmentation], runtime)
 
 

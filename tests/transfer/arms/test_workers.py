@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from tests.examples import absent_domain, backbone_card, domain_record
+from tests.examples import backbone_card
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params, write_companions
 from tests.transfer.test_resume import Bar
 
@@ -20,7 +20,6 @@ from graft.networks.networks import build_network
 from graft.networks.preprocessing import SMALL_CNN
 from graft.networks.saving import save_network
 from graft.params.pipeline import Params
-from graft.records.catalog import CatalogRecord
 from graft.records.training import TrainingRecord
 from graft.store.catalogue import write_catalog
 from graft.transfer.arms.rates import RunKey
@@ -51,11 +50,7 @@ class Made(NamedTuple):
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stages before would leave."""
     folder = tmp_path_factory.mktemp("files")
-    domain = domain_record()
-    record = CatalogRecord(
-        dataset="folders", preprocessing=SMALL_CNN, source=domain, target=domain, unlabeled=absent_domain()
-    )
-    write_record(record, folder / "catalog.json")
+    write_record(SMALL_CNN, folder / "preprocessing.json")
     write_catalog(tiny_catalog(), folder / "target.csv")
     write_companions(folder)
     np.save(folder / "target.npy", tiny_images())
@@ -70,7 +65,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def scratch(files: Path, params: Params, folder: Path) -> TrainingRecord:
     domains = Labels(files / "target.csv", files / "target.npy"), Labels(*(files / name for name in LABELLED))
-    reread = partial(read_target, params, files / "catalog.json", *domains)
+    reread = partial(read_target, params, files / "preprocessing.json", *domains)
     return train_scratch(reread(), params, folder, folder / "half", reread)
 
 
@@ -123,7 +118,7 @@ def trained(make: Callable[[], object], folder: Path) -> None:
 
 def test_an_error_in_a_worker_is_that_of_the_stage(files: Path, tmp_path: Path) -> None:
     none = Labels(tmp_path / "none.csv", files / "target.npy")
-    make = partial(read_target, tiny_params(), files / "catalog.json", none, none)
+    make = partial(read_target, tiny_params(), files / "preprocessing.json", none, none)
     with pytest.raises(FileNotFoundError, match=r"none\.csv: want a catalogue, got no file") as told:
         trained(make, tmp_path)
     assert "read_catalog" in told.value.__notes__[0]

@@ -110,9 +110,12 @@ def test_blocks_that_the_network_does_not_have_are_refused(backbone: Backbone) -
 
 
 @pytest.mark.parametrize("kind", ADAPTING)
-def test_where_the_evidence_chose_feature_extraction_no_term_is_made(backbone: Backbone, kind: str) -> None:
-    """No block changes; params.yaml that names the strategy itself is refused."""
-    assert plan(task_of(backbone, "feature_extraction", adapting=ADAPTING[kind])).terms == ()
+def test_feature_extraction_has_nothing_to_adapt(backbone: Backbone, kind: str, tmp_path: Path) -> None:
+    """It is trained as without, where the evidence and not params.yaml chose the strategy, and the record says so."""
+    task = task_of(backbone, "feature_extraction", adapting=ADAPTING[kind])
+    assert plan(task).terms == ()
+    record = finetune_target(task, tmp_path, tmp_path / "half")
+    assert (record.adapting, record.techniques) == ("none", ())
 
 
 def test_dan_of_blocks_that_never_change_is_refused(backbone: Backbone) -> None:

@@ -65,7 +65,8 @@ def block_rates(strategy: Strategy, blocks: Sequence[str], rate: float, params: 
 
     Args:
         strategy: feature_extraction trains the head alone, top_blocks also the blocks nearest to it, full all blocks,
-            as gradual does in its last phase, surgical the blocks named, norms the normalisation layers of all.
+            as gradual does in its last phase and the name of a technique stands for, surgical the blocks named, norms
+            the normalisation layers of all.
         blocks: names from input to output, head left out.
         rate: learning rate of the head.
         params: depth_decay, the number of top blocks, the names for surgical.
