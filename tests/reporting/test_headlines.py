@@ -48,6 +48,13 @@ def test_refusals_of_the_gate_are_counted(evidence: Evidence) -> None:
 def test_without_a_verdict_numbers_of_the_test_are_null_and_keys_are_the_same(evidence: Evidence) -> None:
     without = headline_numbers(replace(evidence, verdict=no_verdict_record(), predictions=None))
     assert list(without) == list(headline_numbers(evidence))
-    of_test = ("transfer_accuracy", "scratch_accuracy", "majority_accuracy", "difference", "shipped_score")
+    of_test = (
+        "transfer_accuracy",
+        "scratch_accuracy",
+        "majority_accuracy",
+        "difference",
+        "shipped_score",
+        "classes_worse",
+    )
     assert {without[name] for name in of_test} == {None}
     assert without["n_test_images"] == 0

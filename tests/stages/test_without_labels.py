@@ -157,6 +157,7 @@ def test_report_and_numbers_say_that_there_is_no_verdict(bare: Path) -> None:
     page, text = ((bare / "reports" / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md"))
     assert text.startswith("# No verdict: no labelled test images\n")
     assert "<h1>No verdict: no labelled test images</h1>" in page
+    assert "## The model may be released, though nothing verified it\n" in text
     numbers = json.loads((bare / "reports/metrics.json").read_text())
     assert (numbers["n_test_images"], numbers["transfer_accuracy"], numbers["difference"]) == (0, None, None)
 

@@ -156,3 +156,13 @@ def test_catalogues_that_nobody_judged_are_refused(judged: Path) -> None:
     (judged / "validated.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"validated\.json: want a Stamp, got no file"):
         catalogue.check_judged(judged / "validated.json", judged / "target.csv")
+
+
+@pytest.mark.parametrize(
+    ("split", "number", "whose"), [("train", 0, "target"), ("train", -1, "source"), ("test", 0, "source")]
+)
+def test_labels_are_the_target_s_where_a_readable_image_of_it_is_in_train(
+    split: Split, number: int, whose: str
+) -> None:
+    assert catalogue.labels_from([row("a", "cat", split, number)]) == whose
+    assert catalogue.labels_from([]) == "source"

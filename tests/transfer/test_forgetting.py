@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
-from graft.networks.adapters import add_adapters, shapes_for
+from graft.networks.adapters import adapter_parameters, add_adapters, shapes_for
 from graft.networks.networks import Network, build_network, with_new_head
 from graft.networks.outputs import outputs_of
 from graft.networks.preprocessing import SMALL_CNN
@@ -38,18 +37,18 @@ def test_the_old_head_judges_tuned_blocks(tmp_path: Path) -> None:
     assert not np.allclose(after, found.before)
 
 
-def test_the_old_head_judges_adapters_too(tmp_path: Path) -> None:
+def test_a_network_with_adapters_is_judged_with_them(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = build_network("small_cnn", 3, SMALL_CNN)
     before, old = saved(network, tmp_path / "backbone.safetensors"), network.head
-    add_adapters(network, shapes_for(network, ["block4"], 2))
-    nn.init.ones_(network.get_parameter("blocks.block4.adapter.up.bias"))
+    add_adapters(network, shapes_for(network, ["block4"], 4))
+    for each in adapter_parameters(network.blocks["block4"]):
+        torch.nn.init.normal_(each)
     with_new_head(network, 7)
-    found = old_head_logits(before, saved(network, tmp_path / "tuned.safetensors"), IMAGES, CPU)
+    after = old_head_logits(before, {0: saved(network, tmp_path / "tuned.safetensors")}, IMAGES, CPU).after[0]
     network.head = old
-    assert found.after is not None
-    np.testing.assert_allclose(found.after, outputs_of(network, IMAGES).logits, rtol=1e-5)
-    assert not np.allclose(found.after, found.before)
+    assert after is not None
+    np.testing.assert_allclose(after, outputs_of(network, IMAGES).logits, rtol=1e-5, atol=1e-6)
 
 
 def test_blocks_that_are_equal_are_not_asked_again(tmp_path: Path) -> None:

@@ -49,7 +49,10 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
     """
     from graft.params.errors import said_as_keys
     from graft.params.network import NETWORK_KEYS
+    from graft.params.techniques import Dan
+    from graft.transfer.adapting.making import check_names
     from graft.transfer.finetuning.strategies import block_rates, check_norms
+    from graft.transfer.tuning.prepare import check_tuning
 
     with said_as_keys(NETWORK_KEYS):
         shapes, read_as = _checked_network(params)
@@ -57,7 +60,12 @@ def check_ahead(params: "Params", folder: Path) -> list[str]:
     if choice is not None:
         block_rates(choice, list(shapes.blocks), 1.0, params.finetune_target)
         check_norms(choice, shapes, params.network.name)
+    # where the evidence will choose the strategy, it may train all blocks
+    blocks = [] if choice in ("feature_extraction", "norms") else list(shapes.blocks)
+    check_tuning(shapes.to("meta"), params.finetune_target.tuning, blocks)
     _check_effects(params, shapes)
+    if isinstance(params.finetune_target.adapting, Dan):
+        check_names(params.finetune_target.adapting.blocks, list(shapes.blocks))
     n_bytes = sum(value.numel() * value.element_size() for value in shapes.state_dict().values())
     about_weights = f"{params.network.weights_file}: {read_as}." if read_as else ""
     lines = (about_weights, _room(n_bytes, params.training.n_seeds, folder))
@@ -85,7 +93,8 @@ def _check_effects(params: "Params", shapes: "Network") -> None:
     if settings.views is None or choice is None:
         return
     first = phases_of(choice, list(shapes.blocks), 1.0, settings, params.training.epochs, None)[0]
-    if n_frozen_blocks(shapes, first) == 0:
+    # an outline holds nothing that is added for tuning little
+    if n_frozen_blocks(shapes, first._replace(learns="norms" if choice == "norms" else "whole")) == 0:
         raise ValueError(
             f"{PARAMS}, finetune_target.views: want null where {choice} trains the lowest block of {name}, got "
             f"{settings.views}. Fixed views are of frozen blocks: set it to null."

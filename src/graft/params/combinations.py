@@ -23,7 +23,7 @@ TECHNIQUES: dict[Strategy, Technique] = {
     "replay": Technique("keeping", "keeping: {kind: replay, share: 0.2}"),
     "adabn": Technique("batchnorm", "batchnorm: adapt"),
     "dan": Technique("adapting", "adapting: {kind: dan, strength: 1.0, blocks: [block3, block4]}"),
-    "coral": Technique("adapting", "adapting: {kind: coral, strength: 1.0}"),
+    "coral": Technique("adapting", "adapting: {kind: coral, strength: 100.0}"),
     "dann": Technique("adapting", "adapting: {kind: dann, strength: 1.0}"),
     "bias": Technique("tuning", "tuning: bias"),
     "lora": Technique("tuning", "tuning: {kind: lora, rank: 8, alpha: 16.0}"),

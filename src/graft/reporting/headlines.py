@@ -25,10 +25,10 @@ def headline_numbers(evidence: Evidence) -> dict[str, float | int | None]:
 
     The difference and the score of the shipped model are by the primary metric of the verdict.
     """
-    shift, strategy = evidence.shift, evidence.strategy
+    shift, strategy, judged = evidence.shift, evidence.strategy, isinstance(evidence.verdict, VerdictRecord)
     return {
         **_of_test(evidence.verdict),
-        "classes_worse": sum(each.worse for each in evidence.gain.classes.scores),
+        "classes_worse": sum(each.worse for each in evidence.gain.classes.scores) if judged else None,
         "n_test_images": evidence.verdict.n_images if isinstance(evidence.verdict, VerdictRecord) else 0,
         "n_train_images": strategy.n_train,
         "shift_mmd2": None if shift.size is None else shift.size.mmd2,

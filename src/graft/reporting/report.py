@@ -144,6 +144,7 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
         "scores": evidence.gain.classes.scores,
         "judged": matrix is not None,
         "from_source": evidence.catalog.labels_from == "source",
+        "median_by": _median_by(evidence),
         "n_seeds": len(evidence.transfer.runs),
         "confusions": () if matrix is None else frequent_confusions(matrix, classes, MOST_CONFUSIONS),
         "phases_of_choice": phases_as(evidence.strategy.choice),
@@ -156,6 +157,13 @@ def _shared(evidence: Evidence) -> dict[str, Any]:
         "counts": {name: [part[name] for part in parts] for name in classes},
         "totals": [sum(part.values()) for part in parts],
     }
+
+
+def _median_by(evidence: Evidence) -> str:
+    """By what the seed that ships is the median of its arm."""
+    if evidence.verdict.ships == "transfer" and evidence.transfer.choose_by:
+        return f"by {formatting.plain(evidence.transfer.choose_by)} of unlabelled images"
+    return "on validation" if evidence.catalog.labels_from == "target" else "on validation images of the source"
 
 
 def _counts(catalog: CatalogRecord) -> tuple[dict[str, int], ...]:

@@ -84,6 +84,15 @@ def test_equal_rows_give_a_finite_loss_and_gradient(same: int) -> None:
     assert gradient.isfinite().all()
 
 
+def test_where_most_rows_are_equal_the_others_still_have_a_gradient() -> None:
+    """The median distance is then 0, and the mean takes its place."""
+    source, target = torch.zeros(6, 3), torch.zeros(6, 3)
+    source[:2] += 1
+    source.requires_grad_()
+    (gradient,) = torch.autograd.grad(mmd2(source, target), source)
+    assert (gradient[:2] > 0).all()
+
+
 def test_half_precision_is_computed_in_float32() -> None:
     source, target = rows(16, 8, 0).bfloat16(), rows(16, 8, 1, 0.5).bfloat16()
     loss = mmd2(source, target)

@@ -4,10 +4,19 @@ from pathlib import Path
 
 import numpy as np
 from tests.networks.runtimes import ON_CPU
-from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params
+from tests.transfer.conftest import tiny_catalog, tiny_images, tiny_params, write_companions
 
 from graft.networks.preprocessing import SMALL_CNN
-from graft.transfer.arms.target_data import TargetData, left_out_by, seen_by, target_data, write_sheet
+from graft.store.catalogue import CatalogRow, write_catalog
+from graft.transfer.arms.target_data import (
+    Labels,
+    TargetData,
+    left_out_by,
+    read_data,
+    seen_by,
+    target_data,
+    write_sheet,
+)
 
 
 def test_the_test_split_is_not_among_the_data(data: TargetData) -> None:
@@ -71,3 +80,24 @@ def test_few_images_make_a_small_sheet(tmp_path: Path) -> None:
     data = target_data(few, tiny_images(), SMALL_CNN, tiny_params().recipes["digits"], ON_CPU)
     write_sheet(data, 0, tmp_path / "sheet.npy")
     assert len(np.load(tmp_path / "sheet.npy")) == 4
+
+
+def _read(folder: Path, target: tuple[CatalogRow, ...]) -> TargetData:
+    """The data of a target, beside a source of 16 train and 8 validation images."""
+    write_catalog(target, folder / "target.csv")
+    np.save(folder / "target.npy", tiny_images())
+    source = [row for row in tiny_catalog() if row.split != "test" and row.row >= 8]
+    write_companions(folder, tuple(row._replace(row=place) for place, row in enumerate(source)))
+    own, beside = (Labels(folder / f"{name}.csv", folder / f"{name}.npy") for name in ("target", "labelled"))
+    return read_data(own, beside, SMALL_CNN, tiny_params().recipes["digits"], ON_CPU)
+
+
+def test_the_target_s_labels_are_learned_from_where_there_are_some_to_train_on(tmp_path: Path) -> None:
+    found = _read(tmp_path, tiny_catalog())
+    assert (found.labels_from, len(found.train.labels), len(found.val.labels)) == ("target", 24, 8)
+
+
+def test_the_source_s_are_learned_from_where_the_target_has_a_test_split_alone(tmp_path: Path) -> None:
+    found = _read(tmp_path, tuple(row for row in tiny_catalog() if row.split == "test"))
+    assert (found.labels_from, len(found.train.labels), len(found.val.labels)) == ("source", 16, 8)
+    assert found.classes == ("a", "b")

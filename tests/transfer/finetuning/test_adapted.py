@@ -111,9 +111,11 @@ def test_blocks_that_the_network_does_not_have_are_refused(backbone: Backbone) -
 
 @pytest.mark.parametrize("kind", ADAPTING)
 def test_feature_extraction_has_nothing_to_adapt(backbone: Backbone, kind: str, tmp_path: Path) -> None:
-    """Refused before a head is fitted, where the evidence and not params.yaml chose the strategy."""
-    with pytest.raises(ValueError, match="frozen in all phases"):
-        finetune_target(task_of(backbone, "feature_extraction", adapting=ADAPTING[kind]), tmp_path, tmp_path / "half")
+    """It is trained as without, where the evidence and not params.yaml chose the strategy, and the record says so."""
+    task = task_of(backbone, "feature_extraction", adapting=ADAPTING[kind])
+    assert plan(task).terms == ()
+    record = finetune_target(task, tmp_path, tmp_path / "half")
+    assert (record.adapting, record.techniques) == ("none", ())
 
 
 def test_dan_of_blocks_that_never_change_is_refused(backbone: Backbone) -> None:

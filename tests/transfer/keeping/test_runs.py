@@ -135,6 +135,28 @@ def test_each_goes_with_the_phases_of_gradual_unfreezing(keeping: str) -> None:
     assert [each.trained[0] for each in fitted.phases] == ["block4", "block3", "block2", "block1"]
 
 
+@pytest.mark.parametrize(
+    ("keeping", "tuning"),
+    [("lwf", "adapters"), ("replay", "adapters"), ("lwf", "lora"), ("l2_sp", "bias"), ("ewc", "bias")],
+)
+def test_each_goes_with_tuning_little_where_it_has_something_to_hold(keeping: str, tuning: str) -> None:
+    values: dict[str, object] = {
+        "adapters": {"kind": "adapters", "width": 4},
+        "lora": {"kind": "lora", "rank": 2, "alpha": 4.0},
+        "bias": "bias",
+    }
+    terms: list[float] = []
+
+    def watch(term: Term, moment: Moment) -> None:
+        loss = type(term).forward(term, moment)
+        terms.append(loss.item())
+        assert loss.requires_grad
+
+    _, fitted = run(task_of(keeping, tuning=values[tuning]), watch=watch)
+    assert len(terms) == fitted.n_seen // 8
+    assert terms[-1] > 0
+
+
 def test_the_frozen_blocks_of_every_phase_are_those_of_the_teacher() -> None:
     """So the teacher may begin at their output: none has learned in an earlier phase, also after a roll-back."""
     seen: set[int] = set()

@@ -88,14 +88,23 @@ def check_blocks(named: Sequence[str], setting: Setting) -> None:
     Raises:
         ValueError: there is such a block, or all of them are frozen with all that is below them.
     """
-    strange = [name for name in named if name not in setting.blocks]
-    if strange:
-        raise ValueError(
-            f"{WHERE}.blocks: want blocks of the network, got {visible(', '.join(strange))}. Choose of "
-            f"{', '.join(setting.blocks)}."
-        )
+    check_names(named, setting.blocks)
     if all(setting.blocks.index(name) < setting.n_still for name in named):
         raise ValueError(
             f"{WHERE}: want blocks that learn, or that lie above one that does, got {', '.join(named)}, frozen in all "
             "phases. Name others, set select_strategy.overrule to full, or remove adapting."
+        )
+
+
+def check_names(named: Sequence[str], blocks: Sequence[str]) -> None:
+    """Refuse blocks that the network does not have.
+
+    Raises:
+        ValueError: a name is none of the blocks.
+    """
+    strange = [name for name in named if name not in blocks]
+    if strange:
+        raise ValueError(
+            f"{WHERE}.blocks: want blocks of the network, got {visible(', '.join(strange))}. Choose of "
+            f"{', '.join(blocks)}."
         )

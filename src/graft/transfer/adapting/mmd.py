@@ -14,6 +14,8 @@ from graft.transfer.adapting.sides import Further, sides_of
 # Bandwidths as multiples of the median squared distance. DAN's family goes in steps of 2^(1/2) from 2^-8 to 2^8; in a
 # batch of tens of images the kernels below 1/4 see hardly any pair, and those above 4 compare little but the means.
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)
+# share of the largest squared distance below which two rows count as equal: above the rounding of float32
+EQUAL = 1e-5
 
 
 class Dan(Term):
@@ -75,9 +77,9 @@ def _distances2(rows: Tensor) -> Tensor:
 
 
 def _typical(distances2: Tensor) -> Tensor:
-    """Median of the distances between different rows; their mean where the median is 0, above 0 in any case."""
+    """Median of the distances between different rows, above 0; their mean where most rows are equal."""
     n = len(distances2)
     above = torch.triu_indices(n, n, offset=1, device=distances2.device)
     pairs = distances2[above[0], above[1]]
     median = pairs.median()
-    return torch.where(median > 0, median, pairs.mean()).clamp_min(torch.finfo(pairs.dtype).tiny)
+    return torch.where(median > EQUAL * pairs.max(), median, pairs.mean()).clamp_min(torch.finfo(pairs.dtype).tiny)

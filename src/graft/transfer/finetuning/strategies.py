@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from graft.files import visible
 from graft.networks.networks import Network
 from graft.params.both_arms import FinetuneTarget, Plateau, Strategy
+from graft.params.combinations import phases_as
 from graft.training.phases import Learns, Phase, equal_rates, has_norms
 
 
@@ -64,7 +65,8 @@ def block_rates(strategy: Strategy, blocks: Sequence[str], rate: float, params: 
 
     Args:
         strategy: feature_extraction trains the head alone, top_blocks also the blocks nearest to it, full all blocks,
-            as gradual does in its last phase, surgical the blocks named, norms the normalisation layers of all.
+            as gradual does in its last phase and the name of a technique stands for, surgical the blocks named, norms
+            the normalisation layers of all.
         blocks: names from input to output, head left out.
         rate: learning rate of the head.
         params: depth_decay, the number of top blocks, the names for surgical.
@@ -83,9 +85,8 @@ def block_rates(strategy: Strategy, blocks: Sequence[str], rate: float, params: 
     if strategy == "norms":
         return equal_rates(blocks, rate)
     every = len(blocks)
-    n_trained = {"feature_extraction": 0, "top_blocks": params.top_blocks}
-    # all other strategies train all blocks in the end
-    return _decayed(blocks, rate, n_trained.get(strategy, every), params.depth_decay)
+    n_trained = {"feature_extraction": 0, "top_blocks": params.top_blocks, "full": every, "gradual": every}
+    return _decayed(blocks, rate, n_trained[phases_as(strategy)], params.depth_decay)
 
 
 def check_norms(strategy: Strategy, network: Network, name: str) -> None:

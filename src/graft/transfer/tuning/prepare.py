@@ -28,7 +28,24 @@ def prepare(network: Network, tuning: TuningChoice, blocks: Sequence[str]) -> No
         add_lora(network, taking_lora(network, tuning, blocks), tuning.rank, tuning.alpha)
     elif isinstance(tuning, Adapters):
         add_adapters(network, shapes_for(network, blocks, tuning.width))
-    elif tuning == "bias" and not any(biases(network.blocks[name]) for name in blocks):
+    else:
+        check_tuning(network, tuning, blocks)
+
+
+def check_tuning(network: Network, tuning: TuningChoice, blocks: Sequence[str]) -> None:
+    """Refuse to tune where nothing can learn; an outline of the network will do.
+
+    Args:
+        network: pretrained blocks.
+        tuning: what of a block learns.
+        blocks: names of the blocks that any phase trains.
+
+    Raises:
+        ValueError: nothing in these blocks can learn so.
+    """
+    if isinstance(tuning, Lora) and blocks:
+        taking_lora(network, tuning, blocks)
+    elif tuning == "bias" and blocks and not any(biases(network.blocks[name]) for name in blocks):
         raise ValueError(f"{KEY}: want a bias in the blocks that learn, got none in {', '.join(blocks)}. Choose lora.")
 
 
