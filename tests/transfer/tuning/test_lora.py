@@ -191,3 +191,10 @@ def test_peft_is_imported_only_where_lora_is_used() -> None:
     code = "import sys, graft.transfer.finetuning.finetune; print('peft' in sys.modules, 'transformers' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_without_peft_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "peft", None)
+    network = small_cnn()
+    with pytest.raises(RuntimeError, match=r"^peft: want this package for LoRA, got: .*\. Run `make setup`\.$"):
+        add_lora(network, open_layers(network), 2, 4.0)
