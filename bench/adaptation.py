@@ -31,6 +31,8 @@ from adaptation_data import pack
 from adaptation_pool import Job, Result, done, in_one_file, out_of_one_file, run
 from adaptation_training import Options, Origin, pretrain
 
+from graft.networks.runtime import make_deterministic
+
 TABLES = {each.PART: each for each in (unsupervised, keeping, little)}
 COST = Path(__file__).with_name("adaptation_cost.py")
 PARTS = (*TABLES, little.SECONDS, "cost")
@@ -69,6 +71,8 @@ def jobs_of(part: str, options: Options) -> list[Job]:
 
 def train(job: Job, device: str, folder: Path, options: Options) -> Result:
     """Train one job, whatever its part."""
+    # before anything runs on the device: cuBLAS reads its setting once
+    make_deterministic(job.seed)
     if job.part == "backbone":
         return pretrain(next(each for each in every_origin() if each.job(job.seed) == job), job.seed, device, options)
     room = TABLES[little.PART if job.part == little.SECONDS else job.part]

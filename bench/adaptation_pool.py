@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.files import write_whole
+from graft.transfer.arms.workers import _die_with
 
 # a forked process could not use CUDA
 SPAWN = multiprocessing.get_context("spawn")
@@ -97,7 +98,7 @@ def run(jobs: Sequence[Job], train: Train, folder: Path, devices: Sequence[str],
     with tempfile.TemporaryDirectory() as claims:
         # where a training fails on this device, it fails for good
         last = "cpu" if "cpu" in devices else devices[0]
-        args = [(jobs, train, folder, Path(claims), (device, last)) for device in devices]
+        args = [(jobs, train, folder, Path(claims), (device, last), os.getpid()) for device in devices]
         team = [SPAWN.Process(target=_work, args=each, daemon=True) for each in args]
         for each in team:
             each.start()
@@ -126,8 +127,9 @@ def out_of_one_file(file: Path, folder: Path) -> None:
             write_whole(folder / f"{name}.npz", content[name].tobytes())
 
 
-def _work(jobs: Sequence[Job], train: Train, folder: Path, claims: Path, devices: tuple[str, str]) -> None:
+def _work(jobs: Sequence[Job], train: Train, folder: Path, claims: Path, devices: tuple[str, str], parent: int) -> None:
     """Claim one training after another until none is left."""
+    _die_with(parent)
     device, last = devices
     # large ones come first on a GPU and last on a processor; the order is else that of the caller
     waiting = sorted(jobs, key=lambda job: job.large != (device != "cpu"))

@@ -27,6 +27,8 @@ from graft.networks.runtime import Runtime, make_deterministic
 from graft.params.both_arms import Strategy
 from graft.params.pipeline import Params
 from graft.records.strategy import StrategyRecord
+from graft.statistics.features import probe
+from graft.statistics.groups import grouped_folds
 from graft.training.batches import Samples, samples_on
 from graft.training.checkpoints import NOTHING
 from graft.training.loop import fit
@@ -43,6 +45,7 @@ from graft.transfer.finetuning.task import Backbone, TransferTask, start_of
 # shares of the images of a class and of the epochs, and the number of seeds
 SCALES = {"whole": (1.0, 1.0, 5), "quick": (0.5, 0.5, 3), "smoke": (0.08, 0.01, 2)}
 LEAST_IMAGES = 3
+FOLDS = 5
 # in a trial, where a batch of images is more than there are
 SMALL_BATCH = 4
 VIT_PX, VIT_PATCH, VIT_LAYERS, VIT_HEADS, VIT_WIDTH = 32, 4, 4, 4, 64
@@ -209,8 +212,8 @@ def task_of(case: Case, network: Network, name: str, strategy: Strategy, params:
     network = network.to(case.data.runtime.device)
     images = torch.cat([case.data.train.images, case.data.val.images])
     features = outputs_of(network, arrays_of(images)).features
-    # the rest is for reports; without a probe of its own the head is fitted as where no label of the target is known
-    record = StrategyRecord.model_construct(choice=strategy, probe_c=None)
+    # the rest is for reports
+    record = StrategyRecord.model_construct(choice=strategy, probe_c=_probe_c(case.data, features))
     own = case.data.labels_from == "source" and network.n_classes == len(case.data.classes)
     backbone = Backbone(network, name, features, knows_classes=own)
     return TransferTask(backbone, case.data, record, params, case.companions)
@@ -258,6 +261,15 @@ def arrays_of(images: Tensor) -> NDArray[np.uint8]:
 def _logits(network: Network, images: ImageSet, logits: str, labels: str) -> dict[str, NDArray[Any]]:
     outputs = outputs_of(network, images.images).logits
     return {logits: outputs.astype(np.float16), labels: images.labels.astype(np.int16)}
+
+
+def _probe_c(data: TargetData, features: NDArray[np.float32]) -> float | None:
+    """Inverse regularisation strength of the head, by cross-validation where labels are of the target, as in graft."""
+    if data.labels_from == "source":
+        return None
+    labels = data.train.labels.cpu().numpy()
+    folds = grouped_folds(labels, data.train_groups, min(FOLDS, int(np.bincount(labels).min())), 0)
+    return probe.probe_accuracy(features[data.train_rows], labels, folds).setting
 
 
 @lru_cache

@@ -122,7 +122,7 @@ def change_of(method: str, domains: Domains, options: Options) -> Change:
     """Values of params.yaml of a method."""
     adapting = {
         "DAN": {"kind": "dan", "strength": 1.0, "blocks": TOP[domains.network]},
-        "CORAL": {"kind": "coral", "strength": 1.0},
+        "CORAL": {"kind": "coral", "strength": 100.0},
         "DANN": {"kind": "dann", "strength": 1.0},
     }
     by_statistics = {"finetune_target.batchnorm": "adapt"} if method == "AdaBN" else {}
