@@ -209,7 +209,7 @@ def _pictures(params: "Params") -> list[Path]:
     from graft.start.survey import spread
 
     folder = (EXAMPLE if params.prepare_data.dataset == "example" else RAW) / "target"
-    return [folder / each.path for each in spread(scan_optional(folder), N_PICTURES)]
+    return [folder / each.path for each in spread(scan_optional(folder, needs_train=False), N_PICTURES)]
 
 
 def _wait(what: str) -> None:
