@@ -38,7 +38,7 @@ def loss_and_gradient(kind: str, device: str) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("kind", MAKERS)
 def test_a_term_agrees_with_the_processor(kind: str) -> None:
-    """The gradient is compared as a whole: where two places of a pooling are nearly equal, rounding says which learns."""
+    """The gradient is compared as a whole: where two places of a pooling nearly tie, rounding says which learns."""
     make_deterministic(0)
     (ours, gradient), (theirs, expected) = (loss_and_gradient(kind, device) for device in ("cuda", "cpu"))
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-3)
