@@ -194,6 +194,5 @@ def test_a_plan_needs_labelled_test_images_and_no_others(
     with pytest.raises(ValueError, match="want a labelled test split"):
         plan.run(argparse.Namespace(gain=None))
     monkeypatch.chdir(tested)
-    with pytest.raises(ValueError, match=r"check_transfer\.margin"):  # so few images resolve no margin of a point
-        plan.run(argparse.Namespace(gain=None))
+    plan.run(argparse.Namespace(gain=None))
     assert f"{len(CLASSES) * N_TEST} images in {len(CLASSES)} classes" in capsys.readouterr().out
