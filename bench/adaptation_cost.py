@@ -34,7 +34,7 @@ from graft.training.batches import Samples
 from graft.training.checkpoints import NOTHING
 from graft.training.loop import feed_of, made_terms, optimizer_of
 from graft.training.objective import MakeTerm, Moment, Term
-from graft.training.phases import Phase, equal_rates, trained_parameters
+from graft.training.phases import Phase, adapt_batchnorm, equal_rates, trained_parameters
 from graft.training.run import Run, Stepping
 from graft.training.steps import Plan, Task, steps_of_epoch
 from graft.transfer.adapting.coral import Coral
@@ -81,7 +81,8 @@ def main() -> None:
     print(f"| network | technique | compared with | ratio | quartiles | limit |\n|{'---|' * 6}")
     for name in args.network:
         side = NETWORKS[name]
-        network, data = _network(name, side), _noise(8 * BATCH, side)
+        data = _noise(8 * BATCH, side)
+        network = _network(name, data)
         for cost in _costs(network, data):
             print(_row(name, cost, _ratios(network, data, cost, args.pairs)), flush=True)
 
@@ -104,9 +105,12 @@ def _arguments() -> argparse.Namespace:
     return args
 
 
-def _network(name: str, side: int) -> Network:
+def _network(name: str, data: Samples) -> Network:
+    """Random network whose BatchNorm knows the images, or features would be so small that sums of squares underflow."""
     torch.manual_seed(0)
-    return build_network(name, N_CLASSES, halved(side)).eval()
+    network = build_network(name, N_CLASSES, halved(data.images.shape[-1]))
+    adapt_batchnorm(network, data.images)
+    return network
 
 
 def _noise(n: int, side: int) -> Samples:

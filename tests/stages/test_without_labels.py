@@ -1,5 +1,6 @@
 """All stages where the target has no labels to train on: with a labelled test split there is a verdict, else none."""
 
+import argparse
 import json
 from pathlib import Path
 
@@ -182,3 +183,16 @@ def test_the_features_of_unlabelled_images_are_written(either: Path) -> None:
     n = read_record(CatalogRecord, either / "data/records/catalog.json").unlabeled.n_images
     assert len(np.load(either / "data/features/unlabeled.npy")) == n
     assert n > N_SOURCE
+
+
+def test_a_plan_needs_labelled_test_images_and_no_others(
+    bare: Path, tested: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from graft.commands import plan
+
+    monkeypatch.chdir(bare)
+    with pytest.raises(ValueError, match="want a labelled test split"):
+        plan.run(argparse.Namespace(gain=None))
+    monkeypatch.chdir(tested)
+    plan.run(argparse.Namespace(gain=None))
+    assert f"{len(CLASSES) * N_TEST} images in {len(CLASSES)} classes" in capsys.readouterr().out

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -194,6 +194,17 @@ def test_files_code_packages_device_precision_and_threads_are_part_of_the_key(
         monkeypatch.setattr(resume, "version", lambda name, other=package: "other" if name == other else version(name))
         keys.add(key())
     assert len(keys) == 9
+
+
+def test_training_without_lora_needs_no_peft(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        if name == "peft":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(resume, "version", absent)
+    with half_done("full", "same", [], ON_CPU) as folder:
+        assert folder.is_dir()
 
 
 def test_the_number_of_processes_is_no_part_of_the_key() -> None:

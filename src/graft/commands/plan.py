@@ -109,7 +109,7 @@ def _before(sizes: "Sizes", params: "Params") -> "Standing | None":
     chosen = _read_if_valid(StrategyRecord, STRATEGY)
     strategy = params.select_strategy.overrule or ("full" if chosen is None else chosen.choice)
     source = read_catalog(LABELLED_CATALOG) if LABELLED_CATALOG.is_file() else ()
-    splits = splits_of(read_catalog(TARGET_CATALOG), catalog.classes, source)
+    splits = splits_of(read_catalog(TARGET_CATALOG), sizes.classes, source)
     trained = trained_from(strategy, params.training.n_seeds, catalog)
     look = look_at(splits, params, trained)
     return None if look is None else standing_ahead(read_looks(LOOKS), look)
@@ -209,7 +209,7 @@ def _pictures(params: "Params") -> list[Path]:
     from graft.start.survey import spread
 
     folder = (EXAMPLE if params.prepare_data.dataset == "example" else RAW) / "target"
-    return [folder / each.path for each in spread(scan_optional(folder), N_PICTURES)]
+    return [folder / each.path for each in spread(scan_optional(folder, needs_train=False), N_PICTURES)]
 
 
 def _wait(what: str) -> None:

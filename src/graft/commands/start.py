@@ -69,7 +69,7 @@ def _settle(args: argparse.Namespace, params: "Params", found: "Surveys", copies
     fitting = edits(PARAMS, settings.settings(choice, learned, params, settings.Options(args.size, args.budget)))
     _say([("note", each) for each in _notes(fitting.params, choice)])
     _say(words.changes(fitting))
-    counts = settings.counts(learned, found.source)
+    counts = settings.counts(learned, found.source)._replace(n_unlabelled=len(found.unlabelled))
     if found.target is None:
         counts = counts._replace(n_test=len(found.tested))
     ahead = _ahead(found, fitting.params)

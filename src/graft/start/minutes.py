@@ -27,7 +27,7 @@ STARTS = {
     "prepare_data": 0.7,
     "validate_data": 2.1,
     "pretrain_source": 1.0,
-    "gather_companions": 0.3,
+    "gather_companions": 0.15,
     "extract_features": 1.0,
     "measure_shift": 0.3,
     "select_strategy": 1.2,
@@ -96,7 +96,7 @@ def _seconds(params: Params, counts: Counts, costs: Costs, strategy: Strategy) -
     n_target = counts.n_train + counts.n_val + counts.n_test
     every = (counts.n_source, n_target)
     passes = {
-        "prepare_data": sum(every) * costs.read,
+        "prepare_data": (sum(every) + counts.n_unlabelled) * costs.read,
         "pretrain_source": _pretraining(params, counts, costs),
         "extract_features": (sum(every) + _looked_at(params, counts)) * costs.forward,
         "select_strategy": HEADS * counts.n_train * costs.head,

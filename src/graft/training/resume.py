@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from graft.files import file_sha256
@@ -33,5 +33,13 @@ def half_done(stage: str, params: str, files: Iterable[Path], runtime: Runtime) 
     Raises:
         RuntimeError: another process trains this stage.
     """
-    here = (*map(version, PACKAGES), str(runtime.device), str(runtime.precision), str(runtime.n_threads))
+    here = (*map(_version, PACKAGES), str(runtime.device), str(runtime.precision), str(runtime.n_threads))
     return checkpoints(stage, key_of([params, *map(file_sha256, files), *here], CODE))
+
+
+def _version(package: str) -> str:
+    """Version of a package; peft, which only LoRA needs, may be absent."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

@@ -166,6 +166,13 @@ def test_the_pass_that_tells_which_layers_are_called_changes_nothing() -> None:
     assert not any(module._forward_hooks for module in network.modules())
 
 
+def test_the_pass_that_tells_which_layers_are_called_leaves_out_a_head_on_another_device() -> None:
+    network = build_network("small_cnn", 3, SMALL_CNN)
+    expected = layers_of(network, list(network.blocks))
+    network.head.to("meta")
+    assert layers_of(network, list(network.blocks)) == expected
+
+
 def test_factors_are_drawn_from_torchs_generator() -> None:
     drawn = []
     for seed in (1, 1, 2):
@@ -191,3 +198,10 @@ def test_peft_is_imported_only_where_lora_is_used() -> None:
     code = "import sys, graft.transfer.finetuning.finetune; print('peft' in sys.modules, 'transformers' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_without_peft_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "peft", None)
+    network = small_cnn()
+    with pytest.raises(RuntimeError, match=r"^peft: want this package for LoRA, got: .*\. Run `make setup`\.$"):
+        add_lora(network, open_layers(network), 2, 4.0)

@@ -66,7 +66,7 @@ def forgetting_of(
     if source is None or logits is None:
         return _unmeasured("unknown", _why_unknown(card))
     if not any(each is not None for each in logits[1].values()):
-        return _unmeasured("frozen", "No block changed in the chosen strategy, so nothing of the source is forgotten.")
+        return _unmeasured("frozen", "No block changed in any seed, so nothing of the source is forgotten.")
     labels = source.images.labels
     on = Scoring(labels, source.images.groups, "accuracy", level)
     before = logits[0].argmax(axis=1) == labels

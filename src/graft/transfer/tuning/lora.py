@@ -68,9 +68,15 @@ def add_lora(network: Network, layers: Sequence[Layer], rank: int, alpha: float)
         layers: those without an obstacle, and at least as wide as the rank.
         rank: width of the factors.
         alpha: the change is multiplied by alpha / rank.
+
+    Raises:
+        RuntimeError: peft is not installed, as in an environment of an older version.
     """
-    # takes seconds, and only LoRA needs it
-    from peft import LoraConfig, inject_adapter_in_model
+    try:
+        # takes seconds, and only LoRA needs it
+        from peft import LoraConfig, inject_adapter_in_model
+    except ModuleNotFoundError as error:
+        raise RuntimeError(f"peft: want this package for LoRA, got: {error}. Run `make setup`.") from None
 
     config = LoraConfig(
         r=rank,
@@ -121,7 +127,8 @@ def _called(network: Network) -> set[nn.Module]:
     size, device = network.preprocessing.crop_px, next(network.parameters()).device
     network.eval()
     with torch.no_grad():
-        network(torch.zeros(1, 3, size, size, dtype=torch.uint8, device=device))
+        # without the head, which may still be on another device
+        network.features(torch.zeros(1, 3, size, size, dtype=torch.uint8, device=device))
     for hook in hooks:
         hook.remove()
     return called
