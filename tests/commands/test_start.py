@@ -239,7 +239,7 @@ def test_without_a_labelled_target_the_source_is_surveyed_and_values_are_propose
         "labels    the target has none to train on: both arms learn those of the source, and there will be no" in said
     )
     assert "          batchnorm: adapt\n" in said.replace("            ", "          ")
-    assert "# adapting: {kind: coral, strength: 1.0}" in said
+    assert "# adapting: {kind: coral, strength: 100.0}" in said
     assert "# choose_by: information_maximisation" in said
     assert "source    40 images in 2 classes" in said
     assert "plan " not in said
