@@ -156,6 +156,8 @@ def start_of(task: TransferTask) -> Start:
     settings = params.finetune_target
     network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
     check_norms(task.strategy.choice, network, backbone.name)
+    # before BatchNorm is adapted: by the statistics of another domain, labels of the source would need other weights
+    roots = _fisher_roots(task, network)
     policy = batchnorm_of(params)
     if policy == "adapt":
         adapt_batchnorm(network, _labelled_domain(task))
@@ -169,7 +171,7 @@ def start_of(task: TransferTask) -> Start:
     if policy == "adapt" and data.labels_from == "source":
         # the head is fitted to the source by its own statistics, and serves the target by those of the target
         adapt_batchnorm(network, unlabelled_of(task, "batchnorm: adapt"))
-    return Start(network, np.stack(views or [plain]), plain, val, _fisher_roots(task, network))
+    return Start(network, np.stack(views or [plain]), plain, val, roots)
 
 
 def _fisher_roots(task: TransferTask, network: Network) -> tuple[Tensor, ...]:
