@@ -38,6 +38,12 @@ class Companions(NamedTuple):
     unlabelled: Tensor | None = None
     """(n, 3, s, s) uint8 images of the target without labels; None if no technique uses them"""
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all images, which each process holds."""
+        images = (None if self.source is None else self.source.images, self.unlabelled)
+        return sum(each.nbytes for each in images if each is not None)
+
 
 @said_as_keys(ARM_KEYS)
 def read_companions(files: CompanionFiles, runtime: Runtime) -> Companions:
