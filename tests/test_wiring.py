@@ -121,6 +121,10 @@ def test_code_is_imported_by_statements_which_the_tests_can_follow() -> None:
     assert found == {"src/graft/networks/preprocessing.py", "src/graft/statistics/__init__.py"}
 
 
+def test_a_stage_names_each_dependency_once() -> None:
+    assert all(len(STAGES[stage]["deps"]) == len(deps(stage)) for stage in STAGES)
+
+
 def test_there_are_few_enough_code_dependencies_to_read() -> None:
     assert sum(path.startswith("src/") for stage in STAGES for path in deps(stage)) <= 110
 

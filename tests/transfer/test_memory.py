@@ -7,10 +7,12 @@ import pytest
 from graft.networks.preprocessing import SMALL_CNN
 from graft.training import memory
 from graft.transfer.arms.target_data import TargetData, target_data
+from graft.transfer.companions import Companions
 from graft.transfer.control import train_scratch
-from graft.transfer.finetuning.finetune import finetune_target
-from graft.transfer.finetuning.task import Backbone, TransferTask
+from graft.transfer.finetuning.finetune import _crew, finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask, start_of
 from graft.transfer.pretraining import make_backbone
+from graft.transfer.variants.train import _bytes_of_run
 from tests.examples import catalog_record
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
@@ -73,3 +75,13 @@ def test_images_of_the_target_are_refused_before_they_are_taken(
     _leave(IMAGES, monkeypatch)
     with pytest.raises(ValueError, match=r"^params\.yaml, images\.size_px: want 0 MiB of memory for 32 images of 32"):
         target_data(tiny_catalog(), tiny_images(), SMALL_CNN, data.recipe, ON_CPU)
+
+
+def test_each_process_needs_room_for_the_companions(data: TargetData, backbone: Backbone) -> None:
+    """Every worker reads all images of the source and all unlabelled ones anew."""
+    task = TransferTask(backbone, data, strategy("full"), tiny_params())
+    more = task._replace(companions=Companions(source=data.train, unlabelled=data.val.images))
+    start, n_bytes = start_of(task), data.train.images.nbytes + data.val.images.nbytes
+    assert more.companions.nbytes == n_bytes
+    assert _crew(more, start, None).n_bytes - _crew(task, start, None).n_bytes == n_bytes
+    assert _bytes_of_run(more) - _bytes_of_run(task) == n_bytes

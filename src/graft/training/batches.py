@@ -9,6 +9,9 @@ from torch import Tensor
 
 from graft.networks.runtime import free_bytes
 
+# images of a batch at least: BatchNorm cannot normalise a single image of one pixel
+FEWEST = 2
+
 
 class Samples(NamedTuple):
     """Labelled images of one split, on their device."""

@@ -15,6 +15,9 @@ from graft.store.catalogue import class_names, labelled, open_images, read_catal
 from graft.training.batches import Samples, samples_on
 from graft.training.memory import check_room_for_images
 
+# Unlabelled images that replace labels: with fewer none has two neighbours, and BatchNorm has no deviation of one.
+FEWEST_UNLABELLED = 3
+
 
 class CompanionFiles(NamedTuple):
     """What gather_companions wrote for the techniques of the transfer arm."""
@@ -34,6 +37,12 @@ class Companions(NamedTuple):
     """train images of the source, labelled by the numbers of its classes; None if no technique uses them"""
     unlabelled: Tensor | None = None
     """(n, 3, s, s) uint8 images of the target without labels; None if no technique uses them"""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all images, which each process holds."""
+        images = (None if self.source is None else self.source.images, self.unlabelled)
+        return sum(each.nbytes for each in images if each is not None)
 
 
 @said_as_keys(ARM_KEYS)
@@ -81,3 +90,23 @@ def labelled_source(companions: Companions, network: Network, kind: str) -> Samp
             "lwf, which need no source images."
         )
     return source
+
+
+def unlabelled_of(companions: Companions, line: str) -> Tensor:
+    """Images of the target without labels, (n, 3, s, s) uint8, where it has no others to train on.
+
+    Args:
+        companions: images beside the labelled ones.
+        line: line of finetune_target that needs them.
+
+    Raises:
+        ValueError: there are too few.
+    """
+    images = companions.unlabelled
+    n = 0 if images is None else len(images)
+    if images is None or n < FEWEST_UNLABELLED:
+        raise ValueError(
+            f"data/raw/target_unlabeled: want at least {FEWEST_UNLABELLED} images for `{line}` without labels of the "
+            f"target, got {n}. Put images there, or remove the line from finetune_target in params.yaml."
+        )
+    return images

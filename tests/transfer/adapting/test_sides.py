@@ -86,6 +86,13 @@ def test_no_image_is_drawn_twice_in_a_step() -> None:
         assert len({image.numpy().tobytes() for image in images}) == len(images)
 
 
+def test_a_single_image_comes_twice() -> None:
+    """BatchNorm cannot normalise one image whose maps are a single pixel."""
+    passes = Passes()
+    sides_of(passes.moment(TARGET), further(target=UNLABELLED[:1]))
+    assert [len(each) for each in passes.images] == [20, 2]
+
+
 def test_further_images_are_varied_as_the_recipe_says() -> None:
     passes = Passes()
     sides_of(passes.moment(TARGET), Further(SOURCE, None, SHIFTED))

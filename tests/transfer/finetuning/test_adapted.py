@@ -137,9 +137,12 @@ def test_without_labels_the_line_to_choose_by_is_printed(backbone: Backbone) -> 
         plan(without_labels(backbone, choose_by=None))
 
 
-def test_without_labels_there_must_be_images_to_choose_by(backbone: Backbone) -> None:
-    with pytest.raises(ValueError, match="want images of the target with `choose_by: information_maximisation`"):
-        plan(without_labels(backbone)._replace(companions=Companions()))
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_without_labels_there_must_be_images_to_choose_by(backbone: Backbone, n: int) -> None:
+    """Of a single image a score is 0 for every network, so that nothing would choose."""
+    want = rf"want at least 3 images for `choose_by: information_maximisation` without labels.* got {n}\."
+    with pytest.raises(ValueError, match=want):
+        plan(without_labels(backbone)._replace(companions=Companions(None, UNLABELLED[:n])))
 
 
 def running_means(net: Any) -> list[Tensor]:
@@ -166,9 +169,10 @@ def test_adabn_takes_its_statistics_from_all_images_of_the_target_and_no_other(
         assert torch.equal(ours, theirs)
 
 
-def test_adabn_without_labels_needs_unlabelled_images(backbone: Backbone) -> None:
-    with pytest.raises(ValueError, match="want images of the target with `batchnorm: adapt`"):
-        start_of(without_labels(backbone, batchnorm="adapt")._replace(companions=Companions()))
+@pytest.mark.parametrize("companions", [Companions(), Companions(None, UNLABELLED[:1])])
+def test_adabn_without_labels_needs_unlabelled_images(backbone: Backbone, companions: Companions) -> None:
+    with pytest.raises(ValueError, match="want at least 3 images for `batchnorm: adapt`"):
+        start_of(without_labels(backbone, batchnorm="adapt")._replace(companions=companions))
 
 
 def test_adabn_without_labels_normalises_the_source_by_itself_and_follows_the_target(backbone: Backbone) -> None:

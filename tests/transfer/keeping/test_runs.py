@@ -110,6 +110,12 @@ def test_ewc_leaves_the_weights_that_count_nearer_to_their_start(plain: Network)
     assert distance(last(task_of("ewc")), roots) < distance(plain, roots) / 3
 
 
+def test_ewc_counts_weights_by_the_pretrained_network_whatever_statistics_the_run_starts_with() -> None:
+    adapted, frozen = (start_of(task_of("ewc", batchnorm=policy)) for policy in ("adapt", "frozen"))
+    assert state_sha256([adapted.network]) != state_sha256([frozen.network])
+    assert all(torch.equal(a, b) for a, b in zip(adapted.fisher_roots, frozen.fisher_roots, strict=True))
+
+
 def test_lwf_leaves_the_words_of_the_old_head_nearer_to_what_they_were() -> None:
     held, free = (last(task_of(keeping, batchnorm="frozen")) for keeping in ("lwf", "none"))
     assert strayed(held) < strayed(free) / 3

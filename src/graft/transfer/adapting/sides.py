@@ -9,7 +9,7 @@ from torch import Tensor
 from graft.networks.runtime import sent
 from graft.params.recipes import Recipe
 from graft.training.augmentation.augmentation import augmented
-from graft.training.batches import drawn
+from graft.training.batches import FEWEST, drawn
 from graft.training.objective import Moment, Term
 
 # by block
@@ -79,6 +79,7 @@ class Following(Term):
 
 
 def _batch(moment: Moment, images: Tensor, recipe: Recipe) -> Tensor:
-    """Random images without repetition, augmented: (b, 3, s, s) uint8."""
-    rows = drawn(len(images), min(len(images), len(moment.targets)), moment.generator)
+    """Random images, augmented: (b, 3, s, s) uint8; without repetition but for a single one, which comes twice."""
+    n = max(FEWEST, min(len(images), len(moment.targets)))
+    rows = drawn(len(images), n, moment.generator)
     return augmented(images[sent(rows, images.device)], recipe, moment.generator)

@@ -12,7 +12,8 @@ from graft.training.steps import Plan
 from graft.transfer.adapting.making import Setting, maker_of
 from graft.transfer.adapting.sides import Following
 from graft.transfer.adapting.validators import score_by
-from graft.transfer.finetuning.task import Start, TransferTask, made_ready, plan_at, unlabelled_of
+from graft.transfer.companions import unlabelled_of
+from graft.transfer.finetuning.task import Start, TransferTask, made_ready, plan_at
 
 CHOOSE_BY = "params.yaml, finetune_target.choose_by"
 
@@ -34,7 +35,7 @@ def adapted(plan: Plan, task: TransferTask, start: Start) -> Plan:
         # each batch by its own statistics: those of the target would not fit images of the source
         plan = plan._replace(batchnorm="train")
     if settings.adapting == "none":
-        images = unlabelled_of(task, "batchnorm: adapt")
+        images = unlabelled_of(task.companions, "batchnorm: adapt")
         plan = plan._replace(terms=(*plan.terms, lambda network: Following(images, data.recipe)))
     return plan._replace(settled=True)
 
@@ -72,7 +73,7 @@ def unlabelled_score(task: TransferTask) -> Callable[[Network], float] | None:
     kind = _chosen_by(task)
     if kind is None:
         return None
-    return score_by(kind, unlabelled_of(task, f"choose_by: {kind}"), task.data.runtime.precision)
+    return score_by(kind, unlabelled_of(task.companions, f"choose_by: {kind}"), task.data.runtime.precision)
 
 
 def _chosen_by(task: TransferTask) -> ChooseBy | None:

@@ -104,7 +104,8 @@ def _crew(task: TransferTask, start: Start, reread: Reread | None) -> Crew:
     network = made_ready(task, blank(task, start).to(task.data.train.labels.device))
     plan = plan_of(task, start, 1.0)
     check_room_for_steps(network, task.data.train, plan)
-    n_bytes = bytes_of_run(network, task.data, plan) + start.train.nbytes + task.backbone.features.nbytes
+    beside = start.train.nbytes + task.backbone.features.nbytes + task.companions.nbytes
+    n_bytes = bytes_of_run(network, task.data, plan) + beside
     make = None if reread is None else partial(_trainer_from, reread)
     return Crew(task.data.runtime, n_bytes, make)
 

@@ -27,7 +27,7 @@ from graft.training.loop import view_seed
 from graft.training.phases import BatchNormPolicy, adapt_batchnorm, n_frozen_blocks
 from graft.training.steps import Plan
 from graft.transfer.arms.target_data import Labels, TargetData, read_data
-from graft.transfer.companions import CompanionFiles, Companions, labelled_source, read_companions
+from graft.transfer.companions import CompanionFiles, Companions, labelled_source, read_companions, unlabelled_of
 from graft.transfer.finetuning.strategies import check_norms, phases_of
 from graft.transfer.keeping.ewc import fisher_roots
 from graft.transfer.tuning.prepare import prepare
@@ -156,6 +156,8 @@ def start_of(task: TransferTask) -> Start:
     settings = params.finetune_target
     network = copy.deepcopy(backbone.network).to(data.train.labels.device).eval()
     check_norms(task.strategy.choice, network, backbone.name)
+    # of the pretrained network, before BatchNorm is adapted to another domain than that of the labels
+    roots = _fisher_roots(task, network)
     policy = batchnorm_of(params)
     if policy == "adapt":
         adapt_batchnorm(network, _labelled_domain(task))
@@ -168,8 +170,8 @@ def start_of(task: TransferTask) -> Start:
     views = [_features(network, task, number) for number in range(n_views or 0)]
     if policy == "adapt" and data.labels_from == "source":
         # the head is fitted to the source by its own statistics, and serves the target by those of the target
-        adapt_batchnorm(network, unlabelled_of(task, "batchnorm: adapt"))
-    return Start(network, np.stack(views or [plain]), plain, val, _fisher_roots(task, network))
+        adapt_batchnorm(network, unlabelled_of(task.companions, "batchnorm: adapt"))
+    return Start(network, np.stack(views or [plain]), plain, val, roots)
 
 
 def _fisher_roots(task: TransferTask, network: Network) -> tuple[Tensor, ...]:
@@ -186,25 +188,6 @@ def _labelled_domain(task: TransferTask) -> Tensor:
     if unlabelled is None or task.data.labels_from == "source":
         return labelled
     return torch.cat([labelled, unlabelled])
-
-
-def unlabelled_of(task: TransferTask, line: str) -> Tensor:
-    """Images of the target without labels, (n, 3, s, s) uint8.
-
-    Args:
-        task: what the arm is trained from.
-        line: line of finetune_target that needs them.
-
-    Raises:
-        ValueError: there are none.
-    """
-    images = task.companions.unlabelled
-    if images is None or not len(images):
-        raise ValueError(
-            f"data/raw/target_unlabeled: want images of the target with `{line}` where its images have no labels, got "
-            "none. Put images there, or remove the line from finetune_target in params.yaml."
-        )
-    return images
 
 
 def batchnorm_of(params: Params) -> BatchNormPolicy:

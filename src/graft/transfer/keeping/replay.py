@@ -11,11 +11,8 @@ from graft.networks.networks import Network
 from graft.networks.runtime import sent
 from graft.params.recipes import Recipe
 from graft.training.augmentation.augmentation import augmented
-from graft.training.batches import Samples, drawn
+from graft.training.batches import FEWEST, Samples, drawn
 from graft.training.objective import MakeTerm, Moment, Objective, Term
-
-# BatchNorm cannot normalise a single image of one pixel
-FEWEST = 2
 
 
 class Replay(Term):

@@ -82,7 +82,7 @@ def _bytes_of_run(task: TransferTask) -> int:
     whole = RunPlan((phase,), params.training, data.recipe, data.runtime.precision)
     n_views = params.finetune_target.views or 1
     # features of the fixed views, from which heads start
-    cached = features.nbytes * (1 + n_views)
+    cached = features.nbytes * (1 + n_views) + task.companions.nbytes
     # the control's network first, because the other way adds to it
     control = bytes_of_run(network, data, whole)
     return cached + max(control, bytes_of_run(made_ready(task, network), data, plan_at(task, 1.0)))
