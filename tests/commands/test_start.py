@@ -239,12 +239,20 @@ def test_without_a_labelled_target_the_source_is_surveyed_and_values_are_propose
         "labels    the target has none to train on: both arms learn those of the source, and there will be no" in said
     )
     assert "          batchnorm: adapt\n" in said.replace("            ", "          ")
-    assert "# adapting: {kind: coral, strength: 100.0}" in said
-    assert "# choose_by: information_maximisation" in said
+    assert "            # adapting: {kind: coral, strength: 100.0}\n" in said
+    # without it no run would end
+    assert "            choose_by: information_maximisation\n" in said
     assert "source    40 images in 2 classes" in said
     assert "plan " not in said
     assert read_params(here / "params.yaml").prepare_data.dataset == "folders"
     assert "git add data/raw/source.dvc data/raw/target_unlabeled.dvc\n" in said
+
+
+def test_a_named_folder_may_hold_a_source_and_unlabelled_images_alone(here: Path) -> None:
+    photos = here.parent / "unlabelled"
+    classes(_unlabelled(photos) / "source", 20)
+    _start("--from", str(photos), *PRETRAIN)
+    assert _files(here / "data/raw") == _files(photos)
 
 
 def test_the_proposed_values_are_taken_as_they_are_pasted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,7 +260,7 @@ def test_the_proposed_values_are_taken_as_they_are_pasted(here: Path, capsys: py
     _start(*PRETRAIN)
     said = capsys.readouterr().out
     lines = re.findall(r"^ {12}(?:# )?((?:batchnorm|adapting|choose_by): .+)$", said, re.MULTILINE)
-    assert [line.split(":")[0] for line in lines] == ["batchnorm", "adapting", "choose_by"]
+    assert [line.split(":")[0] for line in lines] == ["choose_by", "batchnorm", "adapting"]
     text = re.sub(
         r"\n  batchnorm: null[^\n]*", "".join(f"\n  {line}" for line in lines), (here / "params.yaml").read_text()
     )

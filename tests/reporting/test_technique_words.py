@@ -2,7 +2,9 @@ from typing import Any
 
 import pytest
 from tests.examples import strategy_record, training_record
+from tests.transfer.conftest import tiny_params
 
+from graft.decisions.selection.candidates import Domains, candidates
 from graft.params.techniques import L2SP, Dan, Lora
 from graft.records.strategy import Candidate
 from graft.records.training import TrainingRecord
@@ -64,8 +66,17 @@ def test_sizes_have_two_digits_or_more(n: int, words: str) -> None:
 
 
 def test_techniques_that_are_off_are_listed_by_their_names() -> None:
-    off = [Candidate(name=name, available=False, reason="") for name in ("l2_sp", "lora", "gradual")]
+    off = [Candidate(name=name, available=False, reason="no values in finetune_target.x") for name in ("l2_sp", "lora")]
+    off.append(Candidate(name="gradual", available=False, reason="no evidence speaks for or against it"))
     on = Candidate(name="dan", available=True, reason="")
     record = strategy_record().model_copy(update={"candidates": (*off, on)})
     assert switched_off(record) == "L2-SP and LoRA"
     assert switched_off(strategy_record()) == ""
+
+
+def test_what_is_switched_on_without_effect_is_not_called_off() -> None:
+    arm = tiny_params(finetune_target={"tuning": "bias", "batchnorm": "adapt"}).finetune_target
+    considered = candidates("feature_extraction", {"feature_extraction": 1.0}, Domains("near", ("a",), ("a",)), arm)
+    said = switched_off(strategy_record().model_copy(update={"candidates": considered}))
+    assert "bias-only tuning" not in said
+    assert "LoRA" in said

@@ -185,6 +185,20 @@ def test_a_folder_with_source_and_target_fills_both(tmp_path: Path) -> None:
     assert copying.origins(tmp_path, Path("raw")) == {**both, "unlabeled": tmp_path / unlabeled}
 
 
+def test_a_source_and_unlabelled_images_need_no_folder_of_the_target(tmp_path: Path) -> None:
+    classes(tmp_path / "source")
+    (tmp_path / "target_unlabeled").mkdir()
+    names = {"source": "source", "target": "target", "unlabeled": "target_unlabeled"}
+    assert copying.origins(tmp_path, Path("raw")) == {domain: tmp_path / name for domain, name in names.items()}
+
+
+def test_unlabelled_images_are_not_taken_for_a_class(tmp_path: Path) -> None:
+    classes(tmp_path)
+    classes(tmp_path, names=("target_unlabeled",))
+    with pytest.raises(ValueError, match=r"want target_unlabeled beside source or target alone.* new folder target"):
+        copying.origins(tmp_path, Path("raw"))
+
+
 def test_a_third_folder_beside_source_and_target_is_a_class(tmp_path: Path) -> None:
     for name in ("source", "target"):
         classes(tmp_path / name)

@@ -32,6 +32,7 @@ def gathered(target: tuple[CatalogRow, ...] = TARGET, **changes: Any) -> dict[st
     return {name: [row.path for row in rows] for name, rows in found._asdict().items()}
 
 
+CHOSEN = {"choose_by": "information_maximisation"}
 TRAIN = ["source/train/ape", "source/train/bat", "source/train/cow"]
 ALL = [row.path for row in UNLABELLED]
 
@@ -49,7 +50,6 @@ ALL = [row.path for row in UNLABELLED]
         ({"adapting": CORAL}, TRAIN, ALL),
         ({"adapting": DANN}, TRAIN, ALL),
         ({"batchnorm": "adapt"}, [], ALL),
-        ({"choose_by": "information_maximisation"}, [], ALL),
     ],
 )
 def test_each_technique_gets_the_images_that_it_reads_and_no_others(
@@ -60,15 +60,15 @@ def test_each_technique_gets_the_images_that_it_reads_and_no_others(
 
 @pytest.mark.parametrize("target", [(), TARGET[2:]])
 def test_without_labels_to_train_on_train_and_val_of_the_source_stand_in(target: tuple[CatalogRow, ...]) -> None:
-    found = gathered(target)
+    found = gathered(target, **CHOSEN)
     assert found["labelled"] == [row.path for row in SOURCE if row.split != "test"]
-    assert (found["source"], found["unlabelled"]) == ([], [])
-    assert gathered(target, adapting=DAN)["source"] == []
-    assert gathered(target, keeping=EWC)["source"] == TRAIN
+    assert (found["source"], found["unlabelled"]) == ([], ALL)
+    assert gathered(target, adapting=DAN, **CHOSEN)["source"] == []
+    assert gathered(target, keeping=EWC, **CHOSEN)["source"] == TRAIN
 
 
 def test_the_test_split_of_the_source_is_never_gathered() -> None:
-    every = gathered((), adapting=DAN, keeping=EWC)
+    every = gathered((), adapting=DAN, keeping=EWC, **CHOSEN)
     assert not [path for paths in every.values() for path in paths if path.startswith("source/test")]
 
 
@@ -110,3 +110,10 @@ def test_a_store_is_written_a_part_at_a_time_as_numpy_would_write_it(
     write_store([8, 0, 3, 4, 1], IMAGES, tmp_path / "written.npy")
     np.save(tmp_path / "saved.npy", IMAGES[[8, 0, 3, 4, 1]])
     assert (tmp_path / "written.npy").read_bytes() == (tmp_path / "saved.npy").read_bytes()
+
+
+def test_a_choice_that_does_not_fit_the_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="choose_by: want null where the target has labels"):
+        gathered(**CHOSEN)
+    with pytest.raises(ValueError, match="where the target has no labels, got null"):
+        gathered(TARGET[2:])

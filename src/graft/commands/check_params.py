@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graft.commands.paths import PARAMS
+from graft.commands.paths import PARAMS, RAW
 from graft.files import printable
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print what to know before a run, if anything."""
+    from graft.commands.folders_ahead import check_folders
     from graft.params.pipeline import read_params
     from graft.reporting.formatting import mirror_note
 
@@ -30,6 +31,7 @@ def run(args: argparse.Namespace) -> None:
     lines = [f"{PARAMS}, training.augmentation: {note}"] if note else []
     for line in (*lines, *check_ahead(params, Path.cwd())):
         print(printable(line), file=sys.stderr)
+    check_folders(params, RAW)
 
 
 def check_ahead(params: "Params", folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from graft.params.section import Choice, Section
 
-Strength = Annotated[float, Field(gt=0)]
+Strength = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class L2SP(Section):
@@ -116,6 +116,29 @@ def check_keeping(keeping: KeepingChoice, tuning: TuningChoice, weights: str) ->
         raise ValueError(
             f"want finetune_target.keeping none, lwf or replay with tuning {kind_of(tuning)}, got {kind}. The weights "
             f"that {kind} holds do not change there: leave keeping out, or set tuning to whole."
+        )
+
+
+def check_choose_by(choose_by: ChooseBy | None, has_labels: bool) -> None:
+    """Refuse a choice among runs that does not fit the labels.
+
+    Args:
+        choose_by: finetune_target.choose_by.
+        has_labels: whether the target has labels to train on.
+
+    Raises:
+        ValueError: there are labels and a score without labels is to choose, or there are none and nothing chooses.
+    """
+    where = "params.yaml, finetune_target.choose_by"
+    if has_labels and choose_by is not None:
+        raise ValueError(
+            f"{where}: want null where the target has labels, got {choose_by}. Its validation images choose: remove "
+            "the line."
+        )
+    if not has_labels and choose_by is None:
+        raise ValueError(
+            f"{where}: want information_maximisation or soft_neighbourhood_density where the target has no labels, "
+            "got null. Write under `finetune_target:` the line `  choose_by: information_maximisation`."
         )
 
 

@@ -46,7 +46,8 @@ def origins(folder: Path, raw: Path) -> dict[str, Path]:
 
     Raises:
         FileNotFoundError: the folder does not exist.
-        ValueError: the folder holds this repository, each folder of which would be a class.
+        ValueError: the folder holds this repository, each folder of which would be a class, or unlabelled images lie
+            beside classes.
     """
     if folder.is_dir() and Path.cwd().is_relative_to(folder.resolve()):
         raise ValueError(
@@ -62,9 +63,17 @@ def origins(folder: Path, raw: Path) -> dict[str, Path]:
     below = {each.name for each in folder.iterdir() if each.is_dir() and not is_left_out(each.name)}
     unlabeled = FOLDERS["unlabeled"]
     has_parts = all(any(part.is_dir() for part in (folder / each).iterdir()) for each in DOMAINS if each in below)
-    if below - {unlabeled} == set(DOMAINS) and has_parts:
+    # without labels of the target there is no folder of it
+    is_whole = below in ({*DOMAINS}, {*DOMAINS, unlabeled}, {"source", unlabeled})
+    if is_whole and has_parts:
         there = folder if unlabeled in below else raw
         return {**{each: folder / each for each in DOMAINS}, "unlabeled": there / unlabeled}
+    if unlabeled in below:
+        raise ValueError(
+            f"{visible(folder)}: want {unlabeled} beside source or target alone, got it beside other folders, where it "
+            "would be a class. Move the folders of the classes into a new folder target, or into source if they are "
+            "the source's."
+        )
     return {"source": raw / "source", "target": folder, "unlabeled": raw / unlabeled}
 
 

@@ -64,10 +64,14 @@ def unlabelled(folder: Path, n_images: int) -> list[Line]:
 def without_labels(n_tested: int) -> list[Line]:
     """Lines on a target without labels to train on: what is learned from, what is judged, and values that suit it."""
     judged = f"its {n_tested:,} labelled test images give the verdict" if n_tested else "there will be no verdict"
-    lines = [TECHNIQUES["adabn"].line, f"# {TECHNIQUES['coral'].line}", "# choose_by: information_maximisation"]
+    # the choice is needed in any case, adapting is not
+    lines = ["choose_by: information_maximisation", TECHNIQUES["adabn"].line, f"# {TECHNIQUES['coral'].line}"]
     return [
         ("labels", f"the target has none to train on: both arms learn those of the source, and {judged}"),
-        ("labels", "to draw the two together, paste under finetune_target in params.yaml, in place of its batchnorm:"),
+        (
+            "labels",
+            "before a run, paste under finetune_target in params.yaml, in place of its batchnorm, which draws the two together:",
+        ),
         *(("labels", f"  {line}") for line in lines),
     ]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from graft.files import AT_A_TIME, let_go, room_for
 from graft.params.both_arms import FinetuneTarget
-from graft.params.techniques import kind_of
+from graft.params.techniques import check_choose_by, kind_of
 from graft.store.catalogue import CatalogRow, labels_from, write_catalog
 
 # Values of `keeping` that read the source.
@@ -43,12 +43,16 @@ def gather(catalogues: Catalogues, settings: FinetuneTarget) -> Gathered:
     Args:
         catalogues: rows of all domains.
         settings: techniques of the transfer arm.
+
+    Raises:
+        ValueError: the choice among runs does not fit the labels; it is said here, before hours of training.
     """
     source, target, unlabelled = catalogues
     adapts = kind_of(settings.adapting) != "none"
     reads_unlabelled = adapts or settings.batchnorm == "adapt" or settings.choose_by is not None
     tested = {row.sha256 for row in target if row.split == "test"}
     has_labels = labels_from(target) == "target"
+    check_choose_by(settings.choose_by, has_labels)
     # without labels of the target, those of the source are learned and need no copy to adapt by
     reads_source = (adapts and has_labels) or kind_of(settings.keeping) in KEEPS_BY_SOURCE
     return Gathered(

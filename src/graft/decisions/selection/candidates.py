@@ -7,11 +7,10 @@ from graft.params.both_arms import FinetuneTarget, Strategy
 from graft.params.combinations import TECHNIQUES, effective, phases_as, techniques_on
 from graft.records.common import Similarity
 from graft.records.strategy import Candidate
-from graft.wording import TECHNIQUE_WORDS, in_words
+from graft.wording import OFF, TECHNIQUE_WORDS, in_words
 
 # pull the weights back to where they were on the source
 PENALTIES = ("l2_sp", "ewc")
-OFF = ("no values in finetune_target", "finetune_target.batchnorm is not adapt")
 
 
 class Domains(NamedTuple):

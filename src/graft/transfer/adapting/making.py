@@ -1,6 +1,6 @@
 """The terms that adapt to the target, made from what params.yaml says; refused where they cannot work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -49,7 +49,7 @@ def maker_of(choice: DanParams | CoralParams | DannParams, setting: Setting) -> 
             exist or never change.
     """
     last = setting.blocks[-1]
-    check_images(choice.kind, setting)
+    check_images(choice.kind, _counts(setting), setting.batch_size)
     check_blocks(choice.blocks if isinstance(choice, DanParams) else (last,), setting)
     source = None if setting.labels_from == "source" else setting.source
     further = Further(source, setting.unlabelled, setting.recipe)
@@ -60,26 +60,33 @@ def maker_of(choice: DanParams | CoralParams | DannParams, setting: Setting) -> 
     return lambda network: Dann(choice.strength, network, further)
 
 
-def check_images(kind: str, setting: Setting) -> None:
+def check_images(kind: str, counts: Mapping[str, int], batch_size: int) -> None:
     """Refuse to adapt with fewer than two batches of images of a domain.
+
+    Args:
+        kind: value of `adapting`.
+        counts: images to train on, by folder of those domains that must have enough.
+        batch_size: images in a batch.
 
     Raises:
         ValueError: there are too few source images or, where the labels are the source's, unlabelled ones.
     """
-    further = setting.source if setting.labels_from == "target" else setting.unlabelled
-    n_further = 0 if further is None else len(further)
-    wanted = (
-        {"source": n_further}
-        if setting.labels_from == "target"
-        else {"source": setting.n_labelled, "target_unlabeled": n_further}
-    )
-    least = LEAST_BATCHES * setting.batch_size
-    for folder, n in wanted.items():
+    least = LEAST_BATCHES * batch_size
+    for folder, n in counts.items():
         if n < least:
             raise ValueError(
                 f"{WHERE}: want at least {least} images to train on in data/raw/{folder} for {kind}, two batches, got "
                 f"{n}. Add images, lower training.batch_size, or remove the line."
             )
+
+
+def _counts(setting: Setting) -> dict[str, int]:
+    """Images of the domains that must have enough, by folder: unlabelled ones may be lacking beside labels."""
+    further = setting.source if setting.labels_from == "target" else setting.unlabelled
+    n_further = 0 if further is None else len(further)
+    if setting.labels_from == "target":
+        return {"source": n_further}
+    return {"source": setting.n_labelled, "target_unlabeled": n_further}
 
 
 def check_blocks(named: Sequence[str], setting: Setting) -> None:

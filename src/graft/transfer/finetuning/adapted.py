@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from graft.networks.networks import Network
 from graft.params.combinations import effective
-from graft.params.techniques import ChooseBy
+from graft.params.techniques import check_choose_by
 from graft.training.objective import MakeTerm
 from graft.training.phases import n_frozen_blocks
 from graft.training.steps import Plan
@@ -14,8 +14,6 @@ from graft.transfer.adapting.sides import Following
 from graft.transfer.adapting.validators import score_by
 from graft.transfer.companions import unlabelled_of
 from graft.transfer.finetuning.task import Start, TransferTask, made_ready, plan_at
-
-CHOOSE_BY = "params.yaml, finetune_target.choose_by"
 
 
 def adapted(plan: Plan, task: TransferTask, start: Start) -> Plan:
@@ -70,23 +68,8 @@ def unlabelled_score(task: TransferTask) -> Callable[[Network], float] | None:
     Raises:
         ValueError: labels and choose_by do not fit together, or there are no images to score.
     """
-    kind = _chosen_by(task)
+    kind = task.params.finetune_target.choose_by
+    check_choose_by(kind, task.data.labels_from == "target")
     if kind is None:
         return None
     return score_by(kind, unlabelled_of(task.companions, f"choose_by: {kind}"), task.data.runtime.precision)
-
-
-def _chosen_by(task: TransferTask) -> ChooseBy | None:
-    kind = task.params.finetune_target.choose_by
-    if task.data.labels_from == "target":
-        if kind is not None:
-            raise ValueError(
-                f"{CHOOSE_BY}: want null where the target has labels, got {kind}. Its validation images choose: remove "
-                "the line."
-            )
-    elif kind is None:
-        raise ValueError(
-            f"{CHOOSE_BY}: want information_maximisation or soft_neighbourhood_density where the target has no labels, "
-            "got null. Write under `finetune_target:` the line `  choose_by: information_maximisation`."
-        )
-    return kind
