@@ -50,17 +50,21 @@ def test_a_small_share_is_two_images_and_no_fewer() -> None:
     assert len(seen[0]) == 2
 
 
-def test_every_source_image_weighs_as_much_as_one_of_the_target() -> None:
-    """The gradient is that of the sum over all images, divided by the number of labelled ones."""
+@pytest.mark.parametrize(("share", "n", "n_source"), [(0.2, 8, 2), (0.5, 4, 4), (0.75, 4, 12), (0.05, 4, 4 / 19)])
+def test_source_images_weigh_as_the_share_says(share: float, n: int, n_source: float) -> None:
+    """The gradient is that of the sum over all images, divided by the number of labelled ones.
+
+    A small share passes two images, which count as the part of an image that it stands for.
+    """
     net = with_new_head(moved(network()), 5).eval()
-    term = _term(0.5)
-    moment, seen = _watched(moment_of(net, term, n=4))
+    term = _term(share)
+    moment, seen = _watched(moment_of(net, term, n=n))
     found = term(moment)
     labels = {bytes(image.numpy().tobytes()): label for image, label in zip(SOURCE.images, SOURCE.labels, strict=True)}
     right = torch.stack([labels[bytes(image.numpy().tobytes())] for image in seen[0]])
     with torch.no_grad():
         losses = F.cross_entropy(network().eval().head(net.features(seen[0])), right, reduction="none")
-    torch.testing.assert_close(found, losses.sum() / 4, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found, losses.mean() * n_source / n, rtol=1e-5, atol=1e-6)
 
 
 def test_images_are_varied_as_those_of_the_target() -> None:

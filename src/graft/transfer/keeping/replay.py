@@ -16,7 +16,10 @@ from graft.training.objective import MakeTerm, Moment, Objective, Term
 
 
 class Replay(Term):
-    """Cross-entropy of source images under the old head, each counted as much as an image of the labelled batch.
+    """Cross-entropy of source images under the old head, which count as the share says.
+
+    Where it stands for a whole number of images, each counts as much as an image of the labelled batch. Where it stands
+    for less than FEWEST, as many pass and each counts less.
 
     Args:
         last: name of the last block.
@@ -41,7 +44,7 @@ class Replay(Term):
         images = augmented(self.source.images[rows], self.recipe, moment.generator)
         (head,), (last,) = self.head, self.blocks
         logits = head(moment.pass_of(images).features[last])
-        return n / len(moment.values) * Objective(0.0, None).data_loss(logits, labels[rows])
+        return self.n_passed * Objective(0.0, None).data_loss(logits, labels[rows])
 
 
 def replay(start: Network, source: Samples, share: float, recipe: Recipe) -> MakeTerm:
