@@ -108,3 +108,13 @@ def test_a_delta_says_in_its_metadata_what_it_belongs_to(here: Path) -> None:
         3,
     )
     assert about["scales"] == {"blocks.block4.0.weight": 2.0}
+
+
+def test_a_delta_of_which_a_bit_has_changed_is_refused(here: Path) -> None:
+    content = bytearray(Path("seed_0.delta.safetensors").read_bytes())
+    content[-1] ^= 1
+    Path("changed.safetensors").write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["delta", "apply", "--delta", "changed.safetensors", "--to", "again.safetensors"])
+    assert "changed.safetensors: want a delta as it was written, got other numbers in it." in str(ended.value)
+    assert not Path("again.safetensors").exists()

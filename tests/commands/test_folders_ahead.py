@@ -26,9 +26,7 @@ def raw(tmp_path: Path) -> Path:
 
 
 def test_without_labels_a_missing_choice_is_said_before_any_training(raw: Path) -> None:
-    with pytest.raises(
-        ValueError, match=r"finetune_target\.choose_by: want .* where the target has no labels, got null"
-    ):
+    with pytest.raises(ValueError, match=r"choose_by: want .* where the target has no labels, got null"):
         _check(raw)
     _check(raw, choose_by=IM)
     classes(raw / "target/test", 5)
@@ -57,7 +55,7 @@ def test_labels_of_the_target_need_no_unlabelled_images_but_a_source_to_adapt_fr
     classes(raw / "target", 5)
     _check(raw, adapting=CORAL)
     (raw / "source").rename(raw / "elsewhere")
-    with pytest.raises(ValueError, match="want at least 8 images to train on in data/raw/source for coral.* got 0"):
+    with pytest.raises(ValueError, match=r"want at least 8 images to train on in data/raw/source for coral.* got 0"):
         _check(raw, adapting=CORAL)
 
 

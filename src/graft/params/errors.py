@@ -99,8 +99,19 @@ def sentence(path: Path, error: Any, root: type[BaseModel]) -> str:
         return f"{where}: {_choice_sentence(name, found.field, error['input'])}"
     if error["type"] == "value_error":
         return f"{where}: {shown(str(error['ctx']['error']), 1000)}"
-    want = error["msg"].replace("Input should be ", "").replace("Value should ", "").replace("String should ", "")
-    return f"{where}: want {want}, got {echo(error['input'])}.{_how_to_write(error)}{_meaning(found.field)}"
+    return f"{where}: want {_want(error)}, got {echo(error['input'])}.{_how_to_write(error)}{_meaning(found.field)}"
+
+
+def _want(error: Any) -> str:
+    """What was wanted; a list is called by the name that it has in YAML."""
+    if error["type"] == "tuple_type":
+        return "a list, such as [first, second]"
+    if error["type"] == "too_short":
+        return f"a list of at least {error['ctx']['min_length']}"
+    said: str = error["msg"]
+    for start in ("Input should be ", "Value should ", "String should "):
+        said = said.replace(start, "")
+    return said
 
 
 class _Found(NamedTuple):

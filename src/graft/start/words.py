@@ -68,10 +68,7 @@ def without_labels(n_tested: int) -> list[Line]:
     lines = ["choose_by: information_maximisation", TECHNIQUES["adabn"].line, f"# {TECHNIQUES['coral'].line}"]
     return [
         ("labels", f"the target has none to train on: both arms learn those of the source, and {judged}"),
-        (
-            "labels",
-            "before a run, paste under finetune_target in params.yaml, in place of its batchnorm, which draws the two together:",
-        ),
+        ("labels", "before a run, paste under finetune_target in params.yaml, in place of its batchnorm:"),
         *(("labels", f"  {line}") for line in lines),
     ]
 

@@ -1,5 +1,6 @@
 """What a tuned network adds to its backbone: a small file, from which the network is made again to the byte."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -102,6 +103,9 @@ def applied(backbone: Network, delta: Delta, path: Path) -> str:
 
 def write_delta(delta: Delta, path: Path) -> None:
     """Write a delta as safetensors, whole or not at all."""
+    down = {name + DOWN: each.down for name, each in delta.factors.items()}
+    up = {name + UP: each.up for name, each in delta.factors.items()}
+    state = {**delta.tensors, **down, **up}
     about = {
         "delta": 1,
         "kind": delta.kind,
@@ -109,10 +113,9 @@ def write_delta(delta: Delta, path: Path) -> None:
         "backbone_sha256": delta.backbone_sha256,
         "tuned_sha256": delta.tuned_sha256,
         "scales": {name: each.scale for name, each in delta.factors.items()},
+        "sha256": _sha256(state),
     }
-    down = {name + DOWN: each.down for name, each in delta.factors.items()}
-    up = {name + UP: each.up for name, each in delta.factors.items()}
-    write_saved(about, {**delta.tensors, **down, **up}, path)
+    write_saved(about, state, path)
 
 
 def read_delta(path: Path) -> Delta:
@@ -120,16 +123,26 @@ def read_delta(path: Path) -> Delta:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is cut short, or it is no delta of graft.
+        ValueError: the file is cut short or changed, or it is no delta of graft.
     """
     about, state = read_saved(path)
     if about.get("delta") != 1:
         raise ValueError(
             f"{path}: want a delta, got the weights of a whole network. `graft delta write` makes a delta."
         )
+    if _sha256(state) != about["sha256"]:
+        raise ValueError(f"{path}: want a delta as it was written, got other numbers in it. Copy or make it anew.")
     factors = {name: Factors(state[name + DOWN], state[name + UP], scale) for name, scale in about["scales"].items()}
     tensors = {name: value for name, value in state.items() if not name.endswith((DOWN, UP))}
     return Delta(about["tuned"], about["kind"], about["backbone_sha256"], about["tuned_sha256"], tensors, factors)
+
+
+def _sha256(state: State) -> str:
+    """Hash of all numbers, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(_bytes(state[name]).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _blocks_of(network: Network) -> dict[str, Tensor]:
