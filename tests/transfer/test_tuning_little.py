@@ -29,6 +29,7 @@ from graft.transfer.tuning.delta import applied, beside, read_delta
 from graft.transfer.variants.plan import Arms
 from graft.transfer.variants.task import VariantsTask
 from graft.transfer.variants.train import train_variants
+from tests.house import ROOT
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import VALUES_OF, strategy, tiny_backbone, tiny_data, tiny_images, tiny_params
 
@@ -241,7 +242,9 @@ def _reread(choice: str, tuning: object) -> TransferTask:
 
 
 @pytest.mark.parametrize("tuning", ["lora"])
-def test_several_processes_make_the_same_bytes(tmp_path: Path, tuning: str) -> None:
+def test_several_processes_make_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tuning: str) -> None:
+    # workers import this file to read the task
+    monkeypatch.syspath_prepend(str(ROOT))
     made = []
     for n in (1, 2):
         task = _reread("full", TUNINGS[tuning])

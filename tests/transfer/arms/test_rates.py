@@ -62,6 +62,7 @@ def test_trials_tell_both_scores_of_every_run() -> None:
         "val_loss": 0.5,
         "accuracy": 0.8,
         "loss": 0.4,
+        "unlabelled_score": None,
     }
 
 
