@@ -114,6 +114,6 @@ def test_a_store_is_written_a_part_at_a_time_as_numpy_would_write_it(
 
 def test_a_choice_that_does_not_fit_the_labels_is_refused() -> None:
     with pytest.raises(ValueError, match="choose_by: want null where the target has labels"):
-        gathered(**CHOSEN)
+        gathered(TARGET, **CHOSEN)
     with pytest.raises(ValueError, match="where the target has no labels, got null"):
         gathered(TARGET[2:])
