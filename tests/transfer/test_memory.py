@@ -1,18 +1,20 @@
 """Every training asks for room before its first run."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from graft.networks.preprocessing import SMALL_CNN
 from graft.training import memory
+from graft.transfer.arms.processes import Crew
 from graft.transfer.arms.target_data import TargetData, target_data
 from graft.transfer.companions import Companions
 from graft.transfer.control import train_scratch
-from graft.transfer.finetuning.finetune import _crew, finetune_target
-from graft.transfer.finetuning.task import Backbone, TransferTask, start_of
+from graft.transfer.finetuning import finetune
+from graft.transfer.finetuning.finetune import finetune_target
+from graft.transfer.finetuning.task import Backbone, TransferTask
 from graft.transfer.pretraining import make_backbone
-from graft.transfer.variants.train import _bytes_of_run
 from tests.examples import catalog_record
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import strategy, tiny_catalog, tiny_images, tiny_params
@@ -77,11 +79,20 @@ def test_images_of_the_target_are_refused_before_they_are_taken(
         target_data(tiny_catalog(), tiny_images(), SMALL_CNN, data.recipe, ON_CPU)
 
 
-def test_each_process_needs_room_for_the_companions(data: TargetData, backbone: Backbone) -> None:
+def test_each_process_needs_room_for_the_companions(
+    data: TargetData, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every worker reads all images of the source and all unlabelled ones anew."""
+    needed = list[int]()
+
+    def watch(runs: object, half_done: Path, train: object, crew: Crew, *others: object) -> NoReturn:
+        needed.append(crew.n_bytes)
+        raise InterruptedError
+
+    monkeypatch.setattr(finetune, "train_all", watch)
     task = TransferTask(backbone, data, strategy("full"), tiny_params())
     more = task._replace(companions=Companions(source=data.train, unlabelled=data.val.images))
-    start, n_bytes = start_of(task), data.train.images.nbytes + data.val.images.nbytes
-    assert more.companions.nbytes == n_bytes
-    assert _crew(more, start, None).n_bytes - _crew(task, start, None).n_bytes == n_bytes
-    assert _bytes_of_run(more) - _bytes_of_run(task) == n_bytes
+    for each in (task, more):
+        with pytest.raises(InterruptedError):
+            finetune.finetune_target(each, tmp_path, tmp_path)
+    assert needed[1] - needed[0] == data.train.images.nbytes + data.val.images.nbytes
