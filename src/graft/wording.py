@@ -19,8 +19,6 @@ TECHNIQUE_WORDS = {
     "lora": "LoRA",
     "adapters": "adapters",
 }
-# how the reason of a candidate starts that params.yaml does not switch on
-OFF = ("no values in finetune_target", "finetune_target.batchnorm is not adapt")
 
 
 def in_words(strategy: str, techniques: Iterable[str]) -> str:

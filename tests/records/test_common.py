@@ -1,14 +1,15 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 from pydantic import ValidationError
 
 from graft.files import UNSEEN, read_record, to_json, write_record, write_whole
+from graft.params.both_arms import Strategy
 from graft.records.catalog import Quarantined
-from graft.records.common import Record
+from graft.records.common import Record, StrategyName
 from graft.records.training import Epoch
 
 
@@ -100,3 +101,7 @@ def test_invisible_characters_of_names_are_escaped_and_come_back(tmp_path: Path)
     assert not UNSEEN.search(text.replace("\n", ""))
     assert "кошка 👩\u200d🔬" in text
     assert read_record(Quarantined, tmp_path / "r.json") == record
+
+
+def test_the_names_of_strategies_are_those_of_params_and_the_control() -> None:
+    assert set(get_args(StrategyName)) == {*get_args(Strategy), "scratch"}

@@ -68,7 +68,7 @@ def test_sizes_have_two_digits_or_more(n: int, words: str) -> None:
 def test_techniques_that_are_off_are_listed_by_their_names() -> None:
     off = [Candidate(name=name, available=False, reason="no values in finetune_target.x") for name in ("l2_sp", "lora")]
     off.append(Candidate(name="gradual", available=False, reason="no evidence speaks for or against it"))
-    on = Candidate(name="dan", available=True, reason="")
+    on = Candidate(name="dan", available=True, on=True, reason="")
     record = strategy_record().model_copy(update={"candidates": (*off, on)})
     assert switched_off(record) == "L2-SP and LoRA"
     assert switched_off(strategy_record()) == ""

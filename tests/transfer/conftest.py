@@ -11,11 +11,14 @@ from graft.params.pipeline import Params
 from graft.records.common import Split
 from graft.records.strategy import ProbeScore, StrategyRecord
 from graft.store.catalogue import CatalogRow, write_catalog
+from graft.training import checkpoints
+from graft.training.optimisation import take_step
 from graft.transfer.arms.target_data import TargetData, target_data
 from graft.transfer.finetuning.task import Backbone
 from graft.yaml_files import read_yaml
 from tests.examples import catalog_row
 from tests.networks.runtimes import ON_CPU
+from tests.transfer.killed import KilledError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,3 +117,21 @@ def strategy(choice: str) -> StrategyRecord:
             "would_change": (),
         }
     )
+
+
+@pytest.fixture
+def steps_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts steps of the optimizer; where its first entry reaches its second, it kills. Every step is a checkpoint."""
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "checkpoints")
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoints, "SHARE_OF_TIME", 1e9)
+    taken = [0, 10**9]
+
+    def counted(*given: object) -> None:
+        if taken[0] == taken[1]:
+            raise KilledError
+        taken[0] += 1
+        take_step(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("graft.training.steps.take_step", counted)
+    return taken

@@ -14,7 +14,6 @@ from graft.networks.networks import state_sha256
 from graft.networks.runtime import Runtime
 from graft.networks.saving import load_network
 from graft.training import checkpoints, resume
-from graft.training.optimisation import take_step
 from graft.training.resume import half_done
 from graft.transfer.arms.target_data import TargetData
 from graft.transfer.control import train_scratch
@@ -22,14 +21,11 @@ from graft.transfer.finetuning.finetune import finetune_target
 from graft.transfer.finetuning.task import Backbone, TransferTask
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import strategy, tiny_params
+from tests.transfer.killed import KilledError
 
 pytestmark = pytest.mark.exact
 
 RATES: dict[str, object] = {"rates": [0.001, 0.003, 0.01]}
-
-
-class KilledError(Exception):
-    """What a kill looks like to a test."""
 
 
 class Bar:
@@ -53,21 +49,6 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "checkpoints")
     monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
     monkeypatch.setattr(checkpoints, "SHARE_OF_TIME", 1e9)
-
-
-@pytest.fixture
-def steps_taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Counts steps of the optimizer; where its first entry is set, it kills after as many."""
-    taken = [0, 10**9]
-
-    def counted(*given: object) -> None:
-        if taken[0] == taken[1]:
-            raise KilledError
-        taken[0] += 1
-        take_step(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("graft.training.steps.take_step", counted)
-    return taken
 
 
 @pytest.fixture

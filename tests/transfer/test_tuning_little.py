@@ -13,10 +13,8 @@ from graft.networks.networks import Network
 from graft.networks.outputs import outputs_of
 from graft.networks.saving import load_network
 from graft.records.training import TrainingRecord
-from graft.training import checkpoints
 from graft.training.batches import Samples
 from graft.training.memory import needed_bytes
-from graft.training.optimisation import take_step
 from graft.training.phases import adapt_batchnorm
 from graft.training.resume import half_done
 from graft.transfer.arms.target_data import TargetData
@@ -32,6 +30,7 @@ from graft.transfer.variants.train import train_variants
 from tests.house import ROOT
 from tests.networks.runtimes import ON_CPU
 from tests.transfer.conftest import VALUES_OF, strategy, tiny_backbone, tiny_data, tiny_images, tiny_params
+from tests.transfer.killed import KilledError
 
 LORA = {"kind": "lora", "rank": 2, "alpha": 4.0}
 ADAPTERS = {"kind": "adapters", "width": 4}
@@ -159,28 +158,6 @@ def test_old_networks_of_the_run_have_adapters_only_where_they_are_asked_for(
 ) -> None:
     _, network = tuned(start, "top_blocks", TUNINGS[tuning], tmp_path)
     assert list(adapters_in(network)) == (["block4"] if tuning == "adapters" else [])
-
-
-class KilledError(Exception):
-    """What a kill looks like to a test."""
-
-
-@pytest.fixture
-def steps_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Counts steps of the optimizer; where its first entry reaches its second, it kills."""
-    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path / "checkpoints")
-    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
-    monkeypatch.setattr(checkpoints, "SHARE_OF_TIME", 1e9)
-    taken = [0, 10**9]
-
-    def counted(*given: object) -> None:
-        if taken[0] == taken[1]:
-            raise KilledError
-        taken[0] += 1
-        take_step(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("graft.training.steps.take_step", counted)
-    return taken
 
 
 def stage(task: TransferTask, folder: Path) -> str:

@@ -77,7 +77,7 @@ class Learning(Section):
     warmup: float = Field(ge=0, le=0.9, examples=[0.3])
     """share of the steps in which the rate rises to its peak, 0 to 0.9"""
     clip_norm: float | None = Field(default=None, gt=0)
-    """largest norm of all gradients together, above 0; null: no clipping"""
+    """largest norm of all gradients of the network together, above 0; null: no clipping"""
     ema_decay: float | None = Field(default=None, ge=0.5, lt=1)
     """decay of a running mean of the weights, which is then scored and kept, 0.5 to below 1; null: no mean"""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)

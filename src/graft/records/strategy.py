@@ -30,6 +30,8 @@ class Candidate(Record):
     name: Strategy
     available: bool
     """whether graft may name it by itself"""
+    on: bool = False
+    """whether finetune_target switches the technique on; false for a strategy"""
     reason: str
     """why it may be named, or why not"""
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from graft.records.strategy import StrategyRecord
 from graft.records.training import TrainingRecord
-from graft.wording import OFF, TECHNIQUE_WORDS, joined, with_values
+from graft.wording import TECHNIQUE_WORDS, joined, with_values
 
 
 class Part(NamedTuple):
@@ -46,7 +46,7 @@ def trained_sentence(record: TrainingRecord) -> str:
 
 def switched_off(strategy: StrategyRecord) -> str:
     """The techniques that params.yaml does not switch on, as a list of a sentence; empty if there are none."""
-    off = [each.name for each in strategy.candidates if each.name in TECHNIQUE_WORDS and each.reason.startswith(OFF)]
+    off = [each.name for each in strategy.candidates if each.name in TECHNIQUE_WORDS and not each.on]
     return joined([TECHNIQUE_WORDS[name] for name in off]) if off else ""
 
 

@@ -4,6 +4,7 @@ A step asks one object for its loss: the data loss, and what terms add to it, su
 the loss of further images.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class Moment(NamedTuple):
     of the domain that the network serves, where the labelled ones are of another."""
 
 
-class Term(nn.Module):
+class Term(nn.Module, ABC):
     """A loss beside the data loss.
 
     Parameters of a term learn at the rate of the head, and its state dict is part of a checkpoint. What is computed
@@ -52,9 +53,9 @@ class Term(nn.Module):
     replaces_decay: bool = False
     """Whether weights of the blocks are not decayed beside it, because it pulls them to where they started instead."""
 
+    @abstractmethod
     def forward(self, moment: Moment) -> Tensor:
         """Loss of a step, a scalar, times its strength."""
-        raise NotImplementedError
 
 
 # called once in a run, with the network that the run starts from

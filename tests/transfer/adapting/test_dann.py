@@ -15,7 +15,7 @@ from graft.training.objective import Moment
 from graft.transfer.adapting.dann import Dann, discrimination, make_discriminator, reversal_weight, reverse_gradient
 from graft.transfer.adapting.sides import Further
 from tests.training.runs import NOTHING_VARIED, ignore, network, phase, plan, samples
-from tests.transfer.adapting.killed import KilledError, from_state, kill_at
+from tests.transfer.killed import KilledError, from_state, kill_at
 
 TARGET = samples(24, 1)
 FURTHER = Further(samples(24, 2).images // 3, None, NOTHING_VARIED)

@@ -18,7 +18,7 @@ from graft.transfer.adapting.dann import Dann, make_discriminator
 from graft.transfer.adapting.mmd import Dan
 from graft.transfer.adapting.sides import Further, sides_of
 from tests.training.runs import NOTHING_VARIED, SHIFTED, ignore, network, phase, plan, samples
-from tests.transfer.adapting.killed import KilledError, from_state, kill_at
+from tests.transfer.killed import KilledError, from_state, kill_at
 
 TARGET, SOURCE, UNLABELLED = samples(24, 1), samples(20, 2).images // 2, samples(18, 3).images // 4
 BLOCKS = ("block2", "block4")

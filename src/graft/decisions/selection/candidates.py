@@ -7,7 +7,7 @@ from graft.params.both_arms import FinetuneTarget, Strategy
 from graft.params.combinations import TECHNIQUES, effective, phases_as, techniques_on
 from graft.records.common import Similarity
 from graft.records.strategy import Candidate
-from graft.wording import OFF, TECHNIQUE_WORDS, in_words
+from graft.wording import TECHNIQUE_WORDS, in_words
 
 # pull the weights back to where they were on the source
 PENALTIES = ("l2_sp", "ewc")
@@ -50,11 +50,12 @@ def candidates(
 
 def of_techniques(considered: Sequence[Candidate]) -> tuple[str, ...]:
     """Sentences on the techniques that are switched on, or that are and have no effect."""
-    return tuple(
-        f"{TECHNIQUE_WORDS[each.name]}: {each.reason}."
-        for each in considered
-        if each.name in TECHNIQUES and (each.available or not each.reason.startswith(OFF))
-    )
+    return tuple(f"{TECHNIQUE_WORDS[each.name]}: {each.reason}." for each in considered if each.on)
+
+
+def with_effect_of(considered: Sequence[Candidate]) -> tuple[Strategy, ...]:
+    """Names of the techniques that join the strategy that is chosen."""
+    return tuple(each.name for each in considered if each.on and each.available)
 
 
 def _strategy(name: Strategy, weights: Mapping[str, float]) -> Candidate:
@@ -68,15 +69,15 @@ def _strategy(name: Strategy, weights: Mapping[str, float]) -> Candidate:
 def _left_out(name: Strategy, on: bool) -> Candidate:
     """A technique that is off, or that has no effect under feature extraction."""
     key = TECHNIQUES[name].key
-    off = OFF[1] if name == "adabn" else f"{OFF[0]}.{key}"
+    off = "finetune_target.batchnorm is not adapt" if name == "adabn" else f"no values in finetune_target.{key}"
     idle = f"finetune_target.{key} switches it on, but feature_extraction trains no block, so it has no effect"
-    return Candidate(name=name, available=False, reason=idle if on else off)
+    return Candidate(name=name, available=False, on=on, reason=idle if on else off)
 
 
 def _joining(name: Strategy, choice: Strategy, domains: Domains) -> Candidate:
     key, candidate = TECHNIQUES[name].key, in_words(phases_as(choice), (name,))
     so = f"finetune_target.{key} switches it on, so the candidate is {candidate}"
-    return Candidate(name=name, available=True, reason="; ".join((so, *_against(name, domains))))
+    return Candidate(name=name, available=True, on=True, reason="; ".join((so, *_against(name, domains))))
 
 
 def _against(name: Strategy, domains: Domains) -> Iterator[str]:

@@ -6,11 +6,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.decisions.selection.candidates import Domains, candidates, of_techniques
+from graft.decisions.selection.candidates import Domains, candidates, of_techniques, with_effect_of
 from graft.decisions.selection.tables import votes
 from graft.decisions.selection.without_labels import without_labels
 from graft.params.both_arms import FinetuneTarget
-from graft.params.combinations import TECHNIQUES, phases_as
+from graft.params.combinations import phases_as
 from graft.params.decisions import SelectStrategy
 from graft.records.common import Similarity, StrategyName
 from graft.records.strategy import ProbeScore, StrategyRecord, Vote
@@ -101,7 +101,7 @@ def select_strategy(target: Target, domains: Domains, wanted: Wanted, seed: int)
         weights=dict(weights),
         candidates=considered,
         choice=chosen,
-        techniques=tuple(each.name for each in considered if each.available and each.name in TECHNIQUES),
+        techniques=with_effect_of(considered),
         runner_up=next((each for each in ranked if each != phases_as(chosen)), None),
         overruled=params.overrule is not None,
         reasons=(*_reasons(facts, table_votes, weights, params), *of_techniques(considered)),

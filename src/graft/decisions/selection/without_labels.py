@@ -1,8 +1,7 @@
 """Choice of a strategy where the target has no labels: there is no evidence, so that all blocks learn."""
 
-from graft.decisions.selection.candidates import Domains, candidates, of_techniques
+from graft.decisions.selection.candidates import Domains, candidates, of_techniques, with_effect_of
 from graft.params.both_arms import FinetuneTarget, Strategy
-from graft.params.combinations import TECHNIQUES
 from graft.records.strategy import StrategyRecord
 
 REASONS = (
@@ -40,7 +39,7 @@ def without_labels(domains: Domains, overrule: Strategy | None, arm: FinetuneTar
         weights={},
         candidates=considered,
         choice=choice,
-        techniques=tuple(each.name for each in considered if each.available and each.name in TECHNIQUES),
+        techniques=with_effect_of(considered),
         runner_up=None,
         overruled=overrule is not None,
         reasons=(*REASONS, *named, *of_techniques(considered)),

@@ -48,17 +48,7 @@ class Asked(NamedTuple):
 
 
 def judge(transfer: JudgedArm, scratch: JudgedArm, splits: Splits, asked: Asked) -> AnyVerdict:
-    """The verdict on the test split, or the word that there is none; either names the model that ships.
-
-    Args:
-        transfer: the arm that starts from the backbone.
-        scratch: the control, with the same seeds.
-        splits: the images that the arms were made from, and those of the target that judge them.
-        asked: metric, level and margin, earlier looks, and what follows from each outcome.
-
-    Raises:
-        ValueError: as `judge_transfer`.
-    """
+    """The verdict of `judge_transfer`, or the word that no image can give one; either names the model that ships."""
     if splits.nothing_to_judge:
         return no_verdict(transfer.training, scratch.training, asked.params, asked.pretraining)
     return judge_transfer(transfer, scratch, splits, asked)

@@ -50,11 +50,6 @@ def to_show(needed: tuple[int, int] | None, estimate: float) -> str:
     return f"To show {size} four times in five takes {seeds:,} seeds and {images:,} test images together."
 
 
-def _size(share: float) -> str:
-    """Points with one decimal. What would round to 0.0 stands for any difference."""
-    return f"{100 * share:.1f}" if share >= 0.0005 else "under 0.1"
-
-
 def _difference(verdict: VerdictRecord) -> str:
     points = 100 * verdict.difference.estimate
     if verdict.verdict == "POSITIVE":
